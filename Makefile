@@ -1,0 +1,66 @@
+# Every target sets itself up from a fresh clone: a virtual environment in .venv, the pinned requirements, the package
+# built in place. Stamp files in .venv/stamps keep the set-up from being repeated; `make clean` forgets it all.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+OUT ?= out
+PYTEST_ARGS ?=
+
+NATIVE := $(shell find csrc -type f \( -name '*.c' -o -name '*.cpp' -o -name '*.cu' -o -name '*.h' -o -name '*.hpp' -o -name '*.inc' \))
+
+.PHONY: help demo test lint bench format hooks clean
+.NOTPARALLEL:
+
+help:
+	@echo "make demo    render spot, fit a sphere to an airplane; pictures in $(OUT)/"
+	@echo "make test    all tests; PYTEST_ARGS='-k parity' picks some"
+	@echo "make lint    ruff, mypy, clang-format, as CI runs them"
+	@echo "make bench   the table of timings"
+	@echo "make format  let ruff and clang-format rewrite the sources"
+	@echo "make hooks   install the pre-commit hook"
+	@echo "make clean   remove everything that was built, .venv included"
+
+demo: $(STAMPS)/demo $(STAMPS)/package
+	$(BIN)/python -m gendr_adapters.demo --out $(OUT)
+
+test: $(STAMPS)/test $(STAMPS)/package
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMPS)/lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run -Werror $(NATIVE)
+
+bench: $(STAMPS)/base $(STAMPS)/package
+	$(BIN)/python -m benchmarks
+
+format: $(STAMPS)/lint
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(NATIVE)
+
+hooks: $(STAMPS)/lint
+	$(BIN)/pre-commit install
+
+clean:
+	rm -rf $(VENV) $(OUT) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find gendr_adapters -name '*.so' -delete
+
+$(STAMPS)/venv:
+	$(PYTHON) -m venv $(VENV)
+	mkdir -p $(STAMPS)
+	touch $@
+
+$(STAMPS)/base $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/%: requirements/%.txt requirements/base.txt $(STAMPS)/venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(STAMPS)/test: requirements/demo.txt
+
+# Editable, so that Python changes need no reinstall; the native library is rebuilt when its sources change.
+$(STAMPS)/package: $(NATIVE) setup.py pyproject.toml $(STAMPS)/base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@

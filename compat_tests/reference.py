@@ -1,0 +1,208 @@
+"""An independent renderer: slow, dense over all (pixel, face) pairs, straight from the equations, with autograd.
+
+Sources: Liu et al., "Soft Rasterizer", ICCV 2019 (coverage, softmax colour, sections 3.2 and 3.3); Petersen et al.,
+"GenDR", CVPR 2022 (distributions, T-conorms). It shares no code with the native core and takes any object with the
+attribute names of `gendr_adapters.RenderSettings`. Everything is (P, F): P = H * W pixels, F faces of one mesh.
+
+The one trick that recurs is the double where: `where(ok, f(where(ok, x, harmless)), constant)`. Autograd multiplies the
+derivative of the branch not taken by zero, and 0 * inf is NaN, so f must never see the bad x.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from gendr_adapters.distributions import ALIASES, cdf
+from gendr_adapters.t_conorms import aggregate
+
+
+class Reference(NamedTuple):
+    """image (C, H, W) or None, alpha (H, W), depth (H, W) 0 where empty, face_index (H, W) int64 -1 where empty."""
+
+    image: Tensor | None
+    alpha: Tensor
+    depth: Tensor
+    face_index: Tensor
+
+
+def pixel_centres(height: int, width: int, half_extent: Sequence[float] | None, like: Tensor) -> Tensor:
+    """NDC centres (P, 2) as (x right, y up), rows from the top."""
+    shorter = min(height, width)
+    half_width, half_height = half_extent or (width / shorter, height / shorter)
+    columns = torch.arange(width, dtype=like.dtype, device=like.device)
+    rows = torch.arange(height, dtype=like.dtype, device=like.device)
+    x = half_width * (2 * columns + 1 - width) / width
+    y = half_height * (height - 1 - 2 * rows) / height
+    yy, xx = torch.meshgrid(y, x, indexing="ij")
+    return torch.stack([xx, yy], -1).reshape(-1, 2)
+
+
+def _cross(a: Tensor, b: Tensor) -> Tensor:
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+
+
+def _nearest_on_outline(pixels: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared distance (P, F) from each pixel to the nearest of the three edges of each face (F, 3, 2), and the weights
+    (P, F, 3) of the corners in that nearest point."""
+    start = corners
+    edge = corners.roll(-1, dims=1) - start
+    to_pixel = pixels[:, None, None] - start  # (P, F, 3, 2)
+    length2 = (edge * edge).sum(-1)
+    proper = length2 > 0  # an edge of length zero is its start point
+    t = (to_pixel * edge).sum(-1) / torch.where(proper, length2, torch.ones_like(length2))
+    t = torch.where(proper, t, torch.zeros_like(t)).clamp(0, 1)
+    offset = to_pixel - t[..., None] * edge
+    d2, nearest = (offset * offset).sum(-1).min(-1)  # min picks one edge, so does its gradient
+    one_hot = torch.nn.functional.one_hot(nearest, 3).to(t.dtype)
+    along = one_hot * t
+    return d2, one_hot - along + along.roll(1, dims=-1)
+
+
+def _barycentrics(pixels: Tensor, corners: Tensor, double_area: Tensor) -> Tensor:
+    """Barycentric coordinates (P, F, 3) of the pixels in each face; NaN-free but meaningless where the area is 0."""
+    following, last = corners.roll(-1, dims=1), corners.roll(-2, dims=1)
+    opposite = _cross(last - following, pixels[:, None, None] - following)
+    safe = torch.where(double_area != 0, double_area, torch.ones_like(double_area))
+    return opposite / safe[:, None]
+
+
+def _inverse(z: Tensor) -> Tensor:
+    """1 / z, and 0 for z = 0."""
+    usable = z != 0
+    return torch.where(usable, 1 / torch.where(usable, z, torch.ones_like(z)), torch.zeros_like(z))
+
+
+def _sample_features(features: Tensor, weights: Tensor) -> Tensor:
+    """Features (P, F, C) from corners (F, 3, C) or from R * R texels (F, R * R, C) at weights (P, F, 3)."""
+    count = features.shape[1]
+    if count == 3:
+        return torch.einsum("pfk,fkc->pfc", weights, features)
+    res = math.isqrt(count)
+    a, b = weights[..., 0].detach() * res, weights[..., 1].detach() * res
+    u, v = a.long(), b.long()
+    lower = a + b - u - v <= 1  # which of the two triangles of the texel square
+    u, v = u.clamp(max=res - 1), v.clamp(max=res - 1)  # a weight of exactly 1 belongs to the last texel
+    texel = torch.where(lower, v * res + u, (res - 1 - v) * res + (res - 1 - u))
+    return features[torch.arange(features.shape[0], device=features.device), texel]
+
+
+def _background(background: Any, channels: int, like: Tensor) -> Tensor:
+    if background is None:
+        return torch.zeros(channels, dtype=like.dtype, device=like.device)
+    return torch.as_tensor(background, dtype=like.dtype, device=like.device).reshape(-1)
+
+
+def reference_render(
+    face_vertices: Tensor,
+    image_size: int | tuple[int, int],
+    features: Tensor | None = None,
+    settings: Any = None,
+    background: Any = None,
+) -> Reference:
+    """Render one mesh.
+
+    face_vertices: (F, 3, 3), x and y in NDC, z view depth. image_size: side, or (H, W), pixels.
+    features: (F, 3, C) at corners or (F, R * R, C) texels. background: (C,) or (1, C), default zeros.
+    settings: as gendr_adapters.RenderSettings; dist_scale and gamma may be tensors of one element.
+    """
+    s = settings
+    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+
+    # Faces that cannot be drawn at all.
+    z_corner = face_vertices[..., 2]
+    drawable = face_vertices.detach().isfinite().all(-1).all(-1)
+    if s.alpha_range == "near_far":
+        drawable = drawable & (z_corner > 0).all(-1)
+    vertices = torch.where(drawable[:, None, None], face_vertices, torch.ones_like(face_vertices))
+    corners, z_corner = vertices[..., :2], vertices[..., 2]
+    pixels = pixel_centres(height, width, s.half_extent, vertices)
+
+    # Geometry of every (pixel, face) pair.
+    double_area = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    longest2 = (corners.roll(-1, dims=1) - corners).square().sum(-1).amax(-1)
+    proper = double_area.abs() > 2 * torch.finfo(double_area.dtype).eps * longest2  # else zero up to rounding
+    outline_d2, outline_weights = _nearest_on_outline(pixels, corners)
+    w = _barycentrics(pixels, corners, torch.where(proper, double_area, torch.zeros_like(double_area)))
+    inside = proper & (w > 0).all(-1)
+    closed = proper & (w >= 0).all(-1)
+    sign = torch.where(inside, 1.0, -1.0).to(w.dtype)
+    if s.distance == "euclidean":
+        d2 = outline_d2
+        away = d2 > 0
+        d = torch.where(away, torch.where(away, d2, torch.ones_like(d2)).sqrt(), torch.zeros_like(d2))
+    else:
+        smallest = w.min(-1).values
+        d, d2 = sign * smallest, smallest * smallest
+        drawable = drawable & proper
+
+    # Coverage, and which pairs take part.
+    tau = torch.as_tensor(s.dist_scale, dtype=w.dtype, device=w.device).reshape(())
+    hard_edge = ALIASES.get(s.distribution, s.distribution) == "hard"
+    if hard_edge:
+        coverage = closed.to(w.dtype)
+    else:
+        coverage = cdf(s.distribution, sign * (d2 if s.dist_squared else d) / tau, s.dist_shape, s.dist_shift)
+    kept = drawable & (coverage > s.min_coverage)
+    if s.reach is not None and math.isfinite(s.reach):
+        low, high = corners.min(1).values - s.reach, corners.max(1).values + s.reach
+        kept = kept & ((pixels[:, None] >= low) & (pixels[:, None] <= high)).all(-1)
+        if not hard_edge:
+            kept = kept & (inside | (d < s.reach))
+
+    # Depth, and which pairs may be seen. A face of zero area is its outline: it has the depth and the features of the
+    # nearest point there, no front side, and nothing inside.
+    clipped = torch.where(proper[:, None], w, outline_weights.detach()).clamp(0, 1)
+    clipped = clipped / clipped.sum(-1, keepdim=True).clamp(min=1e-5)
+    over_z = clipped * _inverse(z_corner)
+    inverse_depth = over_z.sum(-1)
+    depth = _inverse(inverse_depth)
+    seen = (depth >= s.near) & (depth <= s.far)
+    if s.cull == "back":
+        turn = double_area if s.front == "counterclockwise" else -double_area
+        seen = seen & proper & (turn > 0)
+    in_alpha = kept & seen if s.alpha_range == "near_far" else kept
+
+    alpha = aggregate(s.t_conorm, torch.where(in_alpha, coverage, torch.zeros_like(coverage)), 1, s.t_conorm_p)
+
+    # The nearest face that holds the pixel: lowest depth, lowest index on ties.
+    solid = kept & seen & closed
+    far_away = torch.full_like(depth, math.inf)
+    held = solid.any(1)
+    if face_vertices.shape[0] > 0:
+        candidates = torch.where(solid, depth, far_away).detach()
+        nearest = (candidates == candidates.min(1, keepdim=True).values).to(torch.uint8).argmax(1)
+        nearest_depth = depth.gather(1, nearest[:, None])[:, 0]
+    else:
+        nearest = torch.zeros(pixels.shape[0], dtype=torch.long)
+        nearest_depth = torch.zeros_like(alpha)
+    depth_image = torch.where(held, nearest_depth, torch.zeros_like(nearest_depth))
+    face_index = torch.where(held, nearest, torch.full_like(nearest, -1))
+
+    image = None
+    if features is not None:
+        behind = _background(background, features.shape[2], vertices)
+        weights = over_z * depth[..., None] if s.perspective_correct else clipped
+        shade = _sample_features(features, weights)
+        if s.blend == "hard":
+            chosen = torch.nn.functional.one_hot(nearest, max(1, features.shape[0]))[:, : features.shape[0]].bool()
+            colour = torch.where(chosen[..., None], shade, torch.zeros_like(shade)).sum(1)
+            image = torch.where(held[:, None], colour, behind)
+        else:
+            visible = kept & seen
+            gamma = torch.as_tensor(s.gamma, dtype=w.dtype, device=w.device).reshape(())
+            nearness = torch.where(visible, (s.far - depth) / (s.far - s.near), torch.zeros_like(depth))
+            # Subtracting the largest exponent changes nothing but overflow.
+            peak = torch.cat([nearness.detach(), torch.full_like(alpha, s.background_eps)[:, None]], 1).amax(1)
+            weight = torch.where(visible, coverage, torch.zeros_like(coverage))
+            weight = weight * ((nearness - peak[:, None]) / gamma).exp()
+            weight_behind = ((s.background_eps - peak) / gamma).exp()
+            shade = torch.where(visible[..., None], shade, torch.zeros_like(shade))
+            total = weight.sum(1) + weight_behind
+            image = ((weight[..., None] * shade).sum(1) + weight_behind[:, None] * behind) / total[:, None]
+        image = image.T.reshape(-1, height, width)
+
+    shape = (height, width)
+    return Reference(image, alpha.reshape(shape), depth_image.reshape(shape), face_index.reshape(shape))

@@ -1,0 +1,20 @@
+// What host and device code share: how a function is marked, and which namespace this build of it lives in.
+#pragma once
+
+#if defined(__CUDACC__)
+#define GENDR_HD __host__ __device__ __forceinline__
+#else
+#define GENDR_HD inline __attribute__((always_inline))
+#endif
+
+// The CPU core is compiled once per instruction set; a namespace each keeps the linker from mixing them.
+#ifndef GENDR_ISA
+#define GENDR_ISA generic
+#endif
+
+#define GENDR_BEGIN_NAMESPACE \
+    namespace gendr {         \
+    namespace GENDR_ISA {
+#define GENDR_END_NAMESPACE \
+    }                       \
+    }

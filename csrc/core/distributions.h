@@ -1,0 +1,257 @@
+// The 18 sigmoids of GenDR (Petersen et al., "GenDR: A Generalized Differentiable Renderer", CVPR 2022, section 3.2 and
+// appendix): cumulative distribution functions of a scaled signed distance u, positive inside the triangle.
+//
+// A pixel's aggregate needs more than the CDF a: a T-conorm works on x = 1 - a, and where a rounds to 1 both log(x) and
+// the gradient would be lost. So each distribution gives three numbers that keep their digits in both tails:
+//     cdf = a,    log_survival = log(1 - a),    hazard = pdf / (1 - a) = -d log_survival / du.
+// Then pdf = hazard * exp(log_survival), and products like pdf / (1 - a) are the hazard itself.
+#pragma once
+
+#include "special.h"
+
+GENDR_BEGIN_NAMESPACE
+
+enum class Distribution {
+#define GENDR_DISTRIBUTION(name) name,
+#include "distributions.def"
+#undef GENDR_DISTRIBUTION
+    count
+};
+
+template <class T>
+struct DistributionParams {
+    T shape;
+    T shift;
+    double log_gamma_shape;
+};
+
+template <class T>
+struct Coverage {
+    T cdf;
+    T log_survival;
+    T hazard;
+};
+
+// From a CDF and survival that are both accurate.
+template <class T>
+GENDR_HD Coverage<T> from_tails(T cdf, T survival, T pdf) {
+    const T s = max_(survival, Limits<T>::tiny);
+    return {cdf, log_complement(cdf, s), pdf / s};
+}
+
+template <Distribution D>
+struct Eval;
+
+// The closed triangle: an edge pixel (u = -0) counts.
+template <>
+struct Eval<Distribution::hard> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
+        const bool in = u >= T(0);
+        return {in ? T(1) : T(0), in ? Limits<T>::log_zero : T(0), T(0)};
+    }
+};
+
+// On [-1, 1].
+template <>
+struct Eval<Distribution::uniform> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
+        const T v = clamp_(u, T(-1), T(1));
+        return from_tails(T(0.5) * (T(1) + v), T(0.5) * (T(1) - v), abs_(u) < T(1) ? T(0.5) : T(0));
+    }
+};
+
+// y^2 (3 - 2 y) with y = (u + 1) / 2: the smoothstep polynomial.
+template <>
+struct Eval<Distribution::cubic_hermite> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
+        const T v = clamp_(u, T(-1), T(1));
+        const T y = T(0.5) * (T(1) + v), x = T(0.5) * (T(1) - v);
+        return from_tails(y * y * (T(3) - T(2) * y), x * x * (T(3) - T(2) * x), T(3) * x * y);
+    }
+};
+
+// 1/2 + u sqrt(1 - u^2) / pi + asin(u) / pi, with asin(u) = atan(u / sqrt(1 - u^2)).
+template <>
+struct Eval<Distribution::wigner_semicircle> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
+        const T v = clamp_(u, T(-1), T(1));
+        const T root = sqrt_(max_((T(1) - v) * (T(1) + v), T(0)));
+        const T angle = atan_(v / max_(root, Limits<T>::tiny));
+        const T odd = (v * root + angle) * T(1 / kPi);
+        return from_tails(max_(T(0.5) + odd, T(0)), max_(T(0.5) - odd, T(0)), root * T(2 / kPi));
+    }
+};
+
+template <>
+struct Eval<Distribution::gaussian> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
+        const T log_tail = log_erfc(abs_(u) * T(0.70710678118654752440)) - T(kLn2);
+        const T tail = exp_(log_tail);
+        const T log_pdf = T(-0.5) * u * u - T(0.91893853320467274178);
+        const T log_survival = u > T(0) ? log_tail : log1p_(-tail);
+        return {u > T(0) ? T(1) - tail : tail, log_survival, exp_(log_pdf - log_survival)};
+    }
+};
+
+template <>
+struct Eval<Distribution::laplace> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
+        const T tail = T(0.5) * exp_(-abs_(u));
+        const bool in = u > T(0);
+        return {in ? T(1) - tail : tail, in ? -u - T(kLn2) : log1p_(-tail), in ? T(1) : tail / (T(1) - tail)};
+    }
+};
+
+// log(1 - a) = -softplus(u), hazard = a.
+template <>
+struct Eval<Distribution::logistic> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
+        const T e = exp_(-abs_(u));
+        const T r = T(1) / (T(1) + e);
+        const T a = u > T(0) ? r : e * r;
+        return {a, -(max_(u, T(0)) + log1p_(e)), a};
+    }
+};
+
+// 2/pi atan(e^u); the survival is the same at -u.
+template <>
+struct Eval<Distribution::gudermannian> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
+        const T e = exp_(-abs_(u));
+        const T tail = atan_(e) * T(2 / kPi);
+        const bool in = u > T(0);
+        return from_tails(in ? T(1) - tail : tail, in ? tail : T(1) - tail, T(2 / kPi) * e / (T(1) + e * e));
+    }
+};
+
+// The tail beyond |u| = 1 is atan(1 / |u|) / pi: 1/2 - atan(|u|) / pi would cancel there.
+template <>
+struct Eval<Distribution::cauchy> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
+        const T t = abs_(u);
+        const bool far = t > T(1);
+        const T angle = atan_(far ? T(1) / t : t) * T(1 / kPi);
+        const T tail = far ? angle : T(0.5) - angle;
+        const bool in = u > T(0);
+        return from_tails(in ? T(1) - tail : tail, in ? tail : T(1) - tail, T(1 / kPi) / (T(1) + u * u));
+    }
+};
+
+// 1/2 + u / (2 (1 + |u|))
+template <>
+struct Eval<Distribution::reciprocal> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
+        const T tail = T(0.5) / (T(1) + abs_(u));
+        const bool in = u > T(0);
+        return from_tails(in ? T(1) - tail : tail, in ? tail : T(1) - tail, T(2) * tail * tail);
+    }
+};
+
+// exp(-e^-u)
+template <>
+struct Eval<Distribution::gumbel_max> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
+        const T e = exp_(-u);
+        return from_tails(exp_(-e), -expm1_(-e), exp_(-u - e));
+    }
+};
+
+// 1 - exp(-e^u): log survival and hazard are -e^u and e^u.
+template <>
+struct Eval<Distribution::gumbel_min> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
+        const T e = min_(exp_(u), Limits<T>::huge);
+        return {-expm1_(-e), -e, e};
+    }
+};
+
+template <>
+struct Eval<Distribution::exponential> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>& params) {
+        const T y = u + params.shift;
+        const bool in = y >= T(0);
+        return {in ? -expm1_(-y) : T(0), in ? -y : T(0), in ? T(1) : T(0)};
+    }
+};
+
+template <>
+struct Eval<Distribution::exponential_rev> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>& params) {
+        const T y = max_(params.shift - u, T(0));
+        const T a = exp_(-y);
+        return from_tails(a, -expm1_(-y), y > T(0) ? a : T(0));
+    }
+};
+
+template <class T>
+GENDR_HD T gamma_pdf(T y, const DistributionParams<T>& params) {
+    return y > T(0) ? T(exp((double(params.shape) - 1.0) * log(double(y)) - double(y) - params.log_gamma_shape)) : T(0);
+}
+
+// P(shape, u + shift), the regularised lower incomplete gamma function.
+template <>
+struct Eval<Distribution::gamma> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>& params) {
+        const T y = u + params.shift;
+        const IncompleteGamma g = incomplete_gamma(params.shape, y, params.log_gamma_shape);
+        return from_tails(T(g.p), T(g.q), gamma_pdf(y, params));
+    }
+};
+
+template <>
+struct Eval<Distribution::gamma_rev> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>& params) {
+        const T y = params.shift - u;
+        const IncompleteGamma g = incomplete_gamma(params.shape, y, params.log_gamma_shape);
+        return from_tails(T(g.q), T(g.p), gamma_pdf(y, params));
+    }
+};
+
+template <class T>
+struct LevyTails {
+    T lower, upper, pdf;
+};
+
+// erfc(sqrt(1 / (2 y))) and its complement; 0 mass at y <= 0.
+template <class T>
+GENDR_HD LevyTails<T> levy_tails(T y) {
+    if (!(y > T(0))) return {T(0), T(1), T(0)};
+    const T z = sqrt_(T(0.5) / y);
+    return {exp_(log_erfc(z)), erf_positive(z), exp_(T(-0.5) / y - T(1.5) * log_(y) - T(0.91893853320467274178))};
+}
+
+template <>
+struct Eval<Distribution::levy> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>& params) {
+        const LevyTails<T> v = levy_tails(u + params.shift);
+        return from_tails(v.lower, v.upper, v.pdf);
+    }
+};
+
+template <>
+struct Eval<Distribution::levy_rev> {
+    template <class T>
+    static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>& params) {
+        const LevyTails<T> v = levy_tails(params.shift - u);
+        return from_tails(v.upper, v.lower, v.pdf);
+    }
+};
+
+GENDR_END_NAMESPACE

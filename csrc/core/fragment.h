@@ -1,0 +1,95 @@
+// Colour and depth of a face at a pixel: clipped barycentrics, depth, feature weights, and their derivatives.
+//
+// Forward, from the raw barycentrics w (any sign, summing to 1):
+//     m_k = clamp(w_k, 0, 1)                    clip rule 'unit'
+//     c_k = m_k / s,  s = sum m                 s >= 1 always: some w_k >= 1, or all are positive, or one is negative
+//     z   = 1 / sum(c_k / z_k)                  perspective-correct depth
+//     v_k = c_k z / z_k  or  c_k                weights of the corner features
+//
+// Backward, from gv_k = dL/dv_k and gz = dL/dz:
+//     perspective   dL/dc_k = z / z_k (gv_k - sum_j gv_j v_j) - z^2 / z_k gz
+//                   dL/dz_k = -(c_k z (gv_k - sum_j gv_j v_j) - z^2 c_k gz) / z_k^2
+//     screen space  dL/dc_k = gv_k - z^2 / z_k gz,    dL/dz_k = z^2 c_k gz / z_k^2
+//     dL/dw_k = (dL/dc_k - sum_j dL/dc_j c_j) / s where 0 < w_k < 1, else 0
+//     w_k is affine in the pixel with gradient n_k; moving corner j by delta moves the pixel's coordinates by
+//     -w_j delta, so dL/dv_j = -w_j sum_k dL/dw_k n_k.
+#pragma once
+
+#include "geometry.h"
+
+GENDR_BEGIN_NAMESPACE
+
+template <class T>
+struct Fragment {
+    T c0, c1, c2;    // clipped barycentrics
+    T inv_sum;       // 1 / s
+    T z;             // depth
+    T v0, v1, v2;    // weights of corner features
+};
+
+// b: the raw barycentrics w; for a face of zero area, which has none, the weights of the nearest point of its outline.
+template <class T>
+GENDR_HD Fragment<T> make_fragment(const Face<T>& f, T b0, T b1, T b2, Flag<T> perspective) {
+    const T m0 = clamp_(b0, T(0), T(1)), m1 = clamp_(b1, T(0), T(1)), m2 = clamp_(b2, T(0), T(1));
+    Fragment<T> out;
+    out.inv_sum = T(1) / (m0 + m1 + m2);
+    out.c0 = m0 * out.inv_sum;
+    out.c1 = m1 * out.inv_sum;
+    out.c2 = m2 * out.inv_sum;
+    const T r0 = out.c0 * f.inv_z[0], r1 = out.c1 * f.inv_z[1], r2 = out.c2 * f.inv_z[2];
+    out.z = T(1) / (r0 + r1 + r2);
+    out.v0 = perspective.pick(r0 * out.z, out.c0);
+    out.v1 = perspective.pick(r1 * out.z, out.c1);
+    out.v2 = perspective.pick(r2 * out.z, out.c2);
+    return out;
+}
+
+// Depth on a scale that falls from 0 at `near` to -1 at `far`: the exponent of SoftRas' softmax, (far - z) / (far -
+// near), less 1. A softmax does not see the shift, and close to the camera this form keeps more digits.
+template <class T>
+struct DepthScale {
+    T near, far;
+    T inv_range;  // 1 / (far - near)
+    GENDR_HD T score(T z) const { return (near - z) * inv_range; }
+    GENDR_HD bool contains(T z) const { return z >= near && z <= far; }
+};
+
+template <class T>
+struct FragmentGradient {
+    T z0, z1, z2;    // dL/dz_k
+    T w0, w1, w2;    // dL/dw_k
+};
+
+template <class T>
+GENDR_HD FragmentGradient<T> differentiate_fragment(const Face<T>& f, T b0, T b1, T b2, const Fragment<T>& a,
+                                                    Flag<T> perspective, T gv0, T gv1, T gv2, T gz) {
+    const T zz = a.z * a.z * gz;
+    const T mean_v = gv0 * a.v0 + gv1 * a.v1 + gv2 * a.v2;
+    const T h0 = perspective.pick(a.z * (gv0 - mean_v), T(0)) - zz;  // dL/d(c_k / z_k)
+    const T h1 = perspective.pick(a.z * (gv1 - mean_v), T(0)) - zz;
+    const T h2 = perspective.pick(a.z * (gv2 - mean_v), T(0)) - zz;
+    FragmentGradient<T> out;
+    out.z0 = -h0 * a.c0 * f.inv_z[0] * f.inv_z[0];
+    out.z1 = -h1 * a.c1 * f.inv_z[1] * f.inv_z[1];
+    out.z2 = -h2 * a.c2 * f.inv_z[2] * f.inv_z[2];
+    const T gc0 = h0 * f.inv_z[0] + perspective.pick(T(0), gv0);
+    const T gc1 = h1 * f.inv_z[1] + perspective.pick(T(0), gv1);
+    const T gc2 = h2 * f.inv_z[2] + perspective.pick(T(0), gv2);
+    const T mean = gc0 * a.c0 + gc1 * a.c1 + gc2 * a.c2;
+    out.w0 = b0 > T(0) && b0 < T(1) ? (gc0 - mean) * a.inv_sum : T(0);
+    out.w1 = b1 > T(0) && b1 < T(1) ? (gc1 - mean) * a.inv_sum : T(0);
+    out.w2 = b2 > T(0) && b2 < T(1) ? (gc2 - mean) * a.inv_sum : T(0);
+    return out;
+}
+
+// Texel of a SoftRas 'surface' texture (R x R texels a face, row-major): the lower triangle of cell (u, v) of the face
+// holds texel (v, u), the upper one its mirror image.
+template <class T>
+GENDR_HD int32_t texel_index(T c0, T c1, int32_t res) {
+    // At corners 0 and 1 the weight is 1 and the cell one past the last: SoftRas reads a wrong texel there (T1).
+    const int32_t u = min_(int32_t(c0 * T(res)), res - 1), v = min_(int32_t(c1 * T(res)), res - 1);
+    const bool lower = (c0 + c1) * T(res) - T(u) - T(v) <= T(1);
+    return lower ? v * res + u : (res - 1 - v) * res + (res - 1 - u);
+}
+
+GENDR_END_NAMESPACE

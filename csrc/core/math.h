@@ -1,0 +1,187 @@
+// Elementary functions for one lane.
+//
+// On the CPU the float versions are polynomials without branches or calls, so that a loop over lanes vectorises; their
+// coefficients are our own Chebyshev fits on the reduced interval. Doubles (tests, gradcheck) use libm, and CUDA uses
+// its own functions.
+#pragma once
+
+#include <math.h>
+#include <stdint.h>
+
+#include "config.h"
+
+GENDR_BEGIN_NAMESPACE
+
+template <class T>
+struct Limits;
+template <>
+struct Limits<float> {
+    static constexpr float log_zero = -88.0f;  // stands for log(0): e^log_zero is about the smallest normal number
+    static constexpr float tiny = 1e-30f;
+    static constexpr float epsilon = 1.1920929e-7f;
+    static constexpr float huge = 1e30f;
+};
+template <>
+struct Limits<double> {
+    static constexpr double log_zero = -708.0;
+    static constexpr double tiny = 1e-290;
+    static constexpr double epsilon = 2.220446049250313e-16;
+    static constexpr double huge = 1e300;
+};
+
+constexpr double kPi = 3.14159265358979323846;
+constexpr double kLn2 = 0.69314718055994530942;
+
+template <class T>
+GENDR_HD T min_(T a, T b) {
+    return a < b ? a : b;
+}
+template <class T>
+GENDR_HD T max_(T a, T b) {
+    return a > b ? a : b;
+}
+template <class T>
+GENDR_HD T clamp_(T x, T lo, T hi) {
+    return min_(max_(x, lo), hi);
+}
+template <class T>
+GENDR_HD T abs_(T x) {
+    return x < T(0) ? -x : x;
+}
+GENDR_HD float sqrt_(float x) { return sqrtf(x); }
+GENDR_HD double sqrt_(double x) { return sqrt(x); }
+
+#if defined(__CUDA_ARCH__)
+
+GENDR_HD float exp_(float x) { return expf(x); }
+GENDR_HD float expm1_(float x) { return expm1f(x); }
+GENDR_HD float log_(float x) { return logf(max_(x, 1e-38f)); }
+GENDR_HD float log1p_(float x) { return log1pf(x); }
+GENDR_HD float atan_(float x) { return atanf(x); }
+GENDR_HD float log_complement(float a, float x) { return a < 0.5f ? log1pf(-a) : logf(max_(x, 1e-38f)); }
+
+#else
+
+namespace detail {
+
+struct Exponential {
+    float scale;  // 2^n
+    float expm1;  // e^r - 1
+};
+
+// e^x = 2^n e^r with |r| <= ln(2)/2. Adding 1.5 * 2^23 rounds x / ln 2 to the integer n in the low bits of the sum.
+GENDR_HD Exponential reduce_exp(float x) {
+    x = clamp_(x, -87.0f, 88.0f);
+    const float shifted = x * 1.44269504f + 12582912.0f;
+    const float n = shifted - 12582912.0f;
+    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    float p = 1.989928692e-04f;
+    p = p * r + 1.393365153e-03f;
+    p = p * r + 8.333298467e-03f;
+    p = p * r + 4.166646490e-02f;
+    p = p * r + 1.666666672e-01f;
+    p = p * r + 5.000000013e-01f;
+    const int32_t bits = (__builtin_bit_cast(int32_t, shifted) << 23) + 0x3f800000;
+    return {__builtin_bit_cast(float, bits), p * r * r + r};
+}
+
+// log((1 + f) 2^e) for 1 + f in [sqrt(1/2), sqrt(2)].
+GENDR_HD float log_reduced(float f, float e) {
+    float p = 7.149753455e-02f;
+    p = p * f - 1.157120107e-01f;
+    p = p * f + 1.166151142e-01f;
+    p = p * f - 1.241105064e-01f;
+    p = p * f + 1.424993648e-01f;
+    p = p * f - 1.666848024e-01f;
+    p = p * f + 2.000070748e-01f;
+    p = p * f - 2.499998905e-01f;
+    p = p * f + 3.333333119e-01f;
+    const float z = f * f;
+    return e * 0.693359375f + (f + (z * (p * f - 0.5f) - e * 2.12194440e-4f));
+}
+
+struct Reduced {
+    float f, e;
+};
+
+// x = (1 + f) 2^e; x = 0 gives log(x) = -88.
+GENDR_HD Reduced reduce_log(float x) {
+    const int32_t bits = __builtin_bit_cast(int32_t, x);
+    const int32_t e = (bits - 0x3f3504f3) >> 23;
+    return {__builtin_bit_cast(float, bits - e * (1 << 23)) - 1.0f, static_cast<float>(e)};
+}
+
+}  // namespace detail
+
+GENDR_HD float exp_(float x) {
+    const detail::Exponential v = detail::reduce_exp(x);
+    const float y = v.scale * v.expm1 + v.scale;
+    return x < -87.0f ? 0.0f : y;
+}
+GENDR_HD float expm1_(float x) {
+    const detail::Exponential v = detail::reduce_exp(x);
+    return v.scale * v.expm1 + (v.scale - 1.0f);
+}
+// x >= 0; log(0) is about Limits::log_zero.
+GENDR_HD float log_(float x) {
+    const detail::Reduced v = detail::reduce_log(x);
+    return detail::log_reduced(v.f, v.e);
+}
+// x >= -1. Near 0 the argument itself is the reduced f: no digit is lost in 1 + x.
+GENDR_HD float log1p_(float x) {
+    const detail::Reduced v = detail::reduce_log(1.0f + x);
+    return detail::log_reduced(v.e == 0.0f ? x : v.f, v.e);
+}
+// log(x) where x = 1 - a and both are accurate: near a = 0 the digits are in a, near a = 1 in x.
+GENDR_HD float log_complement(float a, float x) {
+    const bool low = a < 0.5f;
+    const detail::Reduced v = detail::reduce_log(low ? 1.0f - a : x);
+    return detail::log_reduced(low && v.e == 0.0f ? -a : v.f, v.e);
+}
+GENDR_HD float atan_(float x) {
+    const float t = abs_(x);
+    const bool large = t > 2.41421356f, medium = t > 0.41421356f;
+    const float num = large ? -1.0f : (medium ? t - 1.0f : t);
+    const float den = large ? t : (medium ? t + 1.0f : 1.0f);
+    const float offset = large ? 1.57079633f : (medium ? 0.78539816f : 0.0f);
+    const float r = num / den, s = r * r;
+    float p = -6.459381160e-02f;
+    p = p * s + 1.074630032e-01f;
+    p = p * s - 1.426423280e-01f;
+    p = p * s + 1.999955009e-01f;
+    p = p * s - 3.333333181e-01f;
+    const float y = offset + (p * s * r + r);
+    return x < 0.0f ? -y : y;
+}
+
+#endif  // __CUDA_ARCH__
+
+GENDR_HD double exp_(double x) { return exp(x); }
+GENDR_HD double expm1_(double x) { return expm1(x); }
+GENDR_HD double log_(double x) { return log(max_(x, 3e-308)); }
+GENDR_HD double log1p_(double x) { return log1p(max_(x, -1.0 + 1e-16)); }
+GENDR_HD double atan_(double x) { return atan(x); }
+GENDR_HD double log_complement(double a, double x) { return a < 0.5 ? log1p(-a) : log(max_(x, 3e-308)); }
+
+// An option that is the same for all lanes, as a number: a loop over lanes can select by comparing it, while a select by
+// a scalar bool keeps GCC from vectorising the loop.
+template <class T>
+struct Flag {
+    T value;
+    GENDR_HD explicit Flag(bool on) : value(on ? T(1) : T(0)) {}
+    GENDR_HD T pick(T yes, T no) const { return value > T(0) ? yes : no; }
+};
+
+// log(1 + e^x)
+template <class T>
+GENDR_HD T softplus(T x) {
+    return max_(x, T(0)) + log1p_(exp_(-abs_(x)));
+}
+
+// log(e^a + e^b)
+template <class T>
+GENDR_HD T logaddexp(T a, T b) {
+    return max_(a, b) + log1p_(exp_(-abs_(a - b)));
+}
+
+GENDR_END_NAMESPACE

@@ -1,0 +1,203 @@
+// Aggregation of the coverages a_i of all faces at a pixel into its alpha: the T-conorms of GenDR (Petersen et al.,
+// CVPR 2022, section 3.3 and table 2), plus SoftRas' mean ("sum").
+//
+// An Archimedean T-conorm has an additive generator g (increasing, g(0) = 0) with
+//     S = g^-1(sum_i g(a_i)),    dS/da_i = g'(a_i) / g'(S),
+// so a pixel keeps one running value and the order of faces does not matter. With x = 1 - a, u the scaled distance,
+// da/du = pdf = hazard * x and h below the hazard:
+//
+//     T-conorm            term added to the state             dS/du for face i, state G (or its logarithm L)
+//     probabilistic       -log x                              h e^-G
+//     hamacher, p > 0     log((p + (1-p) x) / x)              h p / (p + (1-p) x) * p e^-G / (1 - (1-p) e^-G)^2
+//     einstein            hamacher with p = 2
+//     frank, p > 0        -log(expm1(x ln p) / expm1(ln p))   h phi(x ln p) * (1 - S) / phi((1 - S) ln p),
+//                                                             phi(y) = y e^y / (e^y - 1)
+//     yager, p > 0        L: p log a                          pdf (a / S)^(p-1), 0 once S = 1
+//     aczel_alsina, p > 0 L: p log(-log x)                    h (1 - S) e^((p-1)/p (l - L))
+//     dombi, p > 0        L: p log(a / x)                     h (1 - S)^2 / x * e^((p-1)/p (l - L))
+//     hamacher, p = 0     dombi with p = 1 (both add up the odds a / x)
+//     schweizer_sklar,    L: log(x^p - 1)                     h x^p (1 - S)^(1-p)
+//         p < 0
+//
+// The last five keep L = log(sum e^l), because their terms overflow or underflow float32 (dombi, p = 5: (a/x)^5).
+// The product dS/du is formed here, in one piece: neither g'(a) nor pdf / x need be finite by itself.
+#pragma once
+
+#include "distributions.h"
+
+GENDR_BEGIN_NAMESPACE
+
+enum class TConorm {
+#define GENDR_T_CONORM(name, p_range) name,
+#include "tconorms.def"
+#undef GENDR_T_CONORM
+    count
+};
+
+// Slopes of the families with p < 1 grow without bound as a -> 0; e^kMaxLogSlope caps the factor (a / S)^(p-1).
+constexpr double kMaxLogSlope = 13.8;  // 1e6
+
+// What a family needs of p, computed once a call. `kind` has the special cases of p folded in (see the table).
+template <class T>
+struct TConormParams {
+    TConorm kind;
+    T p;
+    T log_p;        // frank: q = ln p
+    T inv_expm1_q;  // frank: 1 / (e^q - 1)
+    T kappa;        // frank: 1 / (1 - e^-q)
+    T inv_faces;    // sum: 1 / number of faces of the mesh
+};
+
+template <class T>
+GENDR_HD TConormParams<T> make_tconorm(TConorm kind, double p) {
+    if (kind == TConorm::einstein) {
+        kind = TConorm::hamacher;
+        p = 2.0;
+    }
+    if (kind == TConorm::hamacher && p == 1.0) kind = TConorm::probabilistic;
+    if (kind == TConorm::hamacher && p == 0.0) {
+        kind = TConorm::dombi;
+        p = 1.0;
+    }
+    // Frank tends to the probabilistic sum as p -> 1; closer than this, ln p has no digits left in float32.
+    if (kind == TConorm::frank && abs_(p - 1.0) < 1e-4) kind = TConorm::probabilistic;
+    TConormParams<T> out = {kind, T(p), T(0), T(0), T(0), T(0)};
+    if (kind == TConorm::frank) {
+        const double q = log(p);
+        out.log_p = T(q);
+        out.inv_expm1_q = T(1.0 / expm1(q));
+        out.kappa = T(-1.0 / expm1(-q));
+    }
+    return out;
+}
+
+// y e^y / (e^y - 1) = y / (1 - e^-y), 1 at y = 0.
+template <class T>
+GENDR_HD T phi(T y) {
+    const T d = -expm1_(-y);
+    return abs_(y) < Limits<T>::epsilon ? T(1) : y / (d == T(0) ? T(1) : d);
+}
+
+// Does the state hold log(sum e^l) rather than a plain sum?
+GENDR_HD constexpr bool keeps_log_sum(TConorm kind) {
+    return kind == TConorm::yager || kind == TConorm::aczel_alsina || kind == TConorm::dombi ||
+           kind == TConorm::schweizer_sklar;
+}
+
+template <class T>
+GENDR_HD T empty_state(TConorm kind) {
+    return keeps_log_sum(kind) ? -Limits<T>::huge : T(0);
+}
+
+// The term of one face with coverage a > 0, x = 1 - a given by its logarithm.
+template <TConorm K, class T>
+GENDR_HD T tconorm_term(T a, T log_x, const TConormParams<T>& params) {
+    if constexpr (K == TConorm::probabilistic) {
+        return -log_x;
+    } else if constexpr (K == TConorm::hamacher) {
+        return log1p_((params.p - T(1)) * a) - log_x;
+    } else if constexpr (K == TConorm::frank) {
+        // For small a: expm1(x q) / expm1(q) = 1 + e^q expm1(-a q) / expm1(q) = 1 + kappa expm1(-a q).
+        const T q = params.log_p, y = exp_(log_x) * q;
+        const T psi = abs_(y) < Limits<T>::epsilon ? T(1) : expm1_(y) / (y == T(0) ? T(1) : y);
+        const T near_one = -log_x - log_(max_(psi * q * params.inv_expm1_q, Limits<T>::tiny));
+        return a < T(0.5) ? -log1p_(params.kappa * expm1_(-a * q)) : near_one;
+    } else if constexpr (K == TConorm::yager) {
+        return params.p * log_(a);
+    } else if constexpr (K == TConorm::aczel_alsina) {
+        return params.p * log_(-log_x);
+    } else if constexpr (K == TConorm::dombi) {
+        return params.p * (log_(a) - log_x);
+    } else if constexpr (K == TConorm::schweizer_sklar) {
+        const T y = params.p * log_x;  // log(e^y - 1) = y + log(1 - e^-y)
+        return y + log_(-expm1_(-y));
+    } else {  // max, sum, hard: the coverage itself
+        return a;
+    }
+}
+
+// The state after a face with this term.
+template <TConorm K, class T>
+GENDR_HD T tconorm_add(T state, T term) {
+    if constexpr (keeps_log_sum(K)) {
+        return logaddexp(state, term);
+    } else if constexpr (K == TConorm::max) {
+        return max_(state, term);
+    } else if constexpr (K == TConorm::hard) {
+        return T(1);  // the caller adds only faces with D > 1/2
+    } else {
+        return state + term;
+    }
+}
+
+// log(1 - S)
+template <TConorm K, class T>
+GENDR_HD T tconorm_log_complement(T state, const TConormParams<T>& params) {
+    if constexpr (K == TConorm::aczel_alsina) {
+        return -exp_(state / params.p);
+    } else if constexpr (K == TConorm::dombi) {
+        return -softplus(state / params.p);
+    } else {
+        static_assert(K == TConorm::schweizer_sklar);
+        return softplus(state) / params.p;
+    }
+}
+
+template <TConorm K, class T>
+GENDR_HD T tconorm_alpha(T state, const TConormParams<T>& params) {
+    if constexpr (K == TConorm::probabilistic) {
+        return -expm1_(-state);
+    } else if constexpr (K == TConorm::hamacher) {  // 1 - p e^-G / (1 - (1-p) e^-G)
+        const T e = exp_(-state);
+        return -expm1_(-state) / (T(1) - (T(1) - params.p) * e);
+    } else if constexpr (K == TConorm::frank) {  // x = log1p(expm1(q) e^-G) / q
+        const T q = params.log_p;
+        return T(1) - log1p_(exp_(-state) / params.inv_expm1_q) / q;
+    } else if constexpr (K == TConorm::yager) {
+        return exp_(min_(state, T(0)) / params.p);
+    } else if constexpr (keeps_log_sum(K)) {
+        return -expm1_(tconorm_log_complement<K>(state, params));
+    } else if constexpr (K == TConorm::sum) {
+        return state * params.inv_faces;
+    } else {
+        return state;
+    }
+}
+
+// dS/du of one face; for max the caller asks only for the winner.
+template <TConorm K, class T>
+GENDR_HD T tconorm_slope(T state, const Coverage<T>& c, const TConormParams<T>& params) {
+    const T p = params.p;
+    if constexpr (K == TConorm::probabilistic) {
+        return c.hazard * exp_(-state);
+    } else if constexpr (K == TConorm::hamacher) {
+        const T e = exp_(-state), x = exp_(c.log_survival), d = T(1) - (T(1) - p) * e;
+        return c.hazard * (p / (p + (T(1) - p) * x)) * (p * e / (d * d));
+    } else if constexpr (K == TConorm::frank) {
+        const T q = params.log_p, x = exp_(c.log_survival);
+        const T complement = log1p_(exp_(-state) / params.inv_expm1_q) / q;
+        return c.hazard * phi(x * q) * complement / phi(complement * q);
+    } else if constexpr (K == TConorm::hard) {
+        return T(0);
+    } else if constexpr (keeps_log_sum(K)) {
+        const T l = tconorm_term<K>(c.cdf, c.log_survival, params);
+        if constexpr (K == TConorm::schweizer_sklar) {
+            const T log_rest = tconorm_log_complement<K>(state, params);
+            return c.hazard * exp_(p * c.log_survival + (T(1) - p) * log_rest);
+        } else {
+            const T log_ratio = min_((p - T(1)) / p * (l - state), T(kMaxLogSlope));
+            if constexpr (K == TConorm::yager) {
+                return state >= T(0) ? T(0) : c.hazard * exp_(c.log_survival + log_ratio);
+            } else if constexpr (K == TConorm::aczel_alsina) {
+                return c.hazard * exp_(tconorm_log_complement<K>(state, params) + log_ratio);
+            } else {
+                return c.hazard * exp_(T(2) * tconorm_log_complement<K>(state, params) - c.log_survival + log_ratio);
+            }
+        }
+    } else {  // max, sum
+        const T pdf = c.hazard * exp_(c.log_survival);
+        return K == TConorm::sum ? pdf * params.inv_faces : pdf;
+    }
+}
+
+GENDR_END_NAMESPACE

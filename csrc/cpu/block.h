@@ -1,0 +1,200 @@
+// A block: 16 lanes, each a pixel of one face's neighbourhood. Rows of a narrow face share a block.
+//
+//     face wider than 8 pixels: 1 row of 16      up to 8: 2 rows of 8      up to 4: 4 rows of 4
+//
+// Lanes past the face's box or the image are computed and thrown away (valid = 0).
+#pragma once
+
+#include <cstring>
+
+#include "scene.h"
+
+// A loop over the lanes of a block; its body has no branches or calls left after inlining, and vectorises.
+#define GENDR_LANES _Pragma("omp simd") for (int l = 0; l < kLanes; ++l)
+
+GENDR_BEGIN_NAMESPACE
+
+constexpr int kLanes = 16;
+// A block starts inside the image and may end this far outside: arrays its lanes are loaded from are padded so.
+constexpr int kPadColumns = 15;
+constexpr int kPadRows = 3;
+
+template <class T>
+struct Lanes {
+    alignas(64) T v[kLanes];
+    T& operator[](int l) { return v[l]; }
+    const T& operator[](int l) const { return v[l]; }
+};
+
+// Where a block's lanes are: lane l is pixel (row + l / width, col + l % width), width = 16 >> log2_rows.
+template <class T>
+struct BlockPosition {
+    int32_t row, col;
+    int32_t last_row, last_col;  // last pixels wanted
+    int log2_rows;
+};
+
+// The lanes of a block from / to an array of rows.
+template <class T>
+inline void load_lanes(const T* base, std::ptrdiff_t stride, int log2_rows, T* out) {
+    if (log2_rows == 0) {
+        std::memcpy(out, base, 16 * sizeof(T));
+    } else if (log2_rows == 1) {
+        std::memcpy(out, base, 8 * sizeof(T));
+        std::memcpy(out + 8, base + stride, 8 * sizeof(T));
+    } else {
+        for (int r = 0; r < 4; ++r) std::memcpy(out + 4 * r, base + r * stride, 4 * sizeof(T));
+    }
+}
+template <class T>
+inline void store_lanes(T* base, std::ptrdiff_t stride, int log2_rows, const T* in) {
+    if (log2_rows == 0) {
+        std::memcpy(base, in, 16 * sizeof(T));
+    } else if (log2_rows == 1) {
+        std::memcpy(base, in, 8 * sizeof(T));
+        std::memcpy(base + stride, in + 8, 8 * sizeof(T));
+    } else {
+        for (int r = 0; r < 4; ++r) std::memcpy(base + r * stride, in + 4 * r, 4 * sizeof(T));
+    }
+}
+
+// Calls visit(BlockPosition) for blocks that cover every pixel in reach of face f in rows [row_begin, row_end).
+//
+// A wide face is walked along each row only between the lines that bound its neighbourhood: a pixel in reach lies on
+// the inner side of each edge, moved out by the reach.
+template <class T, class Visit>
+void for_each_block(const Scene<T>& scene, const ImageParams<T>& image, const Face<T>& f, int32_t row_begin,
+                    int32_t row_end, Visit&& visit) {
+    const int32_t y0 = f.y0 > row_begin ? f.y0 : row_begin, y1 = f.y1 < row_end - 1 ? f.y1 : row_end - 1;
+    const int32_t width = f.x1 - f.x0 + 1;
+    const int log2_rows = width <= 4 ? 2 : width <= 8 ? 1 : 0;
+    const bool bounded = width > kLanes && !(f.flags & kFlat) && !scene.barycentric && std::isfinite(image.box_reach);
+    if (!bounded) {
+        for (int32_t row = y0; row <= y1; row += 1 << log2_rows) {
+            for (int32_t col = f.x0; col <= f.x1; col += kLanes) visit(BlockPosition<T>{row, col, y1, f.x1, log2_rows});
+        }
+        return;
+    }
+    // Edge k bounds column <= or >= at[k] + slope[k] * row.
+    double at[3], slope[3];
+    int side[3];
+    const double x_scale = scene.grid.width / (2.0 * scene.args->half_width), half_columns = 0.5 * (scene.grid.width - 1);
+    for (int k = 0; k < 3; ++k) {
+        const double sign = f.area2 > T(0) ? 1.0 : -1.0;
+        const double ex = double(f.ex[k]), ey = double(f.ey[k]), length = std::sqrt(ex * ex + ey * ey);
+        const double ox = sign * ey / length, oy = -sign * ex / length;  // outward unit normal
+        side[k] = !(length > 0.0) || std::fabs(ox) < 1e-3 ? 0 : ox > 0.0 ? 1 : -1;
+        if (side[k] == 0) continue;
+        // ox (x - vx) + oy (y - vy) <= reach, y = (H - 1 - 2 row) y_step
+        const double y_step = double(scene.grid.y_step);
+        const double x_at = double(f.x[k]) + (image.box_reach - oy * ((scene.grid.height - 1) * y_step - double(f.y[k]))) / ox;
+        at[k] = x_at * x_scale + half_columns;
+        slope[k] = 2.0 * y_step * oy / ox * x_scale;
+    }
+    for (int32_t row = y0; row <= y1; ++row) {
+        double lo = f.x0, hi = f.x1;
+        for (int k = 0; k < 3; ++k) {
+            if (side[k] == 0) continue;
+            const double bound = at[k] + slope[k] * row;
+            if (side[k] > 0) {
+                hi = bound < hi ? bound : hi;
+            } else {
+                lo = bound > lo ? bound : lo;
+            }
+        }
+        // A hundredth of a pixel against rounding.
+        const int32_t first = int32_t(std::ceil(lo - 0.01)), last = int32_t(std::floor(hi + 0.01));
+        for (int32_t col = first; col <= last; col += kLanes) visit(BlockPosition<T>{row, col, row, last, 0});
+    }
+}
+
+// What the lanes of a block see of a face.
+template <class T>
+struct Sight {
+    Lanes<T> u;        // scaled signed distance
+    Lanes<T> active;   // 1: this pair counts
+    Lanes<T> inside;   // 1: on the closed triangle
+    Lanes<T> b0, b1, b2;           // barycentrics as make_fragment takes them (raw; for a flat face, nearest point's)
+    Lanes<T> dx, dy;               // from the nearest point of the outline
+    Lanes<T> near0, near1, near2;  // weights of that point
+    Lanes<T> distance2;            // squared distance in the unit of the distance asked for
+};
+
+// kWeights: fill b0..b2 and inside; kNearest: fill dx..near2 and distance2.
+template <bool kWeights, bool kNearest, class T>
+inline void look(const Scene<T>& scene, const ImageParams<T>& image, const Face<T>& f, const BlockPosition<T>& at,
+                 Sight<T>& out) {
+    const int shift = 4 - at.log2_rows, mask = (1 << shift) - 1;
+    const Flag<T> flat((f.flags & kFlat) != 0), barycentric(scene.barycentric);
+    const T reach2 = image.reach2;
+    const Face<T> face = f;
+    const Grid<T> grid = scene.grid;
+    const T last_col = T(at.last_col), last_row = T(at.last_row);
+    Lanes<T> valid;
+    GENDR_LANES {
+        const int32_t row = at.row + (l >> shift), col = at.col + (l & mask);
+        const Pair<T> p = relate(face, grid.x(col), grid.y(row));
+        const bool in = p.min_w > T(0);
+        const T q = barycentric.pick(p.min_w * p.min_w, p.distance2);
+        const bool wanted = T(col) <= last_col && T(row) <= last_row && (in || q < reach2);
+        valid[l] = wanted ? T(1) : T(0);
+        out.u[l] = in ? q : -q;
+        if constexpr (kWeights) {
+            out.inside[l] = in || p.distance2 == T(0) ? T(1) : T(0);
+            out.b0[l] = flat.pick(p.near0, p.w0);
+            out.b1[l] = flat.pick(p.near1, p.w1);
+            out.b2[l] = flat.pick(p.near2, p.w2);
+        }
+        if constexpr (kNearest) {
+            out.dx[l] = p.dx;
+            out.dy[l] = p.dy;
+            out.near0[l] = p.near0;
+            out.near1[l] = p.near1;
+            out.near2[l] = p.near2;
+            out.distance2[l] = q;
+        }
+    }
+    if (!scene.squared) {
+        GENDR_LANES out.u[l] = out.u[l] < T(0) ? -sqrt_(-out.u[l]) : sqrt_(out.u[l]);
+    }
+    const T inv_tau = image.inv_tau, min_u = scene.min_u;
+    GENDR_LANES {
+        out.u[l] *= inv_tau;
+        out.active[l] = valid[l] > T(0) && out.u[l] > min_u ? T(1) : T(0);
+    }
+}
+
+template <class T>
+inline bool any(const Lanes<T>& mask) {
+    T sum = T(0);
+#pragma omp simd reduction(+ : sum)
+    for (int l = 0; l < kLanes; ++l) sum += mask[l];
+    return sum > T(0);
+}
+
+// Depth and feature weights of the lanes, and which of them are within [near, far].
+template <class T>
+struct Fragments {
+    Lanes<T> z, v0, v1, v2, c0, c1, inv_sum;
+    Lanes<T> visible;  // active, and near <= z <= far
+};
+
+template <class T>
+inline void make_fragments(const Scene<T>& scene, const Face<T>& f, const Sight<T>& sight, Fragments<T>& out) {
+    const Face<T> face = f;
+    const DepthScale<T> depth = scene.depth;
+    const Flag<T> perspective(scene.perspective);
+    GENDR_LANES {
+        const Fragment<T> a = make_fragment(face, sight.b0[l], sight.b1[l], sight.b2[l], perspective);
+        out.z[l] = a.z;
+        out.v0[l] = a.v0;
+        out.v1[l] = a.v1;
+        out.v2[l] = a.v2;
+        out.c0[l] = a.c0;
+        out.c1[l] = a.c1;
+        out.inv_sum[l] = a.inv_sum;
+        out.visible[l] = sight.active[l] > T(0) && depth.contains(a.z) ? T(1) : T(0);
+    }
+}
+
+GENDR_END_NAMESPACE

@@ -1,0 +1,360 @@
+// Forward: bands of rows over threads; within a band, face after face, block after block.
+#pragma once
+
+#include "bands.h"
+#include "tables.h"
+#include "thread_pool.h"
+
+GENDR_BEGIN_NAMESPACE
+
+// What a pixel keeps while faces come by: one band's worth, padded so that blocks need no bounds.
+template <class T>
+struct BandPixels {
+    std::ptrdiff_t stride;  // lanes from a row to the next
+    std::ptrdiff_t plane;   // lanes from a channel to the next
+    T* alpha;
+    int32_t* winner;
+    T* exponent;  // softmax: largest exponent so far,
+    T* weight;    //   sum of D e^(exponent - largest),
+    T* image;     //   and the same sum with features (hard blend: features of the nearest face)
+    T* depth;     // of the nearest face
+    int32_t* nearest;
+
+    BandPixels(Workspace& ws, const gendr_forward& args, int32_t rows) {
+        const bool image_wanted = args.out.image, hard = args.scene.blend == GENDR_BLEND_HARD;
+        stride = args.scene.width + kPadColumns;
+        plane = stride * (rows + kPadRows);
+        alpha = ws.take<T>(args.out.alpha ? plane : 0);
+        winner = ws.take<int32_t>(args.out.alpha_winner ? plane : 0);
+        exponent = ws.take<T>(image_wanted && !hard ? plane : 0);
+        weight = ws.take<T>(image_wanted && !hard ? plane : 0);
+        image = ws.take<T>(image_wanted ? plane * args.scene.n_channels : 0);
+        depth = ws.take<T>(needs_nearest(args) ? plane : 0);
+        nearest = ws.take<int32_t>(needs_nearest(args) ? plane : 0);
+    }
+    static bool needs_nearest(const gendr_forward& args) {
+        return args.out.depth || args.out.face_index || (args.out.image && args.scene.blend == GENDR_BLEND_HARD);
+    }
+};
+
+template <class T>
+struct ForwardLayout {
+    int32_t band_rows;
+    BandTree tree;
+    Face<T>* faces;
+    int32_t* node_starts;
+    int32_t* node_faces;
+    char* pixels;
+    std::size_t pixels_size;
+    std::size_t total;
+
+    // Rows such that a band's pixels stay in a core's L2 cache, and there are several bands a thread.
+    static int32_t choose_rows(const gendr_scene& a) {
+        const double row_bytes = double(a.width + kPadColumns) * (a.n_channels + 4.0) * sizeof(T);
+        const double rows = 262144.0 / row_bytes;
+        const int32_t cap = a.height >= 256 ? 16 : 8;
+        return rows >= cap ? cap : rows <= 4.0 ? 4 : int32_t(rows);
+    }
+
+    ForwardLayout(const gendr_forward& args, void* base)
+        : band_rows(choose_rows(args.scene)), tree(args.scene.height, band_rows) {
+        Workspace ws(base);
+        const gendr_scene& a = args.scene;
+        faces = ws.take<Face<T>>(a.n_faces);
+        node_starts = ws.take<int32_t>(int64_t(a.n_images) * (tree.n_nodes + 1));
+        node_faces = ws.take<int32_t>(2 * a.n_faces);
+        Workspace one(nullptr);
+        BandPixels<T>(one, args, band_rows);
+        pixels_size = one.used();
+        pixels = ws.take<char>(int64_t(pixels_size) * a.n_threads);
+        total = ws.used();
+    }
+};
+
+template <class T>
+class Forward {
+  public:
+    explicit Forward(const gendr_forward& args)
+        : args_(args), scene_(args.scene), layout_(args, args.workspace) {
+        coverage_ = coverage_function<T>(args.scene.distribution);
+        tconorm_ = tconorm_functions<T>(scene_.tconorm.kind);
+        nearest_ = BandPixels<T>::needs_nearest(args);
+        fused_ = Distribution(args.scene.distribution) == Distribution::logistic &&
+                 scene_.tconorm.kind == TConorm::probabilistic;
+    }
+
+    void run() {
+        const gendr_scene& a = args_.scene;
+        constexpr int64_t chunk = 256;
+        parallel_for(a.n_threads, (a.n_faces + chunk - 1) / chunk, [&](int64_t task, int) {
+            const int64_t first = task * chunk, last = std::min(first + chunk, a.n_faces);
+            int image = image_of(first);
+            ImageParams<T> params = scene_.image_params(image);
+            for (int64_t i = first; i < last; ++i) {
+                while (i >= a.face_offsets[image + 1]) params = scene_.image_params(++image);
+                prepare_face(scene_, params, i, layout_.faces[i]);
+            }
+        });
+        parallel_for(a.n_threads, a.n_images, [&](int64_t image, int) {
+            BandLists lists = lists_of(int(image));
+            const int64_t first = scene_.first_face(int(image));
+            fill_band_lists(layout_.tree, layout_.faces + first, int32_t(scene_.face_count(int(image))), lists);
+        });
+        const int32_t n_bands = layout_.tree.n_bands;
+        parallel_for(a.n_threads, int64_t(a.n_images) * n_bands, [&](int64_t task, int thread) {
+            render_band(int(task / n_bands), int32_t(task % n_bands), thread);
+        });
+    }
+
+  private:
+    int image_of(int64_t face) const {
+        const int64_t* offsets = args_.scene.face_offsets;
+        return int(std::upper_bound(offsets, offsets + args_.scene.n_images + 1, face) - offsets) - 1;
+    }
+
+    BandLists lists_of(int image) const {
+        return {layout_.node_starts + int64_t(image) * (layout_.tree.n_nodes + 1),
+                layout_.node_faces + 2 * scene_.first_face(image)};
+    }
+
+    struct Band {
+        int image;
+        int32_t row_begin, row_end;
+        ImageParams<T> params;
+        TConormParams<T> tconorm;
+        BandPixels<T> pixels;
+        std::ptrdiff_t offset(const BlockPosition<T>& at) const {
+            return (at.row - row_begin) * pixels.stride + at.col;
+        }
+    };
+
+    void render_band(int image, int32_t band_index, int thread) const {
+        const BandTree& tree = layout_.tree;
+        Workspace ws(layout_.pixels + std::size_t(thread) * layout_.pixels_size);
+        Band band{image,
+                  band_index * tree.band_rows,
+                  std::min((band_index + 1) * tree.band_rows, args_.scene.height),
+                  scene_.image_params(image),
+                  scene_.tconorm_of(image),
+                  BandPixels<T>(ws, args_, tree.band_rows)};
+        clear(band);
+        const BandLists lists = lists_of(image);
+        const Face<T>* faces = layout_.faces + scene_.first_face(image);
+        for (int level = 0; level < tree.n_levels; ++level) {
+            const int32_t node = tree.node(level, band_index);
+            for (int32_t i = lists.start[node]; i < lists.start[node + 1]; ++i) {
+                const int32_t id = lists.faces[i];
+                const Face<T>& f = faces[id];
+                if (f.y1 < band.row_begin || f.y0 >= band.row_end) continue;
+                const bool alpha = args_.out.alpha && !(f.flags & kAlphaCulled);
+                const bool colour = (args_.out.image || nearest_) && !(f.flags & kColourCulled);
+                const bool depth_matters = alpha && !scene_.alpha_all && !(f.flags & kDepthInRange);
+                if (colour || depth_matters || !fused_) {
+                    for_each_block(scene_, band.params, f, band.row_begin, band.row_end,
+                                   [&](const BlockPosition<T>& at) { add_block(band, f, id, at, alpha, colour, depth_matters); });
+                } else if (alpha) {
+                    for_each_block(scene_, band.params, f, band.row_begin, band.row_end,
+                                   [&](const BlockPosition<T>& at) { add_logistic_block(band, f, at); });
+                }
+            }
+        }
+        finish(band);
+    }
+
+    void clear(Band& band) const {
+        const BandPixels<T>& p = band.pixels;
+        const auto fill = [&](auto* array, auto value) {
+            if (array) std::fill(array, array + p.plane, value);
+        };
+        if (args_.out.alpha) fill(p.alpha, empty_state<T>(scene_.tconorm.kind));
+        if (args_.out.alpha_winner) fill(p.winner, int32_t(-1));
+        if (args_.out.image) {
+            const T* background = scene_.background(band.image);
+            for (int c = 0; c < args_.scene.n_channels; ++c) {
+                std::fill(p.image + c * p.plane, p.image + (c + 1) * p.plane, background[c]);
+            }
+            if (!scene_.hard_blend) {
+                fill(p.exponent, band.params.background_exponent);
+                fill(p.weight, T(1));
+            }
+        }
+        if (nearest_) {
+            fill(p.depth, Limits<T>::huge);
+            fill(p.nearest, int32_t(-1));
+        }
+    }
+
+    // The fused hot path: a logistic, probabilistic silhouette adds softplus(u) per pair.
+    void add_logistic_block(Band& band, const Face<T>& f, const BlockPosition<T>& at) const {
+        Sight<T> sight;
+        look<false, false>(scene_, band.params, f, at, sight);
+        Lanes<T> state;
+        T* base = band.pixels.alpha + band.offset(at);
+        load_lanes(base, band.pixels.stride, at.log2_rows, state.v);
+        GENDR_LANES state[l] += sight.active[l] > T(0) ? softplus(sight.u[l]) : T(0);
+        store_lanes(base, band.pixels.stride, at.log2_rows, state.v);
+    }
+
+    void add_block(Band& band, const Face<T>& f, int32_t id, const BlockPosition<T>& at, bool alpha, bool colour,
+                   bool depth_matters) const {
+        Sight<T> sight;
+        look<true, false>(scene_, band.params, f, at, sight);
+        if (!any(sight.active)) return;
+        const std::ptrdiff_t stride = band.pixels.stride, offset = band.offset(at);
+        CoverageLanes<T> coverage;
+        coverage_(scene_.distribution, sight.u, coverage);
+        Fragments<T> fragments;
+        if (colour || depth_matters) make_fragments(scene_, f, sight, fragments);
+        if (alpha) {
+            Lanes<T> state;
+            Lanes<int32_t> winner;
+            load_lanes(band.pixels.alpha + offset, stride, at.log2_rows, state.v);
+            const bool has_winner = args_.out.alpha_winner != nullptr;
+            if (has_winner) load_lanes(band.pixels.winner + offset, stride, at.log2_rows, winner.v);
+            Lanes<T> counts = depth_matters ? fragments.visible : sight.active;
+            if (scene_.tconorm.kind == TConorm::hard) {
+                GENDR_LANES counts[l] = sight.u[l] > scene_.median_u ? counts[l] : T(0);
+            }
+            tconorm_.add(band.tconorm, coverage, counts, state, winner, id);
+            store_lanes(band.pixels.alpha + offset, stride, at.log2_rows, state.v);
+            if (has_winner) store_lanes(band.pixels.winner + offset, stride, at.log2_rows, winner.v);
+        }
+        if (!colour || !any(fragments.visible)) return;
+        if (nearest_) add_nearest(band, id, at, sight, fragments);
+        if (args_.out.image && !scene_.hard_blend) add_softmax(band, id, at, coverage, fragments);
+    }
+
+    // The features of the lanes in one channel.
+    void sample(const Band& band, int32_t id, const Fragments<T>& fragments, const Lanes<int32_t>& texels, int channel,
+                Lanes<T>& out) const {
+        const int n = args_.scene.n_channels;
+        const T* features = scene_.features(scene_.first_face(band.image) + id) + channel;
+        if (args_.scene.feature_kind == GENDR_CORNERS) {
+            const T f0 = features[0], f1 = features[n], f2 = features[2 * n];
+            GENDR_LANES out[l] = fragments.v0[l] * f0 + fragments.v1[l] * f1 + fragments.v2[l] * f2;
+        } else {
+            for (int l = 0; l < kLanes; ++l) out[l] = features[int64_t(texels[l]) * n];
+        }
+    }
+
+    Lanes<int32_t> texels_of(const Fragments<T>& fragments) const {
+        Lanes<int32_t> out;
+        if (args_.scene.feature_kind != GENDR_TEXELS) return out;
+        for (int l = 0; l < kLanes; ++l) {
+            out[l] = fragments.visible[l] > T(0) ? texel_index(fragments.c0[l], fragments.c1[l], args_.scene.texture_res) : 0;
+        }
+        return out;
+    }
+
+    void add_softmax(Band& band, int32_t id, const BlockPosition<T>& at, const CoverageLanes<T>& coverage,
+                     const Fragments<T>& fragments) const {
+        const BandPixels<T>& p = band.pixels;
+        const std::ptrdiff_t offset = band.offset(at);
+        const DepthScale<T> depth = scene_.depth;
+        const T inv_gamma = band.params.inv_gamma;
+        Lanes<T> largest, total, keep, weight;
+        load_lanes(p.exponent + offset, p.stride, at.log2_rows, largest.v);
+        load_lanes(p.weight + offset, p.stride, at.log2_rows, total.v);
+        GENDR_LANES {
+            const bool on = fragments.visible[l] > T(0);
+            const T old = largest[l], e = on ? depth.score(fragments.z[l]) * inv_gamma : old;
+            const T fall = exp_(-abs_(e - old));
+            const bool rises = e > old;
+            keep[l] = rises ? fall : T(1);
+            weight[l] = on ? coverage.cdf[l] * (rises ? T(1) : fall) : T(0);
+            largest[l] = rises ? e : old;
+            total[l] = total[l] * keep[l] + weight[l];
+        }
+        store_lanes(p.exponent + offset, p.stride, at.log2_rows, largest.v);
+        store_lanes(p.weight + offset, p.stride, at.log2_rows, total.v);
+        const Lanes<int32_t> texels = texels_of(fragments);
+        for (int c = 0; c < args_.scene.n_channels; ++c) {
+            Lanes<T> colour, sum;
+            sample(band, id, fragments, texels, c, colour);
+            T* base = p.image + c * p.plane + offset;
+            load_lanes(base, p.stride, at.log2_rows, sum.v);
+            GENDR_LANES sum[l] = sum[l] * keep[l] + (weight[l] > T(0) ? weight[l] * colour[l] : T(0));
+            store_lanes(base, p.stride, at.log2_rows, sum.v);
+        }
+    }
+
+    void add_nearest(Band& band, int32_t id, const BlockPosition<T>& at, const Sight<T>& sight,
+                     const Fragments<T>& fragments) const {
+        const BandPixels<T>& p = band.pixels;
+        const std::ptrdiff_t offset = band.offset(at);
+        Lanes<T> depth, closer;
+        Lanes<int32_t> nearest;
+        load_lanes(p.depth + offset, p.stride, at.log2_rows, depth.v);
+        load_lanes(p.nearest + offset, p.stride, at.log2_rows, nearest.v);
+        for (int l = 0; l < kLanes; ++l) {
+            const bool on = fragments.visible[l] > T(0) && sight.inside[l] > T(0);
+            const T z = fragments.z[l];
+            const bool wins = on && (z < depth[l] || (z == depth[l] && id < nearest[l]));
+            closer[l] = wins ? T(1) : T(0);
+            depth[l] = wins ? z : depth[l];
+            nearest[l] = wins ? id : nearest[l];
+        }
+        if (!any(closer)) return;
+        store_lanes(p.depth + offset, p.stride, at.log2_rows, depth.v);
+        store_lanes(p.nearest + offset, p.stride, at.log2_rows, nearest.v);
+        if (!args_.out.image || !scene_.hard_blend) return;
+        const Lanes<int32_t> texels = texels_of(fragments);
+        for (int c = 0; c < args_.scene.n_channels; ++c) {
+            Lanes<T> colour, sum;
+            sample(band, id, fragments, texels, c, colour);
+            T* base = p.image + c * p.plane + offset;
+            load_lanes(base, p.stride, at.log2_rows, sum.v);
+            GENDR_LANES sum[l] = closer[l] > T(0) ? colour[l] : sum[l];
+            store_lanes(base, p.stride, at.log2_rows, sum.v);
+        }
+    }
+
+    // From running sums to results.
+    void finish(const Band& band) const {
+        const gendr_outputs& out = args_.out;
+        const BandPixels<T>& p = band.pixels;
+        const int32_t width = args_.scene.width;
+        const int64_t pixels = int64_t(args_.scene.height) * width;
+        for (int32_t row = band.row_begin; row < band.row_end; ++row) {
+            const std::ptrdiff_t from = (row - band.row_begin) * p.stride;
+            const int64_t to = band.image * pixels + int64_t(row) * width;
+            if (out.alpha) {
+                std::copy(p.alpha + from, p.alpha + from + width, static_cast<T*>(out.alpha_state) + to);
+                tconorm_.alpha(band.tconorm, width, p.alpha + from, static_cast<T*>(out.alpha) + to);
+                if (out.alpha_winner) std::copy(p.winner + from, p.winner + from + width, out.alpha_winner + to);
+            }
+            if (out.image) {
+                const T* weight = p.weight + from;
+                for (int c = 0; c < args_.scene.n_channels; ++c) {
+                    const T* sum = p.image + c * p.plane + from;
+                    T* image = static_cast<T*>(out.image) +
+                               (int64_t(band.image) * args_.scene.n_channels + c) * pixels + int64_t(row) * width;
+                    if (scene_.hard_blend) {
+                        std::copy(sum, sum + width, image);
+                    } else {
+                        for (int32_t i = 0; i < width; ++i) image[i] = sum[i] / weight[i];
+                    }
+                }
+                if (!scene_.hard_blend) {
+                    T* state = static_cast<T*>(out.softmax_state) + 2 * band.image * pixels + int64_t(row) * width;
+                    std::copy(p.exponent + from, p.exponent + from + width, state);
+                    std::copy(weight, weight + width, state + pixels);
+                }
+            }
+            for (int32_t i = 0; nearest_ && i < width; ++i) {
+                const int32_t id = p.nearest[from + i];
+                if (out.depth) static_cast<T*>(out.depth)[to + i] = id < 0 ? T(0) : p.depth[from + i];
+                if (out.face_index) out.face_index[to + i] = id;
+            }
+        }
+    }
+
+    const gendr_forward& args_;
+    Scene<T> scene_;
+    ForwardLayout<T> layout_;
+    CoverageFunction<T> coverage_;
+    TConormFunctions<T> tconorm_;
+    bool nearest_, fused_;
+};
+
+GENDR_END_NAMESPACE

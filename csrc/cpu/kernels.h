@@ -1,0 +1,31 @@
+// What one build of the kernels (one instruction set) offers.
+#pragma once
+
+#include "../include/gendr.h"
+
+namespace gendr {
+
+struct Kernels {
+    size_t (*forward_workspace_size)(const gendr_forward&);
+    void (*render_forward)(const gendr_forward&);
+    size_t (*backward_workspace_size)(const gendr_backward&);
+    void (*render_backward)(const gendr_backward&);
+    void (*evaluate_distribution)(int dtype, int id, double shape, double shift, int64_t n, const void* u, void* cdf,
+                                  void* log_survival, void* hazard);
+    double (*quantile)(int id, double shape, double shift, double coverage);
+};
+
+// kernels.cpp is compiled once for each of these, with GENDR_ISA set to its name.
+namespace baseline {
+extern const Kernels kernels;
+}
+#if defined(__x86_64__)
+namespace avx2 {
+extern const Kernels kernels;
+}
+namespace avx512 {
+extern const Kernels kernels;
+}
+#endif
+
+}  // namespace gendr

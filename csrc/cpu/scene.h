@@ -1,0 +1,179 @@
+// A call's arguments in the form the CPU kernels want them: typed, per image, with everything that is the same for all
+// pixels worked out once.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "../core/fragment.h"
+#include "../core/reference_gradient.h"
+#include "../include/gendr.h"
+
+GENDR_BEGIN_NAMESPACE
+
+// CDF, log survival and hazard of any distribution at one u.
+template <class T>
+Coverage<T> coverage_at(Distribution d, T u, const DistributionParams<T>& params) {
+    switch (d) {
+#define GENDR_DISTRIBUTION(name)  \
+    case Distribution::name: \
+        return Eval<Distribution::name>::at(u, params);
+#include "../core/distributions.def"
+#undef GENDR_DISTRIBUTION
+        default:
+            return {};
+    }
+}
+
+template <class T>
+DistributionParams<T> make_distribution(double shape, double shift) {
+    return {T(shape), T(shift), shape > 0.0 ? std::lgamma(shape) : 0.0};
+}
+
+// The largest u with cdf(u) <= coverage, by bisection; -infinity where the CDF stays above it.
+inline double quantile(Distribution d, double shape, double shift, double coverage) {
+    const DistributionParams<double> params = make_distribution<double>(shape, shift);
+    const auto below = [&](double u) { return coverage_at(d, u, params).cdf <= coverage; };
+    if (d == Distribution::hard) return -std::numeric_limits<double>::denorm_min();
+    double lo = -1.0, hi = 1.0;
+    while (!below(lo)) {
+        lo *= 2.0;
+        if (lo < -1e18) return -std::numeric_limits<double>::infinity();
+    }
+    while (below(hi) && hi < 1e18) hi *= 2.0;
+    for (int i = 0; i < 200 && lo < hi; ++i) {
+        const double mid = 0.5 * (lo + hi);
+        if (mid == lo || mid == hi) break;
+        (below(mid) ? lo : hi) = mid;
+    }
+    return lo;
+}
+
+// What differs from image to image.
+template <class T>
+struct ImageParams {
+    T inv_tau;
+    T inv_gamma;
+    T background_exponent;  // of the softmax, on DepthScale's scale
+    T reach2;               // outside pixels at this squared distance (in the distance's own unit) or more are dropped
+    double box_reach;       // NDC around a face's bounding box
+    double box_weight;      // barycentric distance: drop where the smallest weight is below -box_weight
+};
+
+template <class T>
+struct Scene {
+    const gendr_scene* args;
+    Grid<T> grid;
+    DepthScale<T> depth;
+    DistributionParams<T> distribution;
+    TConormParams<T> tconorm;
+    T min_u;     // pairs with u <= min_u are dropped
+    T median_u;  // D > 1/2 where u > median_u: near an edge D itself rounds to 1/2 in float32
+    double quantile_u;
+    bool perspective, squared, barycentric, hard_blend, alpha_all;
+
+    const T* corners(int64_t face) const { return static_cast<const T*>(args->face_vertices) + 9 * face; }
+    int64_t texels() const { return args->feature_kind == GENDR_TEXELS ? int64_t(args->texture_res) * args->texture_res : 3; }
+    int64_t features_per_face() const { return args->feature_kind ? texels() * args->n_channels : 0; }
+    const T* features(int64_t face) const { return static_cast<const T*>(args->features) + features_per_face() * face; }
+    const T* background(int image) const {
+        return static_cast<const T*>(args->background) + (args->n_backgrounds > 1 ? image : 0) * int64_t(args->n_channels);
+    }
+    T tau(int image) const { return static_cast<const T*>(args->dist_scale)[args->n_scales > 1 ? image : 0]; }
+    T gamma(int image) const { return static_cast<const T*>(args->gamma)[args->n_gammas > 1 ? image : 0]; }
+    int64_t first_face(int image) const { return args->face_offsets[image]; }
+    int64_t face_count(int image) const { return args->face_offsets[image + 1] - args->face_offsets[image]; }
+
+    explicit Scene(const gendr_scene& a) : args(&a) {
+        grid = {a.width, a.height, T(a.half_width / a.width), T(a.half_height / a.height)};
+        depth = {T(a.near_plane), T(a.far_plane), T(1.0 / (a.far_plane - a.near_plane))};
+        distribution = make_distribution<T>(a.dist_shape, a.dist_shift);
+        tconorm = make_tconorm<T>(TConorm(a.t_conorm), a.t_conorm_p);
+        quantile_u = quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, a.min_coverage);
+        min_u = T(quantile_u) < T(0) || quantile_u > 0 ? T(quantile_u) : -std::numeric_limits<T>::denorm_min();
+        median_u = T(quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, 0.5));
+        perspective = a.perspective_correct != 0;
+        squared = a.dist_squared != 0;
+        barycentric = a.distance == GENDR_BARYCENTRIC;
+        hard_blend = a.blend == GENDR_BLEND_HARD;
+        alpha_all = a.alpha_range == GENDR_ALPHA_ALL;
+    }
+
+    ImageParams<T> image_params(int image) const {
+        const double scale = double(tau(image)), g = double(gamma(image));
+        ImageParams<T> p;
+        p.inv_tau = T(1.0 / scale);
+        p.inv_gamma = T(1.0 / g);
+        p.background_exponent = T((args->background_eps - 1.0) / g);
+        // Outside, u = -d^2 / tau or -d / tau reaches quantile_u at this distance:
+        const double limit = std::fmax(-quantile_u, 0.0) * scale;
+        const double fade = squared ? std::sqrt(limit) : limit;
+        const bool hard = Distribution(args->distribution) == Distribution::hard;
+        p.reach2 = hard ? std::numeric_limits<T>::infinity() : T(args->reach * args->reach);
+        p.box_reach = barycentric ? args->reach : std::fmin(args->reach, fade);
+        p.box_weight = barycentric ? std::fmin(args->reach, fade) : std::numeric_limits<double>::infinity();
+        return p;
+    }
+
+    // The mesh's face count enters SoftRas' mean.
+    TConormParams<T> tconorm_of(int image) const {
+        TConormParams<T> p = tconorm;
+        p.inv_faces = T(1.0 / std::fmax(double(face_count(image)), 1.0));
+        return p;
+    }
+};
+
+// Pixel range of [lo, hi] (NDC, along one axis, in the direction of growing index), one pixel wider against rounding.
+inline void pixel_range(double lo, double hi, double half, int32_t n, int32_t* first, int32_t* last) {
+    const double a = (lo / half * n + n - 1.0) / 2.0, b = (hi / half * n + n - 1.0) / 2.0;
+    *first = a > n ? n : a < 0.0 ? 0 : int32_t(std::ceil(a - 1e-3));
+    *last = b < -1.0 ? -1 : b > n - 1.0 ? n - 1 : int32_t(std::floor(b + 1e-3));
+}
+
+// Face `index`, with its pixel box and culling flags.
+template <class T>
+void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, int64_t index, Face<T>& f) {
+    const gendr_scene& a = *scene.args;
+    const T* corners = scene.corners(index);
+    f.x0 = f.y0 = 0;
+    f.x1 = f.y1 = -1;
+    T check = T(0);
+    for (int i = 0; i < 9; ++i) check += corners[i] * T(0);
+    if (check != T(0)) return;  // a corner that is not finite: no part of the picture
+    setup_face(corners, f);
+
+    const bool front = f.area2 != T(0) && (f.area2 > T(0)) == (a.front == GENDR_COUNTERCLOCKWISE);
+    const bool back_culled = a.cull == GENDR_CULL_BACK && !front;
+    const T z_min = min_(f.z[0], min_(f.z[1], f.z[2])), z_max = max_(f.z[0], max_(f.z[1], f.z[2]));
+    // Across or behind the camera plane the projected triangle is not the face: only the references' alpha counts it.
+    const bool behind = !(z_min > T(0));
+    const bool out_of_range = !behind && (z_max < scene.depth.near || z_min > scene.depth.far);
+    if (back_culled || out_of_range || (behind && !scene.alpha_all)) f.flags |= kColourCulled;
+    if (!scene.alpha_all && (f.flags & kColourCulled)) f.flags |= kAlphaCulled;
+    if (z_min >= scene.depth.near && z_max <= scene.depth.far) f.flags |= kDepthInRange;
+    if ((f.flags & kColourCulled) && (f.flags & kAlphaCulled)) return;
+    if (scene.barycentric && (f.flags & kFlat)) return;  // zero area: no barycentrics, so no distance
+
+    const double x[3] = {double(f.x[0]), double(f.x[1]), double(f.x[2])};
+    const double y[3] = {double(f.y[0]), double(f.y[1]), double(f.y[2])};
+    double x_lo = std::fmin(x[0], std::fmin(x[1], x[2])), x_hi = std::fmax(x[0], std::fmax(x[1], x[2]));
+    double y_lo = std::fmin(y[0], std::fmin(y[1], y[2])), y_hi = std::fmax(y[0], std::fmax(y[1], y[2]));
+    double box[4] = {x_lo - image.box_reach, x_hi + image.box_reach, y_lo - image.box_reach, y_hi + image.box_reach};
+    if (scene.barycentric && std::isfinite(image.box_weight)) {
+        // {w_k >= -b} is the triangle scaled by 1 + 3 b about its centroid.
+        const double s = 1.0 + 3.0 * image.box_weight, mx = (x[0] + x[1] + x[2]) / 3.0, my = (y[0] + y[1] + y[2]) / 3.0;
+        box[0] = std::fmax(box[0], mx + s * (x_lo - mx));
+        box[1] = std::fmin(box[1], mx + s * (x_hi - mx));
+        box[2] = std::fmax(box[2], my + s * (y_lo - my));
+        box[3] = std::fmin(box[3], my + s * (y_hi - my));
+    }
+    pixel_range(box[0], box[1], a.half_width, a.width, &f.x0, &f.x1);
+    pixel_range(-box[3], -box[2], a.half_height, a.height, &f.y0, &f.y1);
+    if (f.x0 > f.x1 || f.y0 > f.y1) {
+        f.x0 = f.y0 = 0;
+        f.x1 = f.y1 = -1;
+    }
+}
+
+GENDR_END_NAMESPACE

@@ -1,0 +1,105 @@
+// Distributions and T-conorms on blocks of lanes, through tables of function pointers: one instantiation each, not one
+// for every combination.
+#pragma once
+
+#include "block.h"
+
+GENDR_BEGIN_NAMESPACE
+
+template <class T>
+struct CoverageLanes {
+    Lanes<T> cdf, log_survival, hazard;
+};
+
+template <class T>
+using CoverageFunction = void (*)(const DistributionParams<T>&, const Lanes<T>& u, CoverageLanes<T>& out);
+
+template <Distribution D, class T>
+void coverage_lanes(const DistributionParams<T>& params, const Lanes<T>& u, CoverageLanes<T>& out) {
+    const DistributionParams<T> p = params;
+    GENDR_LANES {
+        const Coverage<T> c = Eval<D>::at(u[l], p);
+        out.cdf[l] = c.cdf;
+        out.log_survival[l] = c.log_survival;
+        out.hazard[l] = c.hazard;
+    }
+}
+
+template <class T>
+CoverageFunction<T> coverage_function(int id) {
+    static constexpr CoverageFunction<T> table[] = {
+#define GENDR_DISTRIBUTION(name) coverage_lanes<Distribution::name, T>,
+#include "../core/distributions.def"
+#undef GENDR_DISTRIBUTION
+    };
+    return table[id];
+}
+
+template <class T>
+struct TConormFunctions {
+    // Adds the lanes with counts > 0 to the state; `winner` (max only) becomes `face` where that face leads.
+    void (*add)(const TConormParams<T>&, const CoverageLanes<T>&, const Lanes<T>& counts, Lanes<T>& state,
+                Lanes<int32_t>& winner, int32_t face);
+    void (*alpha)(const TConormParams<T>&, int64_t n, const T* state, T* alpha);
+    // d alpha / du of the lanes.
+    void (*slope)(const TConormParams<T>&, const CoverageLanes<T>&, const Lanes<T>& state, Lanes<T>& out);
+    void (*reference_slope)(const TConormParams<T>&, const CoverageLanes<T>&, const Lanes<T>& visible,
+                            const Lanes<T>& state, Lanes<T>& out);
+};
+
+template <TConorm K, class T>
+struct TConormLanes {
+    static void add(const TConormParams<T>& params, const CoverageLanes<T>& c, const Lanes<T>& counts, Lanes<T>& state,
+                    Lanes<int32_t>& winner, int32_t face) {
+        const TConormParams<T> p = params;
+        if constexpr (K == TConorm::max) {
+            for (int l = 0; l < kLanes; ++l) {
+                if (!(counts[l] > T(0) && c.cdf[l] > T(0))) continue;
+                const bool leads = c.cdf[l] > state[l] || (c.cdf[l] == state[l] && face < winner[l]);
+                state[l] = leads ? c.cdf[l] : state[l];
+                winner[l] = leads ? face : winner[l];
+            }
+        } else {
+            GENDR_LANES {
+                const T next = tconorm_add<K>(state[l], tconorm_term<K>(c.cdf[l], c.log_survival[l], p));
+                state[l] = counts[l] > T(0) && c.cdf[l] > T(0) ? next : state[l];
+            }
+        }
+    }
+    static void alpha(const TConormParams<T>& params, int64_t n, const T* state, T* out) {
+        const TConormParams<T> p = params;
+        for (int64_t i = 0; i < n; ++i) out[i] = tconorm_alpha<K>(state[i], p);
+    }
+    static void slope(const TConormParams<T>& params, const CoverageLanes<T>& c, const Lanes<T>& state, Lanes<T>& out) {
+        const TConormParams<T> p = params;
+        GENDR_LANES out[l] = tconorm_slope<K>(state[l], {c.cdf[l], c.log_survival[l], c.hazard[l]}, p);
+    }
+    static void reference(const TConormParams<T>& params, const CoverageLanes<T>& c, const Lanes<T>& visible,
+                          const Lanes<T>& state, Lanes<T>& out) {
+        const TConormParams<T> p = params;
+        GENDR_LANES {
+            const Coverage<T> v = {c.cdf[l], c.log_survival[l], c.hazard[l]};
+            out[l] = gendr::GENDR_ISA::reference_slope<K>(state[l], v, visible[l] > T(0), p);
+        }
+    }
+};
+
+template <class T>
+TConormFunctions<T> tconorm_functions(TConorm kind) {
+    switch (kind) {
+#define GENDR_T_CONORM(name, p_range)                                              \
+    case TConorm::name:                                                            \
+        if constexpr (TConorm::name != TConorm::einstein) {                        \
+            using L = TConormLanes<TConorm::name, T>;                              \
+            return {L::add, L::alpha, L::slope, L::reference};                     \
+        }                                                                          \
+        break; /* einstein is hamacher with p = 2: make_tconorm */
+#include "../core/tconorms.def"
+#undef GENDR_T_CONORM
+        default:
+            break;
+    }
+    return {};
+}
+
+GENDR_END_NAMESPACE

@@ -1,0 +1,109 @@
+#include "thread_pool.h"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+namespace gendr {
+namespace {
+
+struct Job {
+    void (*body)(void*, std::ptrdiff_t, int);
+    void* context;
+    std::ptrdiff_t n_tasks;
+    int n_threads;
+    std::atomic<std::ptrdiff_t> next{0};
+    std::atomic<int> active{0};  // workers still inside
+
+    void work(int thread) {
+        for (;;) {
+            const std::ptrdiff_t task = next.fetch_add(1, std::memory_order_relaxed);
+            if (task >= n_tasks) return;
+            body(context, task, thread);
+        }
+    }
+};
+
+class Pool {
+  public:
+    // Never destroyed: its threads may outlive main(), and a forked child leaks its parent's.
+    static Pool& instance() {
+        static std::mutex creation;
+        std::lock_guard<std::mutex> lock(creation);
+        if (!current_) {
+            current_ = new Pool;
+            static const int registered = pthread_atfork(nullptr, nullptr, [] { current_ = nullptr; });
+            (void)registered;
+        }
+        return *current_;
+    }
+
+    bool run(Job& job) {
+        std::unique_lock<std::mutex> busy(busy_, std::try_to_lock);
+        if (!busy.owns_lock()) return false;
+        while (n_workers_ < job.n_threads - 1) {
+            std::thread([this, id = n_workers_ + 1, seen = generation_.load()] { serve(id, seen); }).detach();
+            ++n_workers_;
+        }
+        {
+            std::lock_guard<std::mutex> lock(mutex_);
+            job.active.store(n_workers_, std::memory_order_relaxed);
+            job_ = &job;
+            generation_.fetch_add(1, std::memory_order_release);
+        }
+        wake_.notify_all();
+        job.work(0);
+        while (job.active.load(std::memory_order_acquire) > 0) std::this_thread::yield();
+        return true;
+    }
+
+  private:
+    // `seen` is the last job this worker has nothing to do with any more.
+    void serve(int id, unsigned seen) {
+        for (;;) {
+            // Forward and backward calls come in quick succession: spin a little before sleeping.
+            const auto deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
+            while (generation_.load(std::memory_order_acquire) == seen && std::chrono::steady_clock::now() < deadline) {
+            }
+            Job* job;
+            {
+                std::unique_lock<std::mutex> lock(mutex_);
+                wake_.wait(lock, [&] { return generation_.load(std::memory_order_relaxed) != seen; });
+                seen = generation_.load(std::memory_order_relaxed);
+                job = job_;
+            }
+            if (id < job->n_threads) job->work(id);
+            job->active.fetch_sub(1, std::memory_order_release);
+        }
+    }
+
+    static Pool* current_;
+    std::mutex busy_;   // held while a job runs
+    std::mutex mutex_;  // guards job_ and generation_
+    std::condition_variable wake_;
+    std::atomic<unsigned> generation_{0};
+    Job* job_ = nullptr;
+    int n_workers_ = 0;
+};
+
+Pool* Pool::current_ = nullptr;
+
+}  // namespace
+
+void parallel_for(int n_threads, std::ptrdiff_t n_tasks, void (*body)(void*, std::ptrdiff_t, int), void* context) {
+    if (n_tasks <= 0) return;
+    Job job;
+    job.body = body;
+    job.context = context;
+    job.n_tasks = n_tasks;
+    job.n_threads = n_tasks < n_threads ? static_cast<int>(n_tasks) : n_threads;
+    if (job.n_threads > 1 && Pool::instance().run(job)) return;
+    job.n_threads = 1;
+    job.work(0);
+}
+
+}  // namespace gendr

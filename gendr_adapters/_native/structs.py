@@ -1,0 +1,139 @@
+"""csrc/include/gendr.h in ctypes. A test compares the fields with the header."""
+
+import ctypes
+from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
+from typing import Any
+
+ABI_VERSION = 1
+OK, INVALID_ARGUMENT = 0, 1
+
+FEATURE_KINDS = {"none": 0, "corners": 1, "texels": 2}
+
+
+class Scene(ctypes.Structure):
+    """gendr_scene"""
+
+    _fields_ = [
+        ("struct_size", c_int32),
+        ("dtype", c_int32),
+        ("n_threads", c_int32),
+        ("n_images", c_int32),
+        ("height", c_int32),
+        ("width", c_int32),
+        ("n_channels", c_int32),
+        ("feature_kind", c_int32),
+        ("texture_res", c_int32),
+        ("n_scales", c_int32),
+        ("n_gammas", c_int32),
+        ("n_backgrounds", c_int32),
+        ("distribution", c_int32),
+        ("t_conorm", c_int32),
+        ("dist_squared", c_int32),
+        ("distance", c_int32),
+        ("blend", c_int32),
+        ("cull", c_int32),
+        ("front", c_int32),
+        ("alpha_range", c_int32),
+        ("perspective_correct", c_int32),
+        ("gradient", c_int32),
+        ("dist_shape", c_double),
+        ("dist_shift", c_double),
+        ("t_conorm_p", c_double),
+        ("background_eps", c_double),
+        ("near_plane", c_double),
+        ("far_plane", c_double),
+        ("reach", c_double),
+        ("min_coverage", c_double),
+        ("half_width", c_double),
+        ("half_height", c_double),
+        ("n_faces", c_int64),
+        ("face_offsets", c_void_p),
+        ("face_vertices", c_void_p),
+        ("features", c_void_p),
+        ("dist_scale", c_void_p),
+        ("gamma", c_void_p),
+        ("background", c_void_p),
+    ]
+
+
+class Outputs(ctypes.Structure):
+    """gendr_outputs"""
+
+    _fields_ = [
+        ("image", c_void_p),
+        ("alpha", c_void_p),
+        ("depth", c_void_p),
+        ("face_index", c_void_p),
+        ("alpha_state", c_void_p),
+        ("alpha_winner", c_void_p),
+        ("softmax_state", c_void_p),
+    ]
+
+
+class Forward(ctypes.Structure):
+    """gendr_forward"""
+
+    _fields_ = [("scene", Scene), ("out", Outputs), ("workspace", c_void_p), ("workspace_size", c_size_t)]
+
+
+class Backward(ctypes.Structure):
+    """gendr_backward"""
+
+    _fields_ = [
+        ("scene", Scene),
+        ("out", Outputs),
+        ("grad_image", c_void_p),
+        ("grad_alpha", c_void_p),
+        ("grad_depth", c_void_p),
+        ("grad_face_vertices", c_void_p),
+        ("grad_features", c_void_p),
+        ("grad_dist_scale", c_void_p),
+        ("grad_gamma", c_void_p),
+        ("grad_background", c_void_p),
+        ("workspace", c_void_p),
+        ("workspace_size", c_size_t),
+    ]
+
+
+class Corners(ctypes.Structure):
+    """gendr_corners"""
+
+    _fields_ = [
+        ("struct_size", c_int32),
+        ("dtype", c_int32),
+        ("n_threads", c_int32),
+        ("n_images", c_int32),
+        ("n_vertices", c_int64),
+        ("n_faces", c_int64),
+        ("n_channels", c_int64),
+        ("faces", c_void_p),
+        ("in", c_void_p),
+        ("out", c_void_p),
+        ("workspace", c_void_p),
+        ("workspace_size", c_size_t),
+    ]
+
+
+size_of = ctypes.sizeof
+
+# name -> (result, arguments)
+FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "gendr_abi_version": (c_int, []),
+    "gendr_last_error": (c_char_p, []),
+    "gendr_isa": (c_char_p, []),
+    "gendr_distribution_name": (c_char_p, [c_int]),
+    "gendr_t_conorm_name": (c_char_p, [c_int]),
+    "gendr_t_conorm_p_range": (c_char_p, [c_int]),
+    "gendr_evaluate_distribution": (
+        c_int,
+        [c_int, c_int, c_double, c_double, c_int64, c_void_p, c_void_p, c_void_p, c_void_p],
+    ),
+    "gendr_quantile": (c_double, [c_int, c_double, c_double, c_double]),
+    "gendr_forward_workspace_size": (c_size_t, [POINTER(Forward)]),
+    "gendr_render_forward": (c_int, [POINTER(Forward)]),
+    "gendr_backward_workspace_size": (c_size_t, [POINTER(Backward)]),
+    "gendr_render_backward": (c_int, [POINTER(Backward)]),
+    "gendr_gather_corners": (c_int, [POINTER(Corners)]),
+    "gendr_corners_workspace_size": (c_size_t, [POINTER(Corners)]),
+    "gendr_scatter_corners": (c_int, [POINTER(Corners)]),
+}

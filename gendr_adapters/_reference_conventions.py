@@ -1,0 +1,65 @@
+"""What SoftRas and GenDR do alike and our defaults do not: the conventions both doors set.
+
+Square images; front faces clockwise on screen; alpha counts every face; features weighted in screen space; the background
+weighs e^(2 eps / gamma), because their running softmax starts with both its maximum and its sum at eps (S1 in
+compat_tests/goldens/README.md).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .render import render
+from .settings import RenderSettings
+
+
+def render_rgba(
+    face_vertices: Tensor,
+    textures: Tensor,
+    image_size: int,
+    background_color: Sequence[float],
+    texture_type: str,
+    double_sided: bool,
+    background_eps: float,
+    **settings: Any,
+) -> Tensor:
+    """(N, 4, S, S): red, green, blue, alpha of batched faces (N, F, 3, 3) or (N, F, 9) with textures (N, F, T, 3)."""
+    faces = face_vertices.reshape(*face_vertices.shape[:2], 3, 3)
+    _check_texture(texture_type, textures)
+    rendered = render(
+        faces,
+        image_size,
+        features=textures,
+        settings=RenderSettings(
+            front="clockwise",
+            alpha_range="all",
+            perspective_correct=False,
+            cull="none" if double_sided else "back",
+            background_eps=2 * background_eps,
+            **settings,
+        ),
+        background=torch.as_tensor(background_color, dtype=faces.dtype, device=faces.device),
+    )
+    assert rendered.image is not None and rendered.alpha is not None
+    return torch.cat((rendered.image, rendered.alpha[:, None]), dim=1)
+
+
+def _check_texture(texture_type: str, textures: Tensor) -> None:
+    if texture_type not in ("surface", "vertex"):
+        raise ValueError(f"texture_type must be 'surface' or 'vertex', got {texture_type!r}")
+    if textures.dim() != 4 or textures.shape[-1] != 3:
+        raise ValueError(f"textures must be (N, F, T, 3), got shape {tuple(textures.shape)}")
+    if (textures.shape[2] == 3) != (texture_type == "vertex"):
+        raise ValueError(
+            f"{texture_type!r} textures must have {'3 colours' if texture_type == 'vertex' else 'R*R texels'} a face, "
+            f"got {textures.shape[2]} (shape {tuple(textures.shape)})"
+        )
+
+
+def choose(name: str, value: object, allowed: dict[str, str]) -> str:
+    """Our name for one of an original's options. Raises ValueError for others."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+    return allowed[str(value)]

@@ -1,0 +1,16 @@
+"""Small meshes and cameras for demos, tests and notebooks; origin and licences in the README.md beside them."""
+
+from importlib.resources import files
+from pathlib import Path
+
+NAMES = ("airplane.obj", "cameras.npy", "sphere_642.obj", "sphere_1352.obj", "spot.mtl", "spot.obj", "spot_texture.png")
+
+
+def path(name: str) -> Path:
+    """Path of one of the files in ``NAMES``.
+
+    Raises ValueError for any other name.
+    """
+    if name not in NAMES:
+        raise ValueError(f"no such file: got {name!r}, allowed are {', '.join(NAMES)}")
+    return Path(str(files(__name__).joinpath(name)))

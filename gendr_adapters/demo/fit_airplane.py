@@ -1,0 +1,142 @@
+"""A sphere learns to be an airplane from 24 silhouettes (the shape optimisation of the GenDR paper, section 5.1)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from gendr_adapters import RenderSettings, data, gather_corners, render
+
+from .cameras import Cameras, look_at_origin, project
+from .losses import FlattenLoss, LaplacianLoss, iou, iou_loss
+from .meshes import Mesh, load_obj, save_obj
+from .pictures import write_curves, write_gif
+from .progress_frames import frame
+
+HALF_FOV = 15.0
+LAPLACIAN_WEIGHT = 0.03
+FLATTEN_WEIGHT = 0.0003
+
+# Silhouettes need no depth: 'all' lets alpha count every face, whatever its distance.
+SOFT = RenderSettings(distribution="logistic", dist_squared=True, t_conorm="probabilistic", alpha_range="all")
+HARD = RenderSettings(distribution="hard", t_conorm="hard", alpha_range="all")
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What the fit may be told. dist_scale falls geometrically from tau_start to tau_end (NDC squared)."""
+
+    steps: int = 1000
+    image_size: int = 64
+    learning_rate: float = 0.01
+    tau_start: float = 3e-4
+    tau_end: float = 1e-5
+    n_frames: int = 60
+    seed: int = 0
+
+    def tau(self, step: int) -> float:
+        """Return dist_scale at a step."""
+        return self.tau_start * (self.tau_end / self.tau_start) ** (step / max(self.steps - 1, 1))
+
+
+class DeformedSphere(nn.Module):
+    """A template mesh inside the cube [-1, 1]^3 whose vertices move but never leave their octant.
+
+    Each coordinate is its template's sign times sigmoid(logit(|template|) + displacement); then the whole is moved to
+    tanh(centre), shrunk on the side it moves to, so that it stays inside the cube.
+    """
+
+    def __init__(self, template: Mesh, seed: int) -> None:
+        """Start from the template at half its size, displaced by a trifle that depends on the seed."""
+        super().__init__()
+        start = template.vertices * 0.5
+        self.faces = template.faces
+        self.sign = start.sign()
+        self.logit = torch.logit(start.abs(), eps=1e-6)
+        noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(seed))
+        self.displacement = nn.Parameter(1e-3 * noise)
+        self.centre = nn.Parameter(torch.zeros(3))
+
+    def forward(self) -> Tensor:
+        """Return the vertices (V, 3)."""
+        vertices = torch.sigmoid(self.logit + self.displacement) * self.sign
+        centre = torch.tanh(self.centre)
+        return vertices.clamp(min=0) * (1 - centre) + vertices.clamp(max=0) * (1 + centre) + centre
+
+
+def silhouettes(vertices: Tensor, faces: Tensor, cameras: Cameras, size: int, settings: RenderSettings) -> Tensor:
+    """Render the alpha of a mesh from all cameras: (B, size, size)."""
+    corners = gather_corners(project(vertices, cameras, HALF_FOV), faces)
+    alpha = render(corners, size, settings=settings, outputs=("alpha",)).alpha
+    assert alpha is not None
+    return alpha
+
+
+def training_cameras() -> Cameras:
+    """Pick 24 of the 120 cameras: every fifth, which visits all elevations and every azimuth once."""
+    distance, elevation, azimuth = torch.from_numpy(np.load(data.path("cameras.npy"))).float()[::5].unbind(1)
+    return look_at_origin(distance, elevation, azimuth)
+
+
+class Fit:
+    """One run: call ``steps()`` to train, read the histories afterwards."""
+
+    def __init__(self, options: FitOptions) -> None:
+        """Load the meshes and render the targets."""
+        self.options = options
+        self.cameras = training_cameras()
+        self.goal = load_obj(data.path("airplane.obj"))
+        with torch.no_grad():
+            self.targets = silhouettes(self.goal.vertices, self.goal.faces, self.cameras, options.image_size, HARD)
+        self.shape = DeformedSphere(load_obj(data.path("sphere_642.obj")), options.seed)
+        self.laplacian = LaplacianLoss(self.shape.faces, len(self.shape.sign))
+        self.flatten = FlattenLoss(self.shape.faces)
+        self.losses: list[float] = []
+
+    def steps(self) -> Iterator[int]:
+        """Train, yielding the number of each step once it is done."""
+        optimizer = torch.optim.Adam(self.shape.parameters(), self.options.learning_rate, betas=(0.5, 0.95))
+        for step in range(self.options.steps):
+            vertices = self.shape()
+            settings = replace(SOFT, dist_scale=self.options.tau(step))
+            seen = silhouettes(vertices, self.shape.faces, self.cameras, self.options.image_size, settings)
+            smoothness = LAPLACIAN_WEIGHT * self.laplacian(vertices) + FLATTEN_WEIGHT * self.flatten(vertices)
+            loss = iou_loss(seen, self.targets) + smoothness
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            self.losses.append(loss.item())
+            yield step
+
+    def mesh(self) -> Mesh:
+        """Return the mesh as learned so far."""
+        return Mesh(self.shape().detach(), self.shape.faces)
+
+    def hard_iou(self) -> float:
+        """Mean over the views of the intersection over union of the hard silhouettes, as learned so far."""
+        mesh = self.mesh()
+        seen = silhouettes(mesh.vertices, mesh.faces, self.cameras, self.options.image_size, HARD)
+        return iou(seen, self.targets).mean().item()
+
+
+def fit_airplane(out: Path, options: FitOptions) -> float:
+    """Run the fit; write airplane_fit.gif, airplane_loss.png and airplane_fit.obj to out; return the final hard IoU."""
+    fit = Fit(options)
+    frame_steps = set(np.linspace(0, options.steps - 1, min(options.n_frames, options.steps)).round().astype(int).tolist())
+    frames, iou_steps, ious = [], [], []
+    progress = tqdm(fit.steps(), total=options.steps, desc="sphere to airplane", unit="step")
+    for step in progress:
+        if step in frame_steps:
+            iou_steps.append(step)
+            ious.append(fit.hard_iou())
+            frames.append(frame(fit.mesh(), fit.goal))
+            progress.set_postfix(loss=f"{fit.losses[-1]:.4f}", hard_iou=f"{ious[-1]:.3f}", tau=f"{options.tau(step):.1e}")
+    save_obj(out / "airplane_fit.obj", fit.mesh())
+    write_curves(out / "airplane_loss.png", fit.losses, iou_steps, ious)
+    write_gif(out / "airplane_fit.gif", frames, frames_per_second=12)
+    return fit.hard_iou()

@@ -1,0 +1,74 @@
+"""The textured cow, turning; and what sigma and gamma do to her."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from tqdm import tqdm
+
+from gendr_adapters import Rendered, RenderSettings, data, gather_corners, render
+
+from .cameras import look_at_origin, project
+from .meshes import bake_texels, load_corner_uv, load_obj, load_texture, texel_weights, vertex_normals
+from .pictures import over, to_bytes, write_gif, write_grid
+from .shading import light
+
+HALF_FOV = 15.0
+DISTANCE = 4.5
+ELEVATION = 15.0
+BACKDROP = (1.0, 1.0, 1.0)
+TEXELS = 5
+SIGMAS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+GAMMAS = (1e-3, 1e-2, 1e-1, 1.0)
+
+# Near and far hug the cow, so that z runs over [0, 1] on her and gamma is a fraction of her depth.
+SHARP = RenderSettings(dist_scale=1e-5, gamma=1e-3, near=DISTANCE - 1.3, far=DISTANCE + 1.3)
+
+
+class Spot:
+    """Spot's geometry with her texture baked into texels, ready to be lit and rendered."""
+
+    def __init__(self) -> None:
+        """Read the files and sample the texture."""
+        mesh = load_obj(data.path("spot.obj"))
+        # Turn about the middle of her bounding box.
+        middle = (mesh.vertices.amin(0) + mesh.vertices.amax(0)) / 2
+        self.mesh = mesh._replace(vertices=mesh.vertices - middle)
+        corner_uv = load_corner_uv(data.path("spot.obj"))
+        self.albedo = bake_texels(corner_uv, load_texture(data.path("spot_texture.png")), TEXELS)
+        self.normals = texel_weights(TEXELS) @ gather_corners(vertex_normals(self.mesh), self.mesh.faces)
+
+    def render(self, azimuth: float, size: int, settings: RenderSettings) -> Rendered:
+        """Render her seen from an azimuth in degrees, lit from over the viewer's shoulder, at size x size pixels."""
+        camera = look_at_origin(torch.tensor([DISTANCE]), torch.tensor([ELEVATION]), torch.tensor([azimuth]))
+        corners = gather_corners(project(self.mesh.vertices, camera, HALF_FOV), self.mesh.faces)
+        texels = self.albedo * light(self.normals, camera)
+        return render(corners, size, texels[None], settings=settings, background=BACKDROP)
+
+    def picture(self, azimuth: float, size: int, settings: RenderSettings) -> Tensor:
+        """Render her over the backdrop, anti-aliased: (3, size, size)."""
+        # Texels are looked up without filtering; render at twice the size and average.
+        return F.avg_pool2d(over(self.render(azimuth, 2 * size, settings), BACKDROP)[0], 2)
+
+
+def write_turntable(path: Path, spot: Spot, n_frames: int, size: int) -> None:
+    """Write one turn as a GIF of n_frames pictures of size x size pixels."""
+    settings = replace(SHARP, cull="back")
+    azimuths = tqdm([360 * i / n_frames for i in range(n_frames)], desc="spot turning", unit="frame")
+    write_gif(path, [to_bytes(spot.picture(azimuth, size, settings)) for azimuth in azimuths], n_frames / 4)
+
+
+def write_blur_sweep(path: Path, spot: Spot, size: int) -> None:
+    """Write a grid of renderings: the edge blur sigma (dist_scale) grows to the right, the depth blur gamma downwards."""
+    progress = tqdm(total=len(SIGMAS) * len(GAMMAS), desc="blur sweep", unit="picture")
+    rows = []
+    for gamma in GAMMAS:
+        rows.append([])
+        for sigma in SIGMAS:
+            settings = replace(SHARP, dist_scale=sigma, gamma=gamma)
+            rows[-1].append(to_bytes(over(spot.render(220.0, size, settings), BACKDROP)[0]))
+            progress.update()
+    progress.close()
+    write_grid(path, rows, [f"gamma = {gamma:g}" for gamma in GAMMAS], [f"sigma = {sigma:g}" for sigma in SIGMAS])

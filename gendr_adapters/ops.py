@@ -1,0 +1,325 @@
+"""The torch ops under `render` and `gather_corners`: definition, CPU implementation, fake and autograd.
+
+An op takes few arguments, because autograd's cost grows with their number: settings travel as two lists.
+
+    ints    distribution, t_conorm, dist_squared, perspective_correct, distance, blend, cull, front, alpha_range, gradient,
+            height, width, outputs (a sum of IMAGE, ALPHA, DEPTH, FACE_INDEX)
+    floats  dist_shape, dist_shift, t_conorm_p, background_eps, near, far, reach, min_coverage, half_width, half_height
+
+Results not asked for are tensors of no elements. The results after face_index are what backward needs of forward.
+"""
+
+import math
+from ctypes import byref
+
+import torch
+from torch import Tensor
+from torch.library import Library
+
+from . import _native
+from ._native import structs
+
+IMAGE, ALPHA, DEPTH, FACE_INDEX = 1, 2, 4, 8
+
+_library = Library("gendr_adapters", "DEF")
+_library.define(
+    "render(Tensor face_vertices, Tensor features, Tensor dist_scale, Tensor gamma, Tensor background, "
+    "Tensor face_offsets, int[] ints, float[] floats) -> (Tensor image, Tensor alpha, Tensor depth, Tensor face_index, "
+    "Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state)"
+)
+_library.define(
+    "render_backward(Tensor? grad_image, Tensor? grad_alpha, Tensor? grad_depth, Tensor face_vertices, Tensor features, "
+    "Tensor dist_scale, Tensor gamma, Tensor background, Tensor face_offsets, Tensor image, Tensor face_index, "
+    "Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, int[] ints, float[] floats, bool[] needs) -> "
+    "(Tensor grad_face_vertices, Tensor grad_features, Tensor grad_dist_scale, Tensor grad_gamma, Tensor grad_background)"
+)
+_library.define("gather_corners(Tensor values, Tensor faces) -> Tensor")
+_library.define("scatter_corners(Tensor corners, Tensor faces, SymInt n_vertices) -> Tensor")
+
+_DTYPES = {torch.float32: 0, torch.float64: 1}
+
+
+def _scene(
+    face_vertices: Tensor,
+    features: Tensor,
+    dist_scale: Tensor,
+    gamma: Tensor,
+    background: Tensor,
+    face_offsets: Tensor,
+    ints: list[int],
+    floats: list[float],
+    struct_size: int,
+) -> structs.Scene:
+    n_texels = features.shape[1] if features.dim() == 3 else 0
+    kind = "none" if n_texels == 0 else "corners" if n_texels == 3 else "texels"
+    distribution, t_conorm, dist_squared, perspective, distance, blend, cull, front, alpha_range, gradient = ints[:10]
+    return structs.Scene(
+        struct_size,
+        _DTYPES[face_vertices.dtype],
+        torch.get_num_threads(),
+        face_offsets.shape[0] - 1,
+        ints[10],
+        ints[11],
+        features.shape[2] if n_texels else 0,
+        structs.FEATURE_KINDS[kind],
+        math.isqrt(n_texels) if kind == "texels" else 0,
+        dist_scale.shape[0],
+        gamma.shape[0],
+        background.shape[0],
+        distribution,
+        t_conorm,
+        dist_squared,
+        distance,
+        blend,
+        cull,
+        front,
+        alpha_range,
+        perspective,
+        gradient,
+        *floats,
+        face_vertices.shape[0],
+        face_offsets.data_ptr(),
+        face_vertices.data_ptr(),
+        features.data_ptr(),
+        dist_scale.data_ptr(),
+        gamma.data_ptr(),
+        background.data_ptr(),
+    )
+
+
+def _pointer(tensor: Tensor | None) -> int | None:
+    return tensor.data_ptr() if tensor is not None and tensor.numel() else None
+
+
+def _empty_outputs(face_vertices: Tensor, features: Tensor, face_offsets: Tensor, ints: list[int]) -> list[Tensor]:
+    n_images, height, width, outputs = face_offsets.shape[0] - 1, *ints[10:13]
+    t_conorm, blend = ints[1], ints[5]
+    pixels = (n_images, height, width)
+    image = bool(outputs & IMAGE)
+
+    def real(wanted: int, *shape: int) -> Tensor:
+        return face_vertices.new_empty(shape if wanted else (0,))
+
+    return [
+        real(image, n_images, features.shape[-1], height, width),
+        real(outputs & ALPHA, *pixels),
+        real(outputs & DEPTH, *pixels),
+        face_vertices.new_empty(pixels if outputs & FACE_INDEX else (0,), dtype=torch.int64),
+        real(outputs & ALPHA, *pixels),
+        face_vertices.new_empty(pixels if outputs & ALPHA and t_conorm == _MAX else (0,), dtype=torch.int32),
+        real(image and blend == _SOFTMAX, n_images, 2, height, width),
+    ]
+
+
+_MAX, _SOFTMAX = 1, 0  # numbers in ints of t_conorm 'max' and blend 'softmax'
+
+
+def _contiguous(*tensors: Tensor) -> list[Tensor]:
+    return [tensor.detach().contiguous() for tensor in tensors]
+
+
+def _render_cpu(
+    face_vertices: Tensor,
+    features: Tensor,
+    dist_scale: Tensor,
+    gamma: Tensor,
+    background: Tensor,
+    face_offsets: Tensor,
+    ints: list[int],
+    floats: list[float],
+) -> tuple[Tensor, ...]:
+    inputs = _contiguous(face_vertices, features, dist_scale, gamma, background, face_offsets)
+    outputs = _empty_outputs(inputs[0], inputs[1], inputs[5], ints)
+    lib = _native.library()
+    call = structs.Forward()
+    call.scene = _scene(*inputs, ints, floats, struct_size=_FORWARD_SIZE)
+    call.out = structs.Outputs(*map(_pointer, outputs))
+    call.workspace_size = lib.gendr_forward_workspace_size(byref(call))
+    workspace = face_vertices.new_empty(call.workspace_size, dtype=torch.uint8)
+    call.workspace = workspace.data_ptr()
+    _native.check(lib.gendr_render_forward(byref(call)))
+    return tuple(outputs)
+
+
+def _render_backward_cpu(
+    grad_image: Tensor | None,
+    grad_alpha: Tensor | None,
+    grad_depth: Tensor | None,
+    face_vertices: Tensor,
+    features: Tensor,
+    dist_scale: Tensor,
+    gamma: Tensor,
+    background: Tensor,
+    face_offsets: Tensor,
+    image: Tensor,
+    face_index: Tensor,
+    alpha_state: Tensor,
+    alpha_winner: Tensor,
+    softmax_state: Tensor,
+    ints: list[int],
+    floats: list[float],
+    needs: list[bool],
+) -> tuple[Tensor, ...]:
+    inputs = _contiguous(face_vertices, features, dist_scale, gamma, background, face_offsets)
+    saved = _contiguous(image, face_index, alpha_state, alpha_winner, softmax_state)
+    incoming = [None if grad is None else grad.contiguous() for grad in (grad_image, grad_alpha, grad_depth)]
+    grads = _empty_gradients(inputs[:5], needs)
+    lib = _native.library()
+    call = structs.Backward()
+    call.scene = _scene(*inputs, ints, floats, struct_size=_BACKWARD_SIZE)
+    pointers = [_pointer(tensor) for tensor in saved]
+    call.out = structs.Outputs(pointers[0], None, None, *pointers[1:])
+    call.grad_image, call.grad_alpha, call.grad_depth = map(_pointer, incoming)
+    call.grad_face_vertices, call.grad_features = _pointer(grads[0]), _pointer(grads[1])
+    call.grad_dist_scale, call.grad_gamma, call.grad_background = map(_pointer, grads[2:])
+    call.workspace_size = lib.gendr_backward_workspace_size(byref(call))
+    workspace = face_vertices.new_empty(call.workspace_size, dtype=torch.uint8)
+    call.workspace = workspace.data_ptr()
+    _native.check(lib.gendr_render_backward(byref(call)))
+    return tuple(grads)
+
+
+def _empty_gradients(inputs: list[Tensor], needs: list[bool]) -> list[Tensor]:
+    return [x.new_empty(x.shape if need else (0,)) for x, need in zip(inputs, (True, *needs[1:]), strict=True)]
+
+
+_FORWARD_SIZE, _BACKWARD_SIZE = map(structs.size_of, (structs.Forward, structs.Backward))
+
+
+def _render_fake(
+    face_vertices: Tensor,
+    features: Tensor,
+    dist_scale: Tensor,
+    gamma: Tensor,
+    background: Tensor,
+    face_offsets: Tensor,
+    ints: list[int],
+    floats: list[float],
+) -> tuple[Tensor, ...]:
+    return tuple(_empty_outputs(face_vertices, features, face_offsets, ints))
+
+
+def _render_backward_fake(
+    grad_image: Tensor | None,
+    grad_alpha: Tensor | None,
+    grad_depth: Tensor | None,
+    face_vertices: Tensor,
+    features: Tensor,
+    dist_scale: Tensor,
+    gamma: Tensor,
+    background: Tensor,
+    face_offsets: Tensor,
+    image: Tensor,
+    face_index: Tensor,
+    alpha_state: Tensor,
+    alpha_winner: Tensor,
+    softmax_state: Tensor,
+    ints: list[int],
+    floats: list[float],
+    needs: list[bool],
+) -> tuple[Tensor, ...]:
+    return tuple(_empty_gradients([face_vertices, features, dist_scale, gamma, background], needs))
+
+
+def _save_for_render_backward(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    *tensors, ctx.ints, ctx.floats = inputs
+    image, _, _, face_index, alpha_state, alpha_winner, softmax_state = output
+    ctx.save_for_backward(*tensors, image, face_index, alpha_state, alpha_winner, softmax_state)
+    ctx.set_materialize_grads(False)
+
+
+def _differentiate_render(ctx, grad_image, grad_alpha, grad_depth, *_unused):  # type: ignore[no-untyped-def]
+    needs = list(ctx.needs_input_grad[:5])
+    grads = torch.ops.gendr_adapters.render_backward(
+        _asked(grad_image), _asked(grad_alpha), _asked(grad_depth), *ctx.saved_tensors, ctx.ints, ctx.floats, needs
+    )
+    return (*(grad if need else None for grad, need in zip(grads, needs, strict=True)), None, None, None)
+
+
+def _asked(grad: Tensor | None) -> Tensor | None:
+    return grad if grad is not None and grad.numel() else None
+
+
+def _no_double_backward(ctx, *grads):  # type: ignore[no-untyped-def]
+    raise NotImplementedError("gendr_adapters.render has no second derivative: double backward is not implemented")
+
+
+def _corners(values: Tensor, faces: Tensor, n_vertices: int, out: Tensor) -> structs.Corners:
+    call = structs.Corners()
+    call.struct_size = _CORNERS_SIZE
+    call.dtype = _DTYPES[values.dtype]
+    call.n_threads = torch.get_num_threads()
+    call.n_images, call.n_vertices, call.n_faces = values.shape[0], n_vertices, faces.shape[0]
+    call.n_channels = values.shape[-1]
+    call.faces, call.out = faces.data_ptr(), out.data_ptr()
+    setattr(call, "in", values.data_ptr())
+    return call
+
+
+_CORNERS_SIZE = structs.size_of(structs.Corners)
+
+
+def _gather_corners_cpu(values: Tensor, faces: Tensor) -> Tensor:
+    values, faces = _contiguous(values, faces)
+    out = _gather_corners_fake(values, faces)
+    call = _corners(values, faces, values.shape[1], out)
+    _native.check(_native.library().gendr_gather_corners(byref(call)))
+    return out
+
+
+def _scatter_corners_cpu(corners: Tensor, faces: Tensor, n_vertices: int) -> Tensor:
+    corners, faces = _contiguous(corners, faces)
+    out = _scatter_corners_fake(corners, faces, n_vertices)
+    call = _corners(corners, faces, n_vertices, out)
+    lib = _native.library()
+    call.workspace_size = lib.gendr_corners_workspace_size(byref(call))
+    workspace = corners.new_empty(call.workspace_size, dtype=torch.uint8)
+    call.workspace = workspace.data_ptr()
+    _native.check(lib.gendr_scatter_corners(byref(call)))
+    return out
+
+
+def _gather_corners_fake(values: Tensor, faces: Tensor) -> Tensor:
+    return values.new_empty((values.shape[0], faces.shape[0], 3, values.shape[2]))
+
+
+def _scatter_corners_fake(corners: Tensor, faces: Tensor, n_vertices: int) -> Tensor:
+    return corners.new_empty((corners.shape[0], n_vertices, corners.shape[3]))
+
+
+def _save_for_gather_backward(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    values, faces = inputs
+    ctx.save_for_backward(faces)
+    ctx.n_vertices = values.shape[1]
+
+
+def _differentiate_gather(ctx, grad):  # type: ignore[no-untyped-def]
+    (faces,) = ctx.saved_tensors
+    return torch.ops.gendr_adapters.scatter_corners(grad, faces, ctx.n_vertices), None
+
+
+def _save_for_scatter_backward(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    ctx.save_for_backward(inputs[1])
+
+
+def _differentiate_scatter(ctx, grad):  # type: ignore[no-untyped-def]
+    (faces,) = ctx.saved_tensors
+    return torch.ops.gendr_adapters.gather_corners(grad, faces), None, None
+
+
+for _name, _cpu, _fake in (
+    ("render", _render_cpu, _render_fake),
+    ("render_backward", _render_backward_cpu, _render_backward_fake),
+    ("gather_corners", _gather_corners_cpu, _gather_corners_fake),
+    ("scatter_corners", _scatter_corners_cpu, _scatter_corners_fake),
+):
+    _library.impl(_name, _cpu, "CPU")
+    torch.library.register_fake(f"gendr_adapters::{_name}", _fake, lib=_library)
+
+for _name, _backward, _setup in (
+    ("render", _differentiate_render, _save_for_render_backward),
+    ("render_backward", _no_double_backward, None),
+    ("gather_corners", _differentiate_gather, _save_for_gather_backward),
+    ("scatter_corners", _differentiate_scatter, _save_for_scatter_backward),
+):
+    torch.library.register_autograd(f"gendr_adapters::{_name}", _backward, setup_context=_setup, lib=_library)

@@ -1,0 +1,160 @@
+"""RenderSettings: how a scene is rendered, in the field's names, validated once."""
+
+import difflib
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from .distributions import ALIASES, DISTRIBUTIONS, distribution
+from .t_conorms import T_CONORMS, checked_p
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "distance": ("euclidean", "barycentric"),
+    "blend": ("softmax", "hard"),
+    "cull": ("none", "back"),
+    "front": ("counterclockwise", "clockwise"),
+    "alpha_range": ("near_far", "all"),
+    "gradient": ("exact", "reference"),
+}
+
+# Numbers of the names: their order in the registries, which _native holds against the library's.
+_DISTRIBUTION_IDS = {name: i for i, name in enumerate(DISTRIBUTIONS)}
+_T_CONORM_IDS = {name: i for i, name in enumerate(T_CONORMS)}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RenderSettings:
+    """How `gendr_adapters.render` sees a scene.
+
+    A pixel at distance d from the outline of a face, sign +1 inside and -1 outside, is covered by that face by
+    D = CDF(u), u = sign d^2 / tau (`dist_squared`) or sign d / tau; a T-conorm unites the coverages of all faces to
+    alpha; a softmax over depth blends their features (Liu et al., "Soft Rasterizer", ICCV 2019; Petersen et al.,
+    "GenDR", CVPR 2022). Distances are in NDC, depths in the unit of face_vertices' z.
+
+    Coverage
+        distribution: name of the CDF, one of gendr_adapters.distributions.DISTRIBUTIONS or its ALIASES.
+        dist_scale: tau > 0, NDC^2 if dist_squared, else NDC. A float, or a tensor (1,) or (B,), which may require a
+            gradient.
+        dist_shape: shape > 0 of 'gamma' and 'gamma_rev'. dist_shift: shift of the support of exponential, gamma, levy
+            and their _rev forms, in units of tau.
+        distance: 'euclidean', or 'barycentric': the smallest barycentric coordinate stands for the signed distance.
+        reach: NDC > 0; pixels outside a face's bounding box grown by this, or outside the face at this distance or more,
+            are skipped. None: as far as coverage exceeds min_coverage.
+        min_coverage: in [0, 1); pairs with D <= min_coverage are dropped, in alpha and in colour.
+    Aggregation
+        t_conorm: one of gendr_adapters.t_conorms.T_CONORMS; t_conorm_p: its parameter, where it has one.
+        blend: 'softmax': a face weighs D e^(zn / gamma), zn = (far - z) / (far - near), the background
+            e^(background_eps / gamma); 'hard': features of the nearest face whose closed triangle holds the pixel.
+        gamma: > 0, float or tensor as dist_scale.
+    Visibility
+        near, far: 0 < near < far. Fragments with depth outside are dropped. cull: 'back' drops back faces and faces of
+            zero area. front: orientation of a front face on screen, x right, y up.
+        alpha_range: 'near_far': near, far and cull hold for alpha as for colour, and a face with a corner at or behind the
+            camera (z <= 0) counts nowhere. 'all': alpha counts every face, as SoftRas and GenDR do.
+        perspective_correct: weigh features by w_k / z_k (True) or by screen-space barycentrics. Barycentrics are clamped
+            to [0, 1] and normalised first. Depth is always 1 / sum(w_k / z_k).
+        half_extent: (x, y) NDC half-extents of the image. None: the shorter side spans [-1, 1] and pixels are square.
+    Gradient
+        gradient: 'exact': the derivative of the forward pass. 'reference': what the backward passes of SoftRas and GenDR
+            compute (barycentric weights held constant, and the quirks listed in csrc/core/reference_gradient.h).
+        check_finite: raise ValueError for corners that are not finite; otherwise their faces count nowhere.
+
+    Raises TypeError or ValueError that says what was given and what is allowed.
+    """
+
+    distribution: str = "logistic"
+    dist_scale: float | Tensor = 1e-4
+    dist_squared: bool = True
+    dist_shape: float = 0.0
+    dist_shift: float = 0.0
+    distance: Literal["euclidean", "barycentric"] = "euclidean"
+    t_conorm: str = "probabilistic"
+    t_conorm_p: float | None = None
+    blend: Literal["softmax", "hard"] = "softmax"
+    gamma: float | Tensor = 1e-4
+    background_eps: float = 1e-3
+    near: float = 1.0
+    far: float = 100.0
+    cull: Literal["none", "back"] = "none"
+    front: Literal["counterclockwise", "clockwise"] = "counterclockwise"
+    alpha_range: Literal["near_far", "all"] = "near_far"
+    perspective_correct: bool = True
+    reach: float | None = None
+    min_coverage: float = 1e-6
+    half_extent: tuple[float, float] | None = None
+    gradient: Literal["exact", "reference"] = "exact"
+    check_finite: bool = False
+    # The same, as the op takes it (see ops.py): numbers for names, in the order written there.
+    packed_ints: list[int] = field(init=False, repr=False)
+    packed_floats: list[float] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        uses_shape = distribution(self.distribution).uses_shape
+        for name, allowed in _CHOICES.items():
+            _check_choice(name, getattr(self, name), allowed)
+        for name in ("dist_squared", "perspective_correct", "check_finite"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
+        for name in ("dist_scale", "gamma"):
+            _check_scale(name, getattr(self, name))
+        for name in ("dist_shape", "dist_shift", "background_eps", "near", "far", "min_coverage"):
+            value = _number(name, getattr(self, name))
+            if not math.isfinite(value):
+                raise ValueError(f"{name} must be finite, got {value}")
+        if uses_shape and not self.dist_shape > 0:
+            raise ValueError(f"distribution {self.distribution!r} needs dist_shape > 0, got {self.dist_shape}")
+        if self.t_conorm_p is not None:
+            _number("t_conorm_p", self.t_conorm_p)
+        checked_p(self.t_conorm, self.t_conorm_p)
+        if not 0 < self.near < self.far:
+            raise ValueError(f"near and far must satisfy 0 < near < far, got near={self.near}, far={self.far}")
+        if not 0 <= self.min_coverage < 1:
+            raise ValueError(f"min_coverage must be in [0, 1), got {self.min_coverage}")
+        if self.reach is not None and not _number("reach", self.reach) > 0:
+            raise ValueError(f"reach must be > 0 (NDC) or None, got {self.reach}")
+        if self.half_extent is not None and not (
+            isinstance(self.half_extent, tuple | list)
+            and len(self.half_extent) == 2
+            and all(0 < _number("half_extent", e) < math.inf for e in self.half_extent)
+        ):
+            raise ValueError(f"half_extent must be (x, y), both > 0, or None, got {self.half_extent!r}")
+        self._pack()
+
+    def _pack(self) -> None:
+        name = ALIASES.get(self.distribution, self.distribution)
+        ints = [_DISTRIBUTION_IDS[name], _T_CONORM_IDS[self.t_conorm], self.dist_squared, self.perspective_correct]
+        ints += [allowed.index(getattr(self, name)) for name, allowed in _CHOICES.items()]
+        p = checked_p(self.t_conorm, self.t_conorm_p)
+        floats = [self.dist_shape, self.dist_shift, 0.0 if math.isnan(p) else p, self.background_eps, self.near, self.far]
+        floats += [math.inf if self.reach is None else self.reach, self.min_coverage]
+        object.__setattr__(self, "packed_ints", [int(i) for i in ints])
+        object.__setattr__(self, "packed_floats", [float(x) for x in floats])
+
+
+def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        near = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.0)[0]
+        raise ValueError(f"unknown {name} {value!r}; did you mean {near!r}? Allowed: {', '.join(allowed)}")
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+    return float(value)
+
+
+def _check_scale(name: str, value: object) -> None:
+    if isinstance(value, Tensor):
+        if value.dim() != 1 or value.numel() < 1 or not value.dtype.is_floating_point:
+            raise ValueError(
+                f"{name} must be a number or a floating-point tensor of shape (1,) or (B,), "
+                f"got shape {tuple(value.shape)}, {value.dtype}"
+            )
+        if value.device.type == "cpu" and not torch.compiler.is_compiling() and not bool((value > 0).all()):
+            raise ValueError(f"{name} must be > 0, got {value.tolist()}")
+    elif not 0 < _number(name, value) < math.inf:
+        raise ValueError(f"{name} must be finite and > 0, got {value}")
+

@@ -1,0 +1,75 @@
+"""Builds the native core as a plain shared library: no CPython API, no torch, so one wheel serves every Python and torch."""
+
+import os
+import platform
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+
+# Never -ffast-math or -Ofast: linked so, a library switches the whole process to flush-to-zero.
+FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fopenmp-simd"]
+FLAGS += ["-fPIC", "-fvisibility=hidden", "-pthread", "-Wall", "-Wextra"]
+
+# One build of the kernels per instruction set; the library picks one when it is loaded.
+INSTRUCTION_SETS: dict[str, list[str]] = {"baseline": []}
+if platform.machine().lower() in ("x86_64", "amd64"):
+    INSTRUCTION_SETS["avx2"] = ["-mavx2", "-mfma"]
+    INSTRUCTION_SETS["avx512"] = ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"]
+    INSTRUCTION_SETS["avx512"] += ["-mprefer-vector-width=512"]
+
+
+class NativeBuild(build_ext):
+    """Compile csrc/ with the C++ compiler in $CXX (default g++) and link one library."""
+
+    def get_ext_filename(self, name: str) -> str:
+        return name.replace(".", "/") + ".so"
+
+    def get_export_symbols(self, ext: Extension) -> list[str]:
+        return []
+
+    def build_extension(self, ext: Extension) -> None:
+        compiler = os.environ.get("CXX", "g++").split()
+        objects = Path(self.build_temp)
+        objects.mkdir(parents=True, exist_ok=True)
+        jobs = [("api.cpp", [], "api"), ("corners.cpp", [], "corners"), ("thread_pool.cpp", [], "thread_pool")]
+        for isa, flags in INSTRUCTION_SETS.items():
+            jobs.insert(0, ("kernels.cpp", [*flags, f"-DGENDR_ISA={isa}"], f"kernels_{isa}"))
+
+        def compile_one(job: tuple[str, list[str], str]) -> str:
+            source, flags, name = job
+            target = str(objects / f"{name}.o")
+            self.execute([*compiler, *FLAGS, *flags, "-c", f"csrc/cpu/{source}", "-o", target])
+            return target
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            targets = list(pool.map(compile_one, jobs))
+        output = Path(self.get_ext_fullpath(ext.name))
+        output.parent.mkdir(parents=True, exist_ok=True)
+        self.execute([*compiler, "-shared", "-pthread", *targets, "-o", str(output)])
+
+    def execute(self, command: list[str]) -> None:
+        try:
+            subprocess.run(command, check=True)
+        except FileNotFoundError:
+            raise SystemExit(f"gendr_adapters needs a C++17 compiler; {command[0]!r} was not found. Install g++ or set CXX.") from None
+        except subprocess.CalledProcessError as error:
+            raise SystemExit(f"compilation failed: {' '.join(command)}") from error
+
+
+class PlatformWheel(bdist_wheel):
+    """One wheel per platform: any CPython, any torch."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        return "py3", "none", super().get_tag()[2]
+
+
+SOURCES = sorted(str(path) for path in Path("csrc").rglob("*") if path.is_file())
+
+setup(
+    ext_modules=[Extension("gendr_adapters._native.libgendr_cpu", sources=["csrc/cpu/api.cpp"], depends=SOURCES)],
+    cmdclass={"build_ext": NativeBuild, "bdist_wheel": PlatformWheel},
+)
