@@ -73,16 +73,19 @@ struct Eval<Distribution::cubic_hermite> {
     }
 };
 
-// 1/2 + u sqrt(1 - u^2) / pi + asin(u) / pi, with asin(u) = atan(u / sqrt(1 - u^2)).
+// 1/2 + (u sqrt(1 - u^2) + asin(u)) / pi on [-1, 1]. With cos(t) = |u| the tail is (t - sin(t) cos(t)) / pi, which for
+// small t cancels: there its series 2/3 t^3 (1 - t^2/5 + 2 t^4/105 - ...) stands in.
 template <>
 struct Eval<Distribution::wigner_semicircle> {
     template <class T>
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
-        const T v = clamp_(u, T(-1), T(1));
-        const T root = sqrt_(max_((T(1) - v) * (T(1) + v), T(0)));
-        const T angle = atan_(v / max_(root, Limits<T>::tiny));
-        const T odd = (v * root + angle) * T(1 / kPi);
-        return from_tails(max_(T(0.5) + odd, T(0)), max_(T(0.5) - odd, T(0)), root * T(2 / kPi));
+        const T v = min_(abs_(u), T(1));
+        const T root = sqrt_((T(1) - v) * (T(1) + v));
+        const T t = atan_(root / max_(v, Limits<T>::tiny)), tt = t * t;
+        const T series = T(1) + tt * (T(-1. / 5) + tt * (T(2. / 105) + tt * (T(-1. / 945) + tt * T(2. / 51975))));
+        const T tail = T(1 / kPi) * (t < Limits<T>::small_angle ? T(2. / 3) * tt * t * series : t - root * v);
+        const bool in = u > T(0);
+        return from_tails(in ? T(1) - tail : tail, in ? tail : T(1) - tail, root * T(2 / kPi));
     }
 };
 
@@ -116,7 +119,7 @@ struct Eval<Distribution::logistic> {
         const T e = exp_(-abs_(u));
         const T r = T(1) / (T(1) + e);
         const T a = u > T(0) ? r : e * r;
-        return {a, -(max_(u, T(0)) + log1p_(e)), a};
+        return {a, -softplus(u), a};
     }
 };
 

@@ -21,10 +21,10 @@ GENDR_BEGIN_NAMESPACE
 
 template <class T>
 struct Fragment {
-    T c0, c1, c2;    // clipped barycentrics
-    T inv_sum;       // 1 / s
-    T z;             // depth
-    T v0, v1, v2;    // weights of corner features
+    T c0, c1, c2;  // clipped barycentrics
+    T inv_sum;     // 1 / s
+    T z;           // depth
+    T v0, v1, v2;  // weights of corner features
 };
 
 // b: the raw barycentrics w; for a face of zero area, which has none, the weights of the nearest point of its outline.
@@ -56,8 +56,8 @@ struct DepthScale {
 
 template <class T>
 struct FragmentGradient {
-    T z0, z1, z2;    // dL/dz_k
-    T w0, w1, w2;    // dL/dw_k
+    T z0, z1, z2;  // dL/dz_k
+    T w0, w1, w2;  // dL/dw_k
 };
 
 template <class T>
@@ -82,13 +82,13 @@ GENDR_HD FragmentGradient<T> differentiate_fragment(const Face<T>& f, T b0, T b1
     return out;
 }
 
-// Texel of a SoftRas 'surface' texture (R x R texels a face, row-major): the lower triangle of cell (u, v) of the face
-// holds texel (v, u), the upper one its mirror image.
+// Texel of a SoftRas 'surface' texture (R x R texels a face, row-major) at corner weights v: the lower triangle of cell
+// (u, v) of the face holds texel (v, u), the upper one its mirror image.
 template <class T>
-GENDR_HD int32_t texel_index(T c0, T c1, int32_t res) {
+GENDR_HD int32_t texel_index(T v0, T v1, int32_t res) {
     // At corners 0 and 1 the weight is 1 and the cell one past the last: SoftRas reads a wrong texel there (T1).
-    const int32_t u = min_(int32_t(c0 * T(res)), res - 1), v = min_(int32_t(c1 * T(res)), res - 1);
-    const bool lower = (c0 + c1) * T(res) - T(u) - T(v) <= T(1);
+    const int32_t u = min_(int32_t(v0 * T(res)), res - 1), v = min_(int32_t(v1 * T(res)), res - 1);
+    const bool lower = (v0 + v1) * T(res) - T(u) - T(v) <= T(1);
     return lower ? v * res + u : (res - 1 - v) * res + (res - 1 - u);
 }
 

@@ -22,20 +22,20 @@ GENDR_BEGIN_NAMESPACE
 template <class T>
 struct Face {
     T x[3], y[3], z[3];
-    T ex[3], ey[3];      // edge k
-    T inv_length2[3];    // 1 / |edge k|^2; 0 for an edge of no length
-    T nx[3], ny[3];      // gradient of w_k; 0 for a face of zero area
+    T ex[3], ey[3];    // edge k
+    T inv_length2[3];  // 1 / |edge k|^2; 0 for an edge of no length
+    T nx[3], ny[3];    // gradient of w_k; 0 for a face of zero area
     T inv_z[3];
-    T area2;             // twice the signed area, > 0 counter-clockwise; 0 for zero area
-    int32_t flags;       // FaceFlags
+    T area2;                 // twice the signed area, > 0 counter-clockwise; 0 for zero area
+    int32_t flags;           // FaceFlags
     int32_t x0, x1, y0, y1;  // pixels in reach, both ends included; x0 > x1: none
 };
 
 enum FaceFlags : int32_t {
-    kFlat = 1,           // zero area
-    kColourCulled = 2,   // never in colour, depth or face index
-    kAlphaCulled = 4,    // never in alpha
-    kDepthInRange = 8,   // every point of the face has near <= z <= far
+    kFlat = 1,          // zero area
+    kColourCulled = 2,  // never in colour, depth or face index
+    kAlphaCulled = 4,   // never in alpha
+    kDepthInRange = 8,  // every point of the face has near <= z <= far
 };
 
 // Where pixels lie. Centre of column c: (2 c + 1 - W) * x_step; of row r: (H - 1 - 2 r) * y_step.
@@ -43,8 +43,9 @@ template <class T>
 struct Grid {
     int32_t width, height;
     T x_step, y_step;
-    GENDR_HD T x(int32_t col) const { return T(2 * col + 1 - width) * x_step; }
-    GENDR_HD T y(int32_t row) const { return T(height - 1 - 2 * row) * y_step; }
+    // col and row are whole numbers, so what is in brackets is exact.
+    GENDR_HD T x(T col) const { return (T(2) * col + T(1 - width)) * x_step; }
+    GENDR_HD T y(T row) const { return (T(height - 1) - T(2) * row) * y_step; }
 };
 
 // Edges, weights and depths of a face with finite corners. The pixel box and culling flags are left to the caller.
@@ -81,10 +82,10 @@ GENDR_HD void setup_face(const T* corners, Face<T>& f) {
 // One pixel against one face.
 template <class T>
 struct Pair {
-    T distance2;     // to the outline
-    T dx, dy;        // from the nearest point of the outline to the pixel
+    T distance2;            // to the outline
+    T dx, dy;               // from the nearest point of the outline to the pixel
     T near0, near1, near2;  // that point = near0 v0 + near1 v1 + near2 v2
-    T w0, w1, w2;    // barycentrics, any sign
+    T w0, w1, w2;           // barycentrics, any sign
     T min_w;
 };
 

@@ -20,6 +20,7 @@ struct Limits<float> {
     static constexpr float tiny = 1e-30f;
     static constexpr float epsilon = 1.1920929e-7f;
     static constexpr float huge = 1e30f;
+    static constexpr float small_angle = 0.5f;  // where the series of the semicircle takes over
 };
 template <>
 struct Limits<double> {
@@ -27,6 +28,7 @@ struct Limits<double> {
     static constexpr double tiny = 1e-290;
     static constexpr double epsilon = 2.220446049250313e-16;
     static constexpr double huge = 1e300;
+    static constexpr double small_angle = 0.1;
 };
 
 constexpr double kPi = 3.14159265358979323846;
@@ -48,17 +50,33 @@ template <class T>
 GENDR_HD T abs_(T x) {
     return x < T(0) ? -x : x;
 }
-GENDR_HD float sqrt_(float x) { return sqrtf(x); }
-GENDR_HD double sqrt_(double x) { return sqrt(x); }
+GENDR_HD float sqrt_(float x) {
+    return sqrtf(x);
+}
+GENDR_HD double sqrt_(double x) {
+    return sqrt(x);
+}
 
 #if defined(__CUDA_ARCH__)
 
-GENDR_HD float exp_(float x) { return expf(x); }
-GENDR_HD float expm1_(float x) { return expm1f(x); }
-GENDR_HD float log_(float x) { return logf(max_(x, 1e-38f)); }
-GENDR_HD float log1p_(float x) { return log1pf(x); }
-GENDR_HD float atan_(float x) { return atanf(x); }
-GENDR_HD float log_complement(float a, float x) { return a < 0.5f ? log1pf(-a) : logf(max_(x, 1e-38f)); }
+GENDR_HD float exp_(float x) {
+    return expf(x);
+}
+GENDR_HD float expm1_(float x) {
+    return expm1f(x);
+}
+GENDR_HD float log_(float x) {
+    return logf(max_(x, 1e-38f));
+}
+GENDR_HD float log1p_(float x) {
+    return log1pf(x);
+}
+GENDR_HD float atan_(float x) {
+    return atanf(x);
+}
+GENDR_HD float log_complement(float a, float x) {
+    return a < 0.5f ? log1pf(-a) : logf(max_(x, 1e-38f));
+}
 
 #else
 
@@ -156,15 +174,27 @@ GENDR_HD float atan_(float x) {
 
 #endif  // __CUDA_ARCH__
 
-GENDR_HD double exp_(double x) { return exp(x); }
-GENDR_HD double expm1_(double x) { return expm1(x); }
-GENDR_HD double log_(double x) { return log(max_(x, 3e-308)); }
-GENDR_HD double log1p_(double x) { return log1p(max_(x, -1.0 + 1e-16)); }
-GENDR_HD double atan_(double x) { return atan(x); }
-GENDR_HD double log_complement(double a, double x) { return a < 0.5 ? log1p(-a) : log(max_(x, 3e-308)); }
+GENDR_HD double exp_(double x) {
+    return exp(x);
+}
+GENDR_HD double expm1_(double x) {
+    return expm1(x);
+}
+GENDR_HD double log_(double x) {
+    return log(max_(x, 3e-308));
+}
+GENDR_HD double log1p_(double x) {
+    return log1p(max_(x, -1.0 + 1e-16));
+}
+GENDR_HD double atan_(double x) {
+    return atan(x);
+}
+GENDR_HD double log_complement(double a, double x) {
+    return a < 0.5 ? log1p(-a) : log(max_(x, 3e-308));
+}
 
-// An option that is the same for all lanes, as a number: a loop over lanes can select by comparing it, while a select by
-// a scalar bool keeps GCC from vectorising the loop.
+// An option that is the same for all lanes, as a number: a loop over lanes can select by comparing it, while a select
+// by a scalar bool keeps GCC from vectorising the loop.
 template <class T>
 struct Flag {
     T value;
@@ -172,16 +202,41 @@ struct Flag {
     GENDR_HD T pick(T yes, T no) const { return value > T(0) ? yes : no; }
 };
 
+// log(1 + e^-x) for x >= 0, the soft part of softplus and logaddexp.
+GENDR_HD double log1p_exp_minus(double x) {
+    return log1p(exp(-x));
+}
+#if defined(__CUDA_ARCH__)
+GENDR_HD float log1p_exp_minus(float x) {
+    return log1pf(expf(-x));
+}
+#else
+// e^-x is in (0, 1], where log1p is a polynomial without range reduction.
+GENDR_HD float log1p_exp_minus(float x) {
+    const float e = exp_(-x);
+    float p = 5.253457815e-03f;
+    p = p * e - 2.958850747e-02f;
+    p = p * e + 7.836166815e-02f;
+    p = p * e - 1.367476972e-01f;
+    p = p * e + 1.911143109e-01f;
+    p = p * e - 2.484436989e-01f;
+    p = p * e + 3.331927134e-01f;
+    p = p * e - 4.999950152e-01f;
+    p = p * e + 9.999999705e-01f;
+    return p * e;
+}
+#endif
+
 // log(1 + e^x)
 template <class T>
 GENDR_HD T softplus(T x) {
-    return max_(x, T(0)) + log1p_(exp_(-abs_(x)));
+    return max_(x, T(0)) + log1p_exp_minus(abs_(x));
 }
 
 // log(e^a + e^b)
 template <class T>
 GENDR_HD T logaddexp(T a, T b) {
-    return max_(a, b) + log1p_(exp_(-abs_(a - b)));
+    return max_(a, b) + log1p_exp_minus(abs_(a - b));
 }
 
 GENDR_END_NAMESPACE

@@ -68,7 +68,8 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
     require(a.dtype == GENDR_FLOAT32 || a.dtype == GENDR_FLOAT64, "dtype must be GENDR_FLOAT32 or GENDR_FLOAT64");
     require(a.n_threads >= 1, "n_threads must be at least 1");
     require(a.n_images >= 0 && a.n_faces >= 0 && a.n_faces < (int64_t(1) << 30), "n_images or n_faces out of range");
-    require(a.height >= 1 && a.width >= 1 && a.height <= 32768 && a.width <= 32768, "image sides must be 1 to 32768 pixels");
+    require(a.height >= 1 && a.width >= 1 && a.height <= 32768 && a.width <= 32768,
+            "image sides must be 1 to 32768 pixels");
     require(a.distribution >= 0 && a.distribution < kDistributions, "unknown distribution");
     require(a.t_conorm >= 0 && a.t_conorm < kTConormCount, "unknown t_conorm");
     require(a.n_scales == 1 || a.n_scales == a.n_images, "n_scales must be 1 or n_images");
@@ -78,18 +79,21 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
     require(a.near_plane > 0.0 && a.far_plane > a.near_plane, "planes must satisfy 0 < near < far");
     require(a.half_width > 0.0 && a.half_height > 0.0, "half_width and half_height must be positive");
     require(a.reach >= 0.0 && a.min_coverage >= 0.0, "reach and min_coverage must not be negative");
-    require(a.feature_kind == GENDR_NO_FEATURES || (a.n_channels >= 1 && a.background && (a.features || a.n_faces == 0)),
-            "features need channels and a background");
+    require(
+        a.feature_kind == GENDR_NO_FEATURES || (a.n_channels >= 1 && a.background && (a.features || a.n_faces == 0)),
+        "features need channels and a background");
     require(a.n_images == 0 || (a.face_offsets[0] == 0 && a.face_offsets[a.n_images] == a.n_faces),
             "face_offsets must run from 0 to n_faces");
-    for (int32_t b = 0; b < a.n_images; ++b) require(a.face_offsets[b] <= a.face_offsets[b + 1], "face_offsets must not fall");
+    for (int32_t b = 0; b < a.n_images; ++b)
+        require(a.face_offsets[b] <= a.face_offsets[b + 1], "face_offsets must not fall");
 }
 
 void check(const gendr_forward& a) {
     check_scene(a.scene, sizeof(a));
     require(!a.out.alpha || a.out.alpha_state, "alpha needs alpha_state");
     require(!a.out.image || a.scene.feature_kind != GENDR_NO_FEATURES, "an image needs features");
-    require(!a.out.image || a.scene.blend != GENDR_BLEND_SOFTMAX || a.out.softmax_state, "a softmax image needs softmax_state");
+    require(!a.out.image || a.scene.blend != GENDR_BLEND_SOFTMAX || a.out.softmax_state,
+            "a softmax image needs softmax_state");
 }
 
 void check(const gendr_backward& a) {
@@ -127,11 +131,13 @@ size_t guarded_size(F&& body) {
 
 void check(const gendr_corners& a) {
     require(a.struct_size == int32_t(sizeof(a)), "struct_size does not match this library's gendr.h");
-    require(a.n_threads >= 1 && a.n_images >= 0 && a.n_vertices >= 0 && a.n_faces >= 0 && a.n_channels >= 0, "negative size");
+    require(a.n_threads >= 1 && a.n_images >= 0 && a.n_vertices >= 0 && a.n_faces >= 0 && a.n_channels >= 0,
+            "negative size");
     for (int64_t i = 0; i < 3 * a.n_faces; ++i) {
         if (a.faces[i] < 0 || a.faces[i] >= a.n_vertices) {
             throw std::invalid_argument("faces[" + std::to_string(i / 3) + ", " + std::to_string(i % 3) + "] is " +
-                                        std::to_string(a.faces[i]) + "; allowed: 0 to " + std::to_string(a.n_vertices - 1));
+                                        std::to_string(a.faces[i]) + "; allowed: 0 to " +
+                                        std::to_string(a.n_vertices - 1));
         }
     }
 }
@@ -143,13 +149,25 @@ using namespace gendr;
 
 extern "C" {
 
-int gendr_abi_version(void) { return GENDR_ABI_VERSION; }
-const char* gendr_last_error(void) { return last_error.c_str(); }
-const char* gendr_isa(void) { return chosen().name; }
+int gendr_abi_version(void) {
+    return GENDR_ABI_VERSION;
+}
+const char* gendr_last_error(void) {
+    return last_error.c_str();
+}
+const char* gendr_isa(void) {
+    return chosen().name;
+}
 
-const char* gendr_distribution_name(int id) { return id >= 0 && id < kDistributions ? kDistributionNames[id] : nullptr; }
-const char* gendr_t_conorm_name(int id) { return id >= 0 && id < kTConormCount ? kTConorms[id].name : nullptr; }
-const char* gendr_t_conorm_p_range(int id) { return id >= 0 && id < kTConormCount ? kTConorms[id].p_range : nullptr; }
+const char* gendr_distribution_name(int id) {
+    return id >= 0 && id < kDistributions ? kDistributionNames[id] : nullptr;
+}
+const char* gendr_t_conorm_name(int id) {
+    return id >= 0 && id < kTConormCount ? kTConorms[id].name : nullptr;
+}
+const char* gendr_t_conorm_p_range(int id) {
+    return id >= 0 && id < kTConormCount ? kTConorms[id].p_range : nullptr;
+}
 
 int gendr_evaluate_distribution(int dtype, int id, double shape, double shift, int64_t n, const void* u, void* cdf,
                                 void* log_survival, void* hazard) {

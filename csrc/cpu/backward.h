@@ -1,44 +1,12 @@
-// Backward: faces over threads. A pair's gradient needs the face and what forward stored at the pixel, so each face sums
-// its own pixels and nothing is shared: no atomics, and the same bits whatever the number of threads. A face of many
-// pixels is cut in bands of rows, summed afterwards in their order.
+// Backward: faces over threads. A pair's gradient needs the face and what forward stored at the pixel, so each face
+// sums its own pixels and nothing is shared: no atomics, and the same bits whatever the number of threads. A face of
+// many pixels is cut in bands of rows, summed afterwards in their order.
 #pragma once
 
-#include "forward.h"
+#include "pixel_gradients.h"
+#include "thread_pool.h"
 
 GENDR_BEGIN_NAMESPACE
-
-// What the blocks read at a pixel, for one image: copies of outputs and incoming gradients, padded so that blocks need
-// no bounds, with what is the same for every face worked out once.
-template <class T>
-struct PixelGradients {
-    std::ptrdiff_t stride, plane;
-    T* alpha_state;
-    T* grad_alpha;     // for the fused path: times 1 - alpha
-    int32_t* winner;   // of T-conorm max
-    T* exponent;       // softmax: largest exponent
-    T* inv_weight;     //   1 / sum of weights
-    T* grad_image;     // C planes
-    T* image;          // C planes
-    T* grad_depth;
-    int32_t* nearest;
-
-    PixelGradients(Workspace& ws, const gendr_backward& args) {
-        const gendr_scene& a = args.scene;
-        const bool hard = a.blend == GENDR_BLEND_HARD;
-        stride = a.width + kPadColumns;
-        plane = stride * (a.height + kPadRows);
-        const auto lanes = [&](bool wanted) { return wanted ? int64_t(plane) : 0; };
-        alpha_state = ws.take<T>(lanes(args.grad_alpha));
-        grad_alpha = ws.take<T>(lanes(args.grad_alpha));
-        winner = ws.take<int32_t>(lanes(args.grad_alpha && args.out.alpha_winner));
-        exponent = ws.take<T>(lanes(args.grad_image && !hard));
-        inv_weight = ws.take<T>(lanes(args.grad_image && !hard));
-        grad_image = ws.take<T>(lanes(args.grad_image) * a.n_channels);
-        image = ws.take<T>(lanes(args.grad_image && !hard) * a.n_channels);
-        grad_depth = ws.take<T>(lanes(args.grad_depth));
-        nearest = ws.take<int32_t>(lanes(args.grad_depth || (args.grad_image && hard)));
-    }
-};
 
 // Gradient of one face, or of a band of its rows.
 template <class T>
@@ -53,7 +21,7 @@ struct BackwardLayout {
     static constexpr int kMaxPieces = 64;
     static constexpr int64_t kPiecePixels = 16384;
 
-    int group;           // images whose pixels are held at once
+    int group;  // images whose pixels are held at once
     char* pixels;
     std::size_t pixels_size;
     T* scales;           // (F, 2)
@@ -125,13 +93,17 @@ class Backward {
         parallel_for(a.n_threads, int64_t(last - first) * n_bands, [&](int64_t task, int) {
             const View view = view_of(first + int(task / n_bands), first);
             const int32_t band = int32_t(task % n_bands), end = std::min((band + 1) * rows, a.height);
-            for (int32_t row = band * rows; row < end; ++row) prepare_row(view, row);
+            for (int32_t row = band * rows; row < end; ++row) {
+                view.pixels.fill_row(scene_, args_, view.image, view.params, fused_, row,
+                                     background_row(view.image, row));
+            }
         });
 
         const int64_t begin = scene_.first_face(first), end = scene_.first_face(last), chunk = 64;
         parallel_for(a.n_threads, (end - begin + chunk - 1) / chunk, [&](int64_t task, int thread) {
             const int64_t from = begin + task * chunk, to = std::min(from + chunk, end);
-            int image = int(std::upper_bound(a.face_offsets, a.face_offsets + a.n_images + 1, from) - a.face_offsets) - 1;
+            int image =
+                int(std::upper_bound(a.face_offsets, a.face_offsets + a.n_images + 1, from) - a.face_offsets) - 1;
             View view = view_of(image, first);
             for (int64_t i = from; i < to; ++i) {
                 while (i >= a.face_offsets[image + 1]) view = view_of(++image, first);
@@ -147,6 +119,10 @@ class Backward {
                 if (layout_.in_pieces[i]) sum_in_pieces(view, i);
             }
         }
+    }
+
+    T* background_row(int image, int64_t row) const {
+        return layout_.background_rows + (image * int64_t(args_.scene.height) + row) * (args_.scene.n_channels + 1);
     }
 
     FaceSums<T> sums_of(int64_t face) const {
@@ -165,9 +141,8 @@ class Backward {
             return FaceSums<T>{at, at + 9, args_.grad_features ? at + 11 : nullptr};
         };
         const auto row = [&](int64_t i) { return f.y0 + int32_t(int64_t(height) * i / pieces); };
-        parallel_for(args_.scene.n_threads, pieces, [&](int64_t i, int thread) {
-            sum_rows(view, f, index, row(i), row(i + 1), thread, piece(i));
-        });
+        parallel_for(args_.scene.n_threads, pieces,
+                     [&](int64_t i, int thread) { sum_rows(view, f, index, row(i), row(i + 1), thread, piece(i)); });
         const FaceSums<T> out = sums_of(index);
         const auto reduce = [&](T* to, std::ptrdiff_t at, int64_t n) {
             for (int64_t k = 0; k < n; ++k) {
@@ -179,63 +154,6 @@ class Backward {
         reduce(out.vertices, 0, 9);
         reduce(out.scales, 9, 2);
         if (out.features) reduce(out.features, 11, n_features);
-    }
-
-    // Fills one row of a view's PixelGradients, and the row's share of the background's gradient.
-    void prepare_row(const View& view, int32_t row) const {
-        const gendr_scene& a = args_.scene;
-        const PixelGradients<T>& p = view.pixels;
-        const int64_t pixels = int64_t(a.height) * a.width, from = view.image * pixels + int64_t(row) * a.width;
-        const std::ptrdiff_t to = row * p.stride;
-        if (args_.grad_alpha) {
-            const T* state = static_cast<const T*>(args_.out.alpha_state) + from;
-            const T* grad = static_cast<const T*>(args_.grad_alpha) + from;
-            std::copy(state, state + a.width, p.alpha_state + to);
-            for (int32_t i = 0; i < a.width; ++i) p.grad_alpha[to + i] = fused_ ? grad[i] * exp_(-state[i]) : grad[i];
-            if (p.winner) std::copy(args_.out.alpha_winner + from, args_.out.alpha_winner + from + a.width, p.winner + to);
-        }
-        if (args_.grad_depth) {
-            const T* grad = static_cast<const T*>(args_.grad_depth) + from;
-            std::copy(grad, grad + a.width, p.grad_depth + to);
-        }
-        if (p.nearest) {
-            for (int32_t i = 0; i < a.width; ++i) p.nearest[to + i] = int32_t(args_.out.face_index[from + i]);
-        }
-        if (!args_.grad_image) return;
-
-        const int64_t first_channel = int64_t(view.image) * a.n_channels * pixels + int64_t(row) * a.width;
-        const T* image = static_cast<const T*>(args_.out.image) + first_channel;
-        const T* grad = static_cast<const T*>(args_.grad_image) + first_channel;
-        const T* background = scene_.background(view.image);
-        for (int c = 0; c < a.n_channels; ++c) {
-            std::copy(grad + c * pixels, grad + c * pixels + a.width, p.grad_image + c * p.plane + to);
-        }
-        T* row_sums = layout_.background_rows + (int64_t(view.image) * a.height + row) * (a.n_channels + 1);
-        std::fill(row_sums, row_sums + a.n_channels + 1, T(0));
-        if (scene_.hard_blend) {
-            for (int c = 0; c < a.n_channels; ++c) {
-                for (int32_t i = 0; i < a.width; ++i) row_sums[c] += p.nearest[to + i] < 0 ? grad[c * pixels + i] : T(0);
-            }
-            return;
-        }
-        const T* exponent = static_cast<const T*>(args_.out.softmax_state) + 2 * view.image * pixels + int64_t(row) * a.width;
-        const T* weight = exponent + pixels;
-        std::copy(exponent, exponent + a.width, p.exponent + to);
-        for (int32_t i = 0; i < a.width; ++i) p.inv_weight[to + i] = T(1) / weight[i];
-        for (int c = 0; c < a.n_channels; ++c) {
-            std::copy(image + c * pixels, image + c * pixels + a.width, p.image + c * p.plane + to);
-        }
-        // The background is one more competitor, of coverage 1.
-        const T own = view.params.background_exponent;
-        for (int32_t i = 0; i < a.width; ++i) {
-            const T share = exp_(own - exponent[i]) / weight[i];
-            T excess = T(0);
-            for (int c = 0; c < a.n_channels; ++c) {
-                row_sums[c] += share * grad[c * pixels + i];
-                excess += grad[c * pixels + i] * (background[c] - image[c * pixels + i]);
-            }
-            row_sums[a.n_channels] += share * excess * own;
-        }
     }
 
     struct VertexLanes {
@@ -263,8 +181,8 @@ class Backward {
             if (fused) {
                 if (alpha) add_logistic_block(view, f, at, sums);
             } else {
-                add_block(view, f, index, id, at, alpha, colour, depth_matters, sums, out.features ? feature_lanes : nullptr,
-                          out.features);
+                add_block(view, f, index, id, at, alpha, colour, depth_matters, sums,
+                          out.features ? feature_lanes : nullptr, out.features);
             }
         });
         const auto total = [](const T* lanes) {
@@ -315,7 +233,8 @@ class Backward {
         Sight<T> sight;
         look<false, true>(scene_, view.params, f, at, sight);
         Lanes<T> grad;
-        load_lanes(view.pixels.grad_alpha + at.row * view.pixels.stride + at.col, view.pixels.stride, at.log2_rows, grad.v);
+        load_lanes(view.pixels.grad_alpha + at.row * view.pixels.stride + at.col, view.pixels.stride, at.log2_rows,
+                   grad.v);
         GENDR_LANES {
             const T e = exp_(-abs_(sight.u[l])), r = T(1) / (T(1) + e);
             grad[l] = sight.active[l] > T(0) ? grad[l] * (sight.u[l] > T(0) ? r : e * r) : T(0);
@@ -323,8 +242,9 @@ class Backward {
         add_distance(view, sight, grad, sums);
     }
 
-    void add_block(const View& view, const Face<T>& f, int64_t index, int32_t id, const BlockPosition<T>& at, bool alpha,
-                   bool colour, bool depth_matters, VertexLanes& sums, T* feature_lanes, T* texel_sums) const {
+    void add_block(const View& view, const Face<T>& f, int64_t index, int32_t id, const BlockPosition<T>& at,
+                   bool alpha, bool colour, bool depth_matters, VertexLanes& sums, T* feature_lanes,
+                   T* texel_sums) const {
         Sight<T> sight;
         look<true, true>(scene_, view.params, f, at, sight);
         if (!any(sight.active)) return;
@@ -340,8 +260,8 @@ class Backward {
         }
         Lanes<T> w0 = {}, w1 = {}, w2 = {};  // dL/dw
         if (colour && any(fragments.visible)) {
-            add_colour(view, f, index, id, offset, at, sight, coverage, fragments, grad_u, sums, w0, w1, w2, feature_lanes,
-                       texel_sums);
+            add_colour(view, f, index, id, offset, at, sight, coverage, fragments, grad_u, sums, w0, w1, w2,
+                       feature_lanes, texel_sums);
         }
         if (scene_.barycentric) {
             add_barycentric_distance(view, sight, grad_u, sums, w0, w1, w2);
@@ -363,8 +283,9 @@ class Backward {
         }
     }
 
-    void add_alpha(const View& view, int32_t id, std::ptrdiff_t offset, const BlockPosition<T>& at, const Sight<T>& sight,
-                   const CoverageLanes<T>& coverage, const Lanes<T>& counts, Lanes<T>& grad_u) const {
+    void add_alpha(const View& view, int32_t id, std::ptrdiff_t offset, const BlockPosition<T>& at,
+                   const Sight<T>& sight, const CoverageLanes<T>& coverage, const Lanes<T>& counts,
+                   Lanes<T>& grad_u) const {
         const PixelGradients<T>& p = view.pixels;
         Lanes<T> state, grad, slope;
         load_lanes(p.alpha_state + offset, p.stride, at.log2_rows, state.v);
@@ -397,8 +318,8 @@ class Backward {
         const PixelGradients<T>& p = view.pixels;
         const gendr_scene& a = args_.scene;
         const bool corners = a.feature_kind == GENDR_CORNERS;
-        Lanes<T> share = {};                // of this face in the pixel's image
-        Lanes<T> per_coverage = {};         // the same, divided by its coverage
+        Lanes<T> share = {};         // of this face in the pixel's image
+        Lanes<T> per_coverage = {};  // the same, divided by its coverage
         Lanes<T> grad_z = {};
         Lanes<T> gv0 = {}, gv1 = {}, gv2 = {};  // dL/d(corner weights)
         Lanes<T> exponent = {};
@@ -498,7 +419,7 @@ class Backward {
         Lanes<int32_t> out = {};
         if (args_.scene.feature_kind != GENDR_TEXELS) return out;
         for (int l = 0; l < kLanes; ++l) {
-            if (share[l] > T(0)) out[l] = texel_index(fragments.c0[l], fragments.c1[l], args_.scene.texture_res);
+            if (share[l] > T(0)) out[l] = texel_index(fragments.v0[l], fragments.v1[l], args_.scene.texture_res);
         }
         return out;
     }
@@ -526,7 +447,8 @@ class Backward {
         std::fill(out, out + args_.scene.n_scales, T(0));
         for (int image = 0; image < args_.scene.n_images; ++image) {
             double sum = 0.0;
-            for (int64_t i = scene_.first_face(image); i < args_.scene.face_offsets[image + 1]; ++i) sum += layout_.scales[2 * i];
+            for (int64_t i = scene_.first_face(image); i < args_.scene.face_offsets[image + 1]; ++i)
+                sum += layout_.scales[2 * i];
             out[args_.scene.n_scales > 1 ? image : 0] -= T(sum / double(scene_.tau(image)));
         }
     }
@@ -538,9 +460,10 @@ class Backward {
         std::fill(out, out + a.n_gammas, T(0));
         for (int image = 0; image < a.n_images; ++image) {
             double sum = 0.0;
-            for (int64_t i = scene_.first_face(image); i < a.face_offsets[image + 1]; ++i) sum += layout_.scales[2 * i + 1];
+            for (int64_t i = scene_.first_face(image); i < a.face_offsets[image + 1]; ++i)
+                sum += layout_.scales[2 * i + 1];
             for (int32_t row = 0; args_.grad_image && row < a.height; ++row) {
-                sum += layout_.background_rows[(int64_t(image) * a.height + row + 1) * (a.n_channels + 1) - 1];
+                sum += background_row(image, row)[a.n_channels];
             }
             out[a.n_gammas > 1 ? image : 0] -= T(sum / double(scene_.gamma(image)));
         }
@@ -550,10 +473,10 @@ class Backward {
         const gendr_scene& a = args_.scene;
         T* out = static_cast<T*>(args_.grad_background);
         std::fill(out, out + int64_t(a.n_backgrounds) * a.n_channels, T(0));
-        for (int64_t row = 0; args_.grad_image && row < int64_t(a.n_images) * a.height; ++row) {
-            const int64_t image = a.n_backgrounds > 1 ? row / a.height : 0;
-            for (int c = 0; c < a.n_channels; ++c) {
-                out[image * a.n_channels + c] += layout_.background_rows[row * (a.n_channels + 1) + c];
+        for (int image = 0; args_.grad_image && image < a.n_images; ++image) {
+            T* sum = out + (a.n_backgrounds > 1 ? image : 0) * int64_t(a.n_channels);
+            for (int32_t row = 0; row < a.height; ++row) {
+                for (int c = 0; c < a.n_channels; ++c) sum[c] += background_row(image, row)[c];
             }
         }
     }

@@ -20,7 +20,8 @@ struct BandTree {
     int32_t level_start[32];  // first node of each level
     int32_t n_nodes;
 
-    BandTree(int32_t height, int32_t rows) : n_bands((height + rows - 1) / rows), band_rows(rows), n_levels(0), n_nodes(0) {
+    BandTree(int32_t height, int32_t rows)
+        : n_bands((height + rows - 1) / rows), band_rows(rows), n_levels(0), n_nodes(0) {
         for (int32_t n = n_bands;; n = (n + 1) / 2) {
             level_start[n_levels++] = n_nodes;
             n_nodes += n;

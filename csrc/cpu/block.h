@@ -78,7 +78,8 @@ void for_each_block(const Scene<T>& scene, const ImageParams<T>& image, const Fa
     // Edge k bounds column <= or >= at[k] + slope[k] * row.
     double at[3], slope[3];
     int side[3];
-    const double x_scale = scene.grid.width / (2.0 * scene.args->half_width), half_columns = 0.5 * (scene.grid.width - 1);
+    const double x_scale = scene.grid.width / (2.0 * scene.args->half_width),
+                 half_columns = 0.5 * (scene.grid.width - 1);
     for (int k = 0; k < 3; ++k) {
         const double sign = f.area2 > T(0) ? 1.0 : -1.0;
         const double ex = double(f.ex[k]), ey = double(f.ey[k]), length = std::sqrt(ex * ex + ey * ey);
@@ -87,7 +88,8 @@ void for_each_block(const Scene<T>& scene, const ImageParams<T>& image, const Fa
         if (side[k] == 0) continue;
         // ox (x - vx) + oy (y - vy) <= reach, y = (H - 1 - 2 row) y_step
         const double y_step = double(scene.grid.y_step);
-        const double x_at = double(f.x[k]) + (image.box_reach - oy * ((scene.grid.height - 1) * y_step - double(f.y[k]))) / ox;
+        const double x_at =
+            double(f.x[k]) + (image.box_reach - oy * ((scene.grid.height - 1) * y_step - double(f.y[k]))) / ox;
         at[k] = x_at * x_scale + half_columns;
         slope[k] = 2.0 * y_step * oy / ox * x_scale;
     }
@@ -108,12 +110,22 @@ void for_each_block(const Scene<T>& scene, const ImageParams<T>& image, const Fa
     }
 }
 
+// Column and row of lane l within a block, by log2_rows.
+template <class T>
+alignas(64) constexpr T kLaneColumns[3][kLanes] = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+                                                   {0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7},
+                                                   {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3}};
+template <class T>
+alignas(64) constexpr T kLaneRows[3][kLanes] = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+                                                {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1},
+                                                {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}};
+
 // What the lanes of a block see of a face.
 template <class T>
 struct Sight {
-    Lanes<T> u;        // scaled signed distance
-    Lanes<T> active;   // 1: this pair counts
-    Lanes<T> inside;   // 1: on the closed triangle
+    Lanes<T> u;                    // scaled signed distance
+    Lanes<T> active;               // 1: this pair counts
+    Lanes<T> inside;               // 1: on the closed triangle
     Lanes<T> b0, b1, b2;           // barycentrics as make_fragment takes them (raw; for a flat face, nearest point's)
     Lanes<T> dx, dy;               // from the nearest point of the outline
     Lanes<T> near0, near1, near2;  // weights of that point
@@ -124,19 +136,21 @@ struct Sight {
 template <bool kWeights, bool kNearest, class T>
 inline void look(const Scene<T>& scene, const ImageParams<T>& image, const Face<T>& f, const BlockPosition<T>& at,
                  Sight<T>& out) {
-    const int shift = 4 - at.log2_rows, mask = (1 << shift) - 1;
     const Flag<T> flat((f.flags & kFlat) != 0), barycentric(scene.barycentric);
     const T reach2 = image.reach2;
     const Face<T> face = f;
     const Grid<T> grid = scene.grid;
-    const T last_col = T(at.last_col), last_row = T(at.last_row);
+    // Whole numbers as T, exact below 2^24: cheaper in a vector than converting integers.
+    const T col0 = T(at.col), row0 = T(at.row), last_col = T(at.last_col), last_row = T(at.last_row);
+    const T* lane_col = kLaneColumns<T>[at.log2_rows];
+    const T* lane_row = kLaneRows<T>[at.log2_rows];
     Lanes<T> valid;
     GENDR_LANES {
-        const int32_t row = at.row + (l >> shift), col = at.col + (l & mask);
+        const T col = col0 + lane_col[l], row = row0 + lane_row[l];
         const Pair<T> p = relate(face, grid.x(col), grid.y(row));
         const bool in = p.min_w > T(0);
         const T q = barycentric.pick(p.min_w * p.min_w, p.distance2);
-        const bool wanted = T(col) <= last_col && T(row) <= last_row && (in || q < reach2);
+        const bool wanted = col <= last_col && row <= last_row && (in || q < reach2);
         valid[l] = wanted ? T(1) : T(0);
         out.u[l] = in ? q : -q;
         if constexpr (kWeights) {
@@ -175,7 +189,7 @@ inline bool any(const Lanes<T>& mask) {
 // Depth and feature weights of the lanes, and which of them are within [near, far].
 template <class T>
 struct Fragments {
-    Lanes<T> z, v0, v1, v2, c0, c1, inv_sum;
+    Lanes<T> z, v0, v1, v2;
     Lanes<T> visible;  // active, and near <= z <= far
 };
 
@@ -190,9 +204,6 @@ inline void make_fragments(const Scene<T>& scene, const Face<T>& f, const Sight<
         out.v0[l] = a.v0;
         out.v1[l] = a.v1;
         out.v2[l] = a.v2;
-        out.c0[l] = a.c0;
-        out.c1[l] = a.c1;
-        out.inv_sum[l] = a.inv_sum;
         out.visible[l] = sight.active[l] > T(0) && depth.contains(a.z) ? T(1) : T(0);
     }
 }

@@ -1,9 +1,10 @@
 // Corners of an indexed mesh, and the transpose: sums over each vertex's corners in a fixed order, so that gradients at
 // the vertices repeat bit for bit (an indexed add from several threads does not).
+#include "corners.h"
+
 #include <algorithm>
 
 #include "../include/gendr.h"
-#include "corners.h"
 #include "memory.h"
 #include "thread_pool.h"
 
@@ -48,7 +49,8 @@ void scatter(const gendr_corners& a) {
     lists.fill(a);
     const int64_t channels = a.n_channels, chunk = 1024, chunks = (a.n_vertices + chunk - 1) / chunk;
     parallel_for(a.n_threads, a.n_images * chunks, [&](int64_t task, int) {
-        const int64_t image = task / chunks, first = task % chunks * chunk, last = std::min(first + chunk, a.n_vertices);
+        const int64_t image = task / chunks, first = task % chunks * chunk,
+                      last = std::min(first + chunk, a.n_vertices);
         const T* in = static_cast<const T*>(a.in) + image * a.n_faces * 3 * channels;
         for (int64_t v = first; v < last; ++v) {
             T* out = static_cast<T*>(a.out) + (image * a.n_vertices + v) * channels;
@@ -63,8 +65,12 @@ void scatter(const gendr_corners& a) {
 
 }  // namespace
 
-void gather_corners(const gendr_corners& a) { (a.dtype == GENDR_FLOAT32 ? gather<float> : gather<double>)(a); }
-void scatter_corners(const gendr_corners& a) { (a.dtype == GENDR_FLOAT32 ? scatter<float> : scatter<double>)(a); }
+void gather_corners(const gendr_corners& a) {
+    (a.dtype == GENDR_FLOAT32 ? gather<float> : gather<double>)(a);
+}
+void scatter_corners(const gendr_corners& a) {
+    (a.dtype == GENDR_FLOAT32 ? scatter<float> : scatter<double>)(a);
+}
 
 size_t corners_workspace_size(const gendr_corners& a) {
     Workspace ws(nullptr);

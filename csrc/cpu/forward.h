@@ -74,8 +74,7 @@ struct ForwardLayout {
 template <class T>
 class Forward {
   public:
-    explicit Forward(const gendr_forward& args)
-        : args_(args), scene_(args.scene), layout_(args, args.workspace) {
+    explicit Forward(const gendr_forward& args) : args_(args), scene_(args.scene), layout_(args, args.workspace) {
         coverage_ = coverage_function<T>(args.scene.distribution);
         tconorm_ = tconorm_functions<T>(scene_.tconorm.kind);
         nearest_ = BandPixels<T>::needs_nearest(args);
@@ -150,8 +149,9 @@ class Forward {
                 const bool colour = (args_.out.image || nearest_) && !(f.flags & kColourCulled);
                 const bool depth_matters = alpha && !scene_.alpha_all && !(f.flags & kDepthInRange);
                 if (colour || depth_matters || !fused_) {
-                    for_each_block(scene_, band.params, f, band.row_begin, band.row_end,
-                                   [&](const BlockPosition<T>& at) { add_block(band, f, id, at, alpha, colour, depth_matters); });
+                    for_each_block(
+                        scene_, band.params, f, band.row_begin, band.row_end,
+                        [&](const BlockPosition<T>& at) { add_block(band, f, id, at, alpha, colour, depth_matters); });
                 } else if (alpha) {
                     for_each_block(scene_, band.params, f, band.row_begin, band.row_end,
                                    [&](const BlockPosition<T>& at) { add_logistic_block(band, f, at); });
@@ -241,7 +241,9 @@ class Forward {
         Lanes<int32_t> out;
         if (args_.scene.feature_kind != GENDR_TEXELS) return out;
         for (int l = 0; l < kLanes; ++l) {
-            out[l] = fragments.visible[l] > T(0) ? texel_index(fragments.c0[l], fragments.c1[l], args_.scene.texture_res) : 0;
+            out[l] = fragments.visible[l] > T(0)
+                         ? texel_index(fragments.v0[l], fragments.v1[l], args_.scene.texture_res)
+                         : 0;
         }
         return out;
     }

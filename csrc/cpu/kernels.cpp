@@ -19,7 +19,9 @@ void evaluate(Distribution d, double shape, double shift, int64_t n, const void*
     }
 }
 
-bool single(const gendr_scene& scene) { return scene.dtype == GENDR_FLOAT32; }
+bool single(const gendr_scene& scene) {
+    return scene.dtype == GENDR_FLOAT32;
+}
 
 }  // namespace
 
@@ -32,11 +34,14 @@ extern const Kernels kernels = {
         return single(a.scene) ? Backward<float>::workspace_size(a) : Backward<double>::workspace_size(a);
     },
     [](const gendr_backward& a) { single(a.scene) ? Backward<float>(a).run() : Backward<double>(a).run(); },
-    [](int dtype, int id, double shape, double shift, int64_t n, const void* u, void* cdf, void* log_survival, void* hazard) {
-        (dtype == GENDR_FLOAT32 ? evaluate<float> : evaluate<double>)(Distribution(id), shape, shift, n, u, cdf, log_survival,
-                                                                      hazard);
+    [](int dtype, int id, double shape, double shift, int64_t n, const void* u, void* cdf, void* log_survival,
+       void* hazard) {
+        (dtype == GENDR_FLOAT32 ? evaluate<float> : evaluate<double>)(Distribution(id), shape, shift, n, u, cdf,
+                                                                      log_survival, hazard);
     },
-    [](int id, double shape, double shift, double coverage) { return quantile(Distribution(id), shape, shift, coverage); },
+    [](int id, double shape, double shift, double coverage) {
+        return quantile(Distribution(id), shape, shift, coverage);
+    },
 };
 
 GENDR_END_NAMESPACE

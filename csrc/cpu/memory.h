@@ -6,7 +6,8 @@
 
 namespace gendr {
 
-// With a null base it only counts: the same code says how much is needed and hands it out. An array of no length is null.
+// With a null base it only counts: the same code says how much is needed and hands it out. An array of no length is
+// null.
 class Workspace {
   public:
     explicit Workspace(void* base) : base_(static_cast<char*>(base)) {}

@@ -16,8 +16,8 @@ GENDR_BEGIN_NAMESPACE
 template <class T>
 Coverage<T> coverage_at(Distribution d, T u, const DistributionParams<T>& params) {
     switch (d) {
-#define GENDR_DISTRIBUTION(name)  \
-    case Distribution::name: \
+#define GENDR_DISTRIBUTION(name) \
+    case Distribution::name:     \
         return Eval<Distribution::name>::at(u, params);
 #include "../core/distributions.def"
 #undef GENDR_DISTRIBUTION
@@ -74,11 +74,14 @@ struct Scene {
     bool perspective, squared, barycentric, hard_blend, alpha_all;
 
     const T* corners(int64_t face) const { return static_cast<const T*>(args->face_vertices) + 9 * face; }
-    int64_t texels() const { return args->feature_kind == GENDR_TEXELS ? int64_t(args->texture_res) * args->texture_res : 3; }
+    int64_t texels() const {
+        return args->feature_kind == GENDR_TEXELS ? int64_t(args->texture_res) * args->texture_res : 3;
+    }
     int64_t features_per_face() const { return args->feature_kind ? texels() * args->n_channels : 0; }
     const T* features(int64_t face) const { return static_cast<const T*>(args->features) + features_per_face() * face; }
     const T* background(int image) const {
-        return static_cast<const T*>(args->background) + (args->n_backgrounds > 1 ? image : 0) * int64_t(args->n_channels);
+        return static_cast<const T*>(args->background) +
+               (args->n_backgrounds > 1 ? image : 0) * int64_t(args->n_channels);
     }
     T tau(int image) const { return static_cast<const T*>(args->dist_scale)[args->n_scales > 1 ? image : 0]; }
     T gamma(int image) const { return static_cast<const T*>(args->gamma)[args->n_gammas > 1 ? image : 0]; }

@@ -87,12 +87,12 @@ struct TConormLanes {
 template <class T>
 TConormFunctions<T> tconorm_functions(TConorm kind) {
     switch (kind) {
-#define GENDR_T_CONORM(name, p_range)                                              \
-    case TConorm::name:                                                            \
-        if constexpr (TConorm::name != TConorm::einstein) {                        \
-            using L = TConormLanes<TConorm::name, T>;                              \
-            return {L::add, L::alpha, L::slope, L::reference};                     \
-        }                                                                          \
+#define GENDR_T_CONORM(name, p_range)                          \
+    case TConorm::name:                                        \
+        if constexpr (TConorm::name != TConorm::einstein) {    \
+            using L = TConormLanes<TConorm::name, T>;          \
+            return {L::add, L::alpha, L::slope, L::reference}; \
+        }                                                      \
         break; /* einstein is hamacher with p = 2: make_tconorm */
 #include "../core/tconorms.def"
 #undef GENDR_T_CONORM

@@ -39,39 +39,40 @@ enum gendr_status { GENDR_OK = 0, GENDR_INVALID_ARGUMENT = 1, GENDR_OUT_OF_MEMOR
 
 /* What is rendered, and how. */
 typedef struct gendr_scene {
-    int32_t struct_size;   /* sizeof of the struct this one is the first member of */
-    int32_t dtype;         /* gendr_dtype of every real array */
-    int32_t n_threads;     /* threads to use, >= 1; results do not depend on it */
-    int32_t n_images;      /* B */
-    int32_t height;        /* H, pixels */
-    int32_t width;         /* W, pixels */
-    int32_t n_channels;    /* C, channels of features and background; 0 without features */
-    int32_t feature_kind;  /* gendr_feature_kind */
-    int32_t texture_res;   /* R: texels per side of a face (GENDR_TEXELS), else 0 */
-    int32_t n_scales;      /* entries of dist_scale: 1 or B */
-    int32_t n_gammas;      /* entries of gamma: 1 or B */
-    int32_t n_backgrounds; /* rows of background: 1 or B */
-    int32_t distribution;  /* line of core/distributions.def */
-    int32_t t_conorm;      /* line of core/tconorms.def */
-    int32_t dist_squared;  /* 1: u = +-d^2 / tau; 0: u = +-d / tau */
-    int32_t distance;      /* gendr_distance */
-    int32_t blend;         /* gendr_blend */
-    int32_t cull;          /* gendr_cull */
-    int32_t front;         /* gendr_front, as seen on screen */
-    int32_t alpha_range;   /* gendr_alpha_range: does alpha obey near, far and cull, as colour does? */
-    int32_t perspective_correct; /* 1: features use w_k / z_k weights; 0: screen-space weights. Depth always 1 / sum(w_k / z_k) */
-    int32_t gradient;      /* gendr_gradient, read by backward only */
-    double dist_shape;     /* shape of gamma and gamma_rev, > 0 */
-    double dist_shift;     /* shift of the support, in units of tau */
+    int32_t struct_size;         /* sizeof of the struct this one is the first member of */
+    int32_t dtype;               /* gendr_dtype of every real array */
+    int32_t n_threads;           /* threads to use, >= 1; results do not depend on it */
+    int32_t n_images;            /* B */
+    int32_t height;              /* H, pixels */
+    int32_t width;               /* W, pixels */
+    int32_t n_channels;          /* C, channels of features and background; 0 without features */
+    int32_t feature_kind;        /* gendr_feature_kind */
+    int32_t texture_res;         /* R: texels per side of a face (GENDR_TEXELS), else 0 */
+    int32_t n_scales;            /* entries of dist_scale: 1 or B */
+    int32_t n_gammas;            /* entries of gamma: 1 or B */
+    int32_t n_backgrounds;       /* rows of background: 1 or B */
+    int32_t distribution;        /* line of core/distributions.def */
+    int32_t t_conorm;            /* line of core/tconorms.def */
+    int32_t dist_squared;        /* 1: u = +-d^2 / tau; 0: u = +-d / tau */
+    int32_t distance;            /* gendr_distance */
+    int32_t blend;               /* gendr_blend */
+    int32_t cull;                /* gendr_cull */
+    int32_t front;               /* gendr_front, as seen on screen */
+    int32_t alpha_range;         /* gendr_alpha_range: does alpha obey near, far and cull, as colour does? */
+    int32_t perspective_correct; /* 1: features use w_k / z_k weights; 0: screen-space weights. Depth always 1 / sum(w_k
+                                    / z_k) */
+    int32_t gradient;            /* gendr_gradient, read by backward only */
+    double dist_shape;           /* shape of gamma and gamma_rev, > 0 */
+    double dist_shift;           /* shift of the support, in units of tau */
     double t_conorm_p;
-    double background_eps; /* the background weighs e^(background_eps / gamma) */
-    double near_plane;     /* > 0 */
-    double far_plane;      /* > near_plane */
-    double reach;          /* NDC; pixels further from a face are skipped; infinity: only min_coverage decides */
-    double min_coverage;   /* pairs with coverage D <= min_coverage are dropped */
-    double half_width;     /* NDC */
-    double half_height;    /* NDC */
-    int64_t n_faces;       /* F: faces of all images together */
+    double background_eps;       /* the background weighs e^(background_eps / gamma) */
+    double near_plane;           /* > 0 */
+    double far_plane;            /* > near_plane */
+    double reach;                /* NDC; pixels further from a face are skipped; infinity: only min_coverage decides */
+    double min_coverage;         /* pairs with coverage D <= min_coverage are dropped */
+    double half_width;           /* NDC */
+    double half_height;          /* NDC */
+    int64_t n_faces;             /* F: faces of all images together */
     const int64_t* face_offsets; /* (B + 1,): image b owns faces [offsets[b], offsets[b + 1]) */
     const void* face_vertices;   /* real (F, 3, 3): x, y, z of each corner */
     const void* features;        /* real (F, 3, C) or (F, R * R, C); null without */
@@ -82,34 +83,34 @@ typedef struct gendr_scene {
 
 /* Results. A null pointer means: not asked for. The *_state and *_winner arrays are what backward needs. */
 typedef struct gendr_outputs {
-    void* image;            /* real (B, C, H, W) */
-    void* alpha;            /* real (B, H, W) */
-    void* depth;            /* real (B, H, W): depth of the nearest face whose closed triangle holds the pixel; 0: none */
-    int64_t* face_index;    /* (B, H, W): that face, counted within its image; -1: none */
-    void* alpha_state;      /* real (B, H, W): the T-conorm's running value; needed with alpha */
-    int32_t* alpha_winner;  /* (B, H, W): the winning face of T-conorm max; needed with alpha and max */
-    void* softmax_state;    /* real (B, 2, H, W): largest exponent and sum of weights; needed with image and softmax */
+    void* image;         /* real (B, C, H, W) */
+    void* alpha;         /* real (B, H, W) */
+    void* depth;         /* real (B, H, W): depth of the nearest face whose closed triangle holds the pixel; 0: none */
+    int64_t* face_index; /* (B, H, W): that face, counted within its image; -1: none */
+    void* alpha_state;   /* real (B, H, W): the T-conorm's running value; needed with alpha */
+    int32_t* alpha_winner; /* (B, H, W): the winning face of T-conorm max; needed with alpha and max */
+    void* softmax_state;   /* real (B, 2, H, W): largest exponent and sum of weights; needed with image and softmax */
 } gendr_outputs;
 
 typedef struct gendr_forward {
     gendr_scene scene;
     gendr_outputs out;
-    void* workspace;        /* gendr_forward_workspace_size() bytes, aligned to 64 */
+    void* workspace; /* gendr_forward_workspace_size() bytes, aligned to 64 */
     size_t workspace_size;
 } gendr_forward;
 
 typedef struct gendr_backward {
     gendr_scene scene;
-    gendr_outputs out;            /* what forward wrote */
-    const void* grad_image;       /* real (B, C, H, W) or null */
-    const void* grad_alpha;       /* real (B, H, W) or null */
-    const void* grad_depth;       /* real (B, H, W) or null */
-    void* grad_face_vertices;     /* real (F, 3, 3), written whole */
-    void* grad_features;          /* as features, written whole; may be null */
-    void* grad_dist_scale;        /* real (n_scales,) or null */
-    void* grad_gamma;             /* real (n_gammas,) or null */
-    void* grad_background;        /* real (n_backgrounds, C) or null */
-    void* workspace;              /* gendr_backward_workspace_size() bytes, aligned to 64 */
+    gendr_outputs out;        /* what forward wrote */
+    const void* grad_image;   /* real (B, C, H, W) or null */
+    const void* grad_alpha;   /* real (B, H, W) or null */
+    const void* grad_depth;   /* real (B, H, W) or null */
+    void* grad_face_vertices; /* real (F, 3, 3), written whole */
+    void* grad_features;      /* as features, written whole; may be null */
+    void* grad_dist_scale;    /* real (n_scales,) or null */
+    void* grad_gamma;         /* real (n_gammas,) or null */
+    void* grad_background;    /* real (n_backgrounds, C) or null */
+    void* workspace;          /* gendr_backward_workspace_size() bytes, aligned to 64 */
     size_t workspace_size;
 } gendr_backward;
 
@@ -118,14 +119,14 @@ typedef struct gendr_corners {
     int32_t struct_size;
     int32_t dtype;
     int32_t n_threads;
-    int32_t n_images;       /* B */
-    int64_t n_vertices;     /* V */
-    int64_t n_faces;        /* F */
-    int64_t n_channels;     /* C */
-    const int64_t* faces;   /* (F, 3), each in [0, V) */
-    const void* in;         /* gather: (B, V, C); scatter: (B, F, 3, C) */
-    void* out;              /* gather: (B, F, 3, C); scatter: (B, V, C), sums in a fixed order */
-    void* workspace;        /* scatter: gendr_corners_workspace_size() bytes; gather: may be null */
+    int32_t n_images;     /* B */
+    int64_t n_vertices;   /* V */
+    int64_t n_faces;      /* F */
+    int64_t n_channels;   /* C */
+    const int64_t* faces; /* (F, 3), each in [0, V) */
+    const void* in;       /* gather: (B, V, C); scatter: (B, F, 3, C) */
+    void* out;            /* gather: (B, F, 3, C); scatter: (B, V, C), sums in a fixed order */
+    void* workspace;      /* scatter: gendr_corners_workspace_size() bytes; gather: may be null */
     size_t workspace_size;
 } gendr_corners;
 
