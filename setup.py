@@ -1,4 +1,4 @@
-"""Builds the native core as a plain shared library: no CPython API, no torch, so one wheel serves every Python and torch."""
+"""Builds the native core as a plain shared library: no CPython API and no torch, so one wheel serves all of them."""
 
 import os
 import platform
@@ -55,7 +55,9 @@ class NativeBuild(build_ext):
         try:
             subprocess.run(command, check=True)
         except FileNotFoundError:
-            raise SystemExit(f"gendr_adapters needs a C++17 compiler; {command[0]!r} was not found. Install g++ or set CXX.") from None
+            raise SystemExit(
+                f"gendr_adapters needs a C++17 compiler; {command[0]!r} was not found. Install g++ or set CXX."
+            ) from None
         except subprocess.CalledProcessError as error:
             raise SystemExit(f"compilation failed: {' '.join(command)}") from error
 

@@ -84,12 +84,6 @@ def check_case(case: GoldenCase, dtype: torch.dtype, image_tolerance: float, tol
     assert not gradient_problem("textures", grad_textures, case.output("grad_textures"), tolerances[1], floor)
 
 
-@pytest.fixture(autouse=True)
-def count_for_the_table(request: pytest.FixtureRequest, record_property: Any) -> None:
-    if "case" in request.fixturenames:
-        record_property("golden", request.getfixturevalue("case").id.partition("-")[0])
-
-
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_float64(case: GoldenCase) -> None:
     # 1e-5: most goldens took the scalar parameters, and GenDR's arctangent, in float32.

@@ -2,15 +2,17 @@
 
 An op takes few arguments, because autograd's cost grows with their number: settings travel as two lists.
 
-    ints    distribution, t_conorm, dist_squared, perspective_correct, distance, blend, cull, front, alpha_range, gradient,
-            height, width, outputs (a sum of IMAGE, ALPHA, DEPTH, FACE_INDEX)
+    ints    distribution, t_conorm, dist_squared, perspective_correct, distance, blend, cull, front, alpha_range,
+            gradient, height, width, outputs (a sum of IMAGE, ALPHA, DEPTH, FACE_INDEX)
     floats  dist_shape, dist_shift, t_conorm_p, background_eps, near, far, reach, min_coverage, half_width, half_height
 
 Results not asked for are tensors of no elements. The results after face_index are what backward needs of forward.
 """
 
 import math
+from collections.abc import Sequence
 from ctypes import byref
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,10 +30,11 @@ _library.define(
     "Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state)"
 )
 _library.define(
-    "render_backward(Tensor? grad_image, Tensor? grad_alpha, Tensor? grad_depth, Tensor face_vertices, Tensor features, "
-    "Tensor dist_scale, Tensor gamma, Tensor background, Tensor face_offsets, Tensor image, Tensor face_index, "
-    "Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, int[] ints, float[] floats, bool[] needs) -> "
-    "(Tensor grad_face_vertices, Tensor grad_features, Tensor grad_dist_scale, Tensor grad_gamma, Tensor grad_background)"
+    "render_backward(Tensor? grad_image, Tensor? grad_alpha, Tensor? grad_depth, Tensor face_vertices, "
+    "Tensor features, Tensor dist_scale, Tensor gamma, Tensor background, Tensor face_offsets, Tensor image, "
+    "Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, int[] ints, float[] floats, "
+    "bool[] needs) -> (Tensor grad_face_vertices, Tensor grad_features, Tensor grad_dist_scale, Tensor grad_gamma, "
+    "Tensor grad_background)"
 )
 _library.define("gather_corners(Tensor values, Tensor faces) -> Tensor")
 _library.define("scatter_corners(Tensor corners, Tensor faces, SymInt n_vertices) -> Tensor")
@@ -39,17 +42,9 @@ _library.define("scatter_corners(Tensor corners, Tensor faces, SymInt n_vertices
 _DTYPES = {torch.float32: 0, torch.float64: 1}
 
 
-def _scene(
-    face_vertices: Tensor,
-    features: Tensor,
-    dist_scale: Tensor,
-    gamma: Tensor,
-    background: Tensor,
-    face_offsets: Tensor,
-    ints: list[int],
-    floats: list[float],
-    struct_size: int,
-) -> structs.Scene:
+def _scene(inputs: list[Tensor], ints: list[int], floats: list[float], struct_size: int) -> structs.Scene:
+    """inputs: the op's first six tensors, contiguous."""
+    face_vertices, features, dist_scale, gamma, background, face_offsets = inputs
     n_texels = features.shape[1] if features.dim() == 3 else 0
     kind = "none" if n_texels == 0 else "corners" if n_texels == 3 else "texels"
     distribution, t_conorm, dist_squared, perspective, distance, blend, cull, front, alpha_range, gradient = ints[:10]
@@ -114,111 +109,62 @@ def _empty_outputs(face_vertices: Tensor, features: Tensor, face_offsets: Tensor
 _MAX, _SOFTMAX = 1, 0  # numbers in ints of t_conorm 'max' and blend 'softmax'
 
 
-def _contiguous(*tensors: Tensor) -> list[Tensor]:
+def _contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
     return [tensor.detach().contiguous() for tensor in tensors]
 
 
-def _render_cpu(
-    face_vertices: Tensor,
-    features: Tensor,
-    dist_scale: Tensor,
-    gamma: Tensor,
-    background: Tensor,
-    face_offsets: Tensor,
-    ints: list[int],
-    floats: list[float],
-) -> tuple[Tensor, ...]:
-    inputs = _contiguous(face_vertices, features, dist_scale, gamma, background, face_offsets)
+# The implementations take their arguments as the definitions above name them.
+
+
+def _render_cpu(*args: Any) -> tuple[Tensor, ...]:
+    *tensors, ints, floats = args
+    inputs = _contiguous(tensors)
     outputs = _empty_outputs(inputs[0], inputs[1], inputs[5], ints)
     lib = _native.library()
     call = structs.Forward()
-    call.scene = _scene(*inputs, ints, floats, struct_size=_FORWARD_SIZE)
+    call.scene = _scene(inputs, ints, floats, _FORWARD_SIZE)
     call.out = structs.Outputs(*map(_pointer, outputs))
     call.workspace_size = lib.gendr_forward_workspace_size(byref(call))
-    workspace = face_vertices.new_empty(call.workspace_size, dtype=torch.uint8)
+    workspace = inputs[0].new_empty(call.workspace_size, dtype=torch.uint8)
     call.workspace = workspace.data_ptr()
     _native.check(lib.gendr_render_forward(byref(call)))
     return tuple(outputs)
 
 
-def _render_backward_cpu(
-    grad_image: Tensor | None,
-    grad_alpha: Tensor | None,
-    grad_depth: Tensor | None,
-    face_vertices: Tensor,
-    features: Tensor,
-    dist_scale: Tensor,
-    gamma: Tensor,
-    background: Tensor,
-    face_offsets: Tensor,
-    image: Tensor,
-    face_index: Tensor,
-    alpha_state: Tensor,
-    alpha_winner: Tensor,
-    softmax_state: Tensor,
-    ints: list[int],
-    floats: list[float],
-    needs: list[bool],
-) -> tuple[Tensor, ...]:
-    inputs = _contiguous(face_vertices, features, dist_scale, gamma, background, face_offsets)
-    saved = _contiguous(image, face_index, alpha_state, alpha_winner, softmax_state)
-    incoming = [None if grad is None else grad.contiguous() for grad in (grad_image, grad_alpha, grad_depth)]
+def _render_backward_cpu(*args: Any) -> tuple[Tensor, ...]:
+    *tensors, ints, floats, needs = args
+    incoming = [None if grad is None else grad.contiguous() for grad in tensors[:3]]
+    inputs, saved = _contiguous(tensors[3:9]), _contiguous(tensors[9:])
     grads = _empty_gradients(inputs[:5], needs)
     lib = _native.library()
     call = structs.Backward()
-    call.scene = _scene(*inputs, ints, floats, struct_size=_BACKWARD_SIZE)
+    call.scene = _scene(inputs, ints, floats, _BACKWARD_SIZE)
     pointers = [_pointer(tensor) for tensor in saved]
     call.out = structs.Outputs(pointers[0], None, None, *pointers[1:])
     call.grad_image, call.grad_alpha, call.grad_depth = map(_pointer, incoming)
     call.grad_face_vertices, call.grad_features = _pointer(grads[0]), _pointer(grads[1])
     call.grad_dist_scale, call.grad_gamma, call.grad_background = map(_pointer, grads[2:])
     call.workspace_size = lib.gendr_backward_workspace_size(byref(call))
-    workspace = face_vertices.new_empty(call.workspace_size, dtype=torch.uint8)
+    workspace = inputs[0].new_empty(call.workspace_size, dtype=torch.uint8)
     call.workspace = workspace.data_ptr()
     _native.check(lib.gendr_render_backward(byref(call)))
     return tuple(grads)
 
 
-def _empty_gradients(inputs: list[Tensor], needs: list[bool]) -> list[Tensor]:
+def _empty_gradients(inputs: Sequence[Tensor], needs: list[bool]) -> list[Tensor]:
     return [x.new_empty(x.shape if need else (0,)) for x, need in zip(inputs, (True, *needs[1:]), strict=True)]
 
 
 _FORWARD_SIZE, _BACKWARD_SIZE = map(structs.size_of, (structs.Forward, structs.Backward))
 
 
-def _render_fake(
-    face_vertices: Tensor,
-    features: Tensor,
-    dist_scale: Tensor,
-    gamma: Tensor,
-    background: Tensor,
-    face_offsets: Tensor,
-    ints: list[int],
-    floats: list[float],
-) -> tuple[Tensor, ...]:
+def _render_fake(*args: Any) -> tuple[Tensor, ...]:
+    face_vertices, features, *_, face_offsets, ints, _ = args
     return tuple(_empty_outputs(face_vertices, features, face_offsets, ints))
 
 
-def _render_backward_fake(
-    grad_image: Tensor | None,
-    grad_alpha: Tensor | None,
-    grad_depth: Tensor | None,
-    face_vertices: Tensor,
-    features: Tensor,
-    dist_scale: Tensor,
-    gamma: Tensor,
-    background: Tensor,
-    face_offsets: Tensor,
-    image: Tensor,
-    face_index: Tensor,
-    alpha_state: Tensor,
-    alpha_winner: Tensor,
-    softmax_state: Tensor,
-    ints: list[int],
-    floats: list[float],
-    needs: list[bool],
-) -> tuple[Tensor, ...]:
-    return tuple(_empty_gradients([face_vertices, features, dist_scale, gamma, background], needs))
+def _render_backward_fake(*args: Any) -> tuple[Tensor, ...]:
+    return tuple(_empty_gradients(args[3:8], args[-1]))
 
 
 def _save_for_render_backward(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
@@ -260,7 +206,7 @@ _CORNERS_SIZE = structs.size_of(structs.Corners)
 
 
 def _gather_corners_cpu(values: Tensor, faces: Tensor) -> Tensor:
-    values, faces = _contiguous(values, faces)
+    values, faces = _contiguous((values, faces))
     out = _gather_corners_fake(values, faces)
     call = _corners(values, faces, values.shape[1], out)
     _native.check(_native.library().gendr_gather_corners(byref(call)))
@@ -268,7 +214,7 @@ def _gather_corners_cpu(values: Tensor, faces: Tensor) -> Tensor:
 
 
 def _scatter_corners_cpu(corners: Tensor, faces: Tensor, n_vertices: int) -> Tensor:
-    corners, faces = _contiguous(corners, faces)
+    corners, faces = _contiguous((corners, faces))
     out = _scatter_corners_fake(corners, faces, n_vertices)
     call = _corners(corners, faces, n_vertices, out)
     lib = _native.library()

@@ -20,7 +20,7 @@ class Rendered(NamedTuple):
     """What `render` returns; what was not asked for is None.
 
     image: (B, C, H, W), blended features. alpha: (B, H, W) in [0, 1], union of the faces' coverages.
-    depth: (B, H, W), view depth of the nearest face whose closed triangle holds the pixel centre, 0 where there is none.
+    depth: (B, H, W), view depth of the nearest face whose closed triangle holds the pixel centre, 0 where none does.
     face_index: (B, H, W) int64, that face, counted within its mesh; -1 where there is none. Row 0 is the top.
     """
 
@@ -47,17 +47,17 @@ def render(
             sizes, packed. Corners that are not finite make their face count nowhere.
         image_size: side of a square image or (H, W), in pixels, 1 to 32768. The centre of pixel (row, col) is at
             x = (2 col + 1 - W) / W * extent_x, y = (H - 1 - 2 row) / H * extent_y (see RenderSettings.half_extent).
-        features: what is blended into the image, C channels of any meaning, of face_vertices' dtype. (F, 3, C): a value a
-            corner, interpolated; (F, R * R, C): R x R texels a face, as SoftRas' surface textures; batched or packed like
-            face_vertices. None: no image.
+        features: what is blended into the image, C channels of any meaning, of face_vertices' dtype. (F, 3, C): a value
+            a corner, interpolated; (F, R * R, C): R x R texels a face, as SoftRas' surface textures; batched or packed
+            like face_vertices. None: no image.
         face_offsets: (B + 1,) int64; image b shows faces face_offsets[b] to face_offsets[b + 1].
         settings: see RenderSettings. dist_scale and gamma of shape (B,) give each image its own.
         background: features behind everything, (C,) or (B, C); None: 0.
         outputs: any of 'image', 'alpha', 'depth', 'face_index'. What is not asked for costs nothing.
 
     Returns:
-        Rendered. image, alpha and depth have gradients to face_vertices, features, background, dist_scale and gamma, the
-        same bits for any number of threads.
+        Rendered. image, alpha and depth have gradients to face_vertices, features, background, dist_scale and gamma,
+        the same bits for any number of threads.
 
     Raises:
         TypeError: something is not a tensor, or has a dtype or device that does not fit.
@@ -92,7 +92,8 @@ def render(
         [*settings.packed_ints, height, width, wanted],
         [*settings.packed_floats, float(extent[0]), float(extent[1])],
     )
-    return Rendered(*(result if name in outputs and result.dim() > 1 else None for name, result in zip(_OUTPUTS, results)))
+    named = zip(_OUTPUTS, results[:4], strict=True)
+    return Rendered(*(result if name in outputs and result.dim() > 1 else None for name, result in named))
 
 
 def gather_corners(values: Tensor, faces: Tensor) -> Tensor:
@@ -142,7 +143,9 @@ def _packed_scene(
             )
         texels = features.shape[-2]
         if texels != 3 and (texels < 1 or math.isqrt(texels) ** 2 != texels):
-            raise ValueError(f"features must have 3 corners or R*R texels a face, got {texels} (shape {tuple(features.shape)})")
+            raise ValueError(
+                f"features must have 3 corners or R*R texels a face, got {texels} (shape {tuple(features.shape)})"
+            )
         if features.shape[-1] < 1:
             raise ValueError(f"features must have at least one channel, got shape {tuple(features.shape)}")
     if batched:

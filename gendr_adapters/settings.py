@@ -41,8 +41,8 @@ class RenderSettings:
         dist_shape: shape > 0 of 'gamma' and 'gamma_rev'. dist_shift: shift of the support of exponential, gamma, levy
             and their _rev forms, in units of tau.
         distance: 'euclidean', or 'barycentric': the smallest barycentric coordinate stands for the signed distance.
-        reach: NDC > 0; pixels outside a face's bounding box grown by this, or outside the face at this distance or more,
-            are skipped. None: as far as coverage exceeds min_coverage.
+        reach: NDC > 0; pixels outside a face's bounding box grown by this, or outside the face at this distance or
+            more, are skipped. None: as far as coverage exceeds min_coverage.
         min_coverage: in [0, 1); pairs with D <= min_coverage are dropped, in alpha and in colour.
     Aggregation
         t_conorm: one of gendr_adapters.t_conorms.T_CONORMS; t_conorm_p: its parameter, where it has one.
@@ -52,14 +52,14 @@ class RenderSettings:
     Visibility
         near, far: 0 < near < far. Fragments with depth outside are dropped. cull: 'back' drops back faces and faces of
             zero area. front: orientation of a front face on screen, x right, y up.
-        alpha_range: 'near_far': near, far and cull hold for alpha as for colour, and a face with a corner at or behind the
-            camera (z <= 0) counts nowhere. 'all': alpha counts every face, as SoftRas and GenDR do.
-        perspective_correct: weigh features by w_k / z_k (True) or by screen-space barycentrics. Barycentrics are clamped
-            to [0, 1] and normalised first. Depth is always 1 / sum(w_k / z_k).
-        half_extent: (x, y) NDC half-extents of the image. None: the shorter side spans [-1, 1] and pixels are square.
+        alpha_range: 'near_far': near, far and cull hold for alpha as for colour, and a face with a corner at or behind
+            the camera (z <= 0) counts nowhere. 'all': alpha counts every face, as SoftRas and GenDR do.
+        perspective_correct: weigh features by w_k / z_k (True) or by screen-space barycentrics. Barycentrics are
+            clamped to [0, 1] and normalised first. Depth is always 1 / sum(w_k / z_k).
+        half_extent: (x, y) NDC half-extents of the image. None: the shorter side spans [-1, 1], pixels are square.
     Gradient
-        gradient: 'exact': the derivative of the forward pass. 'reference': what the backward passes of SoftRas and GenDR
-            compute (barycentric weights held constant, and the quirks listed in csrc/core/reference_gradient.h).
+        gradient: 'exact': the derivative of the forward pass. 'reference': what the backward passes of SoftRas and
+            GenDR compute (barycentric weights held constant, and the quirks in csrc/core/reference_gradient.h).
         check_finite: raise ValueError for corners that are not finite; otherwise their faces count nowhere.
 
     Raises TypeError or ValueError that says what was given and what is allowed.
@@ -128,7 +128,14 @@ class RenderSettings:
         ints = [_DISTRIBUTION_IDS[name], _T_CONORM_IDS[self.t_conorm], self.dist_squared, self.perspective_correct]
         ints += [allowed.index(getattr(self, name)) for name, allowed in _CHOICES.items()]
         p = checked_p(self.t_conorm, self.t_conorm_p)
-        floats = [self.dist_shape, self.dist_shift, 0.0 if math.isnan(p) else p, self.background_eps, self.near, self.far]
+        floats = [
+            self.dist_shape,
+            self.dist_shift,
+            0.0 if math.isnan(p) else p,
+            self.background_eps,
+            self.near,
+            self.far,
+        ]
         floats += [math.inf if self.reach is None else self.reach, self.min_coverage]
         object.__setattr__(self, "packed_ints", [int(i) for i in ints])
         object.__setattr__(self, "packed_floats", [float(x) for x in floats])
@@ -157,4 +164,3 @@ def _check_scale(name: str, value: object) -> None:
             raise ValueError(f"{name} must be > 0, got {value.tolist()}")
     elif not 0 < _number(name, value) < math.inf:
         raise ValueError(f"{name} must be finite and > 0, got {value}")
-

@@ -4,8 +4,8 @@
 //   S4   Fragments with depth outside [near, far] lose their alpha gradient.
 //   S5   Alpha 'hard' back-propagates as if alpha were the plain sum of the coverages.
 //   S6   Barycentric weights count as constants, in colour and in depth: dL/dw = 0, z and features keep theirs.
-//   G7   max gives the gradient to every face whose coverage equals alpha, not to the winner alone.
 //   G10  Not squared, the direction to the outline is divided by max(d, 1e-6).
+// Ties of max (G7) go to one winner, here as there: which one is a matter of rounding.
 // The clamps of S10 and G6 change nothing above 1e-4 of a gradient and are not imitated.
 #pragma once
 
@@ -21,12 +21,6 @@ GENDR_HD T reference_slope(T state, const Coverage<T>& c, bool depth_in_range, c
     } else {
         return tconorm_slope<K>(state, c, params);
     }
-}
-
-// Does a face that did not win T-conorm max get its gradient all the same?
-template <class T>
-GENDR_HD bool reference_tie(T state, T cdf) {
-    return cdf == state;
 }
 
 // Not squared, the direction to the outline is divided by max(d, this).

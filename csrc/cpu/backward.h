@@ -300,10 +300,7 @@ class Backward {
         if (p.winner) {
             Lanes<int32_t> winner;
             load_lanes(p.winner + offset, p.stride, at.log2_rows, winner.v);
-            for (int l = 0; l < kLanes; ++l) {
-                const bool gets = winner[l] == id || (reference_ && reference_tie(state[l], coverage.cdf[l]));
-                slope[l] = gets ? slope[l] : T(0);
-            }
+            for (int l = 0; l < kLanes; ++l) slope[l] = winner[l] == id ? slope[l] : T(0);
         }
         GENDR_LANES {
             const bool on = sight.active[l] > T(0) && counts[l] > T(0) && coverage.cdf[l] > T(0);

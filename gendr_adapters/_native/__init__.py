@@ -38,7 +38,9 @@ def library() -> ctypes.CDLL:
         function.restype, function.argtypes = result, arguments
     for function, names in ((lib.gendr_distribution_name, DISTRIBUTIONS), (lib.gendr_t_conorm_name, T_CONORMS)):
         if _names(function) != list(names):
-            raise NativeLibraryError(f"{LIBRARY} was built from other sources than this package: run `pip install .` again")
+            raise NativeLibraryError(
+                f"{LIBRARY} was built from other sources than this package: run `pip install .` again"
+            )
     return lib
 
 

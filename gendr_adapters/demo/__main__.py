@@ -16,7 +16,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the sphere's first displacement (default: 0)")
     parser.add_argument("--steps", type=_positive, default=FitOptions.steps, help="of the fit (default: %(default)s)")
     parser.add_argument("--frames", type=_positive, default=48, help="of each animation (default: %(default)s)")
-    parser.add_argument("--size", type=_positive, default=256, help="of spot's pictures in pixels (default: %(default)s)")
+    parser.add_argument(
+        "--size", type=_positive, default=256, help="of spot's pictures in pixels (default: %(default)s)"
+    )
     arguments = parser.parse_args()
 
     out: Path = arguments.out

@@ -127,7 +127,9 @@ class Fit:
 def fit_airplane(out: Path, options: FitOptions) -> float:
     """Run the fit; write airplane_fit.gif, airplane_loss.png and airplane_fit.obj to out; return the final hard IoU."""
     fit = Fit(options)
-    frame_steps = set(np.linspace(0, options.steps - 1, min(options.n_frames, options.steps)).round().astype(int).tolist())
+    frame_steps = set(
+        np.linspace(0, options.steps - 1, min(options.n_frames, options.steps)).round().astype(int).tolist()
+    )
     frames, iou_steps, ious = [], [], []
     progress = tqdm(fit.steps(), total=options.steps, desc="sphere to airplane", unit="step")
     for step in progress:
@@ -135,7 +137,9 @@ def fit_airplane(out: Path, options: FitOptions) -> float:
             iou_steps.append(step)
             ious.append(fit.hard_iou())
             frames.append(frame(fit.mesh(), fit.goal))
-            progress.set_postfix(loss=f"{fit.losses[-1]:.4f}", hard_iou=f"{ious[-1]:.3f}", tau=f"{options.tau(step):.1e}")
+            progress.set_postfix(
+                loss=f"{fit.losses[-1]:.4f}", hard_iou=f"{ious[-1]:.3f}", tau=f"{options.tau(step):.1e}"
+            )
     save_obj(out / "airplane_fit.obj", fit.mesh())
     write_curves(out / "airplane_loss.png", fit.losses, iou_steps, ious)
     write_gif(out / "airplane_fit.gif", frames, frames_per_second=12)

@@ -51,7 +51,9 @@ def soft_rasterize(
     """
     if not 0 < dist_eps < 0.5:
         raise ValueError(f"dist_eps must be in (0, 0.5), got {dist_eps}")
-    distance = choose("dist_func", dist_func, {"hard": "euclidean", "barycentric": "barycentric", "euclidean": "euclidean"})
+    distance = choose(
+        "dist_func", dist_func, {"hard": "euclidean", "barycentric": "barycentric", "euclidean": "euclidean"}
+    )
     return render_rgba(
         face_vertices,
         textures,

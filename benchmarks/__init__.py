@@ -1,0 +1,1 @@
+"""Timings of the CPU core: `make bench`, or `python -m benchmarks --help`."""

@@ -1,0 +1,102 @@
+"""What is timed: projected faces and settings, made from the package's own meshes."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import trimesh
+from torch import Tensor
+
+from gendr_adapters import RenderSettings, _native, gather_corners, render
+from gendr_adapters.data import path
+from gendr_adapters.demo.cameras import look_at_origin, project
+from gendr_adapters.demo.meshes import Mesh, load_obj
+from gendr_adapters.distributions import DISTRIBUTIONS
+
+
+class Scene(NamedTuple):
+    """faces: (F, 3, 3) or (B, F, 3, 3). output: 'alpha' (a silhouette) or 'image' (vertex colours)."""
+
+    name: str
+    faces: Tensor
+    image_size: int
+    settings: RenderSettings
+    output: str = "alpha"
+
+    def renderer(self) -> Callable[[], tuple[Tensor, Tensor]]:
+        """A function that renders; returns the picture and the faces its gradient goes to."""
+        faces = self.faces.clone().requires_grad_()
+        features = None if self.output == "alpha" else torch.rand_like(faces)
+
+        def run() -> tuple[Tensor, Tensor]:
+            rendered = render(faces, self.image_size, features, settings=self.settings, outputs=(self.output,))
+            picture = rendered.alpha if self.output == "alpha" else rendered.image
+            assert picture is not None
+            return picture, faces
+
+        return run
+
+    def count_pairs(self) -> int:
+        """Pixels in reach of a face, over all faces. With tau so large that every D is 1/2, they are 2 sum(D)."""
+        everywhere = RenderSettings(
+            dist_scale=1e6, reach=_reach(self.settings), min_coverage=0.0, t_conorm="sum", alpha_range="all"
+        )
+        alpha = render(self.faces.double(), self.image_size, settings=everywhere, outputs=("alpha",)).alpha
+        assert alpha is not None
+        return round(float(alpha.sum()) * 2 * self.faces.shape[-3])
+
+
+def silhouette_settings(tau: float) -> RenderSettings:
+    """SoftRas' silhouette: logistic of the squared distance, cut off where D = 1e-4."""
+    return RenderSettings(dist_scale=tau, reach=math.sqrt(9.21 * tau), min_coverage=0.0)
+
+
+def spot_faces() -> Tensor:
+    """spot's 5,856 faces from the front, filling most of the picture."""
+    return _view(load_obj(path("spot.obj")), 1, 2.732, 30.0)[0]
+
+
+def sphere_faces(n_faces: int) -> Tensor:
+    """A sphere of about n_faces faces in the middle of the picture, covering the same area whatever n_faces."""
+    rings = max(3, round(math.sqrt(n_faces / 8)))
+    sphere = trimesh.creation.uv_sphere(0.6, count=[rings + 1, 2 * rings])
+    vertices = torch.tensor(np.array(sphere.vertices), dtype=torch.float32)
+    return _view(Mesh(vertices, torch.tensor(np.array(sphere.faces))), 1, 2.732, 30.0)[0]
+
+
+def standard_scenes() -> list[Scene]:
+    """The scenes of the main table."""
+    spot = spot_faces()
+    soft = silhouette_settings(1e-4)
+    gendr = RenderSettings(  # GenDR's defaults; its cut-off is so far away that coverage alone decides
+        distribution="uniform", dist_scale=1e-2, dist_squared=False, reach=10.0, gamma=1e-3, alpha_range="all",
+        perspective_correct=False, background_eps=2e-3,
+    )  # fmt: skip
+    large = torch.tensor([[[-2.0, -2.0, 2.0], [2.0, -2.0, 2.0], [0.0, 3.0, 2.0]]])
+    return [
+        Scene("spot 256^2, silhouette, tau 1e-4", spot, 256, soft),
+        Scene("spot 256^2, silhouette, tau 1e-5", spot, 256, silhouette_settings(1e-5)),
+        Scene("spot 256^2, softmax colour, tau 1e-4", spot, 256, soft, "image"),
+        Scene(
+            "24 views x 64^2, sphere of 1,280 faces", _view(load_obj(path("sphere_642.obj")), 24, 2.732, 15.0), 64, soft
+        ),
+        Scene("spot 256^2, GenDR's defaults, colour", spot, 256, gendr, "image"),
+        Scene("one face over all of 256^2", large, 256, soft),
+    ]
+
+
+def _view(mesh: Mesh, n_views: int, distance: float, half_fov: float) -> Tensor:
+    azimuth = torch.arange(n_views) * 360.0 / n_views
+    cameras = look_at_origin(torch.full((n_views,), distance), torch.full((n_views,), 30.0), azimuth)
+    return gather_corners(project(mesh.vertices, cameras, half_fov), mesh.faces)
+
+
+def _reach(settings: RenderSettings) -> float:
+    """NDC distance from which on pairs are dropped."""
+    name, shape, shift = settings.distribution, settings.dist_shape, settings.dist_shift
+    quantile = _native.library().gendr_quantile(list(DISTRIBUTIONS).index(name), shape, shift, settings.min_coverage)
+    fade = max(-quantile, 0.0) * float(settings.dist_scale)
+    fade = math.sqrt(fade) if settings.dist_squared else fade
+    return min(fade, math.inf if settings.reach is None else settings.reach)

@@ -1,0 +1,87 @@
+"""Small random scenes, and the lists of settings that tests run through."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from gendr_adapters import Rendered, RenderSettings, render
+from gendr_adapters.distributions import DISTRIBUTIONS
+from gendr_adapters.t_conorms import T_CONORMS
+
+ALL_OUTPUTS = ("image", "alpha", "depth", "face_index")
+
+
+class Scene(NamedTuple):
+    """face_vertices (F, 3, 3), features (F, T, C), background (C,), float64."""
+
+    face_vertices: Tensor
+    features: Tensor
+    background: Tensor
+
+
+def random_scene(seed: int, faces: int = 4, texels: int = 3, channels: int = 2) -> Scene:
+    """Triangles of either orientation around the middle of the image, some of them partly outside, at depths 1.5 to 5."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(shape, generator=generator, dtype=torch.float64)
+
+    xy = uniform(-0.7, 0.7, faces, 1, 2) + uniform(-0.6, 0.6, faces, 3, 2)
+    corners = torch.cat([xy, uniform(1.5, 5.0, faces, 3, 1)], 2)
+    return Scene(corners, uniform(0.0, 1.0, faces, texels, channels), uniform(0.0, 1.0, channels))
+
+
+def distribution_settings() -> list[dict[str, Any]]:
+    """Every distribution, with several shapes and shifts where it has them."""
+    return [
+        {"distribution": name, "dist_shape": shape, "dist_shift": shift}
+        for name, d in DISTRIBUTIONS.items()
+        for shape in ((0.7, 1.0, 2.5) if d.uses_shape else (0.0,))
+        for shift in ((0.0, 1.5) if d.uses_shift else (0.0,))
+    ]
+
+
+def t_conorm_settings() -> list[dict[str, Any]]:
+    """Every T-conorm, with p on either side of its special values."""
+    values = {None: (None,), "p >= 0": (0.0, 0.5, 1.0, 3.0), "p > 0": (0.5, 1.0, 3.0), "p < 0": (-0.5, -1.0, -3.0)}
+    return [{"t_conorm": name, "t_conorm_p": p} for name, rule in T_CONORMS.items() for p in values[rule]]
+
+
+def label(settings: Any) -> str | None:
+    """A test id: the values that matter."""
+    return "-".join(str(v) for v in settings.values() if v not in (None, 0.0)) if isinstance(settings, dict) else None
+
+
+def loss(rendered: Rendered) -> Tensor:
+    """A scalar in which every number of every differentiable output has its own weight."""
+    generator = torch.Generator().manual_seed(7)
+    total = torch.zeros((), dtype=torch.float64)
+    for values in (rendered.image, rendered.alpha, rendered.depth):
+        if values is not None:
+            weights = torch.randn(values.shape, generator=generator, dtype=torch.float64)
+            total = total + (weights * values).sum()
+    return total
+
+
+def render_with_gradients(
+    scene: Scene,
+    image_size: int | tuple[int, int],
+    settings: dict[str, Any],
+    dtype: torch.dtype = torch.float64,
+    face_offsets: Tensor | None = None,
+) -> tuple[Rendered, dict[str, Tensor]]:
+    """All outputs, and the gradient of `loss` to everything that has one. dist_scale and gamma must be in settings."""
+    inputs = [x.to(dtype).requires_grad_() for x in scene]
+    scalars = {k: torch.tensor([settings[k]], dtype=dtype, requires_grad=True) for k in ("dist_scale", "gamma")}
+    rendered = render(
+        inputs[0],
+        image_size,
+        inputs[1],
+        face_offsets,
+        RenderSettings(**{**settings, **scalars}),
+        inputs[2],
+        ALL_OUTPUTS,
+    )
+    gradients = torch.autograd.grad(loss(rendered), [*inputs, *scalars.values()])
+    return rendered, dict(zip((*Scene._fields, *scalars), gradients, strict=True))
