@@ -26,9 +26,9 @@ def gradcheck(
     face_offsets: Tensor | None = None,
     size: tuple[int, int] = SIZE,
     scales: int = 1,
-    tolerance: float = 1e-6,
+    step: float = 1e-6,
 ) -> None:
-    """scales: entries of dist_scale and gamma, 1 or one an image. tolerance: relative, and absolute (of values near 1)."""
+    """scales: entries of dist_scale and gamma, 1 or one an image. step: of the finite differences."""
     scene = scene or random_scene(0)
     spread = torch.linspace(1.0, 1.5, scales, dtype=torch.float64)
     tau = settings.get("dist_scale", TAU[settings.get("dist_squared", True)])
@@ -43,7 +43,7 @@ def gradcheck(
         return rendered.image, rendered.alpha, rendered.depth
 
     inputs = [x.clone().requires_grad_() for x in (*scene, tau * spread, 0.2 * spread)]
-    assert torch.autograd.gradcheck(outputs, inputs, eps=1e-6, atol=tolerance, rtol=tolerance)
+    assert torch.autograd.gradcheck(outputs, inputs, eps=step, atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("blend", ["softmax", "hard"])
@@ -57,7 +57,9 @@ def test_distributions(settings: dict[str, Any], squared: bool, blend: str) -> N
 @pytest.mark.parametrize("distribution", ["logistic", "uniform", "cauchy"])
 @pytest.mark.parametrize("settings", t_conorm_settings(), ids=label)
 def test_t_conorms(settings: dict[str, Any], distribution: str, squared: bool) -> None:
-    gradcheck({**settings, "distribution": distribution, "dist_squared": squared}, random_scene(1, faces=5))
+    # With p < 1 the slope is infinite at coverage 0, and capped where no coverage above the default minimum gets.
+    settings = {**settings, "distribution": distribution, "dist_squared": squared, "min_coverage": 1e-6}
+    gradcheck(settings, random_scene(1, faces=5))
 
 
 @pytest.mark.parametrize("distance", ["euclidean", "barycentric"])
@@ -112,7 +114,7 @@ def test_cut_off_by_reach_and_coverage() -> None:
 
 def test_sharp_edges_and_saturated_coverage() -> None:
     """Most coverages are 0 or 1 to the last bit."""
-    gradcheck({"dist_scale": 1e-4}, random_scene(8), size=(12, 11), tolerance=1e-5)
+    gradcheck({"dist_scale": 1e-3}, random_scene(8), size=(12, 11), step=1e-7)
 
 
 def test_a_face_in_pieces() -> None:

@@ -77,7 +77,7 @@ def render(
         back = faces.new_empty((1, 0))
     else:
         back = _background(background, features.shape[2], n_images, faces)
-    if wanted & ops.IMAGE and settings.blend == "hard":
+    if wanted & ops.DEPTH or (wanted & ops.IMAGE and settings.blend == "hard"):
         wanted |= ops.FACE_INDEX  # backward needs it
     if settings.check_finite:
         _check_finite(faces)

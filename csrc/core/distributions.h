@@ -3,8 +3,8 @@
 //
 // A pixel's aggregate needs more than the CDF a: a T-conorm works on x = 1 - a, and where a rounds to 1 both log(x) and
 // the gradient would be lost. So each distribution gives three numbers that keep their digits in both tails:
-//     cdf = a,    log_survival = log(1 - a),    hazard = pdf / (1 - a) = -d log_survival / du.
-// Then pdf = hazard * exp(log_survival), and products like pdf / (1 - a) are the hazard itself.
+//     cdf = a,    log_survival = log(1 - a),    hazard = pdf / (1 - a) = -d log_survival / du,
+// and the pdf = da/du beside them.
 #pragma once
 
 #include "special.h"
@@ -30,13 +30,14 @@ struct Coverage {
     T cdf;
     T log_survival;
     T hazard;
+    T pdf;
 };
 
 // From a CDF and survival that are both accurate.
 template <class T>
 GENDR_HD Coverage<T> from_tails(T cdf, T survival, T pdf) {
     const T s = max_(survival, Limits<T>::tiny);
-    return {cdf, log_complement(cdf, s), pdf / s};
+    return {cdf, log_complement(cdf, s), pdf / s, pdf};
 }
 
 template <Distribution D>
@@ -48,7 +49,7 @@ struct Eval<Distribution::hard> {
     template <class T>
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
         const bool in = u >= T(0);
-        return {in ? T(1) : T(0), in ? Limits<T>::log_zero : T(0), T(0)};
+        return {in ? T(1) : T(0), in ? Limits<T>::log_zero : T(0), T(0), T(0)};
     }
 };
 
@@ -97,7 +98,7 @@ struct Eval<Distribution::gaussian> {
         const T tail = exp_(log_tail);
         const T log_pdf = T(-0.5) * u * u - T(0.91893853320467274178);
         const T log_survival = u > T(0) ? log_tail : log1p_(-tail);
-        return {u > T(0) ? T(1) - tail : tail, log_survival, exp_(log_pdf - log_survival)};
+        return {u > T(0) ? T(1) - tail : tail, log_survival, exp_(log_pdf - log_survival), exp_(log_pdf)};
     }
 };
 
@@ -107,7 +108,7 @@ struct Eval<Distribution::laplace> {
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
         const T tail = T(0.5) * exp_(-abs_(u));
         const bool in = u > T(0);
-        return {in ? T(1) - tail : tail, in ? -u - T(kLn2) : log1p_(-tail), in ? T(1) : tail / (T(1) - tail)};
+        return {in ? T(1) - tail : tail, in ? -u - T(kLn2) : log1p_(-tail), in ? T(1) : tail / (T(1) - tail), tail};
     }
 };
 
@@ -119,7 +120,7 @@ struct Eval<Distribution::logistic> {
         const T e = exp_(-abs_(u));
         const T r = T(1) / (T(1) + e);
         const T a = u > T(0) ? r : e * r;
-        return {a, -softplus(u), a};
+        return {a, -softplus(u), a, e * r * r};
     }
 };
 
@@ -176,7 +177,7 @@ struct Eval<Distribution::gumbel_min> {
     template <class T>
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
         const T e = min_(exp_(u), Limits<T>::huge);
-        return {-expm1_(-e), -e, e};
+        return {-expm1_(-e), -e, e, exp_(u - e)};
     }
 };
 
@@ -186,7 +187,7 @@ struct Eval<Distribution::exponential> {
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>& params) {
         const T y = u + params.shift;
         const bool in = y >= T(0);
-        return {in ? -expm1_(-y) : T(0), in ? -y : T(0), in ? T(1) : T(0)};
+        return {in ? -expm1_(-y) : T(0), in ? -y : T(0), in ? T(1) : T(0), in ? exp_(-y) : T(0)};
     }
 };
 

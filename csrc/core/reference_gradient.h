@@ -17,7 +17,7 @@ template <TConorm K, class T>
 GENDR_HD T reference_slope(T state, const Coverage<T>& c, bool depth_in_range, const TConormParams<T>& params) {
     if (!depth_in_range) return T(0);
     if constexpr (K == TConorm::hard) {
-        return c.hazard * exp_(c.log_survival);
+        return c.pdf;
     } else {
         return tconorm_slope<K>(state, c, params);
     }

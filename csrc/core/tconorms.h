@@ -4,7 +4,7 @@
 // An Archimedean T-conorm has an additive generator g (increasing, g(0) = 0) with
 //     S = g^-1(sum_i g(a_i)),    dS/da_i = g'(a_i) / g'(S),
 // so a pixel keeps one running value and the order of faces does not matter. With x = 1 - a, u the scaled distance,
-// da/du = pdf = hazard * x and h below the hazard:
+// da/du = pdf = hazard * x, and h below the hazard:
 //
 //     T-conorm            term added to the state             dS/du for face i, state G (or its logarithm L)
 //     probabilistic       -log x                              h e^-G
@@ -187,7 +187,7 @@ GENDR_HD T tconorm_slope(T state, const Coverage<T>& c, const TConormParams<T>& 
         } else {
             const T log_ratio = min_((p - T(1)) / p * (l - state), T(kMaxLogSlope));
             if constexpr (K == TConorm::yager) {
-                return state >= T(0) ? T(0) : c.hazard * exp_(c.log_survival + log_ratio);
+                return state >= T(0) ? T(0) : c.pdf * exp_(log_ratio);
             } else if constexpr (K == TConorm::aczel_alsina) {
                 return c.hazard * exp_(tconorm_log_complement<K>(state, params) + log_ratio);
             } else {
@@ -195,8 +195,7 @@ GENDR_HD T tconorm_slope(T state, const Coverage<T>& c, const TConormParams<T>& 
             }
         }
     } else {  // max, sum
-        const T pdf = c.hazard * exp_(c.log_survival);
-        return K == TConorm::sum ? pdf * params.inv_faces : pdf;
+        return K == TConorm::sum ? c.pdf * params.inv_faces : c.pdf;
     }
 }
 

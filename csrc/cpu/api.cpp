@@ -38,18 +38,18 @@ struct Choice {
     const Kernels* kernels;
 };
 
-// The best instruction set this processor has, or the lesser one that GENDR_ISA names.
+// The best instruction set this processor has, but none better than GENDR_ISA in the environment allows.
 Choice choose() {
-    const char* wish = std::getenv("GENDR_ISA");
-    const auto allowed = [&](const char* name) { return !wish || !*wish || std::strcmp(wish, name) == 0; };
-    (void)allowed;
 #if defined(__x86_64__)
+    const char* wish = std::getenv("GENDR_ISA");
+    const bool baseline_only = wish && std::strcmp(wish, "baseline") == 0;
+    const bool at_most_avx2 = wish && std::strcmp(wish, "avx2") == 0;
     __builtin_cpu_init();
     const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-    if (has_avx512 && allowed("avx512")) return {"avx512", &avx512::kernels};
-    if (has_avx2 && (allowed("avx2") || allowed("avx512"))) return {"avx2", &avx2::kernels};
+    if (has_avx512 && !baseline_only && !at_most_avx2) return {"avx512", &avx512::kernels};
+    if (has_avx2 && !baseline_only) return {"avx2", &avx2::kernels};
 #endif
     return {"baseline", &baseline::kernels};
 }

@@ -388,8 +388,7 @@ class Backward {
             // The image is a softmax: dL/d(weight) weight = share sum(grad (feature - image)).
             const T dz = -view.params.inv_gamma * scene_.depth.inv_range;
             GENDR_LANES {
-                const T pdf = coverage.hazard[l] * exp_(coverage.log_survival[l]);
-                grad_u[l] += excess[l] != T(0) ? per_coverage[l] * excess[l] * pdf : T(0);
+                grad_u[l] += excess[l] != T(0) ? per_coverage[l] * excess[l] * coverage.pdf[l] : T(0);
                 grad_z[l] += share[l] * excess[l] * dz;
                 sums.gamma[l] += share[l] * excess[l] * exponent[l];
             }

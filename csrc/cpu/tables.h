@@ -8,7 +8,8 @@ GENDR_BEGIN_NAMESPACE
 
 template <class T>
 struct CoverageLanes {
-    Lanes<T> cdf, log_survival, hazard;
+    Lanes<T> cdf, log_survival, hazard, pdf;
+    Coverage<T> at(int l) const { return {cdf[l], log_survival[l], hazard[l], pdf[l]}; }
 };
 
 template <class T>
@@ -22,6 +23,7 @@ void coverage_lanes(const DistributionParams<T>& params, const Lanes<T>& u, Cove
         out.cdf[l] = c.cdf;
         out.log_survival[l] = c.log_survival;
         out.hazard[l] = c.hazard;
+        out.pdf[l] = c.pdf;
     }
 }
 
@@ -72,14 +74,13 @@ struct TConormLanes {
     }
     static void slope(const TConormParams<T>& params, const CoverageLanes<T>& c, const Lanes<T>& state, Lanes<T>& out) {
         const TConormParams<T> p = params;
-        GENDR_LANES out[l] = tconorm_slope<K>(state[l], {c.cdf[l], c.log_survival[l], c.hazard[l]}, p);
+        GENDR_LANES out[l] = tconorm_slope<K>(state[l], c.at(l), p);
     }
     static void reference(const TConormParams<T>& params, const CoverageLanes<T>& c, const Lanes<T>& visible,
                           const Lanes<T>& state, Lanes<T>& out) {
         const TConormParams<T> p = params;
         GENDR_LANES {
-            const Coverage<T> v = {c.cdf[l], c.log_survival[l], c.hazard[l]};
-            out[l] = gendr::GENDR_ISA::reference_slope<K>(state[l], v, visible[l] > T(0), p);
+            out[l] = gendr::GENDR_ISA::reference_slope<K>(state[l], c.at(l), visible[l] > T(0), p);
         }
     }
 };

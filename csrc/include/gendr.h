@@ -133,7 +133,8 @@ typedef struct gendr_corners {
 GENDR_API int gendr_abi_version(void);
 GENDR_API const char* gendr_last_error(void); /* of this thread; valid until its next failing call */
 
-/* Instruction set in use ("avx512", "avx2", "baseline"). GENDR_ISA in the environment asks for a lesser one. */
+/* Instruction set in use ("avx512", "avx2", "baseline"). GENDR_ISA=avx2 or GENDR_ISA=baseline in the
+ * environment, read at the first call, keeps it from using a better one. */
 GENDR_API const char* gendr_isa(void);
 
 /* Names of the enums' entries; null past the end. p_kind: '\0' no parameter, else the allowed range of p as text. */
