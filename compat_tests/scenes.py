@@ -85,3 +85,28 @@ def render_with_gradients(
     )
     gradients = torch.autograd.grad(loss(rendered), [*inputs, *scalars.values()])
     return rendered, dict(zip((*Scene._fields, *scalars), gradients, strict=True))
+
+
+def sphere(rings: int = 16, segments: int = 24, depth: float = 3.0) -> tuple[Tensor, Tensor]:
+    """A bumpy sphere as an indexed mesh: projected vertices (V, 3), faces (F, 3) int64. Vertices are shared by six faces
+    or so, at the poles by `segments`."""
+    theta = torch.linspace(0, torch.pi, rings + 1, dtype=torch.float64)[:, None]
+    phi = torch.arange(segments, dtype=torch.float64)[None] * (2 * torch.pi / segments)
+    radius = 1 + 0.1 * torch.sin(3 * theta) * torch.cos(4 * phi)
+    points = torch.stack(
+        [
+            radius * torch.sin(theta) * torch.cos(phi),
+            radius * torch.cos(theta).expand_as(radius),
+            radius * torch.sin(theta) * torch.sin(phi) + depth,
+        ],
+        2,
+    )
+    points[0], points[-1] = points[0].mean(0), points[-1].mean(0)
+    vertices = points.reshape(-1, 3)
+    projected = torch.cat([2 * vertices[:, :2] / vertices[:, 2:], vertices[:, 2:]], 1)
+    corner = torch.arange((rings + 1) * segments).reshape(rings + 1, segments)
+    corner[0], corner[-1] = corner[0, 0].clone(), corner[-1, 0].clone()  # one vertex at each pole
+    a, b = corner[:-1], corner[1:]
+    upper = torch.stack([a, b, b.roll(-1, 1)], 2)[:-1]
+    lower = torch.stack([a, b.roll(-1, 1), a.roll(-1, 1)], 2)[1:]
+    return projected, torch.cat([upper.reshape(-1, 3), lower.reshape(-1, 3)])

@@ -12,7 +12,7 @@ GENDR_BEGIN_NAMESPACE
 template <class T>
 struct FaceSums {
     T* vertices;  // (9,)
-    T* scales;    // (2,): sum of dL/du u, and of dL/d(exponent) (exponent): tau and gamma follow
+    T* scales;    // (2,): sum of dL/du u, and of dL/d(exponent) (exponent - largest): tau's and gamma's gradient follow
     T* features;  // (features_per_face,)
 };
 
@@ -319,7 +319,7 @@ class Backward {
         Lanes<T> per_coverage = {};  // the same, divided by its coverage
         Lanes<T> grad_z = {};
         Lanes<T> gv0 = {}, gv1 = {}, gv2 = {};  // dL/d(corner weights)
-        Lanes<T> exponent = {};
+        Lanes<T> below = {};                    // exponent - largest, <= 0
         Lanes<int32_t> nearest;
         if (p.nearest) {
             load_lanes(p.nearest + offset, p.stride, at.log2_rows, nearest.v);
@@ -341,8 +341,8 @@ class Backward {
             const T inv_gamma = view.params.inv_gamma;
             GENDR_LANES {
                 const bool on = fragments.visible[l] > T(0) && coverage.cdf[l] > T(0);
-                exponent[l] = on ? depth.score(fragments.z[l]) * inv_gamma : T(0);
-                per_coverage[l] = on ? exp_(min_(exponent[l] - largest[l], T(0))) * inv_weight[l] : T(0);
+                below[l] = on ? min_(depth.score(fragments.z[l]) * inv_gamma - largest[l], T(0)) : T(0);
+                per_coverage[l] = on ? exp_(below[l]) * inv_weight[l] : T(0);
                 share[l] = per_coverage[l] * (on ? coverage.cdf[l] : T(0));
             }
         }
@@ -390,7 +390,7 @@ class Backward {
             GENDR_LANES {
                 grad_u[l] += excess[l] != T(0) ? per_coverage[l] * excess[l] * coverage.pdf[l] : T(0);
                 grad_z[l] += share[l] * excess[l] * dz;
-                sums.gamma[l] += share[l] * excess[l] * exponent[l];
+                sums.gamma[l] += share[l] * excess[l] * below[l];
             }
         }
         const Face<T> face = f;
@@ -449,7 +449,8 @@ class Backward {
         }
     }
 
-    // Exponents are (score / gamma): dL/dgamma = -sum(dL/d(exponent) exponent) / gamma, over faces and background.
+    // Exponents are score / gamma: dL/dgamma = -sum(dL/d(exponent) exponent) / gamma, over faces and background. At a
+    // pixel the dL/d(exponent) sum to 0, so the largest exponent may be subtracted: less is lost to cancellation.
     void reduce_gamma() const {
         const gendr_scene& a = args_.scene;
         T* out = static_cast<T*>(args_.grad_gamma);

@@ -87,13 +87,13 @@ struct PixelGradients {
         // The background is one more competitor, of coverage 1.
         const T own = params.background_exponent;
         for (int32_t i = 0; i < a.width; ++i) {
-            const T share = exp_(own - largest[i]) / weight[i];
+            const T below = own - largest[i], share = exp_(below) / weight[i];
             T excess = T(0);
             for (int c = 0; c < a.n_channels; ++c) {
                 row_sums[c] += share * grad[c * pixels + i];
                 excess += grad[c * pixels + i] * (background[c] - rendered[c * pixels + i]);
             }
-            row_sums[a.n_channels] += share * excess * own;
+            row_sums[a.n_channels] += share * excess * below;
         }
     }
 };

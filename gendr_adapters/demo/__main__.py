@@ -1,6 +1,7 @@
 """Command line of the demo: ``python -m gendr_adapters.demo --out out``."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,8 +10,8 @@ from .fit_airplane import FitOptions, fit_airplane
 from .spot import Spot, write_blur_sweep, write_turntable
 
 
-def main() -> None:
-    """Parse the arguments, run the jobs, say where the results are."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the jobs and say where the results are; argv stands in for the command line's arguments."""
     parser = argparse.ArgumentParser(prog="python -m gendr_adapters.demo", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
     parser.add_argument("--seed", type=int, default=0, help="of the sphere's first displacement (default: 0)")
@@ -19,7 +20,7 @@ def main() -> None:
     parser.add_argument(
         "--size", type=_positive, default=256, help="of spot's pictures in pixels (default: %(default)s)"
     )
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
 
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)

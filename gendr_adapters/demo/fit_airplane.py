@@ -29,13 +29,17 @@ HARD = RenderSettings(distribution="hard", t_conorm="hard", alpha_range="all")
 
 @dataclass(frozen=True)
 class FitOptions:
-    """What the fit may be told. dist_scale falls geometrically from tau_start to tau_end (NDC squared)."""
+    """What the fit may be told. dist_scale falls geometrically from tau_start to tau_end (NDC squared).
 
-    steps: int = 1000
+    Soft coverage reaches past the outline, so a fit at scale tau ends up thinner than its target by about sqrt(tau): with
+    wings three pixels wide, ending at 1e-5 costs 6 % of the area (hard IoU 0.90 to 0.91), ending at 3e-6 half of that.
+    """
+
+    steps: int = 1200
     image_size: int = 64
     learning_rate: float = 0.01
     tau_start: float = 3e-4
-    tau_end: float = 1e-5
+    tau_end: float = 3e-6
     n_frames: int = 60
     seed: int = 0
 
@@ -100,7 +104,7 @@ class Fit:
 
     def steps(self) -> Iterator[int]:
         """Train, yielding the number of each step once it is done."""
-        optimizer = torch.optim.Adam(self.shape.parameters(), self.options.learning_rate, betas=(0.5, 0.95))
+        optimizer = torch.optim.Adam(self.shape.parameters(), self.options.learning_rate, betas=(0.9, 0.99))
         for step in range(self.options.steps):
             vertices = self.shape()
             settings = replace(SOFT, dist_scale=self.options.tau(step))
