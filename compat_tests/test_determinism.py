@@ -187,5 +187,5 @@ def test_instruction_sets_agree(isa: str, tmp_path: Path) -> None:
             best = views(dtype, settings)
             for a, b in zip(best, lesser, strict=True):
                 assert a.dtype == b.dtype
-                error = (a.double() - b.double()).norm() / a.double().norm()
-                assert error < 1e4 * eps, f"{isa}, {settings}: {error}"
+                error, size = (a.double() - b.double()).norm(), a.double().norm()
+                assert error <= 2e3 * eps * size, f"{isa}, {settings}: {error} of {size}"

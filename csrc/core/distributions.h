@@ -94,11 +94,13 @@ template <>
 struct Eval<Distribution::gaussian> {
     template <class T>
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
-        const T log_tail = log_erfc(abs_(u) * T(0.70710678118654752440)) - T(kLn2);
-        const T tail = exp_(log_tail);
-        const T log_pdf = T(-0.5) * u * u - T(0.91893853320467274178);
-        const T log_survival = u > T(0) ? log_tail : log1p_(-tail);
-        return {u > T(0) ? T(1) - tail : tail, log_survival, exp_(log_pdf - log_survival), exp_(log_pdf)};
+        const T z = abs_(u) * T(0.70710678118654752440), log_scaled = log_erfcx(z);
+        const T log_tail = log_scaled - z * z - T(kLn2), tail = exp_(log_tail);
+        const T pdf = exp_(-z * z - T(0.91893853320467274178));
+        // Inside, pdf / tail: the exponents -z^2 cancel, sqrt(2 / pi) / erfcx(z) is left.
+        const T hazard = exp_(T(-0.22579135264472743236) - log_scaled);
+        const bool in = u > T(0);
+        return {in ? T(1) - tail : tail, in ? log_tail : log1p_(-tail), in ? hazard : pdf / (T(1) - tail), pdf};
     }
 };
 
@@ -237,7 +239,8 @@ template <class T>
 GENDR_HD LevyTails<T> levy_tails(T y) {
     if (!(y > T(0))) return {T(0), T(1), T(0)};
     const T z = sqrt_(T(0.5) / y);
-    return {exp_(log_erfc(z)), erf_positive(z), exp_(T(-0.5) / y - T(1.5) * log_(y) - T(0.91893853320467274178))};
+    return {exp_(log_erfcx(z) - z * z), erf_positive(z),
+            exp_(T(-0.5) / y - T(1.5) * log_(y) - T(0.91893853320467274178))};
 }
 
 template <>

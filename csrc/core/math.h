@@ -17,7 +17,7 @@ struct Limits;
 template <>
 struct Limits<float> {
     static constexpr float log_zero = -88.0f;  // stands for log(0): e^log_zero is about the smallest normal number
-    static constexpr float tiny = 1e-30f;
+    static constexpr float tiny = 1e-30f;      // divides without overflow; coverages below it have no colour
     static constexpr float epsilon = 1.1920929e-7f;
     static constexpr float huge = 1e30f;
     static constexpr float small_angle = 0.5f;  // where the series of the semicircle takes over

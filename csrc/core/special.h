@@ -5,9 +5,9 @@
 
 GENDR_BEGIN_NAMESPACE
 
-// log(erfc(z)) for z >= 0, without underflow: erfc(z) = t exp(P(t) - z^2), t = 2 / (2 + z); P is our own fit of
-// log(erfcx(z) / t), absolute error 1e-7.
-GENDR_HD float log_erfc(float z) {
+// log(erfcx(z)) = log(erfc(z)) + z^2 for z >= 0: it neither under- nor overflows. erfcx(z) = t exp(P(t)), t = 2 / (2 +
+// z); P is our own fit, absolute error 1e-7.
+GENDR_HD float log_erfcx(float z) {
     const float t = 2.0f / (2.0f + z);
     float p = 1.708727777e-01f;
     p = p * t - 8.221522344e-01f;
@@ -19,14 +19,14 @@ GENDR_HD float log_erfc(float z) {
     p = p * t + 3.740919597e-01f;
     p = p * t + 1.000023680e+00f;
     p = p * t - 1.265512225e+00f;
-    return (p - z * z) + log_(t);
+    return p + log_(t);
 }
 
 // Beyond z = 25 erfc underflows; its asymptotic series (Abramowitz & Stegun 7.1.23) is then exact to 3e-13.
-GENDR_HD double log_erfc(double z) {
-    if (z < 25.0) return log(erfc(z));
+GENDR_HD double log_erfcx(double z) {
+    if (z < 25.0) return log(erfc(z)) + z * z;
     const double s = 1.0 / (2.0 * z * z);
-    return -z * z - log(z * 1.7724538509055160273) + log1p(s * (-1.0 + s * (3.0 + s * (-15.0 + s * 105.0))));
+    return log1p(s * (-1.0 + s * (3.0 + s * (-15.0 + s * 105.0)))) - log(z * 1.7724538509055160273);
 }
 
 // erf(z) for z >= 0 with full relative precision near 0 (where 1 - erfc would cancel).

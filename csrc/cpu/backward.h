@@ -340,7 +340,7 @@ class Backward {
             const DepthScale<T> depth = scene_.depth;
             const T inv_gamma = view.params.inv_gamma;
             GENDR_LANES {
-                const bool on = fragments.visible[l] > T(0) && coverage.cdf[l] > T(0);
+                const bool on = fragments.visible[l] > T(0) && coverage.cdf[l] > Limits<T>::tiny;
                 below[l] = on ? min_(depth.score(fragments.z[l]) * inv_gamma - largest[l], T(0)) : T(0);
                 per_coverage[l] = on ? exp_(below[l]) * inv_weight[l] : T(0);
                 share[l] = per_coverage[l] * (on ? coverage.cdf[l] : T(0));

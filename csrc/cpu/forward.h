@@ -258,7 +258,7 @@ class Forward {
         load_lanes(p.exponent + offset, p.stride, at.log2_rows, largest.v);
         load_lanes(p.weight + offset, p.stride, at.log2_rows, total.v);
         GENDR_LANES {
-            const bool on = fragments.visible[l] > T(0);
+            const bool on = fragments.visible[l] > T(0) && coverage.cdf[l] > Limits<T>::tiny;
             const T old = largest[l], e = on ? depth.score(fragments.z[l]) * inv_gamma : old;
             const T fall = exp_(-abs_(e - old));
             const bool rises = e > old;

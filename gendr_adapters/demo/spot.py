@@ -55,14 +55,14 @@ class Spot:
 
 def write_turntable(path: Path, spot: Spot, n_frames: int, size: int) -> None:
     """Write one turn as a GIF of n_frames pictures of size x size pixels."""
-    # Two faces that share an edge cover it by 1 - 0.5 * 0.5: the smaller dist_scale, the finer the backdrop's trace there.
+    # Two faces cover the edge they share by 1 - 0.5 * 0.5 only; the smaller dist_scale, the fewer pixels see that.
     settings = replace(SETTINGS, dist_scale=3e-8, gamma=1e-3, cull="back")
     azimuths = tqdm([360 * i / n_frames for i in range(n_frames)], desc="spot turning", unit="frame")
     write_gif(path, [to_bytes(spot.picture(azimuth, size, settings)) for azimuth in azimuths], n_frames / 4)
 
 
 def write_blur_sweep(path: Path, spot: Spot, size: int) -> None:
-    """Write a grid of renderings: the edge blur sigma (dist_scale) grows to the right, the depth blur gamma downwards."""
+    """Write a grid of renderings: edge blur sigma (dist_scale) grows to the right, depth blur gamma downwards."""
     progress = tqdm(total=len(SIGMAS) * len(GAMMAS), desc="blur sweep", unit="picture")
     rows = []
     for gamma in GAMMAS:
