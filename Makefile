@@ -8,7 +8,8 @@ STAMPS := $(VENV)/stamps
 OUT ?= out
 PYTEST_ARGS ?=
 
-NATIVE := $(shell find csrc -type f \( -name '*.c' -o -name '*.cpp' -o -name '*.cu' -o -name '*.h' -o -name '*.hpp' -o -name '*.inc' \))
+NATIVE := $(shell find csrc -type f)
+CXX_FILES := $(filter %.cpp %.cu %.h,$(NATIVE))
 
 .PHONY: help demo test lint bench format hooks clean
 .NOTPARALLEL:
@@ -32,7 +33,7 @@ lint: $(STAMPS)/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run -Werror $(NATIVE)
+	$(BIN)/clang-format --dry-run -Werror $(CXX_FILES)
 
 bench: $(STAMPS)/base $(STAMPS)/package
 	$(BIN)/python -m benchmarks
@@ -40,7 +41,7 @@ bench: $(STAMPS)/base $(STAMPS)/package
 format: $(STAMPS)/lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $(NATIVE)
+	$(BIN)/clang-format -i $(CXX_FILES)
 
 hooks: $(STAMPS)/lint
 	$(BIN)/pre-commit install

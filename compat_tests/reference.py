@@ -160,6 +160,8 @@ def reference_render(
     inverse_depth = over_z.sum(-1)
     depth = _inverse(inverse_depth)
     seen = (depth >= s.near) & (depth <= s.far)
+    if s.perspective_correct:  # weights divided by depths of either sign are no average: such a face has no colour
+        seen = seen & (z_corner > 0).all(-1)
     if s.cull == "back":
         turn = double_area if s.front == "counterclockwise" else -double_area
         seen = seen & proper & (turn > 0)

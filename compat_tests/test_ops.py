@@ -71,8 +71,7 @@ def test_opcheck_corners(dtype: torch.dtype) -> None:
     torch.library.opcheck(OPS.scatter_corners, (torch.randn(2, 4, 3, 4, dtype=dtype, requires_grad=True), faces, 7))
 
 
-@pytest.mark.parametrize("dynamic", [False, True])
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize(("backend", "dynamic"), [("aot_eager", False), ("aot_eager", True), ("inductor", False)])
 @pytest.mark.filterwarnings("default")  # the compiler's own
 def test_compiled_in_one_graph(backend: str, dynamic: bool) -> None:
     vertices, faces = sphere(6, 8)

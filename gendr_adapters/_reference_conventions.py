@@ -5,6 +5,7 @@ background weighs e^(2 eps / gamma), because their running softmax starts with b
 in compat_tests/goldens/README.md).
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .render import render
-from .settings import RenderSettings
+from .settings import RenderSettings, check_scale
 
 
 def render_rgba(
@@ -26,7 +27,7 @@ def render_rgba(
     **settings: Any,
 ) -> Tensor:
     """(N, 4, S, S): red, green, blue, alpha of batched faces (N, F, 3, 3) or (N, F, 9) with textures (N, F, T, 3)."""
-    faces = face_vertices.reshape(*face_vertices.shape[:2], 3, 3)
+    faces = _faces(face_vertices)
     _check_texture(texture_type, textures)
     rendered = render(
         faces,
@@ -46,7 +47,18 @@ def render_rgba(
     return torch.cat((rendered.image, rendered.alpha[:, None]), dim=1)
 
 
+def _faces(face_vertices: Tensor) -> Tensor:
+    if not isinstance(face_vertices, Tensor):
+        raise TypeError(f"face_vertices must be a tensor, got {type(face_vertices).__name__}")
+    shape = tuple(face_vertices.shape)
+    if len(shape) not in (3, 4) or shape[2:] not in ((9,), (3, 3)):
+        raise ValueError(f"face_vertices must be (N, F, 3, 3) or (N, F, 9), got shape {shape}")
+    return face_vertices.reshape(*shape[:2], 3, 3)
+
+
 def _check_texture(texture_type: str, textures: Tensor) -> None:
+    if not isinstance(textures, Tensor):
+        raise TypeError(f"textures must be a tensor, got {type(textures).__name__}")
     if texture_type not in ("surface", "vertex"):
         raise ValueError(f"texture_type must be 'surface' or 'vertex', got {texture_type!r}")
     if textures.dim() != 4 or textures.shape[-1] != 3:
@@ -60,6 +72,13 @@ def _check_texture(texture_type: str, textures: Tensor) -> None:
 
 def choose(name: str, value: object, allowed: dict[str, str]) -> str:
     """Our name for one of an original's options. Raises ValueError for others."""
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
-    return allowed[str(value)]
+    return allowed[value]
+
+
+def cutoff(name: str, scale: float | Tensor, factor: float) -> float:
+    """The distance sqrt(factor * scale), in NDC, from which on the originals ignore a face. Checks the scale."""
+    check_scale(name, scale)
+    largest = float(scale.detach().max()) if isinstance(scale, Tensor) else scale
+    return math.sqrt(factor * largest)

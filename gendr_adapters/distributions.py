@@ -262,7 +262,9 @@ ALIASES: dict[str, str] = {"heaviside": "hard", "hyperbolic_secant": "gudermanni
 
 
 def distribution(name: str) -> Distribution:
-    """Look a distribution up by name or alias. Raises ValueError that names the nearest valid one."""
+    """Look a distribution up by name or alias. Raises ValueError that names the nearest, TypeError for no string."""
+    if not isinstance(name, str):
+        raise TypeError(f"a distribution's name must be a string, got {name!r}")
     found = DISTRIBUTIONS.get(ALIASES.get(name, name))
     if found is None:
         names = [*DISTRIBUTIONS, *ALIASES]

@@ -72,9 +72,10 @@ def render(
     wanted = _wanted(outputs)
     n_images = offsets.shape[0] - 1
     if features is None:
+        if background is not None:
+            raise ValueError("background goes with features: without them there is no image for it to be behind")
         wanted &= ~ops.IMAGE
-        features = back = faces.new_empty(0)
-        back = faces.new_empty((1, 0))
+        features, back = faces.new_empty(0), faces.new_empty((1, 0))
     else:
         back = _background(background, features.shape[2], n_images, faces)
     if wanted & ops.DEPTH or (wanted & ops.IMAGE and settings.blend == "hard"):
@@ -177,8 +178,9 @@ def _check_offsets(offsets: Tensor, face_vertices: Tensor) -> None:
 
 
 def _image_shape(image_size: int | tuple[int, int]) -> tuple[int, int]:
-    shape = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    if len(shape) != 2 or not all(isinstance(n, int) and not isinstance(n, bool) for n in shape):
+    shape = (image_size, image_size) if isinstance(image_size, int) else image_size
+    pair = isinstance(shape, tuple | list) and len(shape) == 2
+    if not pair or not all(isinstance(n, int) and not isinstance(n, bool) for n in shape):
         raise TypeError(f"image_size must be an int or (H, W), got {image_size!r}")
     if not all(1 <= n <= MAX_IMAGE_SIDE for n in shape):
         raise ValueError(f"image sides must be 1 to {MAX_IMAGE_SIDE} pixels, got {image_size!r}")
@@ -200,7 +202,10 @@ def _background(background: Tensor | Sequence[float] | None, channels: int, n_im
     if background is None:
         return like.new_zeros((1, channels))
     if not isinstance(background, Tensor):
-        background = torch.tensor(background, dtype=like.dtype, device=like.device)
+        try:
+            background = torch.tensor(background, dtype=like.dtype, device=like.device)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"background must be a tensor or numbers, one a channel, got {background!r}") from error
     else:
         _check_real("background", background)
         _check_same("background", background, like)
@@ -238,6 +243,8 @@ def _check_real(name: str, value: Tensor) -> None:
         raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
     if value.dtype not in (torch.float32, torch.float64):
         raise TypeError(f"{name} must be float32 or float64, got {value.dtype}")
+    if value.device.type not in ("cpu", "meta"):
+        raise TypeError(f"{name} is on {value.device}; only CPU tensors can be rendered: there is no CUDA core yet")
 
 
 def _check_same(name: str, value: Tensor, like: Tensor) -> None:

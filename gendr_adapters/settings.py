@@ -20,6 +20,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "gradient": ("exact", "reference"),
 }
 
+# Range of dist_scale and gamma: their inverses, too, are normal numbers in float32.
+SCALE_MIN, SCALE_MAX = 1e-30, 1e30
+
 # Numbers of the names: their order in the registries, which _native holds against the library's.
 _DISTRIBUTION_IDS = {name: i for i, name in enumerate(DISTRIBUTIONS)}
 _T_CONORM_IDS = {name: i for i, name in enumerate(T_CONORMS)}
@@ -36,8 +39,8 @@ class RenderSettings:
 
     Coverage
         distribution: name of the CDF, one of gendr_adapters.distributions.DISTRIBUTIONS or its ALIASES.
-        dist_scale: tau > 0, NDC^2 if dist_squared, else NDC. A float, or a tensor (1,) or (B,), which may require a
-            gradient.
+        dist_scale: tau, 1e-30 to 1e30, NDC^2 if dist_squared, else NDC. A float, or a tensor (1,) or (B,), which may
+            require a gradient.
         dist_shape: shape > 0 of 'gamma' and 'gamma_rev'. dist_shift: shift of the support of exponential, gamma, levy
             and their _rev forms, in units of tau.
         distance: 'euclidean', or 'barycentric': the smallest barycentric coordinate stands for the signed distance.
@@ -48,12 +51,13 @@ class RenderSettings:
         t_conorm: one of gendr_adapters.t_conorms.T_CONORMS; t_conorm_p: its parameter, where it has one.
         blend: 'softmax': a face weighs D e^(zn / gamma), zn = (far - z) / (far - near), the background
             e^(background_eps / gamma); 'hard': features of the nearest face whose closed triangle holds the pixel.
-        gamma: > 0, float or tensor as dist_scale.
+        gamma: 1e-30 to 1e30, float or tensor as dist_scale.
     Visibility
         near, far: 0 < near < far. Fragments with depth outside are dropped. cull: 'back' drops back faces and faces of
             zero area. front: orientation of a front face on screen, x right, y up.
         alpha_range: 'near_far': near, far and cull hold for alpha as for colour, and a face with a corner at or behind
-            the camera (z <= 0) counts nowhere. 'all': alpha counts every face, as SoftRas and GenDR do.
+            the camera (z <= 0) counts nowhere. 'all': alpha counts every face, as SoftRas and GenDR do; a face with a
+            corner at z <= 0 then has colour only if not perspective_correct.
         perspective_correct: weigh features by w_k / z_k (True) or by screen-space barycentrics. Barycentrics are
             clamped to [0, 1] and normalised first. Depth is always 1 / sum(w_k / z_k).
         half_extent: (x, y) NDC half-extents of the image. None: the shorter side spans [-1, 1], pixels are square.
@@ -99,7 +103,7 @@ class RenderSettings:
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
         for name in ("dist_scale", "gamma"):
-            _check_scale(name, getattr(self, name))
+            check_scale(name, getattr(self, name))
         for name in ("dist_shape", "dist_shift", "background_eps", "near", "far", "min_coverage"):
             value = _number(name, getattr(self, name))
             if not math.isfinite(value):
@@ -142,6 +146,8 @@ class RenderSettings:
 
 
 def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a name, got {value!r}; allowed: {', '.join(allowed)}")
     if value not in allowed:
         near = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.0)[0]
         raise ValueError(f"unknown {name} {value!r}; did you mean {near!r}? Allowed: {', '.join(allowed)}")
@@ -153,14 +159,18 @@ def _number(name: str, value: object) -> float:
     return float(value)
 
 
-def _check_scale(name: str, value: object) -> None:
+def check_scale(name: str, value: object) -> None:
+    """Raise ValueError or TypeError unless value can be a dist_scale or gamma; name is what the message calls it."""
     if isinstance(value, Tensor):
         if value.dim() != 1 or value.numel() < 1 or not value.dtype.is_floating_point:
             raise ValueError(
                 f"{name} must be a number or a floating-point tensor of shape (1,) or (B,), "
                 f"got shape {tuple(value.shape)}, {value.dtype}"
             )
-        if value.device.type == "cpu" and not torch.compiler.is_compiling() and not bool((value > 0).all()):
-            raise ValueError(f"{name} must be > 0, got {value.tolist()}")
-    elif not 0 < _number(name, value) < math.inf:
-        raise ValueError(f"{name} must be finite and > 0, got {value}")
+        # Not while tracing, and not on a GPU, which would have to stop for it.
+        known = value.device.type == "cpu" and not torch.compiler.is_compiling()
+        fits = not known or bool(((value >= SCALE_MIN) & (value <= SCALE_MAX)).all())
+    else:
+        fits = SCALE_MIN <= _number(name, value) <= SCALE_MAX
+    if not fits:
+        raise ValueError(f"{name} must be between {SCALE_MIN:g} and {SCALE_MAX:g}, got {value}")

@@ -37,7 +37,10 @@ _FRANK_NEAR_ONE = 1e-4
 def checked_p(name: str, p: float | None) -> float:
     """Validate a T-conorm's name and parameter; returns p as a float (nan for those without one, whose p is ignored).
 
-    Raises ValueError for an unknown name (naming the nearest) or for p missing, not finite or out of range."""
+    Raises ValueError for an unknown name (naming the nearest) or for p missing, not finite or out of range, TypeError
+    for a name that is no string."""
+    if not isinstance(name, str):
+        raise TypeError(f"a T-conorm's name must be a string, got {name!r}")
     if name not in T_CONORMS:
         near = difflib.get_close_matches(str(name), T_CONORMS, n=1, cutoff=0.0)[0]
         raise ValueError(f"unknown T-conorm {name!r}; did you mean {near!r}? Allowed: {', '.join(T_CONORMS)}")

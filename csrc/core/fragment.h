@@ -87,7 +87,8 @@ GENDR_HD FragmentGradient<T> differentiate_fragment(const Face<T>& f, T b0, T b1
 template <class T>
 GENDR_HD int32_t texel_index(T v0, T v1, int32_t res) {
     // At corners 0 and 1 the weight is 1 and the cell one past the last: SoftRas reads a wrong texel there (T1).
-    const int32_t u = min_(int32_t(v0 * T(res)), res - 1), v = min_(int32_t(v1 * T(res)), res - 1);
+    const T last = T(res - 1);
+    const int32_t u = int32_t(clamp_(v0 * T(res), T(0), last)), v = int32_t(clamp_(v1 * T(res), T(0), last));
     const bool lower = (v0 + v1) * T(res) - T(u) - T(v) <= T(1);
     return lower ? v * res + u : (res - 1 - v) * res + (res - 1 - u);
 }

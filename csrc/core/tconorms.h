@@ -146,17 +146,17 @@ GENDR_HD T tconorm_log_complement(T state, const TConormParams<T>& params) {
 template <TConorm K, class T>
 GENDR_HD T tconorm_alpha(T state, const TConormParams<T>& params) {
     if constexpr (K == TConorm::probabilistic) {
-        return -expm1_(-state);
+        return T(0) - expm1_(-state);               // not a negated 0 where nothing covers the pixel
     } else if constexpr (K == TConorm::hamacher) {  // 1 - p e^-G / (1 - (1-p) e^-G)
         const T e = exp_(-state);
-        return -expm1_(-state) / (T(1) - (T(1) - params.p) * e);
+        return (T(0) - expm1_(-state)) / (T(1) - (T(1) - params.p) * e);
     } else if constexpr (K == TConorm::frank) {  // x = log1p(expm1(q) e^-G) / q
         const T q = params.log_p;
         return T(1) - log1p_(exp_(-state) / params.inv_expm1_q) / q;
     } else if constexpr (K == TConorm::yager) {
         return exp_(min_(state, T(0)) / params.p);
     } else if constexpr (keeps_log_sum(K)) {
-        return -expm1_(tconorm_log_complement<K>(state, params));
+        return T(0) - expm1_(tconorm_log_complement<K>(state, params));
     } else if constexpr (K == TConorm::sum) {
         return state * params.inv_faces;
     } else {

@@ -79,9 +79,9 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
     require(a.near_plane > 0.0 && a.far_plane > a.near_plane, "planes must satisfy 0 < near < far");
     require(a.half_width > 0.0 && a.half_height > 0.0, "half_width and half_height must be positive");
     require(a.reach >= 0.0 && a.min_coverage >= 0.0, "reach and min_coverage must not be negative");
-    require(
-        a.feature_kind == GENDR_NO_FEATURES || (a.n_channels >= 1 && a.background && (a.features || a.n_faces == 0)),
-        "features need channels and a background");
+    require(a.feature_kind == GENDR_NO_FEATURES ||
+                (a.n_channels >= 1 && (a.background || a.n_images == 0) && (a.features || a.n_faces == 0)),
+            "features need channels and a background");
     require(a.n_images == 0 || (a.face_offsets[0] == 0 && a.face_offsets[a.n_images] == a.n_faces),
             "face_offsets must run from 0 to n_faces");
     for (int32_t b = 0; b < a.n_images; ++b)

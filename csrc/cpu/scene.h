@@ -149,10 +149,11 @@ void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, int64_t in
     const bool front = f.area2 != T(0) && (f.area2 > T(0)) == (a.front == GENDR_COUNTERCLOCKWISE);
     const bool back_culled = a.cull == GENDR_CULL_BACK && !front;
     const T z_min = min_(f.z[0], min_(f.z[1], f.z[2])), z_max = max_(f.z[0], max_(f.z[1], f.z[2]));
-    // Across or behind the camera plane the projected triangle is not the face: only the references' alpha counts it.
+    // Across or behind the camera plane the projected triangle is not the face. Only the references count it, in alpha
+    // and with screen-space weights; perspective weights of depths of either sign would be no average of the corners.
     const bool behind = !(z_min > T(0));
     const bool out_of_range = !behind && (z_max < scene.depth.near || z_min > scene.depth.far);
-    if (back_culled || out_of_range || (behind && !scene.alpha_all)) f.flags |= kColourCulled;
+    if (back_culled || out_of_range || (behind && (!scene.alpha_all || scene.perspective))) f.flags |= kColourCulled;
     if (!scene.alpha_all && (f.flags & kColourCulled)) f.flags |= kAlphaCulled;
     if (z_min >= scene.depth.near && z_max <= scene.depth.far) f.flags |= kDepthInRange;
     if ((f.flags & kColourCulled) && (f.flags & kAlphaCulled)) return;

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -64,12 +65,12 @@ def write_turntable(path: Path, spot: Spot, n_frames: int, size: int) -> None:
 def write_blur_sweep(path: Path, spot: Spot, size: int) -> None:
     """Write a grid of renderings: edge blur sigma (dist_scale) grows to the right, depth blur gamma downwards."""
     progress = tqdm(total=len(SIGMAS) * len(GAMMAS), desc="blur sweep", unit="picture")
-    rows = []
+    rows: list[list[np.ndarray]] = []
     for gamma in GAMMAS:
         rows.append([])
         for sigma in SIGMAS:
             settings = replace(SETTINGS, dist_scale=sigma, gamma=gamma)
-            rows[-1].append(to_bytes(over(spot.render(220.0, size, settings), BACKDROP)[0]))
+            rows[-1].append(to_bytes(over(spot.render(315.0, size, settings), BACKDROP)[0]))
             progress.update()
     progress.close()
     write_grid(path, rows, [f"gamma = {gamma:g}" for gamma in GAMMAS], [f"sigma = {sigma:g}" for sigma in SIGMAS])

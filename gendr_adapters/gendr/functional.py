@@ -1,12 +1,11 @@
 """GenDR's functional API."""
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor
 
-from .._reference_conventions import choose, render_rgba
+from .._reference_conventions import choose, cutoff, render_rgba
 from ..distributions import DISTRIBUTIONS
 from ..t_conorms import T_CONORMS
 
@@ -21,7 +20,7 @@ def render(
     image_size: int = 256,
     background_color: Sequence[float] = (0, 0, 0),
     dist_func: str | int = "uniform",
-    dist_scale: float = 1e-2,
+    dist_scale: float | Tensor = 1e-2,
     dist_squared: bool = False,
     dist_shape: float | None = None,
     dist_shift: float | None = None,
@@ -30,7 +29,7 @@ def render(
     aggr_alpha_t_conorm_p: float | None = None,
     aggr_rgb_func: str = "softmax",
     aggr_rgb_eps: float = 1e-3,
-    aggr_rgb_gamma: float = 1e-3,
+    aggr_rgb_gamma: float | Tensor = 1e-3,
     near: float = 1,
     far: float = 100,
     double_side: bool = True,
@@ -47,7 +46,8 @@ def render(
         face_vertices: (N, F, 3, 3) or (N, F, 9), projected corners: x, y in [-1, 1] across the image, z camera depth.
         textures: (N, F, R * R, 3) with texture_type 'surface', (N, F, 3, 3) with 'vertex'.
         image_size: S, pixels. background_color: red, green, blue.
-        dist_func: name or number of the distribution; dist_scale: tau > 0, in NDC^2 if dist_squared, else in NDC.
+        dist_func: name or number of the distribution; dist_scale: tau > 0, in NDC^2 if dist_squared, else in NDC; it
+            and aggr_rgb_gamma may be tensors (1,) or (N,) with gradients.
         dist_shape, dist_shift: parameters of some distributions. dist_eps: >= 1; faces further from a pixel than
             sqrt(dist_eps * dist_scale) NDC are ignored.
         aggr_alpha_func: name or number of the T-conorm, aggr_alpha_t_conorm_p: its parameter.
@@ -76,7 +76,7 @@ def render(
         dist_squared=dist_squared,
         dist_shape=0.0 if dist_shape is None else dist_shape,
         dist_shift=0.0 if dist_shift is None else dist_shift,
-        reach=math.sqrt(dist_eps * float(dist_scale)),
+        reach=cutoff("dist_scale", dist_scale, dist_eps),
         min_coverage=_MIN_COVERAGE,
         gamma=aggr_rgb_gamma,
         blend=choose("aggr_rgb_func", aggr_rgb_func, _RGB),
@@ -87,9 +87,11 @@ def render(
 
 
 def _by_number(name: str, value: str | int, names: list[str]) -> str:
-    """GenDR takes numbers too, in our order."""
-    if not isinstance(value, int):
-        return value
-    if not 0 <= value < len(names):
-        raise ValueError(f"{name} must be a name or a number from 0 to {len(names) - 1}, got {value}")
-    return names[value]
+    """A name; GenDR takes numbers too, in our order."""
+    if isinstance(value, int):
+        if not 0 <= value < len(names):
+            raise ValueError(f"{name} must be a name or a number from 0 to {len(names) - 1}, got {value}")
+        return names[value]
+    if value == "sum":
+        raise ValueError(f"{name} must be one of {', '.join(names)}, got 'sum', which is SoftRas'")
+    return value

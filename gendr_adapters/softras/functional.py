@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from .._reference_conventions import choose, render_rgba
+from .._reference_conventions import choose, cutoff, render_rgba
 
 # aggr_func_alpha -> T-conorm
 _ALPHA = {"prod": "probabilistic", "sum": "sum", "hard": "hard"}
@@ -22,10 +22,10 @@ def soft_rasterize(
     far: float = 100,
     fill_back: bool = True,
     eps: float = 1e-3,
-    sigma_val: float = 1e-5,
+    sigma_val: float | Tensor = 1e-5,
     dist_func: str = "euclidean",
     dist_eps: float = 1e-4,
-    gamma_val: float = 1e-4,
+    gamma_val: float | Tensor = 1e-4,
     aggr_func_rgb: str = "softmax",
     aggr_func_alpha: str = "prod",
     texture_type: str = "surface",
@@ -39,7 +39,8 @@ def soft_rasterize(
         textures: (N, F, R * R, 3) with texture_type 'surface', (N, F, 3, 3) with 'vertex'.
         image_size: S, pixels. background_color: red, green, blue. near, far: of colour; alpha counts every face.
         fill_back: whether back faces have colour. eps: weight of the background, e^(2 eps / gamma_val).
-        sigma_val: NDC^2, sharpness of edges. dist_func: 'euclidean', 'barycentric' or 'hard'.
+        sigma_val: NDC^2, sharpness of edges; it and gamma_val may be tensors (1,) or (N,) with gradients.
+        dist_func: 'euclidean', 'barycentric' or 'hard'.
         dist_eps: coverage in (0, 0.5) below which a face outside a pixel is ignored.
         gamma_val: sharpness of the softmax over depth. aggr_func_rgb: 'softmax' or 'hard'.
         aggr_func_alpha: 'prod', 'sum' (mean over the faces of the mesh) or 'hard'.
@@ -49,7 +50,7 @@ def soft_rasterize(
     Raises:
         ValueError, TypeError: an argument out of range or of the wrong shape or type.
     """
-    if not 0 < dist_eps < 0.5:
+    if not isinstance(dist_eps, float) or not 0 < dist_eps < 0.5:
         raise ValueError(f"dist_eps must be in (0, 0.5), got {dist_eps}")
     distance = choose(
         "dist_func", dist_func, {"hard": "euclidean", "barycentric": "barycentric", "euclidean": "euclidean"}
@@ -67,7 +68,7 @@ def soft_rasterize(
         distribution="hard" if dist_func == "hard" else "logistic",
         distance=distance,
         dist_scale=sigma_val,
-        reach=math.sqrt(math.log(1 / dist_eps - 1) * float(sigma_val)),
+        reach=cutoff("sigma_val", sigma_val, math.log(1 / dist_eps - 1)),
         min_coverage=0.0,
         gamma=gamma_val,
         blend=choose("aggr_func_rgb", aggr_func_rgb, _RGB),

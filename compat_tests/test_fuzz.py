@@ -1,0 +1,114 @@
+"""Random scenes under random settings, the same ones every run: nothing crashes, everything is finite, and how images are
+handed over (alone, in a batch, packed) does not change a bit of them."""
+
+from typing import Any
+
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scenes import ALL_OUTPUTS, distribution_settings, loss, t_conorm_settings
+from torch import Tensor
+
+from gendr_adapters import Rendered, RenderSettings, render
+
+fuzz = settings(max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+
+# Coordinates that meet: corners on pixel centres, shared corners, edges along rows, and anything.
+coordinate = st.sampled_from([-1.0, -0.75, -0.5, -0.25, 0.0, 0.125, 0.5, 1.0]) | st.floats(-1.5, 1.5, width=32)
+depth = st.sampled_from([2.0, 3.0, -1.0, 0.0, 1.0, 100.0]) | st.floats(0.5, 120.0, width=32)
+
+
+@st.composite
+def render_settings(draw: st.DrawFn) -> dict[str, Any]:
+    def one_of(*values: object) -> Any:
+        return draw(st.sampled_from(values))
+
+    return {
+        **draw(st.sampled_from(distribution_settings())),
+        **draw(st.sampled_from(t_conorm_settings())),
+        "dist_scale": 10 ** draw(st.floats(-7, 1)),
+        "gamma": 10 ** draw(st.floats(-6, 1)),
+        "dist_squared": one_of(True, False),
+        "distance": one_of("euclidean", "barycentric"),
+        "blend": one_of("softmax", "hard"),
+        "cull": one_of("none", "back"),
+        "front": one_of("counterclockwise", "clockwise"),
+        "alpha_range": one_of("near_far", "all"),
+        "perspective_correct": one_of(True, False),
+        "reach": one_of(None, 0.05, 1.0),
+        "min_coverage": one_of(0.0, 1e-6, 0.01),
+        "background_eps": one_of(1e-3, 0.0, 0.5),
+        "half_extent": one_of(None, (0.5, 2.0)),
+        "gradient": one_of("exact", "reference"),
+    }
+
+
+@st.composite
+def scenes(draw: st.DrawFn, batches: st.SearchStrategy[int]) -> tuple[Tensor, Tensor, Tensor, tuple[int, int]]:
+    """Faces (B, F, 3, 3), features (B, F, T, C) and background (B, C) in [0, 1], image size."""
+    images, faces = draw(batches), draw(st.integers(0, 5))
+    texels, channels = draw(st.sampled_from([1, 3, 4, 9])), draw(st.integers(1, 5))
+    dtype = draw(st.sampled_from([torch.float32, torch.float64]))
+    corner = st.tuples(coordinate, coordinate, depth)
+    count = images * faces * 3
+    corners = torch.tensor(draw(st.lists(corner, min_size=count, max_size=count)), dtype=dtype)
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 9)))
+    return (
+        corners.reshape(images, faces, 3, 3),
+        torch.rand((images, faces, texels, channels), generator=generator, dtype=dtype),
+        torch.rand((images, channels), generator=generator, dtype=dtype),
+        (draw(st.integers(1, 20)), draw(st.integers(1, 20))),
+    )
+
+
+def run(
+    faces: Tensor, features: Tensor, background: Tensor, size: tuple[int, int], s: dict[str, Any], offsets: Tensor | None = None
+) -> tuple[Rendered, tuple[Tensor, ...]]:
+    """Outputs, and gradients to faces, features and background."""
+    inputs = [x.clone().requires_grad_() for x in (faces, features, background)]
+    rendered = render(inputs[0], size, inputs[1], offsets, RenderSettings(**s), inputs[2], ALL_OUTPUTS)
+    return rendered, torch.autograd.grad(loss(rendered), inputs)
+
+
+@fuzz
+@given(scenes(st.integers(0, 3)), render_settings())
+def test_sane(scene: tuple[Tensor, Tensor, Tensor, tuple[int, int]], s: dict[str, Any]) -> None:
+    rendered, gradients = run(*scene, s)
+    for value in (*rendered, *gradients):
+        assert value is not None and value.isfinite().all()
+    assert rendered.image is not None and rendered.alpha is not None
+    if rendered.alpha.numel():
+        slack = 8 * torch.finfo(rendered.alpha.dtype).eps
+        for values in (rendered.alpha, rendered.image):
+            assert values.min() >= -slack and values.max() <= 1 + slack
+
+
+@fuzz
+@given(scenes(st.integers(1, 3)), render_settings())
+def test_alone_batched_or_packed(scene: tuple[Tensor, Tensor, Tensor, tuple[int, int]], s: dict[str, Any]) -> None:
+    faces, features, background, size = scene
+    images, count = faces.shape[:2]
+    batched, batched_gradients = run(*scene, s)
+
+    offsets = torch.arange(images + 1) * count
+    packed, packed_gradients = run(faces.flatten(0, 1), features.flatten(0, 1), background, size, s, offsets)
+    for a, b in zip((*batched, *batched_gradients), (*packed, *packed_gradients), strict=True):
+        assert torch.equal(a.reshape(b.shape), b)
+
+    for b in range(images):
+        alone = render(faces[b], size, features[b], settings=RenderSettings(**s), background=background[b], outputs=ALL_OUTPUTS)
+        for one, many in zip(alone, batched, strict=True):
+            assert torch.equal(one[0], many[b])
+
+
+@fuzz
+@given(scenes(st.just(1)), render_settings(), st.sampled_from(["alpha", "image", "depth", "face_index"]))
+def test_an_output_does_not_depend_on_the_others(
+    scene: tuple[Tensor, Tensor, Tensor, tuple[int, int]], s: dict[str, Any], name: str
+) -> None:
+    faces, features, background, size = scene
+    everything = render(faces, size, features, settings=RenderSettings(**s), background=background, outputs=ALL_OUTPUTS)
+    alone = render(faces, size, features, settings=RenderSettings(**s), background=background, outputs=(name,))
+    a, b = getattr(alone, name), getattr(everything, name)
+    # A silhouette by itself may take a shorter path, which rounds differently.
+    torch.testing.assert_close(a, b, rtol=0, atol=8 * torch.finfo(faces.dtype).eps if name == "alpha" else 0.0)
