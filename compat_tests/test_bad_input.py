@@ -19,7 +19,9 @@ LONG = torch.int64
 
 def bad(error: type[Exception], *words: str, id: str | None = None, **arguments: Any) -> Any:
     """A parameter set: these arguments raise `error`, and its message holds all the words."""
-    shown = ", ".join(f"{k}={v!r}" if not isinstance(v, Tensor) else f"{k}={v.dtype} {tuple(v.shape)}" for k, v in arguments.items())
+    shown = ", ".join(
+        f"{k}={v!r}" if not isinstance(v, Tensor) else f"{k}={v.dtype} {tuple(v.shape)}" for k, v in arguments.items()
+    )
     return pytest.param(arguments, error, words, id=(id or shown).replace("torch.", ""))
 
 
@@ -105,7 +107,7 @@ def test_render(arguments: dict[str, Any], error: type[Exception], words: tuple[
         # names: the nearest valid one is named
         bad(ValueError, "distribution", "'logisitc'", "'logistic'", "levy_rev", distribution="logisitc"),
         bad(ValueError, "distribution", "'gausian'", "'gaussian'", distribution="gausian"),
-        bad(ValueError, "distribution", "None", distribution=None),
+        bad(TypeError, "distribution", "None", distribution=None),
         bad(ValueError, "T-conorm", "'yagr'", "'yager'", "schweizer_sklar", t_conorm="yagr"),
         bad(ValueError, "T-conorm", "'prob'", "'probabilistic'", t_conorm="prob"),
         bad(ValueError, "distance", "'euclid'", "'euclidean'", "barycentric", distance="euclid"),

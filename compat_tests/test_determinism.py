@@ -29,7 +29,9 @@ def _two_threads() -> Iterator[None]:
 def views(dtype: torch.dtype, settings: dict[str, Any], size: tuple[int, int] = (48, 64)) -> Gradients:
     """Three views of the sphere: outputs, and gradients at the mesh's vertices and to all that has one."""
     vertices, faces = sphere()
-    turned = torch.stack([vertices, vertices * torch.tensor([-1.0, 0.7, 1.2]), vertices + torch.tensor([0.3, 0.1, 0.5])])
+    turned = torch.stack(
+        [vertices, vertices * torch.tensor([-1.0, 0.7, 1.2]), vertices + torch.tensor([0.3, 0.1, 0.5])]
+    )
     inputs = [
         turned.to(dtype).requires_grad_(),
         turned.sin().to(dtype).requires_grad_(),

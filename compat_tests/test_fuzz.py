@@ -11,7 +11,9 @@ from torch import Tensor
 
 from gendr_adapters import Rendered, RenderSettings, render
 
-fuzz = settings(max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+fuzz = settings(
+    max_examples=500, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
 
 # Coordinates that meet: corners on pixel centres, shared corners, edges along rows, and anything.
 coordinate = st.sampled_from([-1.0, -0.75, -0.5, -0.25, 0.0, 0.125, 0.5, 1.0]) | st.floats(-1.5, 1.5, width=32)
@@ -62,7 +64,12 @@ def scenes(draw: st.DrawFn, batches: st.SearchStrategy[int]) -> tuple[Tensor, Te
 
 
 def run(
-    faces: Tensor, features: Tensor, background: Tensor, size: tuple[int, int], s: dict[str, Any], offsets: Tensor | None = None
+    faces: Tensor,
+    features: Tensor,
+    background: Tensor,
+    size: tuple[int, int],
+    s: dict[str, Any],
+    offsets: Tensor | None = None,
 ) -> tuple[Rendered, tuple[Tensor, ...]]:
     """Outputs, and gradients to faces, features and background."""
     inputs = [x.clone().requires_grad_() for x in (faces, features, background)]
@@ -96,7 +103,9 @@ def test_alone_batched_or_packed(scene: tuple[Tensor, Tensor, Tensor, tuple[int,
         assert torch.equal(a.reshape(b.shape), b)
 
     for b in range(images):
-        alone = render(faces[b], size, features[b], settings=RenderSettings(**s), background=background[b], outputs=ALL_OUTPUTS)
+        alone = render(
+            faces[b], size, features[b], settings=RenderSettings(**s), background=background[b], outputs=ALL_OUTPUTS
+        )
         for one, many in zip(alone, batched, strict=True):
             assert torch.equal(one[0], many[b])
 

@@ -80,7 +80,9 @@ def test_compiled_in_one_graph(backend: str, dynamic: bool) -> None:
 
     def loss(positions: Tensor, colours: Tensor) -> Tensor:
         corners = gather_corners(positions, faces)
-        rendered = render(corners, (20, 24), gather_corners(colours, faces), settings=settings, background=[0.1, 0.2, 0.3])
+        rendered = render(
+            corners, (20, 24), gather_corners(colours, faces), settings=settings, background=[0.1, 0.2, 0.3]
+        )
         assert rendered.image is not None and rendered.alpha is not None
         return (rendered.alpha[0] - target).square().sum() + rendered.image.square().mean()
 
@@ -129,7 +131,9 @@ def test_gradients_only_where_wanted() -> None:
     scene = random_scene(0)
     for wanted in range(3):
         inputs = [x.clone().requires_grad_(i == wanted) for i, x in enumerate(scene)]
-        rendered = render(inputs[0], SIZE, inputs[1], background=inputs[2], settings=RenderSettings(dist_scale=0.03, gamma=0.1))
+        rendered = render(
+            inputs[0], SIZE, inputs[1], background=inputs[2], settings=RenderSettings(dist_scale=0.03, gamma=0.1)
+        )
         assert rendered.image is not None
         rendered.image.sum().backward()
         assert [x.grad is not None for x in inputs] == [i == wanted for i in range(3)]
@@ -144,7 +148,9 @@ def test_only_some_outputs_used() -> None:
 
     def gradient(*names: str) -> Tensor:
         corners = scene.face_vertices.clone().requires_grad_()
-        rendered = render(corners, SIZE, scene.features, settings=settings, outputs=("image", "alpha", "depth", "face_index"))
+        rendered = render(
+            corners, SIZE, scene.features, settings=settings, outputs=("image", "alpha", "depth", "face_index")
+        )
         return torch.autograd.grad(sum(getattr(rendered, name).sum() for name in names), corners)[0]
 
     one_by_one = gradient("image") + gradient("alpha") + gradient("depth")
@@ -241,7 +247,9 @@ def test_version_and_numbers_of_the_header() -> None:
     text = header_text()
     assert f"#define GENDR_ABI_VERSION {structs.ABI_VERSION}\n" in text
     enums = dict(re.findall(r"(GENDR_\w+) = (\d+)", text))
-    assert {"none": int(enums["GENDR_NO_FEATURES"]), "corners": int(enums["GENDR_CORNERS"]), "texels": int(enums["GENDR_TEXELS"])} == (
-        structs.FEATURE_KINDS
-    )
+    assert {
+        "none": int(enums["GENDR_NO_FEATURES"]),
+        "corners": int(enums["GENDR_CORNERS"]),
+        "texels": int(enums["GENDR_TEXELS"]),
+    } == (structs.FEATURE_KINDS)
     assert (structs.OK, structs.INVALID_ARGUMENT) == (int(enums["GENDR_OK"]), int(enums["GENDR_INVALID_ARGUMENT"]))

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 import torch
-from scenes import ALL_OUTPUTS, Scene, distribution_settings, label, loss, random_scene, render_with_gradients, t_conorm_settings
+from scenes import (
+    ALL_OUTPUTS,
+    Scene,
+    distribution_settings,
+    label,
+    loss,
+    random_scene,
+    render_with_gradients,
+    t_conorm_settings,
+)
 from torch import Tensor
 
 from gendr_adapters import Rendered, RenderSettings, render
@@ -70,7 +79,12 @@ def test_odd_faces_alone(shape: str, dtype: torch.dtype) -> None:
     scene = random_scene(0, faces=1)
     scene.face_vertices[0, :, :2] = torch.tensor(SHAPES[shape])
     for distance, blend, perspective, gamma, min_coverage, gradient in itertools.product(
-        ["euclidean", "barycentric"], ["softmax", "hard"], [False, True], [1e-6, 1e-3, 1.0], [0.0, 1e-6], ["exact", "reference"]
+        ["euclidean", "barycentric"],
+        ["softmax", "hard"],
+        [False, True],
+        [1e-6, 1e-3, 1.0],
+        [0.0, 1e-6],
+        ["exact", "reference"],
     ):
         s = {
             "dist_scale": 1e-3,
@@ -130,6 +144,28 @@ def test_depths(z: float, alpha_range: str, dtype: torch.dtype) -> None:
         assert_sane(rendered, gradients, s)
         if z <= 0 and alpha_range == "near_far":
             assert not gradients["face_vertices"][0].any()
+
+
+@DTYPES
+@pytest.mark.parametrize("res", [1, 2, 5])
+@pytest.mark.parametrize("perspective", [False, True], ids=["affine", "perspective"])
+def test_texels_across_the_camera_plane(perspective: bool, res: int, dtype: torch.dtype) -> None:
+    """Weights of corners behind the camera are far from [0, 1], yet no texel of another face is read or written."""
+    count, others = res * res, 40  # faces beyond `far` on either side in memory
+    generator = torch.Generator().manual_seed(0)
+    for seed in range(20):
+        corners = random_scene(seed, faces=1).face_vertices
+        corners[0, seed % 3, 2] *= -0.9
+        beyond = random_scene(seed, faces=others).face_vertices + torch.tensor([0.0, 0.0, 1e3])
+        texels = torch.rand((1, count, 2), generator=generator, dtype=torch.float64)
+        alien = torch.full((others, count, 2), 1e6, dtype=torch.float64)
+        scene = Scene(
+            torch.cat([beyond, corners, beyond]), torch.cat([alien, texels, alien]), torch.rand(2, dtype=torch.float64)
+        )
+        s = {"dist_scale": 1e-2, "gamma": 1e-2, "alpha_range": "all", "perspective_correct": perspective, "near": 1e-3}
+        rendered, gradients = render_with_gradients(scene, SIZE, s, dtype)
+        assert_sane(rendered, gradients, s)
+        assert not gradients["features"][:others].any() and not gradients["features"][others + 1 :].any()
 
 
 @DTYPES

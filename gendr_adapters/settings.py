@@ -173,4 +173,5 @@ def check_scale(name: str, value: object) -> None:
     else:
         fits = SCALE_MIN <= _number(name, value) <= SCALE_MAX
     if not fits:
-        raise ValueError(f"{name} must be between {SCALE_MIN:g} and {SCALE_MAX:g}, got {value}")
+        shown = value.tolist() if isinstance(value, Tensor) else value
+        raise ValueError(f"{name} must be > 0, from {SCALE_MIN:g} to {SCALE_MAX:g}, got {shown}")

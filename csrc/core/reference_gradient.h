@@ -13,14 +13,10 @@
 
 GENDR_BEGIN_NAMESPACE
 
+// d alpha / du of one face as the references compute it (S4 is the caller's: it knows the depth).
 template <TConorm K, class T>
-GENDR_HD T reference_slope(T state, const Coverage<T>& c, bool depth_in_range, const TConormParams<T>& params) {
-    if (!depth_in_range) return T(0);
-    if constexpr (K == TConorm::hard) {
-        return c.pdf;
-    } else {
-        return tconorm_slope<K>(state, c, params);
-    }
+GENDR_HD T reference_slope(T state, const Coverage<T>& c, const TConormParams<T>& params) {
+    return K == TConorm::hard ? c.pdf : tconorm_slope<K>(state, c, params);
 }
 
 // Not squared, the direction to the outline is divided by max(d, this).

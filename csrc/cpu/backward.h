@@ -293,7 +293,7 @@ class Backward {
         if (fused_) {
             slope = coverage.hazard;  // grad_alpha already has 1 - alpha in it
         } else if (reference_) {
-            tconorm_.reference_slope(view.tconorm, coverage, counts, state, slope);
+            tconorm_.reference_slope(view.tconorm, coverage, state, slope);
         } else {
             tconorm_.slope(view.tconorm, coverage, state, slope);
         }

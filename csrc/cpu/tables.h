@@ -45,8 +45,7 @@ struct TConormFunctions {
     void (*alpha)(const TConormParams<T>&, int64_t n, const T* state, T* alpha);
     // d alpha / du of the lanes.
     void (*slope)(const TConormParams<T>&, const CoverageLanes<T>&, const Lanes<T>& state, Lanes<T>& out);
-    void (*reference_slope)(const TConormParams<T>&, const CoverageLanes<T>&, const Lanes<T>& visible,
-                            const Lanes<T>& state, Lanes<T>& out);
+    void (*reference_slope)(const TConormParams<T>&, const CoverageLanes<T>&, const Lanes<T>& state, Lanes<T>& out);
 };
 
 template <TConorm K, class T>
@@ -76,12 +75,10 @@ struct TConormLanes {
         const TConormParams<T> p = params;
         GENDR_LANES out[l] = tconorm_slope<K>(state[l], c.at(l), p);
     }
-    static void reference(const TConormParams<T>& params, const CoverageLanes<T>& c, const Lanes<T>& visible,
-                          const Lanes<T>& state, Lanes<T>& out) {
+    static void reference(const TConormParams<T>& params, const CoverageLanes<T>& c, const Lanes<T>& state,
+                          Lanes<T>& out) {
         const TConormParams<T> p = params;
-        GENDR_LANES {
-            out[l] = gendr::GENDR_ISA::reference_slope<K>(state[l], c.at(l), visible[l] > T(0), p);
-        }
+        GENDR_LANES out[l] = gendr::GENDR_ISA::reference_slope<K>(state[l], c.at(l), p);
     }
 };
 
