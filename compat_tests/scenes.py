@@ -21,7 +21,7 @@ class Scene(NamedTuple):
 
 
 def random_scene(seed: int, faces: int = 4, texels: int = 3, channels: int = 2) -> Scene:
-    """Triangles of either orientation around the middle of the image, some of them partly outside, at depths 1.5 to 5."""
+    """Triangles of either orientation around the middle of the image, some partly outside it, at depths 1.5 to 5."""
     generator = torch.Generator().manual_seed(seed)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
@@ -88,8 +88,8 @@ def render_with_gradients(
 
 
 def sphere(rings: int = 16, segments: int = 24, depth: float = 3.0) -> tuple[Tensor, Tensor]:
-    """A bumpy sphere as an indexed mesh: projected vertices (V, 3), faces (F, 3) int64. Vertices are shared by six faces
-    or so, at the poles by `segments`."""
+    """A bumpy sphere as an indexed mesh: projected vertices (V, 3), faces (F, 3) int64. Six faces or so share a vertex,
+    `segments` those at the poles."""
     theta = torch.linspace(0, torch.pi, rings + 1, dtype=torch.float64)[:, None]
     phi = torch.arange(segments, dtype=torch.float64)[None] * (2 * torch.pi / segments)
     radius = 1 + 0.1 * torch.sin(3 * theta) * torch.cos(4 * phi)

@@ -61,12 +61,15 @@ def check(function: Any, arguments: dict[str, Any], error: type[Exception], word
         bad(TypeError, "face_offsets", "meta", "cpu", face_offsets=OFFSETS.to("meta")),
         bad(ValueError, "face_offsets", "(B + 1,)", "(1, 2)", face_offsets=OFFSETS[None]),
         bad(ValueError, "face_offsets", "(B + 1,)", "(0,)", face_offsets=OFFSETS[:0]),
-        bad(ValueError, "face_offsets", "from 0", "4", "[0, 3]", face_offsets=torch.tensor([0, 3]), id="offsets end early"),
-        bad(ValueError, "face_offsets", "from 0", "4", "[0, 5]", face_offsets=torch.tensor([0, 5]), id="offsets end late"),
-        bad(ValueError, "face_offsets", "from 0", "[1, 4]", face_offsets=torch.tensor([1, 4]), id="offsets start late"),
-        bad(ValueError, "face_offsets", "rise", "[0, 3, 2, 4]", face_offsets=torch.tensor([0, 3, 2, 4]), id="offsets fall"),
-        bad(ValueError, "face_offsets", "rise", "...", face_offsets=torch.arange(100), id="many offsets"),
-        bad(ValueError, "face_offsets", "packed", "batch", face_vertices=FACES[None], features=None, face_offsets=OFFSETS),
+        bad(ValueError, "face_offsets", "from 0", "4", "[0, 3]", face_offsets=torch.tensor([0, 3]), id="early end"),
+        bad(ValueError, "face_offsets", "from 0", "4", "[0, 5]", face_offsets=torch.tensor([0, 5]), id="late end"),
+        bad(ValueError, "face_offsets", "from 0", "[1, 4]", face_offsets=torch.tensor([1, 4]), id="late start"),
+        bad(ValueError, "face_offsets", "rise", "[0, 3, 2, 4]", face_offsets=torch.tensor([0, 3, 2, 4]), id="falling"),
+        bad(ValueError, "face_offsets", "rise", "...", face_offsets=torch.arange(100), id="many"),
+        bad(
+            ValueError, "face_offsets", "packed", "batch",
+            face_vertices=FACES[None], features=None, face_offsets=OFFSETS, id="batched",
+        ),
         # image size
         *(
             bad(ValueError, "1 to 32768", repr(size), image_size=size)
@@ -90,10 +93,17 @@ def check(function: Any, arguments: dict[str, Any], error: type[Exception], word
         bad(TypeError, "outputs", "sequence of names", "'alpha'", outputs="alpha"),
         bad(ValueError, "output", "'alhpa'", "image, alpha, depth, face_index", outputs=("alhpa",)),
         # scales for the batch at hand
-        bad(ValueError, "dist_scale", "1 entry or one an image (1)", "3", settings=RenderSettings(dist_scale=torch.ones(3)), id="tau B"),
-        bad(ValueError, "gamma", "1 entry or one an image (1)", "2", settings=RenderSettings(gamma=torch.ones(2)), id="gamma B"),
         bad(
-            TypeError, "dist_scale", "meta", "cpu", settings=RenderSettings(dist_scale=torch.ones(1, device="meta")), id="tau meta"
+            ValueError, "dist_scale", "1 entry or one an image (1)", "3",
+            settings=RenderSettings(dist_scale=torch.ones(3)), id="three taus",
+        ),
+        bad(
+            ValueError, "gamma", "1 entry or one an image (1)", "2",
+            settings=RenderSettings(gamma=torch.ones(2)), id="two gammas",
+        ),
+        bad(
+            TypeError, "dist_scale", "meta", "cpu",
+            settings=RenderSettings(dist_scale=torch.ones(1, device="meta")), id="tau on meta",
         ),
     ],
 )  # fmt: skip
@@ -148,7 +158,9 @@ def test_render(arguments: dict[str, Any], error: type[Exception], words: tuple[
         ),
         *(
             bad(TypeError, name, "number", "str", **{name: "1"})
-            for name in ("near", "far", "dist_shape", "dist_shift", "background_eps", "min_coverage", "reach", "t_conorm_p")
+            for name in (
+                "near", "far", "dist_shape", "dist_shift", "background_eps", "min_coverage", "reach", "t_conorm_p"
+            )
         ),
         *(bad(ValueError, "reach", "> 0", "None", str(v), reach=v) for v in (0, -1.0, math.nan)),
         *(bad(ValueError, "min_coverage", "[0, 1)", str(v), min_coverage=v) for v in (-0.1, 1, 2.0)),

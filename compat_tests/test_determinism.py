@@ -143,7 +143,8 @@ s = RenderSettings(far=10.0)
 scale, none = torch.full((1,), 1e-3), torch.empty(0)
 
 def work():
-    inputs = (gather_corners(vertices.float(), faces), none, scale, scale, torch.empty(1, 0), torch.tensor([0, len(faces)]))
+    corners, offsets = gather_corners(vertices.float(), faces), torch.tensor([0, len(faces)])
+    inputs = (corners, none, scale, scale, torch.empty(1, 0), offsets)
     lists = ([*s.packed_ints, 64, 64, 2], [*s.packed_floats, 1.0, 1.0])
     image, alpha, _, index, *state = torch.ops.gendr_adapters.render(*inputs, *lists)
     grads = torch.ops.gendr_adapters.render_backward(

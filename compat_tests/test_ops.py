@@ -72,7 +72,7 @@ def test_opcheck_corners(dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize(("backend", "dynamic"), [("aot_eager", False), ("aot_eager", True), ("inductor", False)])
-@pytest.mark.filterwarnings("default")  # the compiler's own
+@pytest.mark.filterwarnings("ignore")  # the compiler's own
 def test_compiled_in_one_graph(backend: str, dynamic: bool) -> None:
     vertices, faces = sphere(6, 8)
     target = (torch.arange(20 * 24).reshape(20, 24) % 7 > 3).float()
@@ -97,7 +97,7 @@ def test_compiled_in_one_graph(backend: str, dynamic: bool) -> None:
         assert_close(torch.autograd.grad(value, inputs), expected_gradients)
 
 
-@pytest.mark.filterwarnings("default")
+@pytest.mark.filterwarnings("ignore")
 def test_compiled_with_scales_that_learn() -> None:
     """Settings made inside the compiled function, of tensors with gradients; packed meshes."""
     scene = random_scene(1, faces=5)

@@ -99,7 +99,7 @@ GENDR_HD Exponential reduce_exp(float x) {
     p = p * r + 4.166646490e-02f;
     p = p * r + 1.666666672e-01f;
     p = p * r + 5.000000013e-01f;
-    const int32_t bits = (__builtin_bit_cast(int32_t, shifted) << 23) + 0x3f800000;
+    const uint32_t bits = (__builtin_bit_cast(uint32_t, shifted) << 23) + 0x3f800000u;
     return {__builtin_bit_cast(float, bits), p * r * r + r};
 }
 
@@ -124,9 +124,9 @@ struct Reduced {
 
 // x = (1 + f) 2^e; x = 0 gives log(x) = -88.
 GENDR_HD Reduced reduce_log(float x) {
-    const int32_t bits = __builtin_bit_cast(int32_t, x);
-    const int32_t e = (bits - 0x3f3504f3) >> 23;
-    return {__builtin_bit_cast(float, bits - e * (1 << 23)) - 1.0f, static_cast<float>(e)};
+    const uint32_t bits = __builtin_bit_cast(uint32_t, x);
+    const int32_t e = static_cast<int32_t>(bits - 0x3f3504f3u) >> 23;
+    return {__builtin_bit_cast(float, bits - (static_cast<uint32_t>(e) << 23)) - 1.0f, static_cast<float>(e)};
 }
 
 }  // namespace detail
