@@ -11,14 +11,15 @@ PYTEST_ARGS ?=
 NATIVE := $(shell find csrc -type f)
 CXX_FILES := $(filter %.cpp %.cu %.h,$(NATIVE))
 
-.PHONY: help demo test lint bench format hooks clean
+.PHONY: help demo test sanitize lint bench format hooks clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo    render spot, fit a sphere to an airplane; pictures in $(OUT)/"
 	@echo "make test    all tests; PYTEST_ARGS='-k parity' picks some"
+	@echo "make sanitize  the tests of the native core, on a build that checks memory and undefined behaviour"
 	@echo "make lint    ruff, mypy, clang-format, as CI runs them"
-	@echo "make bench   the table of timings"
+	@echo "make bench   the tables of timings"
 	@echo "make format  let ruff and clang-format rewrite the sources"
 	@echo "make hooks   install the pre-commit hook"
 	@echo "make clean   remove everything that was built, .venv included"
@@ -29,13 +30,24 @@ demo: $(STAMPS)/demo $(STAMPS)/package
 test: $(STAMPS)/test $(STAMPS)/package
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+# A second build beside the first; pytest by its script, not -m, which would put the first build before it.
+CHECKED := $(OUT)/sanitize
+SANITIZED_TESTS := test_fuzz test_robustness test_core_vs_reference test_parity
+
+sanitize: $(STAMPS)/test $(STAMPS)/package
+	rm -rf $(CHECKED)
+	GENDR_SANITIZE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(CHECKED) .
+	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" PYTHONPATH=$(CHECKED) \
+	ASAN_OPTIONS=detect_leaks=0:use_sigaltstack=0 \
+	$(BIN)/pytest -p no:faulthandler $(SANITIZED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
+
 lint: $(STAMPS)/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(CXX_FILES)
 
-bench: $(STAMPS)/base $(STAMPS)/package
+bench: $(STAMPS)/demo $(STAMPS)/package
 	$(BIN)/python -m benchmarks
 
 format: $(STAMPS)/lint

@@ -14,6 +14,13 @@ from setuptools.command.build_ext import build_ext
 FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fopenmp-simd"]
 FLAGS += ["-fPIC", "-fvisibility=hidden", "-pthread", "-Wall", "-Wextra"]
 
+# GENDR_SANITIZE=1: a slow library that stops at the first memory error or undefined operation (make sanitize).
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize=float-divide-by-zero", "-fno-sanitize-recover=all"]
+LINK_FLAGS = ["-shared", "-pthread"]
+if os.environ.get("GENDR_SANITIZE") == "1":
+    FLAGS += ["-O1", "-g", *SANITIZE]
+    LINK_FLAGS += SANITIZE
+
 # One build of the kernels per instruction set; the library picks one when it is loaded.
 INSTRUCTION_SETS: dict[str, list[str]] = {"baseline": []}
 if platform.machine().lower() in ("x86_64", "amd64"):
@@ -49,7 +56,7 @@ class NativeBuild(build_ext):
             targets = list(pool.map(compile_one, jobs))
         output = Path(self.get_ext_fullpath(ext.name))
         output.parent.mkdir(parents=True, exist_ok=True)
-        self.execute([*compiler, "-shared", "-pthread", *targets, "-o", str(output)])
+        self.execute([*compiler, *LINK_FLAGS, *targets, "-o", str(output)])
 
     def execute(self, command: list[str]) -> None:
         try:
