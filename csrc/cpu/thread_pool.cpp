@@ -17,7 +17,6 @@ struct Job {
     std::ptrdiff_t n_tasks;
     int n_threads;
     std::atomic<std::ptrdiff_t> next{0};
-    std::atomic<int> active{0};  // workers still inside
 
     void work(int thread) {
         for (;;) {
@@ -27,6 +26,11 @@ struct Job {
         }
     }
 };
+
+using Clock = std::chrono::steady_clock;
+// Calls come in quick succession, and waking a thread takes about this long: spin before sleeping, but no longer, so
+// that on a busy machine the processor goes to whoever is being waited for.
+constexpr std::chrono::microseconds kSpin{50};
 
 class Pool {
   public:
@@ -51,42 +55,55 @@ class Pool {
         }
         {
             std::lock_guard<std::mutex> lock(mutex_);
-            job.active.store(n_workers_, std::memory_order_relaxed);
             job_ = &job;
             generation_.fetch_add(1, std::memory_order_release);
         }
         wake_.notify_all();
         job.work(0);
-        while (job.active.load(std::memory_order_acquire) > 0) std::this_thread::yield();
+        // All tasks are taken: workers that have not come by now are not waited for.
+        std::unique_lock<std::mutex> lock(mutex_);
+        job_ = nullptr;
+        if (inside_.load(std::memory_order_relaxed) > 0) {
+            lock.unlock();
+            spin([&] { return inside_.load(std::memory_order_acquire) == 0; });
+            lock.lock();
+            done_.wait(lock, [&] { return inside_.load(std::memory_order_relaxed) == 0; });
+        }
         return true;
     }
 
   private:
+    template <class Condition>
+    static void spin(Condition&& reached) {
+        const auto deadline = Clock::now() + kSpin;
+        while (!reached() && Clock::now() < deadline) {
+        }
+    }
+
     // `seen` is the last job this worker has nothing to do with any more.
     void serve(int id, unsigned seen) {
         for (;;) {
-            // Forward and backward calls come in quick succession: spin a little before sleeping.
-            const auto deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(50);
-            while (generation_.load(std::memory_order_acquire) == seen && std::chrono::steady_clock::now() < deadline) {
-            }
-            Job* job;
-            {
-                std::unique_lock<std::mutex> lock(mutex_);
-                wake_.wait(lock, [&] { return generation_.load(std::memory_order_relaxed) != seen; });
-                seen = generation_.load(std::memory_order_relaxed);
-                job = job_;
-            }
-            if (id < job->n_threads) job->work(id);
-            job->active.fetch_sub(1, std::memory_order_release);
+            spin([&] { return generation_.load(std::memory_order_acquire) != seen; });
+            std::unique_lock<std::mutex> lock(mutex_);
+            wake_.wait(lock, [&] { return generation_.load(std::memory_order_relaxed) != seen; });
+            seen = generation_.load(std::memory_order_relaxed);
+            Job* job = job_;
+            if (!job || id >= job->n_threads) continue;
+            inside_.fetch_add(1, std::memory_order_relaxed);
+            lock.unlock();
+            job->work(id);
+            lock.lock();
+            if (inside_.fetch_sub(1, std::memory_order_release) == 1) done_.notify_one();
         }
     }
 
     static Pool* current_;
     std::mutex busy_;   // held while a job runs
-    std::mutex mutex_;  // guards job_ and generation_
-    std::condition_variable wake_;
+    std::mutex mutex_;  // guards what follows; the atomics are also looked at without it, while spinning
+    std::condition_variable wake_, done_;
     std::atomic<unsigned> generation_{0};
-    Job* job_ = nullptr;
+    std::atomic<int> inside_{0};  // workers at work on the job
+    Job* job_ = nullptr;          // null once its tasks are all taken
     int n_workers_ = 0;
 };
 
