@@ -71,6 +71,13 @@ def spot_memory() -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def processor() -> str:
+    """Its name, where /proc tells."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--seconds", type=float, default=1.0, help="time for each line (default: 1)")
@@ -82,7 +89,7 @@ def main() -> None:
         return
 
     machine = {
-        "processor": platform.processor() or platform.machine(),
+        "processor": processor(),
         "instruction_set": _native.isa(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
@@ -101,6 +108,7 @@ def main() -> None:
     memory = spot_memory()
     print(f"\nPeak extra memory of the first scene, forward and backward: {memory:.1f} MiB")
     if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps({"machine": machine, "tables": tables, "spot_memory_mib": memory}, indent=1))
 
 

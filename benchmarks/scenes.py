@@ -84,6 +84,7 @@ def standard_scenes() -> list[Scene]:
         ),
         Scene("spot 256^2, GenDR's defaults, colour", spot, 256, gendr, "image"),
         Scene("one face over all of 256^2", large, 256, soft),
+        Scene("one face over all of 1024^2", large, 1024, soft),
     ]
 
 
