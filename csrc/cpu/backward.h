@@ -31,7 +31,7 @@ struct BackwardLayout {
     T* background_rows;  // (B, H, C + 1): background gradient of each row, and the background's part of gamma's
     std::size_t total;
 
-    BackwardLayout(const gendr_backward& args, const Scene<T>& scene, void* base) {
+    BackwardLayout(const gendr_backward& args, void* base) {
         const gendr_scene& a = args.scene;
         Workspace ws(base), one(nullptr);
         PixelGradients<T>(one, args);
@@ -41,7 +41,7 @@ struct BackwardLayout {
         pixels = ws.take<char>(int64_t(pixels_size) * group);
         scales = ws.take<T>(2 * a.n_faces);
         in_pieces = ws.take<uint8_t>(a.n_faces);
-        pieces = ws.take<T>(kMaxPieces * (11 + scene.features_per_face()));
+        pieces = ws.take<T>(kMaxPieces * (11 + features_per_face(a)));
         lane_sums = ws.take<T>(int64_t(a.n_threads) * 3 * a.n_channels * kLanes);
         background_rows = ws.take<T>(args.grad_image ? int64_t(a.n_images) * a.height * (a.n_channels + 1) : 0);
         total = ws.used();
@@ -51,8 +51,7 @@ struct BackwardLayout {
 template <class T>
 class Backward {
   public:
-    explicit Backward(const gendr_backward& args)
-        : args_(args), scene_(args.scene), layout_(args, scene_, args.workspace) {
+    explicit Backward(const gendr_backward& args) : args_(args), scene_(args.scene), layout_(args, args.workspace) {
         coverage_ = coverage_function<T>(args.scene.distribution);
         tconorm_ = tconorm_functions<T>(scene_.tconorm.kind);
         reference_ = args.scene.gradient == GENDR_REFERENCE;
@@ -60,9 +59,7 @@ class Backward {
                  scene_.tconorm.kind == TConorm::probabilistic;
     }
 
-    static std::size_t workspace_size(const gendr_backward& args) {
-        return BackwardLayout<T>(args, Scene<T>(args.scene), nullptr).total;
-    }
+    static std::size_t workspace_size(const gendr_backward& args) { return BackwardLayout<T>(args, nullptr).total; }
 
     void run() {
         for (int first = 0; first < args_.scene.n_images; first += layout_.group) {
@@ -128,13 +125,13 @@ class Backward {
     FaceSums<T> sums_of(int64_t face) const {
         T* features = static_cast<T*>(args_.grad_features);
         return {static_cast<T*>(args_.grad_face_vertices) + 9 * face, layout_.scales + 2 * face,
-                features ? features + scene_.features_per_face() * face : nullptr};
+                features ? features + features_per_face(args_.scene) * face : nullptr};
     }
 
     void sum_in_pieces(const View& view, int64_t index) {
         Face<T> f;
         prepare_face(scene_, view.params, index, f);
-        const int64_t n_features = scene_.features_per_face(), size = 11 + n_features;
+        const int64_t n_features = features_per_face(args_.scene), size = 11 + n_features;
         const int32_t height = f.y1 - f.y0 + 1, pieces = std::min(height, int32_t(layout_.kMaxPieces));
         const auto piece = [&](int64_t i) {
             T* at = layout_.pieces + i * size;
@@ -169,7 +166,7 @@ class Backward {
         const int32_t id = int32_t(index - scene_.first_face(view.image));
         const bool corners = args_.scene.feature_kind == GENDR_CORNERS;
         if (out.features) {
-            std::fill(out.features, out.features + scene_.features_per_face(), T(0));
+            std::fill(out.features, out.features + features_per_face(args_.scene), T(0));
             if (corners) std::fill(feature_lanes, feature_lanes + 3 * n_channels * kLanes, T(0));
         }
         const bool alpha = args_.grad_alpha && !(f.flags & kAlphaCulled);
@@ -185,18 +182,13 @@ class Backward {
                           out.features ? feature_lanes : nullptr, out.features);
             }
         });
-        const auto total = [](const T* lanes) {
-            T sum = T(0);
-            for (int l = 0; l < kLanes; ++l) sum += lanes[l];
-            return sum;
-        };
         for (int k = 0; k < 3; ++k) {
             out.vertices[3 * k] = total(sums.x[k].v);
             out.vertices[3 * k + 1] = total(sums.y[k].v);
-            out.vertices[3 * k + 2] = total(sums.z[k].v);
+            out.vertices[3 * k + 2] = colour ? total(sums.z[k].v) : T(0);
         }
         out.scales[0] = total(sums.tau.v);
-        out.scales[1] = total(sums.gamma.v);
+        out.scales[1] = colour ? total(sums.gamma.v) : T(0);
         if (out.features && corners) {
             for (int i = 0; i < 3 * n_channels; ++i) out.features[i] = total(feature_lanes + i * kLanes);
         }

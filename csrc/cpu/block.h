@@ -178,6 +178,17 @@ inline void look(const Scene<T>& scene, const ImageParams<T>& image, const Face<
     }
 }
 
+// The sum of 16 lanes, in pairs: short chains of additions, and the same order everywhere.
+template <class T>
+inline T total(const T* lanes) {
+    Lanes<T> sum;
+    std::memcpy(sum.v, lanes, sizeof(sum.v));
+    for (int half = kLanes / 2; half > 0; half /= 2) {
+        for (int l = 0; l < half; ++l) sum[l] += sum[l + half];
+    }
+    return sum[0];
+}
+
 template <class T>
 inline bool any(const Lanes<T>& mask) {
     T sum = T(0);

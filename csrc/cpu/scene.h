@@ -61,6 +61,11 @@ struct ImageParams {
     double box_weight;      // barycentric distance: drop where the smallest weight is below -box_weight
 };
 
+inline int64_t features_per_face(const gendr_scene& a) {
+    const int64_t values = a.feature_kind == GENDR_TEXELS ? int64_t(a.texture_res) * a.texture_res : 3;
+    return a.feature_kind == GENDR_NO_FEATURES ? 0 : values * a.n_channels;
+}
+
 template <class T>
 struct Scene {
     const gendr_scene* args;
@@ -74,11 +79,9 @@ struct Scene {
     bool perspective, squared, barycentric, hard_blend, alpha_all;
 
     const T* corners(int64_t face) const { return static_cast<const T*>(args->face_vertices) + 9 * face; }
-    int64_t texels() const {
-        return args->feature_kind == GENDR_TEXELS ? int64_t(args->texture_res) * args->texture_res : 3;
+    const T* features(int64_t face) const {
+        return static_cast<const T*>(args->features) + features_per_face(*args) * face;
     }
-    int64_t features_per_face() const { return args->feature_kind ? texels() * args->n_channels : 0; }
-    const T* features(int64_t face) const { return static_cast<const T*>(args->features) + features_per_face() * face; }
     const T* background(int image) const {
         return static_cast<const T*>(args->background) +
                (args->n_backgrounds > 1 ? image : 0) * int64_t(args->n_channels);
@@ -110,19 +113,19 @@ struct Scene {
         p.inv_gamma = T(1.0 / g);
         p.background_exponent = T((args->background_eps - 1.0) / g);
         // Outside, u = -d^2 / tau or -d / tau reaches quantile_u at this distance:
-        const double limit = std::fmax(-quantile_u, 0.0) * scale;
+        const double limit = max_(-quantile_u, 0.0) * scale;
         const double fade = squared ? std::sqrt(limit) : limit;
         const bool hard = Distribution(args->distribution) == Distribution::hard;
         p.reach2 = hard ? std::numeric_limits<T>::infinity() : T(args->reach * args->reach);
-        p.box_reach = barycentric ? args->reach : std::fmin(args->reach, fade);
-        p.box_weight = barycentric ? std::fmin(args->reach, fade) : std::numeric_limits<double>::infinity();
+        p.box_reach = barycentric ? args->reach : min_(args->reach, fade);
+        p.box_weight = barycentric ? min_(args->reach, fade) : std::numeric_limits<double>::infinity();
         return p;
     }
 
     // The mesh's face count enters SoftRas' mean.
     TConormParams<T> tconorm_of(int image) const {
         TConormParams<T> p = tconorm;
-        p.inv_faces = T(1.0 / std::fmax(double(face_count(image)), 1.0));
+        p.inv_faces = T(1.0 / max_(double(face_count(image)), 1.0));
         return p;
     }
 };
@@ -161,16 +164,16 @@ void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, int64_t in
 
     const double x[3] = {double(f.x[0]), double(f.x[1]), double(f.x[2])};
     const double y[3] = {double(f.y[0]), double(f.y[1]), double(f.y[2])};
-    double x_lo = std::fmin(x[0], std::fmin(x[1], x[2])), x_hi = std::fmax(x[0], std::fmax(x[1], x[2]));
-    double y_lo = std::fmin(y[0], std::fmin(y[1], y[2])), y_hi = std::fmax(y[0], std::fmax(y[1], y[2]));
+    double x_lo = min_(x[0], min_(x[1], x[2])), x_hi = max_(x[0], max_(x[1], x[2]));
+    double y_lo = min_(y[0], min_(y[1], y[2])), y_hi = max_(y[0], max_(y[1], y[2]));
     double box[4] = {x_lo - image.box_reach, x_hi + image.box_reach, y_lo - image.box_reach, y_hi + image.box_reach};
     if (scene.barycentric && std::isfinite(image.box_weight)) {
         // {w_k >= -b} is the triangle scaled by 1 + 3 b about its centroid.
         const double s = 1.0 + 3.0 * image.box_weight, mx = (x[0] + x[1] + x[2]) / 3.0, my = (y[0] + y[1] + y[2]) / 3.0;
-        box[0] = std::fmax(box[0], mx + s * (x_lo - mx));
-        box[1] = std::fmin(box[1], mx + s * (x_hi - mx));
-        box[2] = std::fmax(box[2], my + s * (y_lo - my));
-        box[3] = std::fmin(box[3], my + s * (y_hi - my));
+        box[0] = max_(box[0], mx + s * (x_lo - mx));
+        box[1] = min_(box[1], mx + s * (x_hi - mx));
+        box[2] = max_(box[2], my + s * (y_lo - my));
+        box[3] = min_(box[3], my + s * (y_hi - my));
     }
     pixel_range(box[0], box[1], a.half_width, a.width, &f.x0, &f.x1);
     pixel_range(-box[3], -box[2], a.half_height, a.height, &f.y0, &f.y1);
