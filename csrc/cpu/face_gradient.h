@@ -1,0 +1,362 @@
+// The gradient of one face: its pixels' losses, block by block, summed to its corners, features and scales.
+//
+// A pair's loss gradient travels   alpha -> D -> u -> distance -> corners
+//                                  image -> D (as above), exponent -> depth, feature weights -> barycentrics -> corners
+//                                  depth -> barycentrics and corner depths
+// (see core/tconorms.h, core/fragment.h and core/geometry.h for the derivatives).
+#pragma once
+
+#include "pixel_gradients.h"
+
+GENDR_BEGIN_NAMESPACE
+
+// Everything a face's blocks need of its image.
+template <class T>
+struct View {
+    int image;
+    ImageParams<T> params;
+    TConormParams<T> tconorm;
+    PixelGradients<T> pixels;
+};
+
+// Gradient of one face, or of a band of its rows.
+template <class T>
+struct FaceSums {
+    T* vertices;  // (9,)
+    T* scales;    // (2,): sum of dL/du u, and of dL/d(exponent) (exponent - largest): tau's and gamma's gradient follow
+    T* features;  // (features_per_face,)
+};
+
+template <class T>
+class FaceGradient {
+  public:
+    FaceGradient(const gendr_backward& args, const Scene<T>& scene) : args_(args), scene_(scene) {
+        coverage_ = coverage_function<T>(args.scene.distribution);
+        tconorm_ = tconorm_functions<T>(scene.tconorm.kind);
+        reference_ = args.scene.gradient == GENDR_REFERENCE;
+        fused_ = Distribution(args.scene.distribution) == Distribution::logistic &&
+                 scene.tconorm.kind == TConorm::probabilistic;
+        corners_ = args.scene.feature_kind == GENDR_CORNERS;
+    }
+
+    // Does PixelGradients::grad_alpha have the factor 1 - alpha in it already?
+    bool fused() const { return fused_; }
+
+    // Sums the gradient of face f over its pixels in rows [row_begin, row_end) into `out`, from zero. feature_lanes:
+    // room for 3 C x 16 partial sums.
+    void sum_rows(const View<T>& view, const Face<T>& f, int64_t index, int32_t row_begin, int32_t row_end,
+                  T* feature_lanes, const FaceSums<T>& out) const {
+        const int n_channels = args_.scene.n_channels;
+        Sums sums = {};
+        if (out.features) {
+            std::fill(out.features, out.features + features_per_face(args_.scene), T(0));
+            if (corners_) std::fill(feature_lanes, feature_lanes + 3 * n_channels * kLanes, T(0));
+            sums.features = corners_ ? feature_lanes : out.features;
+        }
+        Pairs pairs(view, f, index, index - scene_.first_face(view.image));
+        pairs.alpha = args_.grad_alpha && !(f.flags & kAlphaCulled);
+        pairs.colour = (args_.grad_image || args_.grad_depth) && !(f.flags & kColourCulled);
+        // The references drop the alpha gradient of fragments out of [near, far] (S4) though they count in alpha.
+        pairs.depth_matters = pairs.alpha && (reference_ || !scene_.alpha_all) && !(f.flags & kDepthInRange);
+        const bool short_path = fused_ && !pairs.colour && !pairs.depth_matters && !scene_.barycentric && !reference_;
+        for_each_block(scene_, view.params, f, row_begin, row_end, [&](const BlockPosition<T>& at) {
+            pairs.move_to(at);
+            short_path ? add_logistic_block(pairs, sums) : add_block(pairs, sums);
+        });
+        for (int k = 0; k < 3; ++k) {
+            out.vertices[3 * k] = total(sums.x[k].v);
+            out.vertices[3 * k + 1] = total(sums.y[k].v);
+            out.vertices[3 * k + 2] = pairs.colour ? total(sums.z[k].v) : T(0);
+        }
+        out.scales[0] = total(sums.tau.v);
+        out.scales[1] = pairs.colour ? total(sums.gamma.v) : T(0);
+        if (out.features && corners_) {
+            for (int i = 0; i < 3 * n_channels; ++i) out.features[i] = total(feature_lanes + i * kLanes);
+        }
+    }
+
+  private:
+    // Running sums, a lane each; features: 3 C x 16 lanes (corners) or the face's own gradient (texels), may be null.
+    struct Sums {
+        Lanes<T> x[3], y[3], z[3], tau, gamma;
+        T* features;
+    };
+
+    // A block of pairs of one face, and the loss gradient on its way through them.
+    struct Pairs {
+        const View<T>& view;
+        const Face<T>& face;
+        int64_t index;  // of the face, among all
+        int32_t id;     // of the face, in its image
+        bool alpha, colour, depth_matters;
+        BlockPosition<T> at;
+        std::ptrdiff_t offset;
+        Sight<T> sight;
+        CoverageLanes<T> coverage;
+        Fragments<T> fragments;
+        Lanes<T> grad_u;          // dL/du
+        Lanes<T> grad_w[3];       // dL/d(barycentrics)
+        Lanes<T> share;           // of the face in its pixel's image
+        Lanes<T> per_coverage;    // the same, divided by the coverage
+        Lanes<T> below;           // exponent less the pixel's largest, <= 0
+        Lanes<T> grad_weight[3];  // dL/d(feature weights)
+        Lanes<T> grad_z;          // dL/d(depth)
+
+        Pairs(const View<T>& v, const Face<T>& f, int64_t i, int64_t local)
+            : view(v), face(f), index(i), id(int32_t(local)) {}
+        void move_to(const BlockPosition<T>& position) {
+            at = position;
+            offset = at.row * view.pixels.stride + at.col;
+        }
+        template <class Value>
+        Lanes<Value> load(const Value* plane) const {
+            Lanes<Value> out;
+            load_lanes(plane + offset, view.pixels.stride, at.log2_rows, out.v);
+            return out;
+        }
+    };
+
+    // The short path of silhouettes: alpha = 1 - e^-sum(softplus(u)), so dL/du = grad (1 - alpha) logistic(u).
+    void add_logistic_block(Pairs& p, Sums& sums) const {
+        if (!p.alpha) return;
+        look<false, true>(scene_, p.view.params, p.face, p.at, p.sight);
+        const Lanes<T> grad = p.load(p.view.pixels.grad_alpha);
+        GENDR_LANES {
+            const T u = p.sight.u[l], e = exp_(-abs_(u)), r = T(1) / (T(1) + e);
+            p.grad_u[l] = p.sight.active[l] > T(0) ? grad[l] * (u > T(0) ? r : e * r) : T(0);
+        }
+        add_distance(p, sums);
+    }
+
+    void add_block(Pairs& p, Sums& sums) const {
+        look<true, true>(scene_, p.view.params, p.face, p.at, p.sight);
+        if (!any(p.sight.active)) return;
+        coverage_(scene_.distribution, p.sight.u, p.coverage);
+        if (p.colour || p.depth_matters) make_fragments(scene_, p.face, p.sight, p.fragments);
+        p.grad_u = {};
+        for (Lanes<T>& grad : p.grad_w) grad = {};
+        if (p.alpha) add_alpha(p);
+        if (p.colour && any(p.fragments.visible)) {
+            find_share(p);
+            if (args_.grad_image) add_image(p, sums);
+            add_fragments(p, sums);
+        }
+        if (scene_.barycentric) {
+            add_barycentric_distance(p, sums);
+        } else {
+            add_distance(p, sums);
+        }
+        add_barycentrics(p, sums);
+    }
+
+    void add_alpha(Pairs& p) const {
+        const PixelGradients<T>& pixels = p.view.pixels;
+        const Lanes<T> state = p.load(pixels.alpha_state), grad = p.load(pixels.grad_alpha);
+        const Lanes<T>& counts = p.depth_matters ? p.fragments.visible : p.sight.active;
+        Lanes<T> slope;
+        if (fused_) {
+            slope = p.coverage.hazard;  // grad_alpha already has 1 - alpha in it
+        } else if (reference_) {
+            tconorm_.reference_slope(p.view.tconorm, p.coverage, state, slope);
+        } else {
+            tconorm_.slope(p.view.tconorm, p.coverage, state, slope);
+        }
+        if (pixels.winner) {
+            const Lanes<int32_t> winner = p.load(pixels.winner);
+            for (int l = 0; l < kLanes; ++l) slope[l] = winner[l] == p.id ? slope[l] : T(0);
+        }
+        GENDR_LANES p.grad_u[l] = counts[l] > T(0) && p.coverage.cdf[l] > T(0) ? grad[l] * slope[l] : T(0);
+    }
+
+    // The face's share in the image, and the depth gradient where it is the nearest.
+    void find_share(Pairs& p) const {
+        const PixelGradients<T>& pixels = p.view.pixels;
+        const bool softmax = args_.grad_image && !scene_.hard_blend;
+        p.share = p.per_coverage = p.below = p.grad_z = {};
+        for (Lanes<T>& grad : p.grad_weight) grad = {};
+        if (pixels.nearest) {
+            const Lanes<int32_t> nearest = p.load(pixels.nearest);
+            Lanes<T> on;
+            for (int l = 0; l < kLanes; ++l) {
+                const bool wins = nearest[l] == p.id && p.fragments.visible[l] > T(0) && p.sight.inside[l] > T(0);
+                on[l] = wins ? T(1) : T(0);
+            }
+            if (args_.grad_depth) {
+                const Lanes<T> grad = p.load(pixels.grad_depth);
+                GENDR_LANES p.grad_z[l] = on[l] > T(0) ? grad[l] : T(0);
+            }
+            if (!softmax) p.share = on;
+        }
+        if (!softmax) return;
+        const Lanes<T> largest = p.load(pixels.exponent), inv_weight = p.load(pixels.inv_weight);
+        const DepthScale<T> depth = scene_.depth;
+        const T inv_gamma = p.view.params.inv_gamma;
+        GENDR_LANES {
+            const bool on = p.fragments.visible[l] > T(0) && p.coverage.cdf[l] > Limits<T>::tiny;
+            p.below[l] = on ? min_(depth.score(p.fragments.z[l]) * inv_gamma - largest[l], T(0)) : T(0);
+            p.per_coverage[l] = on ? exp_(p.below[l]) * inv_weight[l] : T(0);
+            p.share[l] = p.per_coverage[l] * (on ? p.coverage.cdf[l] : T(0));
+        }
+    }
+
+    // The image's gradient to features, feature weights, coverage and depth.
+    void add_image(Pairs& p, Sums& sums) const {
+        const PixelGradients<T>& pixels = p.view.pixels;
+        const int n_channels = args_.scene.n_channels;
+        const Lanes<int32_t> texels = corners_ ? Lanes<int32_t>{} : texels_of(p);
+        Lanes<T> excess = {};  // sum over channels of grad * (feature - image)
+        for (int c = 0; c < n_channels; ++c) {
+            Lanes<T> grad = p.load(pixels.grad_image + c * pixels.plane), feature;
+            GENDR_LANES grad[l] = p.share[l] > T(0) ? grad[l] : T(0);
+            if (corners_) {
+                add_corner_features(p, c, grad, feature, sums);
+            } else {
+                add_texels(p, c, grad, texels, feature, sums);
+            }
+            if (scene_.hard_blend) continue;
+            const Lanes<T> image = p.load(pixels.image + c * pixels.plane);
+            GENDR_LANES excess[l] += p.share[l] > T(0) ? grad[l] * (feature[l] - image[l]) : T(0);
+        }
+        if (scene_.hard_blend) return;
+        // The image is a softmax: dL/d(weight) weight = share sum(grad (feature - image)).
+        const T dz = -p.view.params.inv_gamma * scene_.depth.inv_range;
+        GENDR_LANES {
+            p.grad_u[l] += excess[l] != T(0) ? p.per_coverage[l] * excess[l] * p.coverage.pdf[l] : T(0);
+            p.grad_z[l] += p.share[l] * excess[l] * dz;
+            sums.gamma[l] += p.share[l] * excess[l] * p.below[l];
+        }
+    }
+
+    void add_corner_features(Pairs& p, int channel, const Lanes<T>& grad, Lanes<T>& feature, Sums& sums) const {
+        const int n_channels = args_.scene.n_channels;
+        const T* values = scene_.features(p.index) + channel;
+        const T f0 = values[0], f1 = values[n_channels], f2 = values[2 * n_channels];
+        const Fragments<T>& v = p.fragments;
+        GENDR_LANES {
+            const T g = p.share[l] * grad[l];
+            feature[l] = v.v0[l] * f0 + v.v1[l] * f1 + v.v2[l] * f2;
+            p.grad_weight[0][l] += g * f0;
+            p.grad_weight[1][l] += g * f1;
+            p.grad_weight[2][l] += g * f2;
+        }
+        if (!sums.features) return;
+        T* s0 = sums.features + channel * kLanes;
+        T* s1 = s0 + n_channels * kLanes;
+        T* s2 = s1 + n_channels * kLanes;
+        GENDR_LANES {
+            const T g = p.share[l] * grad[l];
+            const bool on = p.share[l] > T(0);
+            s0[l] += on ? g * v.v0[l] : T(0);
+            s1[l] += on ? g * v.v1[l] : T(0);
+            s2[l] += on ? g * v.v2[l] : T(0);
+        }
+    }
+
+    void add_texels(const Pairs& p, int channel, const Lanes<T>& grad, const Lanes<int32_t>& texels, Lanes<T>& feature,
+                    Sums& sums) const {
+        const T* values = scene_.features(p.index);
+        for (int l = 0; l < kLanes; ++l) {
+            const int64_t at = int64_t(texels[l]) * args_.scene.n_channels + channel;
+            feature[l] = values[at];
+            if (sums.features && p.share[l] > T(0)) sums.features[at] += p.share[l] * grad[l];
+        }
+    }
+
+    Lanes<int32_t> texels_of(const Pairs& p) const {
+        Lanes<int32_t> out = {};
+        for (int l = 0; l < kLanes; ++l) {
+            if (p.share[l] > T(0)) out[l] = texel_index(p.fragments.v0[l], p.fragments.v1[l], args_.scene.texture_res);
+        }
+        return out;
+    }
+
+    // Through depth and feature weights to corner depths and barycentrics. The references keep the weights constant
+    // (S6).
+    void add_fragments(Pairs& p, Sums& sums) const {
+        const Face<T> face = p.face;
+        const Flag<T> perspective(scene_.perspective), frozen(reference_);
+        GENDR_LANES {
+            const T b0 = p.sight.b0[l], b1 = p.sight.b1[l], b2 = p.sight.b2[l];
+            const Fragment<T> v = make_fragment(face, b0, b1, b2, perspective);
+            const FragmentGradient<T> g = differentiate_fragment(
+                face, b0, b1, b2, v, perspective, frozen.pick(T(0), p.grad_weight[0][l]),
+                frozen.pick(T(0), p.grad_weight[1][l]), frozen.pick(T(0), p.grad_weight[2][l]), p.grad_z[l]);
+            const bool on = p.fragments.visible[l] > T(0);
+            sums.z[0][l] += on ? g.z0 : T(0);
+            sums.z[1][l] += on ? g.z1 : T(0);
+            sums.z[2][l] += on ? g.z2 : T(0);
+            p.grad_w[0][l] = on ? frozen.pick(T(0), g.w0) : T(0);
+            p.grad_w[1][l] = on ? frozen.pick(T(0), g.w1) : T(0);
+            p.grad_w[2][l] = on ? frozen.pick(T(0), g.w2) : T(0);
+        }
+    }
+
+    // Through the distance to the corners: d(distance^2)/d(corner k) = -2 near_k (dx, dy).
+    void add_distance(const Pairs& p, Sums& sums) const {
+        const Sight<T>& sight = p.sight;
+        const Lanes<T>& grad_u = p.grad_u;
+        const T inv_tau = p.view.params.inv_tau;
+        Lanes<T> pull;
+        if (scene_.squared) {
+            GENDR_LANES pull[l] = T(-2) * inv_tau * (sight.u[l] > T(0) ? grad_u[l] : -grad_u[l]);
+        } else {
+            const T shortest = reference_ ? kReferenceShortest<T> : sqrt_(Limits<T>::tiny);
+            GENDR_LANES {
+                const T inv_d = T(1) / max_(sqrt_(sight.distance2[l]), shortest);
+                pull[l] = -inv_tau * inv_d * (sight.u[l] > T(0) ? grad_u[l] : -grad_u[l]);
+            }
+        }
+        GENDR_LANES {
+            const T gx = grad_u[l] != T(0) ? pull[l] * sight.dx[l] : T(0);
+            const T gy = grad_u[l] != T(0) ? pull[l] * sight.dy[l] : T(0);
+            sums.x[0][l] += gx * sight.near0[l];
+            sums.x[1][l] += gx * sight.near1[l];
+            sums.x[2][l] += gx * sight.near2[l];
+            sums.y[0][l] += gy * sight.near0[l];
+            sums.y[1][l] += gy * sight.near1[l];
+            sums.y[2][l] += gy * sight.near2[l];
+            sums.tau[l] += grad_u[l] * (grad_u[l] != T(0) ? sight.u[l] : T(0));
+        }
+    }
+
+    // u = +-m^2 / tau or m / tau with m = min(w): the gradient goes to the smallest weight.
+    void add_barycentric_distance(Pairs& p, Sums& sums) const {
+        const T inv_tau = p.view.params.inv_tau;
+        const Flag<T> squared(scene_.squared);
+        GENDR_LANES {
+            const T b0 = p.sight.b0[l], b1 = p.sight.b1[l], b2 = p.sight.b2[l];
+            const T m = min_(b0, min_(b1, b2));
+            const T g = p.grad_u[l] * inv_tau * squared.pick(T(2) * abs_(m), T(1));
+            const bool first = b0 <= b1 && b0 <= b2, second = !first && b1 <= b2;
+            p.grad_w[0][l] += first ? g : T(0);
+            p.grad_w[1][l] += second ? g : T(0);
+            p.grad_w[2][l] += !first && !second ? g : T(0);
+            sums.tau[l] += p.grad_u[l] * (p.grad_u[l] != T(0) ? p.sight.u[l] : T(0));
+        }
+    }
+
+    // Through the barycentrics to the corners (see core/fragment.h); a flat face has n = 0.
+    void add_barycentrics(const Pairs& p, Sums& sums) const {
+        const Face<T>& f = p.face;
+        const T nx0 = f.nx[0], nx1 = f.nx[1], nx2 = f.nx[2], ny0 = f.ny[0], ny1 = f.ny[1], ny2 = f.ny[2];
+        GENDR_LANES {
+            const bool on = p.sight.active[l] > T(0);
+            const T hx = on ? p.grad_w[0][l] * nx0 + p.grad_w[1][l] * nx1 + p.grad_w[2][l] * nx2 : T(0);
+            const T hy = on ? p.grad_w[0][l] * ny0 + p.grad_w[1][l] * ny1 + p.grad_w[2][l] * ny2 : T(0);
+            sums.x[0][l] -= p.sight.b0[l] * hx;
+            sums.x[1][l] -= p.sight.b1[l] * hx;
+            sums.x[2][l] -= p.sight.b2[l] * hx;
+            sums.y[0][l] -= p.sight.b0[l] * hy;
+            sums.y[1][l] -= p.sight.b1[l] * hy;
+            sums.y[2][l] -= p.sight.b2[l] * hy;
+        }
+    }
+
+    const gendr_backward& args_;
+    const Scene<T>& scene_;
+    CoverageFunction<T> coverage_;
+    TConormFunctions<T> tconorm_;
+    bool reference_, fused_, corners_;
+};
+
+GENDR_END_NAMESPACE
