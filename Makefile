@@ -32,7 +32,7 @@ test: $(STAMPS)/test $(STAMPS)/package
 
 # A second build beside the first; pytest by its script, not -m, which would put the first build before it.
 CHECKED := $(OUT)/sanitize
-SANITIZED_TESTS := test_fuzz test_robustness test_core_vs_reference test_parity
+SANITIZED_TESTS := test_fuzz test_regressions test_robustness test_core_vs_reference test_parity
 
 sanitize: $(STAMPS)/test $(STAMPS)/package
 	rm -rf $(CHECKED)

@@ -5,15 +5,15 @@ background weighs e^(2 eps / gamma), because their running softmax starts with b
 in compat_tests/goldens/README.md).
 """
 
-import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .render import render
-from .settings import RenderSettings, check_scale
+from .settings import RenderSettings
 
 
 def render_rgba(
@@ -27,6 +27,8 @@ def render_rgba(
     **settings: Any,
 ) -> Tensor:
     """(N, 4, S, S): red, green, blue, alpha of batched faces (N, F, 3, 3) or (N, F, 9) with textures (N, F, T, 3)."""
+    if not isinstance(image_size, Integral) or isinstance(image_size, bool):
+        raise TypeError(f"image_size must be an int, the side of a square image, got {image_size!r}")
     faces = _faces(face_vertices)
     _check_texture(texture_type, textures)
     rendered = render(
@@ -75,10 +77,3 @@ def choose(name: str, value: object, allowed: dict[str, str]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
     return allowed[value]
-
-
-def cutoff(name: str, scale: float | Tensor, factor: float) -> float:
-    """The distance sqrt(factor * scale), in NDC, from which on the originals ignore a face. Checks the scale."""
-    check_scale(name, scale)
-    largest = float(scale.detach().max()) if isinstance(scale, Tensor) else scale
-    return math.sqrt(factor * largest)

@@ -2,7 +2,7 @@
 
 A pixel at signed distance d from a face (positive inside) is covered by D = CDF(u), u = sign * d / tau or
 sign * d^2 / tau. Everything here takes the scaled, dimensionless u. The formulas follow GenDR (Petersen et al.,
-"GenDR: A Generalized Differentiable Renderer", CVPR 2022, section 4 and its appendix); the native core evaluates the
+"GenDR: A Generalized Differentiable Renderer", CVPR 2022); the native core evaluates the
 same functions in blocks, and the tests hold both against each other.
 
 These are the readable versions, for plots and as a reference. Autograd of a CDF gives its PDF everywhere, without NaN

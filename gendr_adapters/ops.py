@@ -4,7 +4,8 @@ An op takes few arguments, because autograd's cost grows with their number: sett
 
     ints    distribution, t_conorm, dist_squared, perspective_correct, distance, blend, cull, front, alpha_range,
             gradient, height, width, outputs (a sum of IMAGE, ALPHA, DEPTH, FACE_INDEX)
-    floats  dist_shape, dist_shift, t_conorm_p, background_eps, near, far, reach, min_coverage, half_width, half_height
+    floats  dist_shape, dist_shift, t_conorm_p, background_eps, near, far, reach, reach_per_scale, min_coverage,
+            half_width, half_height
 
 Results not asked for are tensors of no elements. The results after face_index are what backward needs of forward.
 """

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from . import ops
 from .settings import RenderSettings
@@ -44,7 +46,7 @@ def render(
     Args:
         face_vertices: corners, float32 or float64: x and y in NDC (x right, y up), z view depth (> 0 in front of the
             camera). (F, 3, 3): one image; (B, F, 3, 3): a batch; (F_total, 3, 3) with face_offsets: meshes of different
-            sizes, packed. Corners that are not finite make their face count nowhere.
+            sizes, packed. Corners that are not finite, or beyond 1e18, make their face count nowhere.
         image_size: side of a square image or (H, W), in pixels, 1 to 32768. The centre of pixel (row, col) is at
             x = (2 col + 1 - W) / W * extent_x, y = (H - 1 - 2 row) / H * extent_y (see RenderSettings.half_extent).
         features: what is blended into the image, C channels of any meaning, of face_vertices' dtype. (F, 3, C): a value
@@ -69,12 +71,18 @@ def render(
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     height, width = _image_shape(image_size)
+    if isinstance(outputs, str):
+        raise TypeError(f"outputs must be a sequence of names, e.g. ({outputs!r},), got the string {outputs!r}")
+    outputs = tuple(outputs)
     wanted = _wanted(outputs)
+    _refuse_forward_mode(face_vertices, features, background, settings.dist_scale, settings.gamma)
     n_images = offsets.shape[0] - 1
     if features is None:
         if background is not None:
             raise ValueError("background goes with features: without them there is no image for it to be behind")
         wanted &= ~ops.IMAGE
+        if outputs == ("image",):
+            raise ValueError("outputs=('image',) needs features: they are what an image shows")
         features, back = faces.new_empty(0), faces.new_empty((1, 0))
     else:
         back = _background(background, features.shape[2], n_images, faces)
@@ -111,6 +119,7 @@ def gather_corners(values: Tensor, faces: Tensor) -> Tensor:
         TypeError: wrong dtypes. ValueError: wrong shapes, or an index out of range.
     """
     _check_real("values", values)
+    _refuse_forward_mode(values)
     if not isinstance(faces, Tensor) or faces.dtype != torch.int64:
         raise TypeError(f"faces must be an int64 tensor, got {_kind(faces)}")
     if values.dim() not in (2, 3):
@@ -162,6 +171,14 @@ def _packed_scene(
     return face_vertices, features, face_offsets
 
 
+def _refuse_forward_mode(*inputs: object) -> None:
+    """The ops have no forward-mode derivative, and torch would take that for a derivative of 0."""
+    if torch.compiler.is_compiling() or forward_ad._current_level < 0:
+        return
+    if any(isinstance(x, Tensor) and forward_ad.unpack_dual(x).tangent is not None for x in inputs):
+        raise NotImplementedError("gendr_adapters has no forward-mode derivatives (jvp); use reverse mode (backward)")
+
+
 def _check_offsets(offsets: Tensor, face_vertices: Tensor) -> None:
     if not isinstance(offsets, Tensor) or offsets.dtype != torch.int64:
         raise TypeError(f"face_offsets must be an int64 tensor, got {_kind(offsets)}")
@@ -178,18 +195,19 @@ def _check_offsets(offsets: Tensor, face_vertices: Tensor) -> None:
 
 
 def _image_shape(image_size: int | tuple[int, int]) -> tuple[int, int]:
-    shape = (image_size, image_size) if isinstance(image_size, int) else image_size
-    pair = isinstance(shape, tuple | list) and len(shape) == 2
-    if not pair or not all(isinstance(n, int) and not isinstance(n, bool) for n in shape):
+    shape: object = (image_size, image_size) if isinstance(image_size, Integral) else image_size
+    if not (
+        isinstance(shape, tuple | list)
+        and len(shape) == 2
+        and all(isinstance(n, Integral) and not isinstance(n, bool) for n in shape)
+    ):
         raise TypeError(f"image_size must be an int or (H, W), got {image_size!r}")
     if not all(1 <= n <= MAX_IMAGE_SIDE for n in shape):
         raise ValueError(f"image sides must be 1 to {MAX_IMAGE_SIDE} pixels, got {image_size!r}")
-    return shape[0], shape[1]
+    return int(shape[0]), int(shape[1])
 
 
 def _wanted(outputs: Sequence[str]) -> int:
-    if isinstance(outputs, str):
-        raise TypeError(f"outputs must be a sequence of names, e.g. ({outputs!r},), got the string {outputs!r}")
     wanted = 0
     for name in outputs:
         if name not in _OUTPUTS:

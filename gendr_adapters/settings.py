@@ -3,6 +3,7 @@
 import difflib
 import math
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Literal
 
 import torch
@@ -22,6 +23,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 
 # Range of dist_scale and gamma: their inverses, too, are normal numbers in float32.
 SCALE_MIN, SCALE_MAX = 1e-30, 1e30
+# The incomplete gamma function's series gets too long beyond.
+SHAPE_MAX = 1e5
 
 # Numbers of the names: their order in the registries, which _native holds against the library's.
 _DISTRIBUTION_IDS = {name: i for i, name in enumerate(DISTRIBUTIONS)}
@@ -41,14 +44,15 @@ class RenderSettings:
         distribution: name of the CDF, one of gendr_adapters.distributions.DISTRIBUTIONS or its ALIASES.
         dist_scale: tau, 1e-30 to 1e30, NDC^2 if dist_squared, else NDC. A float, or a tensor (1,) or (B,), which may
             require a gradient.
-        dist_shape: shape > 0 of 'gamma' and 'gamma_rev'. dist_shift: shift of the support of exponential, gamma, levy
-            and their _rev forms, in units of tau.
+        dist_shape: shape of 'gamma' and 'gamma_rev', > 0, at most 1e5. dist_shift: shift of the support of
+            exponential, gamma, levy and their _rev forms, in units of tau.
         distance: 'euclidean', or 'barycentric': the smallest barycentric coordinate stands for the signed distance.
         reach: NDC > 0; pixels outside a face's bounding box grown by this, or outside the face at this distance or
             more, are skipped. None: as far as coverage exceeds min_coverage.
+        reach_per_scale: the same in units of dist_scale: reach = sqrt(reach_per_scale * dist_scale), for each image.
         min_coverage: in [0, 1); pairs with D <= min_coverage are dropped, in alpha and in colour.
     Aggregation
-        t_conorm: one of gendr_adapters.t_conorms.T_CONORMS; t_conorm_p: its parameter, where it has one.
+        t_conorm: one of gendr_adapters.t_conorms.T_CONORMS; t_conorm_p: its parameter; ignored by those without.
         blend: 'softmax': a face weighs D e^(zn / gamma), zn = (far - z) / (far - near), the background
             e^(background_eps / gamma); 'hard': features of the nearest face whose closed triangle holds the pixel.
         gamma: 1e-30 to 1e30, float or tensor as dist_scale.
@@ -87,13 +91,14 @@ class RenderSettings:
     alpha_range: Literal["near_far", "all"] = "near_far"
     perspective_correct: bool = True
     reach: float | None = None
+    reach_per_scale: float | None = None
     min_coverage: float = 1e-6
     half_extent: tuple[float, float] | None = None
     gradient: Literal["exact", "reference"] = "exact"
     check_finite: bool = False
     # The same, as the op takes it (see ops.py): numbers for names, in the order written there.
-    packed_ints: list[int] = field(init=False, repr=False)
-    packed_floats: list[float] = field(init=False, repr=False)
+    packed_ints: tuple[int, ...] = field(init=False, repr=False)
+    packed_floats: tuple[float, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         uses_shape = distribution(self.distribution).uses_shape
@@ -108,8 +113,10 @@ class RenderSettings:
             value = _number(name, getattr(self, name))
             if not math.isfinite(value):
                 raise ValueError(f"{name} must be finite, got {value}")
-        if uses_shape and not self.dist_shape > 0:
-            raise ValueError(f"distribution {self.distribution!r} needs dist_shape > 0, got {self.dist_shape}")
+        if uses_shape and not 0 < self.dist_shape <= SHAPE_MAX:
+            raise ValueError(
+                f"distribution {self.distribution!r} needs dist_shape > 0, at most {SHAPE_MAX:g}, got {self.dist_shape}"
+            )
         if self.t_conorm_p is not None:
             _number("t_conorm_p", self.t_conorm_p)
         checked_p(self.t_conorm, self.t_conorm_p)
@@ -117,8 +124,10 @@ class RenderSettings:
             raise ValueError(f"near and far must satisfy 0 < near < far, got near={self.near}, far={self.far}")
         if not 0 <= self.min_coverage < 1:
             raise ValueError(f"min_coverage must be in [0, 1), got {self.min_coverage}")
-        if self.reach is not None and not _number("reach", self.reach) > 0:
-            raise ValueError(f"reach must be > 0 (NDC) or None, got {self.reach}")
+        for name in ("reach", "reach_per_scale"):
+            value = getattr(self, name)
+            if value is not None and not _number(name, value) > 0:
+                raise ValueError(f"{name} must be > 0 or None, got {value}")
         if self.half_extent is not None and not (
             isinstance(self.half_extent, tuple | list)
             and len(self.half_extent) == 2
@@ -140,9 +149,10 @@ class RenderSettings:
             self.near,
             self.far,
         ]
-        floats += [math.inf if self.reach is None else self.reach, self.min_coverage]
-        object.__setattr__(self, "packed_ints", [int(i) for i in ints])
-        object.__setattr__(self, "packed_floats", [float(x) for x in floats])
+        floats += [math.inf if reach is None else reach for reach in (self.reach, self.reach_per_scale)]
+        floats += [self.min_coverage]
+        object.__setattr__(self, "packed_ints", tuple(int(i) for i in ints))
+        object.__setattr__(self, "packed_floats", tuple(float(x) for x in floats))
 
 
 def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -154,7 +164,7 @@ def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
 
 
 def _number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {type(value).__name__}")
     return float(value)
 

@@ -1,7 +1,7 @@
 """T-conorms: how the coverages of several faces at one pixel become one alpha.
 
 A T-conorm S is commutative, associative, monotone, with S(a, 0) = a: a soft "or". `t_conorm` is the binary textbook
-formula (Klement, Mesiar & Pap, "Triangular Norms", 2000; GenDR, CVPR 2022, table 2), `aggregate` the same over a whole
+formula (Klement, Mesiar & Pap, "Triangular Norms", 2000; GenDR, CVPR 2022), `aggregate` the same over a whole
 dimension. An Archimedean T-conorm is S = g^-1(sum g(a_i)) with an additive generator g, hence independent of order.
 
 Two aggregations are no T-conorms but live beside them: 'hard' (1 where any coverage exceeds 1/2; no gradient) and
@@ -30,6 +30,9 @@ T_CONORMS: dict[str, str | None] = {
     "sum": None,
 }
 
+# Beyond these, every family is its limit in float32, and its formulas overflow.
+_P_MIN, _P_MAX = 1e-6, 1e6
+
 # Frank's family passes through the probabilistic sum at p = 1, where its formula is 0/0.
 _FRANK_NEAR_ONE = 1e-4
 
@@ -53,6 +56,8 @@ def checked_p(name: str, p: float | None) -> float:
     allowed = {"p >= 0": value >= 0, "p > 0": value > 0, "p < 0": value < 0}[rule]
     if not (allowed and math.isfinite(value)):
         raise ValueError(f"T-conorm {name!r} needs a finite {rule}, got p = {p}")
+    if value != 0 and not _P_MIN <= abs(value) <= _P_MAX:
+        raise ValueError(f"T-conorm {name!r} needs abs(p) from {_P_MIN:g} to {_P_MAX:g}, got p = {p}")
     return value
 
 

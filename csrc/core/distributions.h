@@ -1,5 +1,5 @@
-// The 18 sigmoids of GenDR (Petersen et al., "GenDR: A Generalized Differentiable Renderer", CVPR 2022, section 3.2 and
-// appendix): cumulative distribution functions of a scaled signed distance u, positive inside the triangle.
+// The 18 sigmoids of GenDR (Petersen et al., "GenDR: A Generalized Differentiable Renderer", CVPR 2022): cumulative
+// distribution functions of a scaled signed distance u, positive inside the triangle.
 //
 // A pixel's aggregate needs more than the CDF a: a T-conorm works on x = 1 - a, and where a rounds to 1 both log(x) and
 // the gradient would be lost. So each distribution gives three numbers that keep their digits in both tails:

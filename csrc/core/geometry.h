@@ -8,8 +8,8 @@
 //            e0
 //
 // Everything is measured from the corners of the face, never from the image's origin: the differences of nearby
-// coordinates are exact in floating point, so float32 distances are good to about 1e-7 NDC (the Gram-matrix formula of
-// SoftRas and GenDR is off by up to 0.15 in alpha on a mesh of small faces).
+// coordinates are exact in floating point, so a float32 distance is good to about 1e-7 of the face's own size (the
+// Gram-matrix formula of SoftRas and GenDR is off by up to 0.15 in alpha on a mesh of small faces).
 //
 // A pixel is inside when all three w_k > 0; on the outline it is outside at distance 0. A face of zero area is the
 // segment(s) of its edges: nothing is inside, it has no front, and its weights are those of the nearest point.

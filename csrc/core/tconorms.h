@@ -1,5 +1,5 @@
 // Aggregation of the coverages a_i of all faces at a pixel into its alpha: the T-conorms of GenDR (Petersen et al.,
-// CVPR 2022, section 3.3 and table 2), plus SoftRas' mean ("sum").
+// CVPR 2022), plus SoftRas' mean ("sum").
 //
 // An Archimedean T-conorm has an additive generator g (increasing, g(0) = 0) with
 //     S = g^-1(sum_i g(a_i)),    dS/da_i = g'(a_i) / g'(S),
@@ -95,13 +95,15 @@ GENDR_HD T tconorm_term(T a, T log_x, const TConormParams<T>& params) {
     if constexpr (K == TConorm::probabilistic) {
         return -log_x;
     } else if constexpr (K == TConorm::hamacher) {
-        return log1p_((params.p - T(1)) * a) - log_x;
+        // log(1 + p a / x); once that is large, log(x + p a) - log x, which cannot overflow.
+        const T odds = params.p * a * exp_(-log_x);
+        return odds < T(1) ? log1p_(odds) : log_(exp_(log_x) + params.p * a) - log_x;
     } else if constexpr (K == TConorm::frank) {
-        // For small a: expm1(x q) / expm1(q) = 1 + e^q expm1(-a q) / expm1(q) = 1 + kappa expm1(-a q).
-        const T q = params.log_p, y = exp_(log_x) * q;
+        // expm1(x q) / expm1(q) = 1 + kappa expm1(-a q): exact for small a; the quotient itself for the others.
+        const T q = params.log_p, y = exp_(log_x) * q, t = params.kappa * expm1_(-a * q);
         const T psi = abs_(y) < Limits<T>::epsilon ? T(1) : expm1_(y) / (y == T(0) ? T(1) : y);
-        const T near_one = -log_x - log_(max_(psi * q * params.inv_expm1_q, Limits<T>::tiny));
-        return a < T(0.5) ? -log1p_(params.kappa * expm1_(-a * q)) : near_one;
+        const T quotient = -log_x - log_(max_(psi * q * params.inv_expm1_q, Limits<T>::tiny));
+        return t > T(-0.5) ? -log1p_(t) : quotient;
     } else if constexpr (K == TConorm::yager) {
         return params.p * log_(a);
     } else if constexpr (K == TConorm::aczel_alsina) {
@@ -143,16 +145,30 @@ GENDR_HD T tconorm_log_complement(T state, const TConormParams<T>& params) {
     }
 }
 
+// Frank's S and 1 - S. Both have a form that is exact near 0,
+//     S = -log1p(expm1(-q) (1 - e^-G)) / q,    1 - S = log1p(expm1(q) e^-G) / q,
+// and each is used where its log1p does not come near log(0).
+template <class T>
+struct FrankSplit {
+    T alpha, complement;
+};
+template <class T>
+GENDR_HD FrankSplit<T> frank_split(T state, const TConormParams<T>& params) {
+    const T inv_q = T(1) / params.log_p;
+    const T s = expm1_(-params.log_p) * (T(0) - expm1_(-state)), x = exp_(-state) / params.inv_expm1_q;
+    const T alpha = T(0) - log1p_(s) * inv_q, complement = log1p_(x) * inv_q;
+    return {s > T(-0.5) ? alpha : T(1) - complement, x > T(-0.5) ? complement : T(1) - alpha};
+}
+
 template <TConorm K, class T>
 GENDR_HD T tconorm_alpha(T state, const TConormParams<T>& params) {
     if constexpr (K == TConorm::probabilistic) {
         return T(0) - expm1_(-state);               // not a negated 0 where nothing covers the pixel
-    } else if constexpr (K == TConorm::hamacher) {  // 1 - p e^-G / (1 - (1-p) e^-G)
-        const T e = exp_(-state);
-        return (T(0) - expm1_(-state)) / (T(1) - (T(1) - params.p) * e);
-    } else if constexpr (K == TConorm::frank) {  // x = log1p(expm1(q) e^-G) / q
-        const T q = params.log_p;
-        return T(1) - log1p_(exp_(-state) / params.inv_expm1_q) / q;
+    } else if constexpr (K == TConorm::hamacher) {  // 1 - p e^-G / (1 - (1-p) e^-G), without its cancellations
+        const T m = T(0) - expm1_(-state);
+        return m / (m + params.p * exp_(-state));
+    } else if constexpr (K == TConorm::frank) {
+        return frank_split(state, params).alpha;
     } else if constexpr (K == TConorm::yager) {
         return exp_(min_(state, T(0)) / params.p);
     } else if constexpr (keeps_log_sum(K)) {
@@ -171,11 +187,11 @@ GENDR_HD T tconorm_slope(T state, const Coverage<T>& c, const TConormParams<T>& 
     if constexpr (K == TConorm::probabilistic) {
         return c.hazard * exp_(-state);
     } else if constexpr (K == TConorm::hamacher) {
-        const T e = exp_(-state), x = exp_(c.log_survival), d = T(1) - (T(1) - p) * e;
-        return c.hazard * (p / (p + (T(1) - p) * x)) * (p * e / (d * d));
+        const T e = exp_(-state), x = exp_(c.log_survival), d = p * e - expm1_(-state);
+        return c.hazard * (p / (x + p * c.cdf)) * (p / d) * (e / d);
     } else if constexpr (K == TConorm::frank) {
         const T q = params.log_p, x = exp_(c.log_survival);
-        const T complement = log1p_(exp_(-state) / params.inv_expm1_q) / q;
+        const T complement = frank_split(state, params).complement;
         return c.hazard * phi(x * q) * complement / phi(complement * q);
     } else if constexpr (K == TConorm::hard) {
         return T(0);

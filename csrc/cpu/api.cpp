@@ -63,6 +63,17 @@ void require(bool ok, const char* what) {
     if (!ok) throw std::invalid_argument(what);
 }
 
+// Callers check what they know; a tensor's values may only be known now. NaN is out of range, too.
+template <class T>
+void check_scales(const char* name, const void* values, int32_t n) {
+    for (int32_t i = 0; i < n; ++i) {
+        const double value = static_cast<const T*>(values)[i];
+        if (value >= 0.999e-30 && value <= 1.001e30) continue;
+        throw std::invalid_argument(std::string(name) + " must be > 0, from 1e-30 to 1e+30, got " +
+                                    std::to_string(value) + " at index " + std::to_string(i));
+    }
+}
+
 void check_scene(const gendr_scene& a, size_t struct_size) {
     require(a.struct_size == int32_t(struct_size), "struct_size does not match this library's gendr.h");
     require(a.dtype == GENDR_FLOAT32 || a.dtype == GENDR_FLOAT64, "dtype must be GENDR_FLOAT32 or GENDR_FLOAT64");
@@ -75,10 +86,14 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
     require(a.n_scales == 1 || a.n_scales == a.n_images, "n_scales must be 1 or n_images");
     require(a.n_gammas == 1 || a.n_gammas == a.n_images, "n_gammas must be 1 or n_images");
     require(a.face_offsets && a.dist_scale && a.gamma, "face_offsets, dist_scale and gamma must not be null");
+    const auto scales = a.dtype == GENDR_FLOAT32 ? check_scales<float> : check_scales<double>;
+    scales("dist_scale", a.dist_scale, a.n_scales);
+    scales("gamma", a.gamma, a.n_gammas);
     require(a.n_faces == 0 || a.face_vertices, "face_vertices must not be null");
     require(a.near_plane > 0.0 && a.far_plane > a.near_plane, "planes must satisfy 0 < near < far");
     require(a.half_width > 0.0 && a.half_height > 0.0, "half_width and half_height must be positive");
-    require(a.reach >= 0.0 && a.min_coverage >= 0.0, "reach and min_coverage must not be negative");
+    require(a.reach >= 0.0 && a.reach_per_scale >= 0.0 && a.min_coverage >= 0.0,
+            "reach, reach_per_scale and min_coverage must not be negative");
     require(a.feature_kind == GENDR_NO_FEATURES ||
                 (a.n_channels >= 1 && (a.background || a.n_images == 0) && (a.features || a.n_faces == 0)),
             "features need channels and a background");

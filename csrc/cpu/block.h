@@ -104,6 +104,7 @@ void for_each_block(const Scene<T>& scene, const ImageParams<T>& image, const Fa
                 lo = bound > lo ? bound : lo;
             }
         }
+        if (!(lo <= hi)) continue;  // so both are within the box, and fit an int
         // A hundredth of a pixel against rounding.
         const int32_t first = int32_t(std::ceil(lo - 0.01)), last = int32_t(std::floor(hi + 0.01));
         for (int32_t col = first; col <= last; col += kLanes) visit(BlockPosition<T>{row, col, row, last, 0});

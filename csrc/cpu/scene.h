@@ -115,10 +115,11 @@ struct Scene {
         // Outside, u = -d^2 / tau or -d / tau reaches quantile_u at this distance:
         const double limit = max_(-quantile_u, 0.0) * scale;
         const double fade = squared ? std::sqrt(limit) : limit;
+        const double reach = min_(args->reach, std::sqrt(args->reach_per_scale * scale));
         const bool hard = Distribution(args->distribution) == Distribution::hard;
-        p.reach2 = hard ? std::numeric_limits<T>::infinity() : T(args->reach * args->reach);
-        p.box_reach = barycentric ? args->reach : min_(args->reach, fade);
-        p.box_weight = barycentric ? min_(args->reach, fade) : std::numeric_limits<double>::infinity();
+        p.reach2 = hard ? std::numeric_limits<T>::infinity() : T(reach * reach);
+        p.box_reach = barycentric ? reach : min_(reach, fade);
+        p.box_weight = barycentric ? min_(reach, fade) : std::numeric_limits<double>::infinity();
         return p;
     }
 
@@ -133,8 +134,8 @@ struct Scene {
 // Pixel range of [lo, hi] (NDC, along one axis, in the direction of growing index), one pixel wider against rounding.
 inline void pixel_range(double lo, double hi, double half, int32_t n, int32_t* first, int32_t* last) {
     const double a = (lo / half * n + n - 1.0) / 2.0, b = (hi / half * n + n - 1.0) / 2.0;
-    *first = a > n ? n : a < 0.0 ? 0 : int32_t(std::ceil(a - 1e-3));
-    *last = b < -1.0 ? -1 : b > n - 1.0 ? n - 1 : int32_t(std::floor(b + 1e-3));
+    *first = !(a <= n) ? n : a < 0.0 ? 0 : int32_t(std::ceil(a - 1e-3));
+    *last = !(b >= -1.0) ? -1 : b > n - 1.0 ? n - 1 : int32_t(std::floor(b + 1e-3));
 }
 
 // Face `index`, with its pixel box and culling flags.

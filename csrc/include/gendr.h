@@ -65,19 +65,21 @@ typedef struct gendr_scene {
     double dist_shape;           /* shape of gamma and gamma_rev, > 0 */
     double dist_shift;           /* shift of the support, in units of tau */
     double t_conorm_p;
-    double background_eps;       /* the background weighs e^(background_eps / gamma) */
-    double near_plane;           /* > 0 */
-    double far_plane;            /* > near_plane */
-    double reach;                /* NDC; pixels further from a face are skipped; infinity: only min_coverage decides */
-    double min_coverage;         /* pairs with coverage D <= min_coverage are dropped */
-    double half_width;           /* NDC */
-    double half_height;          /* NDC */
-    int64_t n_faces;             /* F: faces of all images together */
+    double background_eps; /* the background weighs e^(background_eps / gamma) */
+    double near_plane;     /* > 0 */
+    double far_plane;      /* > near_plane */
+    double reach;          /* NDC; pixels further from a face are skipped; infinity: only min_coverage decides */
+    double
+        reach_per_scale; /* the same, as reach^2 / tau of each image: sqrt(reach_per_scale * tau) NDC; infinity: none */
+    double min_coverage; /* pairs with coverage D <= min_coverage are dropped */
+    double half_width;   /* NDC */
+    double half_height;  /* NDC */
+    int64_t n_faces;     /* F: faces of all images together */
     const int64_t* face_offsets; /* (B + 1,): image b owns faces [offsets[b], offsets[b + 1]) */
     const void* face_vertices;   /* real (F, 3, 3): x, y, z of each corner */
     const void* features;        /* real (F, 3, C) or (F, R * R, C); null without */
-    const void* dist_scale;      /* real (n_scales,): tau > 0 */
-    const void* gamma;           /* real (n_gammas,): > 0 */
+    const void* dist_scale;      /* real (n_scales,): tau, 1e-30 to 1e30 */
+    const void* gamma;           /* real (n_gammas,): 1e-30 to 1e30 */
     const void* background;      /* real (n_backgrounds, C) */
 } gendr_scene;
 
@@ -137,7 +139,7 @@ GENDR_API const char* gendr_last_error(void); /* of this thread; valid until its
  * environment, read at the first call, keeps it from using a better one. */
 GENDR_API const char* gendr_isa(void);
 
-/* Names of the enums' entries; null past the end. p_kind: '\0' no parameter, else the allowed range of p as text. */
+/* Names of the enums' entries; null past the end. The range of a T-conorm's p is text, "" where it has none. */
 GENDR_API const char* gendr_distribution_name(int id);
 GENDR_API const char* gendr_t_conorm_name(int id);
 GENDR_API const char* gendr_t_conorm_p_range(int id);

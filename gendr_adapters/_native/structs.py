@@ -43,6 +43,7 @@ class Scene(ctypes.Structure):
         ("near_plane", c_double),
         ("far_plane", c_double),
         ("reach", c_double),
+        ("reach_per_scale", c_double),
         ("min_coverage", c_double),
         ("half_width", c_double),
         ("half_height", c_double),

@@ -1,4 +1,4 @@
-"""A sphere learns to be an airplane from 24 silhouettes (the shape optimisation of the GenDR paper, section 5.1)."""
+"""A sphere learns to be an airplane from 24 silhouettes (the shape optimisation of the GenDR paper)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

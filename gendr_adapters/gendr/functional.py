@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from .._reference_conventions import choose, cutoff, render_rgba
+from .._reference_conventions import choose, render_rgba
 from ..distributions import DISTRIBUTIONS
 from ..t_conorms import T_CONORMS
 
@@ -76,7 +76,7 @@ def render(
         dist_squared=dist_squared,
         dist_shape=0.0 if dist_shape is None else dist_shape,
         dist_shift=0.0 if dist_shift is None else dist_shift,
-        reach=cutoff("dist_scale", dist_scale, dist_eps),
+        reach_per_scale=dist_eps,
         min_coverage=_MIN_COVERAGE,
         gamma=aggr_rgb_gamma,
         blend=choose("aggr_rgb_func", aggr_rgb_func, _RGB),

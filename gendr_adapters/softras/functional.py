@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Literal
 
 from torch import Tensor
 
-from .._reference_conventions import choose, cutoff, render_rgba
+from .._reference_conventions import choose, render_rgba
 
 # aggr_func_alpha -> T-conorm
 _ALPHA = {"prod": "probabilistic", "sum": "sum", "hard": "hard"}
@@ -50,7 +51,7 @@ def soft_rasterize(
     Raises:
         ValueError, TypeError: an argument out of range or of the wrong shape or type.
     """
-    if not isinstance(dist_eps, float) or not 0 < dist_eps < 0.5:
+    if not isinstance(dist_eps, Real) or not 0 < dist_eps < 0.5:
         raise ValueError(f"dist_eps must be in (0, 0.5), got {dist_eps}")
     distance = choose(
         "dist_func", dist_func, {"hard": "euclidean", "barycentric": "barycentric", "euclidean": "euclidean"}
@@ -68,7 +69,7 @@ def soft_rasterize(
         distribution="hard" if dist_func == "hard" else "logistic",
         distance=distance,
         dist_scale=sigma_val,
-        reach=cutoff("sigma_val", sigma_val, math.log(1 / dist_eps - 1)),
+        reach_per_scale=math.log(1 / dist_eps - 1),
         min_coverage=0.0,
         gamma=gamma_val,
         blend=choose("aggr_func_rgb", aggr_func_rgb, _RGB),

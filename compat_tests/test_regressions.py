@@ -1,0 +1,110 @@
+"""Bugs that have been: each of these cases once crashed or was silently wrong."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from gendr_adapters import RenderSettings, gather_corners, render
+from gendr_adapters.gendr.functional import render as gendr_render
+from gendr_adapters.softras.functional import soft_rasterize
+
+TRIANGLE = torch.tensor([[[-0.5, -0.4, 2.0], [0.6, -0.3, 2.5], [0.1, 0.7, 3.0]]])
+
+
+def alpha_of(faces: Tensor, size: int = 16, **settings: object) -> Tensor:
+    alpha = render(faces, size, settings=RenderSettings(**settings), outputs=("alpha",)).alpha  # type: ignore[arg-type]
+    assert alpha is not None
+    return alpha
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("size", [1e6, 1e8, 1e9, 1e12, 1e18])
+def test_edges_far_beside_the_picture(size: float, dtype: torch.dtype) -> None:
+    b = size
+    beside = torch.tensor([[[b, -b / 10, 2], [b, b, 2], [-b / 10, b, 2.0]]], dtype=dtype, requires_grad=True)
+    alpha = alpha_of(beside, 64)
+    alpha.sum().backward()
+    assert alpha.isfinite().all() and beside.grad is not None and beside.grad.isfinite().all()
+    around = torch.tensor([[[-b, -b, 2], [b, -b, 2], [0, b, 2.0]]], dtype=dtype)
+    assert (alpha_of(around, 64) == 1).all()
+
+
+@pytest.mark.parametrize("name", ["dist_scale", "gamma"])
+@pytest.mark.parametrize("value", [-1.0, 0.0, float("nan"), float("inf")])
+def test_scales_that_become_bad_after_the_settings_were_made(name: str, value: float) -> None:
+    scale = torch.tensor([1e-3])
+    settings = RenderSettings(**{name: scale})  # type: ignore[arg-type]
+    scale.fill_(value)
+    with pytest.raises(ValueError, match=f"{name} must be > 0"):
+        render(TRIANGLE, 8, settings=settings)
+
+
+def test_doors_cut_each_image_off_by_its_own_scale() -> None:
+    faces, texels = TRIANGLE.expand(2, 1, 3, 3), torch.rand(2, 1, 1, 3)
+    scales = torch.tensor([1e-5, 1e-2])
+    for both, alone in (
+        (
+            soft_rasterize(faces, texels, 32, sigma_val=scales),
+            soft_rasterize(faces[:1], texels[:1], 32, sigma_val=1e-5),
+        ),
+        (
+            gendr_render(faces, texels, 32, dist_func="cauchy", dist_scale=scales, dist_eps=4),
+            gendr_render(faces[:1], texels[:1], 32, dist_func="cauchy", dist_scale=1e-5, dist_eps=4),
+        ),
+    ):
+        assert torch.equal(both[:1], alone)
+
+
+@pytest.mark.parametrize(
+    "name, p",
+    [*(("hamacher", p) for p in (1e-6, 1e-4, 1e4, 1e6)), *(("frank", p) for p in (1e-6, 1e-3, 0.1, 1e3, 1e6))],
+)
+def test_families_hold_in_float32_at_the_ends_of_p(name: str, p: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    faces = torch.rand((6, 3, 3), generator=generator, dtype=torch.float64) * 1.6 - 0.8
+    faces[..., 2] += 3
+    results = []
+    for dtype in (torch.float32, torch.float64):
+        corners = faces.to(dtype).requires_grad_()
+        alpha = alpha_of(corners, 24, t_conorm=name, t_conorm_p=p, dist_scale=3e-2)
+        assert alpha.min() >= 0 and alpha.max() <= 1 + 1e-6
+        (gradient,) = torch.autograd.grad(alpha.sum(), corners)
+        results.append((alpha.detach().double(), gradient.double()))
+    (alpha32, gradient32), (alpha64, gradient64) = results
+    assert (alpha32 - alpha64).abs().max() < 1e-5
+    assert (gradient32 - gradient64).norm() < 1e-3 * gradient64.norm()
+
+
+@pytest.mark.parametrize("p", [1e-4, 0.01, 0.1, 10.0, 1e4])
+def test_frank_leaves_empty_pixels_at_0(p: float) -> None:
+    assert (alpha_of(TRIANGLE + 10, t_conorm="frank", t_conorm_p=p) == 0).all()
+
+
+def test_forward_mode_is_refused() -> None:
+    def alpha(x: Tensor) -> Tensor:
+        return alpha_of(x).sum()
+
+    with pytest.raises(NotImplementedError, match="forward-mode"):
+        torch.func.jvp(alpha, (TRIANGLE,), (torch.ones_like(TRIANGLE),))
+    with forward_ad.dual_level(), pytest.raises(NotImplementedError, match="forward-mode"):
+        alpha(forward_ad.make_dual(TRIANGLE, torch.ones_like(TRIANGLE)))
+    vertices, faces = TRIANGLE[0], torch.tensor([[0, 1, 2]])
+    with pytest.raises(NotImplementedError, match="forward-mode"):
+        torch.func.jvp(lambda v: gather_corners(v, faces), (vertices,), (vertices,))
+
+
+def test_outputs_may_be_any_iterable() -> None:
+    rendered = render(TRIANGLE, 8, outputs=(name for name in ("alpha", "depth")))  # type: ignore[arg-type]
+    assert rendered.alpha is not None and rendered.depth is not None
+
+
+def test_an_image_needs_features() -> None:
+    with pytest.raises(ValueError, match="needs features"):
+        render(TRIANGLE, 8, outputs=("image",))
+
+
+def test_numpy_numbers_are_numbers() -> None:
+    settings = RenderSettings(dist_scale=np.float32(1e-3), near=np.float64(0.5))  # type: ignore[arg-type]
+    assert render(TRIANGLE, np.int64(8), settings=settings).alpha is not None  # type: ignore[arg-type]
