@@ -15,7 +15,8 @@ FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-con
 FLAGS += ["-fPIC", "-fvisibility=hidden", "-pthread", "-Wall", "-Wextra"]
 
 # GENDR_SANITIZE=1: a slow library that stops at the first memory error or undefined operation (make sanitize).
-SANITIZE = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize=float-divide-by-zero", "-fno-sanitize-recover=all"]
+SANITIZE = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize=float-divide-by-zero"]
+SANITIZE += ["-fno-sanitize-recover=all"]
 LINK_FLAGS = ["-shared", "-pthread"]
 if os.environ.get("GENDR_SANITIZE") == "1":
     FLAGS += ["-O1", "-g", *SANITIZE]
