@@ -31,7 +31,7 @@ test: $(STAMPS)/test $(STAMPS)/package
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 # A second build beside the first; pytest by its script, not -m, which would put the first build before it.
-CHECKED := $(OUT)/sanitize
+CHECKED := $(VENV)/sanitize
 SANITIZED_TESTS := test_fuzz test_regressions test_robustness test_core_vs_reference test_parity
 
 sanitize: $(STAMPS)/test $(STAMPS)/package
