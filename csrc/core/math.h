@@ -50,6 +50,15 @@ template <class T>
 GENDR_HD T abs_(T x) {
     return x < T(0) ? -x : x;
 }
+// The polynomial in x with these coefficients, highest power first.
+template <class T>
+GENDR_HD T horner(T, T c) {
+    return c;
+}
+template <class T, class... Rest>
+GENDR_HD T horner(T x, T high, T next, Rest... rest) {
+    return horner(x, high * x + next, rest...);
+}
 GENDR_HD float sqrt_(float x) {
     return sqrtf(x);
 }
@@ -93,27 +102,16 @@ GENDR_HD Exponential reduce_exp(float x) {
     const float shifted = x * 1.44269504f + 12582912.0f;
     const float n = shifted - 12582912.0f;
     const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    float p = 1.989928692e-04f;
-    p = p * r + 1.393365153e-03f;
-    p = p * r + 8.333298467e-03f;
-    p = p * r + 4.166646490e-02f;
-    p = p * r + 1.666666672e-01f;
-    p = p * r + 5.000000013e-01f;
+    const float p = horner(r, 1.989928692e-04f, 1.393365153e-03f, 8.333298467e-03f, 4.166646490e-02f, 1.666666672e-01f,
+                           5.000000013e-01f);
     const uint32_t bits = (__builtin_bit_cast(uint32_t, shifted) << 23) + 0x3f800000u;
     return {__builtin_bit_cast(float, bits), p * r * r + r};
 }
 
 // log((1 + f) 2^e) for 1 + f in [sqrt(1/2), sqrt(2)].
 GENDR_HD float log_reduced(float f, float e) {
-    float p = 7.149753455e-02f;
-    p = p * f - 1.157120107e-01f;
-    p = p * f + 1.166151142e-01f;
-    p = p * f - 1.241105064e-01f;
-    p = p * f + 1.424993648e-01f;
-    p = p * f - 1.666848024e-01f;
-    p = p * f + 2.000070748e-01f;
-    p = p * f - 2.499998905e-01f;
-    p = p * f + 3.333333119e-01f;
+    const float p = horner(f, 7.149753455e-02f, -1.157120107e-01f, 1.166151142e-01f, -1.241105064e-01f,
+                           1.424993648e-01f, -1.666848024e-01f, 2.000070748e-01f, -2.499998905e-01f, 3.333333119e-01f);
     const float z = f * f;
     return e * 0.693359375f + (f + (z * (p * f - 0.5f) - e * 2.12194440e-4f));
 }
@@ -163,11 +161,8 @@ GENDR_HD float atan_(float x) {
     const float den = large ? t : (medium ? t + 1.0f : 1.0f);
     const float offset = large ? 1.57079633f : (medium ? 0.78539816f : 0.0f);
     const float r = num / den, s = r * r;
-    float p = -6.459381160e-02f;
-    p = p * s + 1.074630032e-01f;
-    p = p * s - 1.426423280e-01f;
-    p = p * s + 1.999955009e-01f;
-    p = p * s - 3.333333181e-01f;
+    const float p =
+        horner(s, -6.459381160e-02f, 1.074630032e-01f, -1.426423280e-01f, 1.999955009e-01f, -3.333333181e-01f);
     const float y = offset + (p * s * r + r);
     return x < 0.0f ? -y : y;
 }
@@ -214,15 +209,8 @@ GENDR_HD float log1p_exp_minus(float x) {
 // e^-x is in (0, 1], where log1p is a polynomial without range reduction.
 GENDR_HD float log1p_exp_minus(float x) {
     const float e = exp_(-x);
-    float p = 5.253457815e-03f;
-    p = p * e - 2.958850747e-02f;
-    p = p * e + 7.836166815e-02f;
-    p = p * e - 1.367476972e-01f;
-    p = p * e + 1.911143109e-01f;
-    p = p * e - 2.484436989e-01f;
-    p = p * e + 3.331927134e-01f;
-    p = p * e - 4.999950152e-01f;
-    p = p * e + 9.999999705e-01f;
+    const float p = horner(e, 5.253457815e-03f, -2.958850747e-02f, 7.836166815e-02f, -1.367476972e-01f,
+                           1.911143109e-01f, -2.484436989e-01f, 3.331927134e-01f, -4.999950152e-01f, 9.999999705e-01f);
     return p * e;
 }
 #endif

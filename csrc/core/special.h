@@ -9,16 +9,9 @@ GENDR_BEGIN_NAMESPACE
 // z); P is our own fit, absolute error 1e-7.
 GENDR_HD float log_erfcx(float z) {
     const float t = 2.0f / (2.0f + z);
-    float p = 1.708727777e-01f;
-    p = p * t - 8.221522344e-01f;
-    p = p * t + 1.488515889e+00f;
-    p = p * t - 1.135204000e+00f;
-    p = p * t + 2.788680844e-01f;
-    p = p * t - 1.862880616e-01f;
-    p = p * t + 9.678418949e-02f;
-    p = p * t + 3.740919597e-01f;
-    p = p * t + 1.000023680e+00f;
-    p = p * t - 1.265512225e+00f;
+    const float p =
+        horner(t, 1.708727777e-01f, -8.221522344e-01f, 1.488515889e+00f, -1.135204000e+00f, 2.788680844e-01f,
+               -1.862880616e-01f, 9.678418949e-02f, 3.740919597e-01f, 1.000023680e+00f, -1.265512225e+00f);
     return p + log_(t);
 }
 

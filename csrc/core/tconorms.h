@@ -28,7 +28,7 @@
 GENDR_BEGIN_NAMESPACE
 
 enum class TConorm {
-#define GENDR_T_CONORM(name, p_range) name,
+#define GENDR_T_CONORM(name) name,
 #include "tconorms.def"
 #undef GENDR_T_CONORM
     count

@@ -21,17 +21,13 @@ const char* const kDistributionNames[] = {
 #include "../core/distributions.def"
 #undef GENDR_DISTRIBUTION
 };
-struct TConormName {
-    const char* name;
-    const char* p_range;
-};
-const TConormName kTConorms[] = {
-#define GENDR_T_CONORM(name, p_range) {#name, p_range},
+const char* const kTConormNames[] = {
+#define GENDR_T_CONORM(name) #name,
 #include "../core/tconorms.def"
 #undef GENDR_T_CONORM
 };
 constexpr int kDistributions = sizeof(kDistributionNames) / sizeof(kDistributionNames[0]);
-constexpr int kTConormCount = sizeof(kTConorms) / sizeof(kTConorms[0]);
+constexpr int kTConorms = sizeof(kTConormNames) / sizeof(kTConormNames[0]);
 
 struct Choice {
     const char* name;
@@ -82,7 +78,7 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
     require(a.height >= 1 && a.width >= 1 && a.height <= 32768 && a.width <= 32768,
             "image sides must be 1 to 32768 pixels");
     require(a.distribution >= 0 && a.distribution < kDistributions, "unknown distribution");
-    require(a.t_conorm >= 0 && a.t_conorm < kTConormCount, "unknown t_conorm");
+    require(a.t_conorm >= 0 && a.t_conorm < kTConorms, "unknown t_conorm");
     require(a.n_scales == 1 || a.n_scales == a.n_images, "n_scales must be 1 or n_images");
     require(a.n_gammas == 1 || a.n_gammas == a.n_images, "n_gammas must be 1 or n_images");
     require(a.face_offsets && a.dist_scale && a.gamma, "face_offsets, dist_scale and gamma must not be null");
@@ -178,10 +174,7 @@ const char* gendr_distribution_name(int id) {
     return id >= 0 && id < kDistributions ? kDistributionNames[id] : nullptr;
 }
 const char* gendr_t_conorm_name(int id) {
-    return id >= 0 && id < kTConormCount ? kTConorms[id].name : nullptr;
-}
-const char* gendr_t_conorm_p_range(int id) {
-    return id >= 0 && id < kTConormCount ? kTConorms[id].p_range : nullptr;
+    return id >= 0 && id < kTConorms ? kTConormNames[id] : nullptr;
 }
 
 int gendr_evaluate_distribution(int dtype, int id, double shape, double shift, int64_t n, const void* u, void* cdf,

@@ -70,16 +70,14 @@ class Backward {
             const View<T> view = view_of(first + int(task / n_bands), first);
             const int32_t band = int32_t(task % n_bands), end = std::min((band + 1) * rows, a.height);
             for (int32_t row = band * rows; row < end; ++row) {
-                view.pixels.fill_row(scene_, args_, view.image, view.params, gradient_.fused(), row,
-                                     background_row(view.image, row));
+                view.pixels.fill_row(scene_, args_, view.image, view.params, row, background_row(view.image, row));
             }
         });
 
         const int64_t begin = scene_.first_face(first), end = scene_.first_face(last), chunk = 64;
         parallel_for(a.n_threads, (end - begin + chunk - 1) / chunk, [&](int64_t task, int thread) {
             const int64_t from = begin + task * chunk, to = std::min(from + chunk, end);
-            int image =
-                int(std::upper_bound(a.face_offsets, a.face_offsets + a.n_images + 1, from) - a.face_offsets) - 1;
+            int image = scene_.image_of(from);
             View<T> view = view_of(image, first);
             for (int64_t i = from; i < to; ++i) {
                 while (i >= a.face_offsets[image + 1]) view = view_of(++image, first);

@@ -34,13 +34,8 @@ class FaceGradient {
         coverage_ = coverage_function<T>(args.scene.distribution);
         tconorm_ = tconorm_functions<T>(scene.tconorm.kind);
         reference_ = args.scene.gradient == GENDR_REFERENCE;
-        fused_ = Distribution(args.scene.distribution) == Distribution::logistic &&
-                 scene.tconorm.kind == TConorm::probabilistic;
         corners_ = args.scene.feature_kind == GENDR_CORNERS;
     }
-
-    // Does PixelGradients::grad_alpha have the factor 1 - alpha in it already?
-    bool fused() const { return fused_; }
 
     // Sums the gradient of face f over its pixels in rows [row_begin, row_end) into `out`, from zero. feature_lanes:
     // room for 3 C x 16 partial sums.
@@ -58,7 +53,8 @@ class FaceGradient {
         pairs.colour = (args_.grad_image || args_.grad_depth) && !(f.flags & kColourCulled);
         // The references drop the alpha gradient of fragments out of [near, far] (S4) though they count in alpha.
         pairs.depth_matters = pairs.alpha && (reference_ || !scene_.alpha_all) && !(f.flags & kDepthInRange);
-        const bool short_path = fused_ && !pairs.colour && !pairs.depth_matters && !scene_.barycentric && !reference_;
+        const bool short_path =
+            scene_.fused && !pairs.colour && !pairs.depth_matters && !scene_.barycentric && !reference_;
         for_each_block(scene_, view.params, f, row_begin, row_end, [&](const BlockPosition<T>& at) {
             pairs.move_to(at);
             short_path ? add_logistic_block(pairs, sums) : add_block(pairs, sums);
@@ -154,7 +150,7 @@ class FaceGradient {
         const Lanes<T> state = p.load(pixels.alpha_state), grad = p.load(pixels.grad_alpha);
         const Lanes<T>& counts = p.depth_matters ? p.fragments.visible : p.sight.active;
         Lanes<T> slope;
-        if (fused_) {
+        if (scene_.fused) {
             slope = p.coverage.hazard;  // grad_alpha already has 1 - alpha in it
         } else if (reference_) {
             tconorm_.reference_slope(p.view.tconorm, p.coverage, state, slope);
@@ -356,7 +352,7 @@ class FaceGradient {
     const Scene<T>& scene_;
     CoverageFunction<T> coverage_;
     TConormFunctions<T> tconorm_;
-    bool reference_, fused_, corners_;
+    bool reference_, corners_;
 };
 
 GENDR_END_NAMESPACE

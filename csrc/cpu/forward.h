@@ -78,8 +78,6 @@ class Forward {
         coverage_ = coverage_function<T>(args.scene.distribution);
         tconorm_ = tconorm_functions<T>(scene_.tconorm.kind);
         nearest_ = BandPixels<T>::needs_nearest(args);
-        fused_ = Distribution(args.scene.distribution) == Distribution::logistic &&
-                 scene_.tconorm.kind == TConorm::probabilistic;
     }
 
     void run() {
@@ -87,7 +85,7 @@ class Forward {
         constexpr int64_t chunk = 256;
         parallel_for(a.n_threads, (a.n_faces + chunk - 1) / chunk, [&](int64_t task, int) {
             const int64_t first = task * chunk, last = std::min(first + chunk, a.n_faces);
-            int image = image_of(first);
+            int image = scene_.image_of(first);
             ImageParams<T> params = scene_.image_params(image);
             for (int64_t i = first; i < last; ++i) {
                 while (i >= a.face_offsets[image + 1]) params = scene_.image_params(++image);
@@ -106,11 +104,6 @@ class Forward {
     }
 
   private:
-    int image_of(int64_t face) const {
-        const int64_t* offsets = args_.scene.face_offsets;
-        return int(std::upper_bound(offsets, offsets + args_.scene.n_images + 1, face) - offsets) - 1;
-    }
-
     BandLists lists_of(int image) const {
         return {layout_.node_starts + int64_t(image) * (layout_.tree.n_nodes + 1),
                 layout_.node_faces + 2 * scene_.first_face(image)};
@@ -148,7 +141,7 @@ class Forward {
                 const bool alpha = args_.out.alpha && !(f.flags & kAlphaCulled);
                 const bool colour = (args_.out.image || nearest_) && !(f.flags & kColourCulled);
                 const bool depth_matters = alpha && !scene_.alpha_all && !(f.flags & kDepthInRange);
-                if (colour || depth_matters || !fused_) {
+                if (colour || depth_matters || !scene_.fused) {
                     for_each_block(
                         scene_, band.params, f, band.row_begin, band.row_end,
                         [&](const BlockPosition<T>& at) { add_block(band, f, id, at, alpha, colour, depth_matters); });
@@ -356,7 +349,7 @@ class Forward {
     ForwardLayout<T> layout_;
     CoverageFunction<T> coverage_;
     TConormFunctions<T> tconorm_;
-    bool nearest_, fused_;
+    bool nearest_;
 };
 
 GENDR_END_NAMESPACE

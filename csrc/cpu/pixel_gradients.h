@@ -42,7 +42,7 @@ struct PixelGradients {
 
     // Fills one row, and sums up the row's part in the background's gradient: row_sums (C + 1,), the last for gamma.
     void fill_row(const Scene<T>& scene, const gendr_backward& args, int image_index, const ImageParams<T>& params,
-                  bool fused, int32_t row, T* row_sums) const {
+                  int32_t row, T* row_sums) const {
         const gendr_scene& a = args.scene;
         const int64_t pixels = int64_t(a.height) * a.width, from = image_index * pixels + int64_t(row) * a.width;
         const std::ptrdiff_t to = row * stride;
@@ -50,7 +50,8 @@ struct PixelGradients {
             const T* state = static_cast<const T*>(args.out.alpha_state) + from;
             const T* grad = static_cast<const T*>(args.grad_alpha) + from;
             std::copy(state, state + a.width, alpha_state + to);
-            for (int32_t i = 0; i < a.width; ++i) grad_alpha[to + i] = fused ? grad[i] * exp_(-state[i]) : grad[i];
+            for (int32_t i = 0; i < a.width; ++i)
+                grad_alpha[to + i] = scene.fused ? grad[i] * exp_(-state[i]) : grad[i];
             if (winner) std::copy(args.out.alpha_winner + from, args.out.alpha_winner + from + a.width, winner + to);
         }
         if (args.grad_depth) {

@@ -2,6 +2,7 @@
 // pixels worked out once.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -74,9 +75,10 @@ struct Scene {
     DistributionParams<T> distribution;
     TConormParams<T> tconorm;
     T min_u;     // pairs with u <= min_u are dropped
-    T median_u;  // D > 1/2 where u > median_u: near an edge D itself rounds to 1/2 in float32
+    T median_u;  // T-conorm hard: D > 1/2 where u > median_u; near an edge D itself rounds to 1/2 in float32
     double quantile_u;
     bool perspective, squared, barycentric, hard_blend, alpha_all;
+    bool fused;  // logistic and probabilistic: silhouettes have a path of their own
 
     const T* corners(int64_t face) const { return static_cast<const T*>(args->face_vertices) + 9 * face; }
     const T* features(int64_t face) const {
@@ -89,6 +91,11 @@ struct Scene {
     T tau(int image) const { return static_cast<const T*>(args->dist_scale)[args->n_scales > 1 ? image : 0]; }
     T gamma(int image) const { return static_cast<const T*>(args->gamma)[args->n_gammas > 1 ? image : 0]; }
     int64_t first_face(int image) const { return args->face_offsets[image]; }
+    int image_of(int64_t face) const {
+        return int(std::upper_bound(args->face_offsets, args->face_offsets + args->n_images + 1, face) -
+                   args->face_offsets) -
+               1;
+    }
     int64_t face_count(int image) const { return args->face_offsets[image + 1] - args->face_offsets[image]; }
 
     explicit Scene(const gendr_scene& a) : args(&a) {
@@ -98,7 +105,9 @@ struct Scene {
         tconorm = make_tconorm<T>(TConorm(a.t_conorm), a.t_conorm_p);
         quantile_u = quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, a.min_coverage);
         min_u = T(quantile_u) < T(0) || quantile_u > 0 ? T(quantile_u) : -std::numeric_limits<T>::denorm_min();
-        median_u = T(quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, 0.5));
+        const bool hard = tconorm.kind == TConorm::hard;
+        median_u = T(hard ? quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, 0.5) : 0.0);
+        fused = Distribution(a.distribution) == Distribution::logistic && tconorm.kind == TConorm::probabilistic;
         perspective = a.perspective_correct != 0;
         squared = a.dist_squared != 0;
         barycentric = a.distance == GENDR_BARYCENTRIC;
@@ -131,7 +140,8 @@ struct Scene {
     }
 };
 
-// Pixel range of [lo, hi] (NDC, along one axis, in the direction of growing index), one pixel wider against rounding.
+// Pixel range of [lo, hi] (NDC, along one axis, in the direction of growing index), a thousandth of a pixel wider
+// against rounding.
 inline void pixel_range(double lo, double hi, double half, int32_t n, int32_t* first, int32_t* last) {
     const double a = (lo / half * n + n - 1.0) / 2.0, b = (hi / half * n + n - 1.0) / 2.0;
     *first = !(a <= n) ? n : a < 0.0 ? 0 : int32_t(std::ceil(a - 1e-3));

@@ -85,7 +85,7 @@ struct TConormLanes {
 template <class T>
 TConormFunctions<T> tconorm_functions(TConorm kind) {
     switch (kind) {
-#define GENDR_T_CONORM(name, p_range)                          \
+#define GENDR_T_CONORM(name)                                   \
     case TConorm::name:                                        \
         if constexpr (TConorm::name != TConorm::einstein) {    \
             using L = TConormLanes<TConorm::name, T>;          \

@@ -139,10 +139,9 @@ GENDR_API const char* gendr_last_error(void); /* of this thread; valid until its
  * environment, read at the first call, keeps it from using a better one. */
 GENDR_API const char* gendr_isa(void);
 
-/* Names of the enums' entries; null past the end. The range of a T-conorm's p is text, "" where it has none. */
+/* Names of the enums' entries; null past the end. */
 GENDR_API const char* gendr_distribution_name(int id);
 GENDR_API const char* gendr_t_conorm_name(int id);
-GENDR_API const char* gendr_t_conorm_p_range(int id);
 
 /* CDF, log survival and hazard (pdf / survival) at n scaled distances u: what the kernels use, for tests and plots. */
 GENDR_API int gendr_evaluate_distribution(int dtype, int id, double shape, double shift, int64_t n, const void* u,

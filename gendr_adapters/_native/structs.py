@@ -124,7 +124,6 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gendr_isa": (c_char_p, []),
     "gendr_distribution_name": (c_char_p, [c_int]),
     "gendr_t_conorm_name": (c_char_p, [c_int]),
-    "gendr_t_conorm_p_range": (c_char_p, [c_int]),
     "gendr_evaluate_distribution": (
         c_int,
         [c_int, c_int, c_double, c_double, c_int64, c_void_p, c_void_p, c_void_p, c_void_p],
