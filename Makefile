@@ -8,16 +8,17 @@ STAMPS := $(VENV)/stamps
 OUT ?= out
 PYTEST_ARGS ?=
 
-NATIVE := $(shell find csrc -type f)
-CXX_FILES := $(filter %.cpp %.cu %.h,$(NATIVE))
+NATIVE := $(shell find csrc -type f ! -name budget.json)
+CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE))
 
-.PHONY: help demo test sanitize lint bench format hooks clean
+.PHONY: help demo test sanitize budget lint bench format hooks clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo    render spot, fit a sphere to an airplane; pictures in $(OUT)/"
 	@echo "make test    all tests; PYTEST_ARGS='-k parity' picks some"
 	@echo "make sanitize  the tests of the native core, on a build that checks memory and undefined behaviour"
+	@echo "make budget  let the CUDA kernels' budget (csrc/cuda/budget.json) be what they use now"
 	@echo "make lint    ruff, mypy, clang-format, as CI runs them"
 	@echo "make bench   the tables of timings"
 	@echo "make format  let ruff and clang-format rewrite the sources"
@@ -41,6 +42,9 @@ sanitize: $(STAMPS)/test $(STAMPS)/package
 	ASAN_OPTIONS=detect_leaks=0:use_sigaltstack=0 \
 	$(BIN)/pytest -p no:faulthandler $(SANITIZED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
 
+budget: $(STAMPS)/package
+	$(BIN)/python -m build_tools.budget --write
+
 lint: $(STAMPS)/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -60,7 +64,7 @@ hooks: $(STAMPS)/lint
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
-	find gendr_adapters -name '*.so' -delete
+	find gendr_adapters \( -name '*.so' -o -name 'libgendr_*.json' \) -delete
 
 $(STAMPS)/venv:
 	$(PYTHON) -m venv $(VENV)
@@ -73,7 +77,7 @@ $(STAMPS)/base $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/%: requir
 
 $(STAMPS)/test: requirements/demo.txt
 
-# Editable, so that Python changes need no reinstall; the native library is rebuilt when its sources change.
-$(STAMPS)/package: $(NATIVE) setup.py pyproject.toml $(STAMPS)/base
+# Editable, so that Python changes need no reinstall; the native libraries are rebuilt when their sources change.
+$(STAMPS)/package: $(NATIVE) $(wildcard build_tools/*) setup.py pyproject.toml $(STAMPS)/base
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@

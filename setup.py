@@ -1,14 +1,21 @@
-"""Builds the native core as a plain shared library: no CPython API and no torch, so one wheel serves all of them."""
+"""Builds the native core as plain shared libraries: no CPython API and no torch, so one wheel serves all of them.
+
+The CPU core always; the CUDA core where an nvcc is found (build_tools/nvcc.py), or as GENDR_CUDA=0 or 1 says.
+"""
 
 import os
 import platform
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # an isolated build does not look here by itself
+from build_tools import cuda, nvcc  # noqa: E402
 
 # Never -ffast-math or -Ofast: linked so, a library switches the whole process to flush-to-zero.
 FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fopenmp-simd"]
@@ -17,7 +24,7 @@ FLAGS += ["-fPIC", "-fvisibility=hidden", "-pthread", "-Wall", "-Wextra"]
 # GENDR_SANITIZE=1: a slow library that stops at the first memory error or undefined operation (make sanitize).
 SANITIZE = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize=float-divide-by-zero"]
 SANITIZE += ["-fno-sanitize-recover=all"]
-LINK_FLAGS = ["-shared", "-pthread"]
+LINK_FLAGS = ["-shared", "-pthread", "-Wl,--version-script=build_tools/exports.map"]
 if os.environ.get("GENDR_SANITIZE") == "1":
     FLAGS += ["-O1", "-g", *SANITIZE]
     LINK_FLAGS += SANITIZE
@@ -30,8 +37,14 @@ if platform.machine().lower() in ("x86_64", "amd64"):
     INSTRUCTION_SETS["avx512"] += ["-mprefer-vector-width=512"]
 
 
+KERNELS = Path("csrc/cpu/kernels.cpp")
+PACKAGE = ("gendr_adapters", "_native")
+
+
 class NativeBuild(build_ext):
-    """Compile csrc/ with the C++ compiler in $CXX (default g++) and link one library."""
+    """The CPU library, with the C++ compiler in $CXX (default g++), and the CUDA library, with nvcc."""
+
+    cuda_files: list[Path] = []
 
     def get_ext_filename(self, name: str) -> str:
         return name.replace(".", "/") + ".so"
@@ -39,18 +52,32 @@ class NativeBuild(build_ext):
     def get_export_symbols(self, ext: Extension) -> list[str]:
         return []
 
+    def run(self) -> None:
+        super().run()
+        compiler = nvcc.find()
+        if compiler is None:
+            print("CUDA: no nvcc found, or GENDR_CUDA=0; the CPU core only", flush=True)
+        kept = Path(self.get_finalized_command("build").build_base) / "cuda"
+        built = cuda.build(compiler, Path("csrc/cuda"), kept) if compiler else []
+        self.cuda_files = cuda.install(built, Path(self.build_lib, *PACKAGE))
+        if self.inplace:
+            cuda.install(built, Path(self.get_finalized_command("build_py").get_package_dir(".".join(PACKAGE))))
+
+    def get_outputs(self) -> list[str]:
+        return [*super().get_outputs(), *map(str, self.cuda_files)]
+
     def build_extension(self, ext: Extension) -> None:
         compiler = os.environ.get("CXX", "g++").split()
         objects = Path(self.build_temp)
         objects.mkdir(parents=True, exist_ok=True)
-        jobs = [("api.cpp", [], "api"), ("corners.cpp", [], "corners"), ("thread_pool.cpp", [], "thread_pool")]
-        for isa, flags in INSTRUCTION_SETS.items():
-            jobs.insert(0, ("kernels.cpp", [*flags, f"-DGENDR_ISA={isa}"], f"kernels_{isa}"))
+        jobs = [(KERNELS, [*flags, f"-DGENDR_ISA={isa}"], f"kernels_{isa}") for isa, flags in INSTRUCTION_SETS.items()]
+        jobs.reverse()  # the slow ones first
+        jobs += [(path, [], path.stem) for path in sorted(Path("csrc/cpu").glob("*.cpp")) if path != KERNELS]
 
-        def compile_one(job: tuple[str, list[str], str]) -> str:
+        def compile_one(job: tuple[Path, list[str], str]) -> str:
             source, flags, name = job
             target = str(objects / f"{name}.o")
-            self.execute([*compiler, *FLAGS, *flags, "-c", f"csrc/cpu/{source}", "-o", target])
+            self.execute([*compiler, *FLAGS, *flags, "-c", str(source), "-o", target])
             return target
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:

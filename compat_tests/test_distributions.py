@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from devices import DEVICES
 from golden import golden_file
 
 from gendr_adapters import _native
@@ -115,20 +116,24 @@ def mirror(name: str) -> str:
     return pairs.get(name, name)
 
 
-def native(name: str, x: torch.Tensor, shape: float, shift: float) -> list[torch.Tensor]:
+def native(name: str, x: torch.Tensor, shape: float, shift: float, device: str = "cpu") -> list[torch.Tensor]:
     """The core's CDF, log survival and hazard, as float64."""
-    x = x.contiguous()
+    x = x.to(device).contiguous()
     outputs = [torch.empty_like(x) for _ in range(3)]
     dtype = [torch.float32, torch.float64].index(x.dtype)
     pointers = [v.data_ptr() for v in (x, *outputs)]
     number = list(DISTRIBUTIONS).index(name)
-    _native.check(_native.library().gendr_evaluate_distribution(dtype, number, shape, shift, x.numel(), *pointers))
-    return [v.double() for v in outputs]
+    lib = _native.library(device)
+    place = (x.get_device(), torch.cuda.current_stream(x.device).cuda_stream) if x.is_cuda else (0, None)
+    call = (dtype, number, shape, shift, x.numel(), *pointers, *place)
+    _native.check(lib.gendr_evaluate_distribution(*call), lib)
+    return [v.cpu().double() for v in outputs]
 
 
+@DEVICES
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("name", NAMES)
-def test_native(name: str, dtype: torch.dtype) -> None:
+def test_native(name: str, dtype: torch.dtype, device: str) -> None:
     """What the kernels evaluate, in both tails: CDF, log(1 - CDF) and pdf / (1 - CDF) keep their relative precision."""
     x = torch.linspace(-30.003, 29.017, 4001, dtype=torch.float64).to(dtype)
     eps, tiny = torch.finfo(dtype).eps, torch.finfo(dtype).tiny
@@ -138,7 +143,7 @@ def test_native(name: str, dtype: torch.dtype) -> None:
     for shape, shift in parameters(name):
         wide = x.double()
         coverage, survival = cdf(name, wide, shape, shift), cdf(mirror(name), -wide, shape, shift)
-        got, log_survival, hazard = native(name, x, shape, shift)
+        got, log_survival, hazard = native(name, x, shape, shift, device)
         torch.testing.assert_close(got, coverage, rtol=rtol, atol=atol)
         some = survival > 1e3 * tiny
         expected = torch.where(coverage < 0.5, torch.log1p(-coverage), survival.log())[some]
@@ -147,12 +152,13 @@ def test_native(name: str, dtype: torch.dtype) -> None:
         torch.testing.assert_close(hazard[some], expected, rtol=rtol, atol=atol)
 
 
+@DEVICES
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("name", ["hard", "uniform", "cubic_hermite", "wigner_semicircle"])
-def test_native_is_exact_outside_a_bounded_support(name: str, dtype: torch.dtype) -> None:
+def test_native_is_exact_outside_a_bounded_support(name: str, dtype: torch.dtype, device: str) -> None:
     """A rounding error there would be a coverage, and a coverage however small outweighs the background's colour."""
     x = torch.tensor([-1e30, -30, -1.001, 1.001, 30, 1e30], dtype=dtype)
-    got, _, hazard = native(name, x, 0.0, 0.0)
+    got, _, hazard = native(name, x, 0.0, 0.0, device)
     assert got.tolist() == [0, 0, 0, 1, 1, 1]
     assert hazard.tolist() == [0] * 6
 

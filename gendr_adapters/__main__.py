@@ -8,20 +8,40 @@ from . import __version__, _native
 
 
 def main() -> None:
-    rows = [("gendr_adapters", __version__), ("python", platform.python_version()), ("library", str(_native.LIBRARY))]
-    try:
-        library = _native.library()
-        rows += [("ABI version", str(library.gendr_abi_version())), ("instruction set", _native.isa())]
-    except _native.NativeLibraryError as error:
-        rows += [("problem", str(error))]
+    rows = [("gendr_adapters", __version__), ("python", platform.python_version()), *_library("cpu")]
     rows += [
         ("threads", str(torch.get_num_threads())),
         ("torch", torch.__version__),
         ("CUDA of torch", torch.version.cuda or "none"),
-        ("CUDA core", "not built yet: the CPU core renders"),
+        *_library("cuda"),
+        ("GPUs", ", ".join(_gpus()) or "none that torch sees"),
     ]
     for name, value in rows:
         print(f"{name:16} {value}")
+
+
+def _library(device_type: str) -> list[tuple[str, str]]:
+    name = f"{device_type.upper()} core"
+    try:
+        rows = [(name, str(_native.library_path(device_type)))]
+        if device_type == "cuda":
+            build = _native.cuda_build()
+            targets = " ".join(f"sm_{architecture}" for architecture in build["architectures"])
+            rows += [("  built by", f"nvcc {build['nvcc']}"), ("  built for", f"{targets}, PTX of sm_{build['ptx']}")]
+        rows += [("  ABI version", str(_native.library(device_type).gendr_abi_version()))]
+        rows += [("  instructions", _native.isa(device_type))]
+        return rows
+    except _native.NativeLibraryError as error:
+        return [(name, str(error))]
+
+
+def _gpus() -> list[str]:
+    if not torch.cuda.is_available():
+        return []
+    return [
+        f"{torch.cuda.get_device_name(i)} (sm_{''.join(map(str, torch.cuda.get_device_capability(i)))})"
+        for i in range(torch.cuda.device_count())
+    ]
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def render_rgba(
             background_eps=2 * background_eps,
             **settings,
         ),
-        background=torch.as_tensor(background_color, dtype=faces.dtype, device=faces.device),
+        background=background_color.to(faces) if isinstance(background_color, Tensor) else background_color,
     )
     assert rendered.image is not None and rendered.alpha is not None
     return torch.cat((rendered.image, rendered.alpha[:, None]), dim=1)

@@ -1,4 +1,4 @@
-"""The torch ops under `render` and `gather_corners`: definition, CPU implementation, fake and autograd.
+"""The torch ops under `render` and `gather_corners`: definition, implementation, fake and autograd.
 
 An op takes few arguments, because autograd's cost grows with their number: settings travel as two lists.
 
@@ -72,6 +72,7 @@ def _scene(inputs: list[Tensor], ints: list[int], floats: list[float], struct_si
         alpha_range,
         perspective,
         gradient,
+        face_vertices.get_device() if face_vertices.is_cuda else 0,
         *floats,
         face_vertices.shape[0],
         face_offsets.data_ptr(),
@@ -80,7 +81,13 @@ def _scene(inputs: list[Tensor], ints: list[int], floats: list[float], struct_si
         dist_scale.data_ptr(),
         gamma.data_ptr(),
         background.data_ptr(),
+        _stream(face_vertices),
     )
+
+
+def _stream(tensor: Tensor) -> int | None:
+    """The CUDA stream work on the tensor belongs on: torch's current one of its device, which need not be current."""
+    return torch.cuda.current_stream(tensor.device).cuda_stream if tensor.is_cuda else None
 
 
 def _pointer(tensor: Tensor | None) -> int | None:
@@ -117,27 +124,27 @@ def _contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
 # The implementations take their arguments as the definitions above name them.
 
 
-def _render_cpu(*args: Any) -> tuple[Tensor, ...]:
+def _render(*args: Any) -> tuple[Tensor, ...]:
     *tensors, ints, floats = args
     inputs = _contiguous(tensors)
     outputs = _empty_outputs(inputs[0], inputs[1], inputs[5], ints)
-    lib = _native.library()
+    lib = _native.library(inputs[0].device.type)
     call = structs.Forward()
     call.scene = _scene(inputs, ints, floats, _FORWARD_SIZE)
     call.out = structs.Outputs(*map(_pointer, outputs))
     call.workspace_size = lib.gendr_forward_workspace_size(byref(call))
     workspace = inputs[0].new_empty(call.workspace_size, dtype=torch.uint8)
     call.workspace = workspace.data_ptr()
-    _native.check(lib.gendr_render_forward(byref(call)))
+    _native.check(lib.gendr_render_forward(byref(call)), lib)
     return tuple(outputs)
 
 
-def _render_backward_cpu(*args: Any) -> tuple[Tensor, ...]:
+def _render_backward(*args: Any) -> tuple[Tensor, ...]:
     *tensors, ints, floats, needs = args
     incoming = [None if grad is None else grad.contiguous() for grad in tensors[:3]]
     inputs, saved = _contiguous(tensors[3:9]), _contiguous(tensors[9:])
     grads = _empty_gradients(inputs[:5], needs)
-    lib = _native.library()
+    lib = _native.library(inputs[0].device.type)
     call = structs.Backward()
     call.scene = _scene(inputs, ints, floats, _BACKWARD_SIZE)
     pointers = [_pointer(tensor) for tensor in saved]
@@ -148,7 +155,7 @@ def _render_backward_cpu(*args: Any) -> tuple[Tensor, ...]:
     call.workspace_size = lib.gendr_backward_workspace_size(byref(call))
     workspace = inputs[0].new_empty(call.workspace_size, dtype=torch.uint8)
     call.workspace = workspace.data_ptr()
-    _native.check(lib.gendr_render_backward(byref(call)))
+    _native.check(lib.gendr_render_backward(byref(call)), lib)
     return tuple(grads)
 
 
@@ -198,6 +205,7 @@ def _corners(values: Tensor, faces: Tensor, n_vertices: int, out: Tensor) -> str
     call.n_threads = torch.get_num_threads()
     call.n_images, call.n_vertices, call.n_faces = values.shape[0], n_vertices, faces.shape[0]
     call.n_channels = values.shape[-1]
+    call.device, call.stream = values.get_device() if values.is_cuda else 0, _stream(values)
     call.faces, call.out = faces.data_ptr(), out.data_ptr()
     setattr(call, "in", values.data_ptr())
     return call
@@ -206,23 +214,24 @@ def _corners(values: Tensor, faces: Tensor, n_vertices: int, out: Tensor) -> str
 _CORNERS_SIZE = structs.size_of(structs.Corners)
 
 
-def _gather_corners_cpu(values: Tensor, faces: Tensor) -> Tensor:
+def _gather_corners(values: Tensor, faces: Tensor) -> Tensor:
     values, faces = _contiguous((values, faces))
     out = _gather_corners_fake(values, faces)
     call = _corners(values, faces, values.shape[1], out)
-    _native.check(_native.library().gendr_gather_corners(byref(call)))
+    lib = _native.library(values.device.type)
+    _native.check(lib.gendr_gather_corners(byref(call)), lib)
     return out
 
 
-def _scatter_corners_cpu(corners: Tensor, faces: Tensor, n_vertices: int) -> Tensor:
+def _scatter_corners(corners: Tensor, faces: Tensor, n_vertices: int) -> Tensor:
     corners, faces = _contiguous((corners, faces))
     out = _scatter_corners_fake(corners, faces, n_vertices)
     call = _corners(corners, faces, n_vertices, out)
-    lib = _native.library()
+    lib = _native.library(corners.device.type)
     call.workspace_size = lib.gendr_corners_workspace_size(byref(call))
     workspace = corners.new_empty(call.workspace_size, dtype=torch.uint8)
     call.workspace = workspace.data_ptr()
-    _native.check(lib.gendr_scatter_corners(byref(call)))
+    _native.check(lib.gendr_scatter_corners(byref(call)), lib)
     return out
 
 
@@ -254,13 +263,14 @@ def _differentiate_scatter(ctx, grad):  # type: ignore[no-untyped-def]
     return torch.ops.gendr_adapters.gather_corners(grad, faces), None, None
 
 
-for _name, _cpu, _fake in (
-    ("render", _render_cpu, _render_fake),
-    ("render_backward", _render_backward_cpu, _render_backward_fake),
-    ("gather_corners", _gather_corners_cpu, _gather_corners_fake),
-    ("scatter_corners", _scatter_corners_cpu, _scatter_corners_fake),
+for _name, _native_op, _fake in (
+    ("render", _render, _render_fake),
+    ("render_backward", _render_backward, _render_backward_fake),
+    ("gather_corners", _gather_corners, _gather_corners_fake),
+    ("scatter_corners", _scatter_corners, _scatter_corners_fake),
 ):
-    _library.impl(_name, _cpu, "CPU")
+    for _key in ("CPU", "CUDA"):
+        _library.impl(_name, _native_op, _key)
     torch.library.register_fake(f"gendr_adapters::{_name}", _fake, lib=_library)
 
 for _name, _backward, _setup in (

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from . import ops
-from .settings import RenderSettings
+from .settings import SCALE_MAX, SCALE_MIN, RenderSettings
 
 # Pixels of an image are counted in int32 along a side, and in all by the kernels' row offsets.
 MAX_IMAGE_SIDE = 32768
@@ -65,6 +65,10 @@ def render(
         TypeError: something is not a tensor, or has a dtype or device that does not fit.
         ValueError: shapes, offsets, sizes or names that do not fit.
 
+    CUDA tensors are rendered on torch's current stream of their device, without waiting for it, except to look at
+    face_offsets (not while a CUDA graph is captured) and where settings.check_finite. So a dist_scale or gamma out of
+    range that only the GPU knows is no error: that image and its gradients are NaN.
+
     Source: Liu et al., "Soft Rasterizer", ICCV 2019; Petersen et al., "GenDR", CVPR 2022.
     """
     faces, features, offsets = _packed_scene(face_vertices, features, face_offsets)
@@ -88,14 +92,18 @@ def render(
         back = _background(background, features.shape[2], n_images, faces)
     if wanted & ops.DEPTH or (wanted & ops.IMAGE and settings.blend == "hard"):
         wanted |= ops.FACE_INDEX  # backward needs it
+    dist_scale = _scale("dist_scale", settings.dist_scale, n_images, faces)
+    gamma = _scale("gamma", settings.gamma, n_images, faces)
     if settings.check_finite:
         _check_finite(faces)
+        _check_scale("dist_scale", dist_scale)
+        _check_scale("gamma", gamma)
     extent = settings.half_extent or (width / min(height, width), height / min(height, width))
     results = torch.ops.gendr_adapters.render(
         faces,
         features,
-        _scale("dist_scale", settings.dist_scale, n_images, faces),
-        _scale("gamma", settings.gamma, n_images, faces),
+        dist_scale,
+        gamma,
         back,
         offsets,
         [*settings.packed_ints, height, width, wanted],
@@ -116,7 +124,7 @@ def gather_corners(values: Tensor, faces: Tensor) -> Tensor:
     Returns:
         (F, 3, C) or (B, F, 3, C).
     Raises:
-        TypeError: wrong dtypes. ValueError: wrong shapes, or an index out of range.
+        TypeError: wrong dtypes. ValueError: wrong shapes, or an index out of range (on CUDA: NaN at that corner).
     """
     _check_real("values", values)
     _refuse_forward_mode(values)
@@ -186,8 +194,8 @@ def _check_offsets(offsets: Tensor, face_vertices: Tensor) -> None:
         raise TypeError(f"face_offsets are on {offsets.device}, face_vertices on {face_vertices.device}")
     if offsets.dim() != 1 or offsets.shape[0] < 1:
         raise ValueError(f"face_offsets must be (B + 1,), got shape {tuple(offsets.shape)}")
-    if torch.compiler.is_compiling():
-        return  # the library checks them again when it runs
+    if torch.compiler.is_compiling() or (offsets.is_cuda and torch.cuda.is_current_stream_capturing()):
+        return  # on a CPU the library checks them again when it runs
     values = offsets.tolist()
     if values[0] != 0 or values[-1] != face_vertices.shape[0] or values != sorted(values):
         shown = values if len(values) <= 8 else [*values[:4], "...", *values[-3:]]
@@ -221,7 +229,7 @@ def _background(background: Tensor | Sequence[float] | None, channels: int, n_im
         return like.new_zeros((1, channels))
     if not isinstance(background, Tensor):
         try:
-            background = torch.tensor(background, dtype=like.dtype, device=like.device)
+            background = _moved(torch.tensor(background, dtype=like.dtype), like)
         except (TypeError, ValueError) as error:
             raise TypeError(f"background must be a tensor or numbers, one a channel, got {background!r}") from error
     else:
@@ -234,6 +242,17 @@ def _background(background: Tensor | Sequence[float] | None, channels: int, n_im
             f"got shape {tuple(background.shape)}"
         )
     return rows
+
+
+def _moved(values: Tensor, like: Tensor) -> Tensor:
+    """Numbers from the CPU on `like`'s device. A copy would wait for a GPU, and in a CUDA graph be one of old memory; a
+    few fills are neither."""
+    if not like.is_cuda or values.numel() > 16:
+        return values.to(like.device)
+    out = like.new_empty(values.shape)
+    for entry, value in zip(out.view(-1).split(1), values.view(-1).tolist(), strict=True):
+        entry.fill_(value)
+    return out
 
 
 def _scale(name: str, value: float | Tensor, n_images: int, like: Tensor) -> Tensor:
@@ -256,13 +275,19 @@ def _check_finite(faces: Tensor) -> None:
         )
 
 
+def _check_scale(name: str, values: Tensor) -> None:
+    low, high = values.detach().aminmax()
+    if not (float(low) >= SCALE_MIN and float(high) <= SCALE_MAX):
+        raise ValueError(f"{name} must be > 0, from {SCALE_MIN:g} to {SCALE_MAX:g}, got {values.tolist()}")
+
+
 def _check_real(name: str, value: Tensor) -> None:
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
     if value.dtype not in (torch.float32, torch.float64):
         raise TypeError(f"{name} must be float32 or float64, got {value.dtype}")
-    if value.device.type not in ("cpu", "meta"):
-        raise TypeError(f"{name} is on {value.device}; only CPU tensors can be rendered: there is no CUDA core yet")
+    if value.device.type not in ("cpu", "cuda", "meta"):
+        raise TypeError(f"{name} is on {value.device}; only CPU and CUDA tensors can be rendered")
 
 
 def _check_same(name: str, value: Tensor, like: Tensor) -> None:

@@ -68,7 +68,8 @@ class RenderSettings:
     Gradient
         gradient: 'exact': the derivative of the forward pass. 'reference': what the backward passes of SoftRas and
             GenDR compute (barycentric weights held constant, and the quirks in csrc/core/reference_gradient.h).
-        check_finite: raise ValueError for corners that are not finite; otherwise their faces count nowhere.
+        check_finite: raise ValueError for corners that are not finite; otherwise their faces count nowhere. On CUDA
+            dist_scale and gamma are looked at, too; all that waits for the GPU.
 
     Raises TypeError or ValueError that says what was given and what is allowed.
     """

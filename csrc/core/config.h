@@ -1,10 +1,13 @@
 // What host and device code share: how a function is marked, and which namespace this build of it lives in.
+// GENDR_HD_NOINLINE: too large to be copied to every place that calls it.
 #pragma once
 
 #if defined(__CUDACC__)
 #define GENDR_HD __host__ __device__ __forceinline__
+#define GENDR_HD_NOINLINE __host__ __device__ __noinline__
 #else
 #define GENDR_HD inline __attribute__((always_inline))
+#define GENDR_HD_NOINLINE inline
 #endif
 
 // The CPU core is compiled once per instruction set; a namespace each keeps the linker from mixing them.

@@ -23,6 +23,8 @@
 // The product dS/du is formed here, in one piece: neither g'(a) nor pdf / x need be finite by itself.
 #pragma once
 
+#include <type_traits>
+
 #include "distributions.h"
 
 GENDR_BEGIN_NAMESPACE
@@ -130,6 +132,12 @@ GENDR_HD T tconorm_add(T state, T term) {
     } else {
         return state + term;
     }
+}
+
+// T-conorm max: does this face take the lead at a pixel? The lowest index wins ties.
+template <class T>
+GENDR_HD bool takes_lead(T cdf, T state, int32_t face, int32_t winner) {
+    return cdf > state || (cdf == state && face < winner);
 }
 
 // log(1 - S)

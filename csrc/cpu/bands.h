@@ -10,8 +10,8 @@
 
 #include <algorithm>
 
-#include "memory.h"
-#include "scene.h"
+#include "../common/memory.h"
+#include "../core/scene.h"
 
 GENDR_BEGIN_NAMESPACE
 

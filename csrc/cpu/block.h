@@ -7,7 +7,8 @@
 
 #include <cstring>
 
-#include "scene.h"
+#include "../core/pair.h"
+#include "../core/scene.h"
 
 // A loop over the lanes of a block; its body has no branches or calls left after inlining, and vectorises.
 #define GENDR_LANES _Pragma("omp simd") for (int l = 0; l < kLanes; ++l)
@@ -78,7 +79,7 @@ void for_each_block(const Scene<T>& scene, const ImageParams<T>& image, const Fa
     // Edge k bounds column <= or >= at[k] + slope[k] * row.
     double at[3], slope[3];
     int side[3];
-    const double x_scale = scene.grid.width / (2.0 * scene.args->half_width),
+    const double x_scale = scene.grid.width / (2.0 * scene.args.half_width),
                  half_columns = 0.5 * (scene.grid.width - 1);
     for (int k = 0; k < 3; ++k) {
         const double sign = f.area2 > T(0) ? 1.0 : -1.0;
@@ -123,7 +124,7 @@ alignas(64) constexpr T kLaneRows[3][kLanes] = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 
 // What the lanes of a block see of a face.
 template <class T>
-struct Sight {
+struct SightLanes {
     Lanes<T> u;                    // scaled signed distance
     Lanes<T> active;               // 1: this pair counts
     Lanes<T> inside;               // 1: on the closed triangle
@@ -136,7 +137,7 @@ struct Sight {
 // kWeights: fill b0..b2 and inside; kNearest: fill dx..near2 and distance2.
 template <bool kWeights, bool kNearest, class T>
 inline void look(const Scene<T>& scene, const ImageParams<T>& image, const Face<T>& f, const BlockPosition<T>& at,
-                 Sight<T>& out) {
+                 SightLanes<T>& out) {
     const Flag<T> flat((f.flags & kFlat) != 0), barycentric(scene.barycentric);
     const T reach2 = image.reach2;
     const Face<T> face = f;
@@ -148,29 +149,26 @@ inline void look(const Scene<T>& scene, const ImageParams<T>& image, const Face<
     Lanes<T> valid;
     GENDR_LANES {
         const T col = col0 + lane_col[l], row = row0 + lane_row[l];
-        const Pair<T> p = relate(face, grid.x(col), grid.y(row));
-        const bool in = p.min_w > T(0);
-        const T q = barycentric.pick(p.min_w * p.min_w, p.distance2);
-        const bool wanted = col <= last_col && row <= last_row && (in || q < reach2);
-        valid[l] = wanted ? T(1) : T(0);
-        out.u[l] = in ? q : -q;
+        const Sight<T> s = look_at(face, grid.x(col), grid.y(row), flat, barycentric, reach2);
+        valid[l] = col <= last_col && row <= last_row && s.within ? T(1) : T(0);
+        out.u[l] = s.signed2;
         if constexpr (kWeights) {
-            out.inside[l] = in || p.distance2 == T(0) ? T(1) : T(0);
-            out.b0[l] = flat.pick(p.near0, p.w0);
-            out.b1[l] = flat.pick(p.near1, p.w1);
-            out.b2[l] = flat.pick(p.near2, p.w2);
+            out.inside[l] = s.closed ? T(1) : T(0);
+            out.b0[l] = s.b0;
+            out.b1[l] = s.b1;
+            out.b2[l] = s.b2;
         }
         if constexpr (kNearest) {
-            out.dx[l] = p.dx;
-            out.dy[l] = p.dy;
-            out.near0[l] = p.near0;
-            out.near1[l] = p.near1;
-            out.near2[l] = p.near2;
-            out.distance2[l] = q;
+            out.dx[l] = s.pair.dx;
+            out.dy[l] = s.pair.dy;
+            out.near0[l] = s.pair.near0;
+            out.near1[l] = s.pair.near1;
+            out.near2[l] = s.pair.near2;
+            out.distance2[l] = s.distance2;
         }
     }
     if (!scene.squared) {
-        GENDR_LANES out.u[l] = out.u[l] < T(0) ? -sqrt_(-out.u[l]) : sqrt_(out.u[l]);
+        GENDR_LANES out.u[l] = signed_root(out.u[l]);
     }
     const T inv_tau = image.inv_tau, min_u = scene.min_u;
     GENDR_LANES {
@@ -206,7 +204,7 @@ struct Fragments {
 };
 
 template <class T>
-inline void make_fragments(const Scene<T>& scene, const Face<T>& f, const Sight<T>& sight, Fragments<T>& out) {
+inline void make_fragments(const Scene<T>& scene, const Face<T>& f, const SightLanes<T>& sight, Fragments<T>& out) {
     const Face<T> face = f;
     const DepthScale<T> depth = scene.depth;
     const Flag<T> perspective(scene.perspective);

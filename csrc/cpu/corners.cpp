@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "../common/memory.h"
 #include "../include/gendr.h"
-#include "memory.h"
 #include "thread_pool.h"
 
 namespace gendr {

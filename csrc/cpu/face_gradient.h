@@ -1,9 +1,5 @@
-// The gradient of one face: its pixels' losses, block by block, summed to its corners, features and scales.
-//
-// A pair's loss gradient travels   alpha -> D -> u -> distance -> corners
-//                                  image -> D (as above), exponent -> depth, feature weights -> barycentrics -> corners
-//                                  depth -> barycentrics and corner depths
-// (see core/tconorms.h, core/fragment.h and core/geometry.h for the derivatives).
+// The gradient of one face: its pixels' losses, block by block, summed to its corners, features and scales. The way of
+// a pair's gradient is that of core/pair.h.
 #pragma once
 
 #include "pixel_gradients.h"
@@ -87,7 +83,7 @@ class FaceGradient {
         bool alpha, colour, depth_matters;
         BlockPosition<T> at;
         std::ptrdiff_t offset;
-        Sight<T> sight;
+        SightLanes<T> sight;
         CoverageLanes<T> coverage;
         Fragments<T> fragments;
         Lanes<T> grad_u;          // dL/du
@@ -189,9 +185,11 @@ class FaceGradient {
         const T inv_gamma = p.view.params.inv_gamma;
         GENDR_LANES {
             const bool on = p.fragments.visible[l] > T(0) && p.coverage.cdf[l] > Limits<T>::tiny;
-            p.below[l] = on ? min_(depth.score(p.fragments.z[l]) * inv_gamma - largest[l], T(0)) : T(0);
-            p.per_coverage[l] = on ? exp_(p.below[l]) * inv_weight[l] : T(0);
-            p.share[l] = p.per_coverage[l] * (on ? p.coverage.cdf[l] : T(0));
+            const SoftmaxShare<T> s = softmax_share(on, depth.score(p.fragments.z[l]) * inv_gamma, largest[l],
+                                                    inv_weight[l], p.coverage.cdf[l]);
+            p.below[l] = s.below;
+            p.per_coverage[l] = s.per_coverage;
+            p.share[l] = s.share;
         }
     }
 
@@ -287,65 +285,55 @@ class FaceGradient {
         }
     }
 
-    // Through the distance to the corners: d(distance^2)/d(corner k) = -2 near_k (dx, dy).
     void add_distance(const Pairs& p, Sums& sums) const {
-        const Sight<T>& sight = p.sight;
+        const SightLanes<T>& sight = p.sight;
         const Lanes<T>& grad_u = p.grad_u;
         const T inv_tau = p.view.params.inv_tau;
         Lanes<T> pull;
         if (scene_.squared) {
-            GENDR_LANES pull[l] = T(-2) * inv_tau * (sight.u[l] > T(0) ? grad_u[l] : -grad_u[l]);
+            GENDR_LANES pull[l] = pull_squared(grad_u[l], sight.u[l], inv_tau);
         } else {
             const T shortest = reference_ ? kReferenceShortest<T> : sqrt_(Limits<T>::tiny);
-            GENDR_LANES {
-                const T inv_d = T(1) / max_(sqrt_(sight.distance2[l]), shortest);
-                pull[l] = -inv_tau * inv_d * (sight.u[l] > T(0) ? grad_u[l] : -grad_u[l]);
-            }
+            GENDR_LANES pull[l] = pull_plain(grad_u[l], sight.u[l], inv_tau, sight.distance2[l], shortest);
         }
         GENDR_LANES {
-            const T gx = grad_u[l] != T(0) ? pull[l] * sight.dx[l] : T(0);
-            const T gy = grad_u[l] != T(0) ? pull[l] * sight.dy[l] : T(0);
-            sums.x[0][l] += gx * sight.near0[l];
-            sums.x[1][l] += gx * sight.near1[l];
-            sums.x[2][l] += gx * sight.near2[l];
-            sums.y[0][l] += gy * sight.near0[l];
-            sums.y[1][l] += gy * sight.near1[l];
-            sums.y[2][l] += gy * sight.near2[l];
+            const CornerGradient<T> g = pull_corners(grad_u[l], pull[l], sight.dx[l], sight.dy[l], sight.near0[l],
+                                                     sight.near1[l], sight.near2[l]);
+            add_corners(g, l, sums);
             sums.tau[l] += grad_u[l] * (grad_u[l] != T(0) ? sight.u[l] : T(0));
         }
     }
 
-    // u = +-m^2 / tau or m / tau with m = min(w): the gradient goes to the smallest weight.
     void add_barycentric_distance(Pairs& p, Sums& sums) const {
         const T inv_tau = p.view.params.inv_tau;
         const Flag<T> squared(scene_.squared);
         GENDR_LANES {
-            const T b0 = p.sight.b0[l], b1 = p.sight.b1[l], b2 = p.sight.b2[l];
-            const T m = min_(b0, min_(b1, b2));
-            const T g = p.grad_u[l] * inv_tau * squared.pick(T(2) * abs_(m), T(1));
-            const bool first = b0 <= b1 && b0 <= b2, second = !first && b1 <= b2;
-            p.grad_w[0][l] += first ? g : T(0);
-            p.grad_w[1][l] += second ? g : T(0);
-            p.grad_w[2][l] += !first && !second ? g : T(0);
+            const WeightGradient<T> g =
+                pull_smallest(p.grad_u[l], inv_tau, squared, p.sight.b0[l], p.sight.b1[l], p.sight.b2[l]);
+            p.grad_w[0][l] += g.w0;
+            p.grad_w[1][l] += g.w1;
+            p.grad_w[2][l] += g.w2;
             sums.tau[l] += p.grad_u[l] * (p.grad_u[l] != T(0) ? p.sight.u[l] : T(0));
         }
     }
 
-    // Through the barycentrics to the corners (see core/fragment.h); a flat face has n = 0.
     void add_barycentrics(const Pairs& p, Sums& sums) const {
-        const Face<T>& f = p.face;
-        const T nx0 = f.nx[0], nx1 = f.nx[1], nx2 = f.nx[2], ny0 = f.ny[0], ny1 = f.ny[1], ny2 = f.ny[2];
+        const Face<T> face = p.face;
         GENDR_LANES {
             const bool on = p.sight.active[l] > T(0);
-            const T hx = on ? p.grad_w[0][l] * nx0 + p.grad_w[1][l] * nx1 + p.grad_w[2][l] * nx2 : T(0);
-            const T hy = on ? p.grad_w[0][l] * ny0 + p.grad_w[1][l] * ny1 + p.grad_w[2][l] * ny2 : T(0);
-            sums.x[0][l] -= p.sight.b0[l] * hx;
-            sums.x[1][l] -= p.sight.b1[l] * hx;
-            sums.x[2][l] -= p.sight.b2[l] * hx;
-            sums.y[0][l] -= p.sight.b0[l] * hy;
-            sums.y[1][l] -= p.sight.b1[l] * hy;
-            sums.y[2][l] -= p.sight.b2[l] * hy;
+            const CornerGradient<T> g = pull_weights(face, on, p.grad_w[0][l], p.grad_w[1][l], p.grad_w[2][l],
+                                                     p.sight.b0[l], p.sight.b1[l], p.sight.b2[l]);
+            add_corners(g, l, sums);
         }
+    }
+
+    GENDR_HD static void add_corners(const CornerGradient<T>& g, int l, Sums& sums) {
+        sums.x[0][l] += g.x0;
+        sums.x[1][l] += g.x1;
+        sums.x[2][l] += g.x2;
+        sums.y[0][l] += g.y0;
+        sums.y[1][l] += g.y1;
+        sums.y[2][l] += g.y2;
     }
 
     const gendr_backward& args_;

@@ -179,7 +179,7 @@ class Forward {
 
     // The fused hot path: a logistic, probabilistic silhouette adds softplus(u) per pair.
     void add_logistic_block(Band& band, const Face<T>& f, const BlockPosition<T>& at) const {
-        Sight<T> sight;
+        SightLanes<T> sight;
         look<false, false>(scene_, band.params, f, at, sight);
         Lanes<T> state;
         T* base = band.pixels.alpha + band.offset(at);
@@ -190,7 +190,7 @@ class Forward {
 
     void add_block(Band& band, const Face<T>& f, int32_t id, const BlockPosition<T>& at, bool alpha, bool colour,
                    bool depth_matters) const {
-        Sight<T> sight;
+        SightLanes<T> sight;
         look<true, false>(scene_, band.params, f, at, sight);
         if (!any(sight.active)) return;
         const std::ptrdiff_t stride = band.pixels.stride, offset = band.offset(at);
@@ -252,13 +252,12 @@ class Forward {
         load_lanes(p.weight + offset, p.stride, at.log2_rows, total.v);
         GENDR_LANES {
             const bool on = fragments.visible[l] > T(0) && coverage.cdf[l] > Limits<T>::tiny;
-            const T old = largest[l], e = on ? depth.score(fragments.z[l]) * inv_gamma : old;
-            const T fall = exp_(-abs_(e - old));
-            const bool rises = e > old;
-            keep[l] = rises ? fall : T(1);
-            weight[l] = on ? coverage.cdf[l] * (rises ? T(1) : fall) : T(0);
-            largest[l] = rises ? e : old;
-            total[l] = total[l] * keep[l] + weight[l];
+            const SoftmaxStep<T> s =
+                softmax_add(largest[l], total[l], on, depth.score(fragments.z[l]) * inv_gamma, coverage.cdf[l]);
+            largest[l] = s.largest;
+            total[l] = s.total;
+            keep[l] = s.keep;
+            weight[l] = s.weight;
         }
         store_lanes(p.exponent + offset, p.stride, at.log2_rows, largest.v);
         store_lanes(p.weight + offset, p.stride, at.log2_rows, total.v);
@@ -273,7 +272,7 @@ class Forward {
         }
     }
 
-    void add_nearest(Band& band, int32_t id, const BlockPosition<T>& at, const Sight<T>& sight,
+    void add_nearest(Band& band, int32_t id, const BlockPosition<T>& at, const SightLanes<T>& sight,
                      const Fragments<T>& fragments) const {
         const BandPixels<T>& p = band.pixels;
         const std::ptrdiff_t offset = band.offset(at);
@@ -284,7 +283,7 @@ class Forward {
         for (int l = 0; l < kLanes; ++l) {
             const bool on = fragments.visible[l] > T(0) && sight.inside[l] > T(0);
             const T z = fragments.z[l];
-            const bool wins = on && (z < depth[l] || (z == depth[l] && id < nearest[l]));
+            const bool wins = on && hides(z, id, depth[l], nearest[l]);
             closer[l] = wins ? T(1) : T(0);
             depth[l] = wins ? z : depth[l];
             nearest[l] = wins ? id : nearest[l];

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "memory.h"
+#include "../common/memory.h"
 #include "tables.h"
 
 GENDR_BEGIN_NAMESPACE

@@ -56,7 +56,7 @@ struct TConormLanes {
         if constexpr (K == TConorm::max) {
             for (int l = 0; l < kLanes; ++l) {
                 if (!(counts[l] > T(0) && c.cdf[l] > T(0))) continue;
-                const bool leads = c.cdf[l] > state[l] || (c.cdf[l] == state[l] && face < winner[l]);
+                const bool leads = takes_lead(c.cdf[l], state[l], face, winner[l]);
                 state[l] = leads ? c.cdf[l] : state[l];
                 winner[l] = leads ? face : winner[l];
             }

@@ -1,6 +1,8 @@
 /* gendr.h - the C ABI of the generalized soft rasteriser.
  *
- * The library knows nothing of torch or Python. The caller owns every buffer; a call allocates nothing the caller can
+ * Two libraries export it: the CPU core, which works on host memory before it returns, and the CUDA core, whose arrays
+ * are all device memory and whose work is queued on `stream`: it neither waits nor reads anything back. The library
+ * knows nothing of torch or Python. The caller owns every buffer; a call allocates nothing the caller can
  * see, copies nothing, and reports failure by a non-zero return code and gendr_last_error(). Arrays are dense and
  * row-major. "real" below is float or double, as `dtype` says.
  *
@@ -24,7 +26,7 @@
 extern "C" {
 #endif
 
-#define GENDR_ABI_VERSION 1
+#define GENDR_ABI_VERSION 2
 
 enum gendr_dtype { GENDR_FLOAT32 = 0, GENDR_FLOAT64 = 1 };
 enum gendr_distance { GENDR_EUCLIDEAN = 0, GENDR_BARYCENTRIC = 1 };
@@ -41,7 +43,7 @@ enum gendr_status { GENDR_OK = 0, GENDR_INVALID_ARGUMENT = 1, GENDR_OUT_OF_MEMOR
 typedef struct gendr_scene {
     int32_t struct_size;         /* sizeof of the struct this one is the first member of */
     int32_t dtype;               /* gendr_dtype of every real array */
-    int32_t n_threads;           /* threads to use, >= 1; results do not depend on it */
+    int32_t n_threads;           /* threads to use, >= 1; results do not depend on it; CUDA ignores it */
     int32_t n_images;            /* B */
     int32_t height;              /* H, pixels */
     int32_t width;               /* W, pixels */
@@ -62,6 +64,7 @@ typedef struct gendr_scene {
     int32_t perspective_correct; /* 1: features use w_k / z_k weights; 0: screen-space weights. Depth always 1 / sum(w_k
                                     / z_k) */
     int32_t gradient;            /* gendr_gradient, read by backward only */
+    int32_t device;              /* CUDA device of the arrays and the stream; the CPU core ignores it */
     double dist_shape;           /* shape of gamma and gamma_rev, > 0 */
     double dist_shift;           /* shift of the support, in units of tau */
     double t_conorm_p;
@@ -81,6 +84,7 @@ typedef struct gendr_scene {
     const void* dist_scale;      /* real (n_scales,): tau, 1e-30 to 1e30 */
     const void* gamma;           /* real (n_gammas,): 1e-30 to 1e30 */
     const void* background;      /* real (n_backgrounds, C) */
+    void* stream;                /* cudaStream_t; the CPU core ignores it */
 } gendr_scene;
 
 /* Results. A null pointer means: not asked for. The *_state and *_winner arrays are what backward needs. */
@@ -122,6 +126,7 @@ typedef struct gendr_corners {
     int32_t dtype;
     int32_t n_threads;
     int32_t n_images;     /* B */
+    int32_t device;       /* as in gendr_scene */
     int64_t n_vertices;   /* V */
     int64_t n_faces;      /* F */
     int64_t n_channels;   /* C */
@@ -130,12 +135,13 @@ typedef struct gendr_corners {
     void* out;            /* gather: (B, F, 3, C); scatter: (B, V, C), sums in a fixed order */
     void* workspace;      /* scatter: gendr_corners_workspace_size() bytes; gather: may be null */
     size_t workspace_size;
+    void* stream; /* as in gendr_scene */
 } gendr_corners;
 
 GENDR_API int gendr_abi_version(void);
 GENDR_API const char* gendr_last_error(void); /* of this thread; valid until its next failing call */
 
-/* Instruction set in use ("avx512", "avx2", "baseline"). GENDR_ISA=avx2 or GENDR_ISA=baseline in the
+/* Instruction set in use ("avx512", "avx2", "baseline"; "cuda"). GENDR_ISA=avx2 or GENDR_ISA=baseline in the
  * environment, read at the first call, keeps it from using a better one. */
 GENDR_API const char* gendr_isa(void);
 
@@ -145,7 +151,7 @@ GENDR_API const char* gendr_t_conorm_name(int id);
 
 /* CDF, log survival and hazard (pdf / survival) at n scaled distances u: what the kernels use, for tests and plots. */
 GENDR_API int gendr_evaluate_distribution(int dtype, int id, double shape, double shift, int64_t n, const void* u,
-                                          void* cdf, void* log_survival, void* hazard);
+                                          void* cdf, void* log_survival, void* hazard, int device, void* stream);
 
 /* The largest u with cdf(u) <= coverage (-infinity: none). */
 GENDR_API double gendr_quantile(int id, double shape, double shift, double coverage);

@@ -1,37 +1,83 @@
-"""The native library: found and loaded at first use, so that `import gendr_adapters` works without it."""
+"""The native libraries: found and loaded at first use, so that `import gendr_adapters` works without them.
+
+libgendr_cpu.so is always built; libgendr_cuda<major>.so where nvcc was found, and is loaded when a CUDA tensor asks.
+"""
 
 import ctypes
+import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from ..distributions import DISTRIBUTIONS
 from ..t_conorms import T_CONORMS
 from . import structs
 
-LIBRARY = Path(__file__).with_name("libgendr_cpu.so")
+FOLDER = Path(__file__).parent
 
 
 class NativeLibraryError(RuntimeError):
-    """The native library is missing, of another version, or failed."""
+    """A native library is missing, of another version, or failed."""
+
+
+def library(device_type: str = "cpu") -> ctypes.CDLL:
+    """The loaded library for a device type ('cpu' or 'cuda'), its functions declared.
+
+    Raises NativeLibraryError, saying what to do, if it cannot be had.
+    """
+    return _library(device_type)
 
 
 @cache
-def library() -> ctypes.CDLL:
-    """The loaded CPU library, its functions declared. Raises NativeLibraryError, saying what to do, if it cannot be."""
-    if not LIBRARY.exists():
+def _library(device_type: str) -> ctypes.CDLL:
+    return load(library_path(device_type))
+
+
+def library_path(device_type: str = "cpu") -> Path:
+    """Where the library for a device type is. Raises NativeLibraryError if it was not built."""
+    if device_type == "cuda":
+        return _cuda_library_path()
+    path = FOLDER / f"libgendr_{device_type}.so"
+    if not path.exists():
         raise NativeLibraryError(
-            f"the native library {LIBRARY} is missing: this copy of gendr_adapters was not built. "
+            f"the native library {path} is missing: this copy of gendr_adapters was not built. "
             "Run `pip install .` in the repository (it needs a C++17 compiler)."
         )
+    return path
+
+
+def _cuda_library_path() -> Path:
+    """Of several, the one of torch's CUDA, else the newest: any does whose CUDA the driver knows."""
+    majors = {int(path.stem.removeprefix("libgendr_cuda")): path for path in FOLDER.glob("libgendr_cuda*.so")}
+    if not majors:
+        raise NativeLibraryError(
+            "this copy of gendr_adapters was built without CUDA: no nvcc was found then, or GENDR_CUDA=0 was set. "
+            "Install the CUDA toolkit or set CUDACXX to its nvcc, and run `GENDR_CUDA=1 pip install .` in the "
+            "repository. Tensors on the CPU can be rendered."
+        )
+    of_torch = int((torch.version.cuda or "0").partition(".")[0])
+    return majors[of_torch if of_torch in majors else max(majors)]
+
+
+def cuda_build() -> dict[str, Any]:
+    """What the build wrote about the CUDA library: 'nvcc' (version), 'architectures', 'ptx', 'flags', 'kernels'."""
+    description: dict[str, Any] = json.loads(_cuda_library_path().with_suffix(".json").read_text())
+    return description
+
+
+def load(path: Path) -> ctypes.CDLL:
+    """The library at `path`, checked against this package and its functions declared."""
     try:
-        lib = ctypes.CDLL(str(LIBRARY))
+        lib = ctypes.CDLL(str(path))
     except OSError as error:
-        raise NativeLibraryError(f"the native library {LIBRARY} does not load: {error}") from error
+        raise NativeLibraryError(f"the native library {path} does not load: {error}") from error
     version = lib.gendr_abi_version()
     if version != structs.ABI_VERSION:
         raise NativeLibraryError(
-            f"{LIBRARY} has ABI version {version}, this package needs {structs.ABI_VERSION}: run `pip install .` again"
+            f"{path} has ABI version {version}, this package needs {structs.ABI_VERSION}: run `pip install .` again"
         )
     for name, (result, arguments) in structs.FUNCTIONS.items():
         function = getattr(lib, name)
@@ -39,7 +85,7 @@ def library() -> ctypes.CDLL:
     for function, names in ((lib.gendr_distribution_name, DISTRIBUTIONS), (lib.gendr_t_conorm_name, T_CONORMS)):
         if _names(function) != list(names):
             raise NativeLibraryError(
-                f"{LIBRARY} was built from other sources than this package: run `pip install .` again"
+                f"{path} was built from other sources than this package: run `pip install .` again"
             )
     return lib
 
@@ -51,14 +97,14 @@ def _names(function: Callable[[int], bytes | None]) -> list[str]:
     return names
 
 
-def check(status: int) -> None:
-    """Turn a native return code into an exception: ValueError for arguments, NativeLibraryError for the rest."""
+def check(status: int, lib: ctypes.CDLL) -> None:
+    """Turn a return code of `lib` into an exception: ValueError for arguments, NativeLibraryError for the rest."""
     if status == structs.OK:
         return
-    message = library().gendr_last_error().decode()
+    message = lib.gendr_last_error().decode()
     raise (ValueError if status == structs.INVALID_ARGUMENT else NativeLibraryError)(message)
 
 
-def isa() -> str:
-    """The instruction set the kernels use: 'avx512', 'avx2' or 'baseline'."""
-    return str(library().gendr_isa().decode())
+def isa(device_type: str = "cpu") -> str:
+    """The instruction set the kernels use: 'avx512', 'avx2' or 'baseline'; 'cuda'."""
+    return str(library(device_type).gendr_isa().decode())

@@ -4,7 +4,7 @@ import ctypes
 from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
 from typing import Any
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 OK, INVALID_ARGUMENT = 0, 1
 
 FEATURE_KINDS = {"none": 0, "corners": 1, "texels": 2}
@@ -36,6 +36,7 @@ class Scene(ctypes.Structure):
         ("alpha_range", c_int32),
         ("perspective_correct", c_int32),
         ("gradient", c_int32),
+        ("device", c_int32),
         ("dist_shape", c_double),
         ("dist_shift", c_double),
         ("t_conorm_p", c_double),
@@ -54,6 +55,7 @@ class Scene(ctypes.Structure):
         ("dist_scale", c_void_p),
         ("gamma", c_void_p),
         ("background", c_void_p),
+        ("stream", c_void_p),
     ]
 
 
@@ -104,6 +106,7 @@ class Corners(ctypes.Structure):
         ("dtype", c_int32),
         ("n_threads", c_int32),
         ("n_images", c_int32),
+        ("device", c_int32),
         ("n_vertices", c_int64),
         ("n_faces", c_int64),
         ("n_channels", c_int64),
@@ -112,6 +115,7 @@ class Corners(ctypes.Structure):
         ("out", c_void_p),
         ("workspace", c_void_p),
         ("workspace_size", c_size_t),
+        ("stream", c_void_p),
     ]
 
 
@@ -126,7 +130,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gendr_t_conorm_name": (c_char_p, [c_int]),
     "gendr_evaluate_distribution": (
         c_int,
-        [c_int, c_int, c_double, c_double, c_int64, c_void_p, c_void_p, c_void_p, c_void_p],
+        [c_int, c_int, c_double, c_double, c_int64, *[c_void_p] * 4, c_int, c_void_p],
     ),
     "gendr_quantile": (c_double, [c_int, c_double, c_double, c_double]),
     "gendr_forward_workspace_size": (c_size_t, [POINTER(Forward)]),

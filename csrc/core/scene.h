@@ -1,31 +1,16 @@
-// A call's arguments in the form the CPU kernels want them: typed, per image, with everything that is the same for all
-// pixels worked out once.
+// A call's arguments in the form the kernels want them: typed, per image, with everything that is the same for all
+// pixels worked out once. Plain data: CUDA kernels take a Scene as their parameter.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
-#include "../core/fragment.h"
-#include "../core/reference_gradient.h"
 #include "../include/gendr.h"
+#include "dispatch.h"
+#include "fragment.h"
 
 GENDR_BEGIN_NAMESPACE
-
-// CDF, log survival and hazard of any distribution at one u.
-template <class T>
-Coverage<T> coverage_at(Distribution d, T u, const DistributionParams<T>& params) {
-    switch (d) {
-#define GENDR_DISTRIBUTION(name) \
-    case Distribution::name:     \
-        return Eval<Distribution::name>::at(u, params);
-#include "../core/distributions.def"
-#undef GENDR_DISTRIBUTION
-        default:
-            return {};
-    }
-}
 
 template <class T>
 DistributionParams<T> make_distribution(double shape, double shift) {
@@ -62,14 +47,19 @@ struct ImageParams {
     double box_weight;      // barycentric distance: drop where the smallest weight is below -box_weight
 };
 
-inline int64_t features_per_face(const gendr_scene& a) {
+GENDR_HD int64_t features_per_face(const gendr_scene& a) {
     const int64_t values = a.feature_kind == GENDR_TEXELS ? int64_t(a.texture_res) * a.texture_res : 3;
     return a.feature_kind == GENDR_NO_FEATURES ? 0 : values * a.n_channels;
 }
 
+// Is a value of dist_scale or gamma one the kernels can work with? NaN is not.
+GENDR_HD bool scale_in_range(double value) {
+    return value >= 0.999e-30 && value <= 1.001e30;
+}
+
 template <class T>
 struct Scene {
-    const gendr_scene* args;
+    gendr_scene args;
     Grid<T> grid;
     DepthScale<T> depth;
     DistributionParams<T> distribution;
@@ -80,25 +70,28 @@ struct Scene {
     bool perspective, squared, barycentric, hard_blend, alpha_all;
     bool fused;  // logistic and probabilistic: silhouettes have a path of their own
 
-    const T* corners(int64_t face) const { return static_cast<const T*>(args->face_vertices) + 9 * face; }
-    const T* features(int64_t face) const {
-        return static_cast<const T*>(args->features) + features_per_face(*args) * face;
+    GENDR_HD const T* corners(int64_t face) const { return static_cast<const T*>(args.face_vertices) + 9 * face; }
+    GENDR_HD const T* features(int64_t face) const {
+        return static_cast<const T*>(args.features) + features_per_face(args) * face;
     }
-    const T* background(int image) const {
-        return static_cast<const T*>(args->background) +
-               (args->n_backgrounds > 1 ? image : 0) * int64_t(args->n_channels);
+    GENDR_HD const T* background(int image) const {
+        return static_cast<const T*>(args.background) + (args.n_backgrounds > 1 ? image : 0) * int64_t(args.n_channels);
     }
-    T tau(int image) const { return static_cast<const T*>(args->dist_scale)[args->n_scales > 1 ? image : 0]; }
-    T gamma(int image) const { return static_cast<const T*>(args->gamma)[args->n_gammas > 1 ? image : 0]; }
-    int64_t first_face(int image) const { return args->face_offsets[image]; }
-    int image_of(int64_t face) const {
-        return int(std::upper_bound(args->face_offsets, args->face_offsets + args->n_images + 1, face) -
-                   args->face_offsets) -
-               1;
+    GENDR_HD T tau(int image) const { return static_cast<const T*>(args.dist_scale)[args.n_scales > 1 ? image : 0]; }
+    GENDR_HD T gamma(int image) const { return static_cast<const T*>(args.gamma)[args.n_gammas > 1 ? image : 0]; }
+    GENDR_HD int64_t first_face(int image) const { return args.face_offsets[image]; }
+    GENDR_HD int64_t face_count(int image) const { return args.face_offsets[image + 1] - args.face_offsets[image]; }
+    // The image a face is in: the last one that begins at or before it.
+    GENDR_HD int image_of(int64_t face) const {
+        int low = 0, high = args.n_images;
+        while (high - low > 1) {
+            const int mid = low + (high - low) / 2;
+            (args.face_offsets[mid] <= face ? low : high) = mid;
+        }
+        return low;
     }
-    int64_t face_count(int image) const { return args->face_offsets[image + 1] - args->face_offsets[image]; }
 
-    explicit Scene(const gendr_scene& a) : args(&a) {
+    explicit Scene(const gendr_scene& a) : args(a) {
         grid = {a.width, a.height, T(a.half_width / a.width), T(a.half_height / a.height)};
         depth = {T(a.near_plane), T(a.far_plane), T(1.0 / (a.far_plane - a.near_plane))};
         distribution = make_distribution<T>(a.dist_shape, a.dist_shift);
@@ -115,25 +108,25 @@ struct Scene {
         alpha_all = a.alpha_range == GENDR_ALPHA_ALL;
     }
 
-    ImageParams<T> image_params(int image) const {
+    GENDR_HD ImageParams<T> image_params(int image) const {
         const double scale = double(tau(image)), g = double(gamma(image));
         ImageParams<T> p;
         p.inv_tau = T(1.0 / scale);
         p.inv_gamma = T(1.0 / g);
-        p.background_exponent = T((args->background_eps - 1.0) / g);
+        p.background_exponent = T((args.background_eps - 1.0) / g);
         // Outside, u = -d^2 / tau or -d / tau reaches quantile_u at this distance:
         const double limit = max_(-quantile_u, 0.0) * scale;
-        const double fade = squared ? std::sqrt(limit) : limit;
-        const double reach = min_(args->reach, std::sqrt(args->reach_per_scale * scale));
-        const bool hard = Distribution(args->distribution) == Distribution::hard;
-        p.reach2 = hard ? std::numeric_limits<T>::infinity() : T(reach * reach);
+        const double fade = squared ? sqrt_(limit) : limit;
+        const double reach = min_(args.reach, sqrt_(args.reach_per_scale * scale));
+        const bool hard = Distribution(args.distribution) == Distribution::hard;
+        p.reach2 = hard ? T(INFINITY) : T(reach * reach);
         p.box_reach = barycentric ? reach : min_(reach, fade);
-        p.box_weight = barycentric ? min_(reach, fade) : std::numeric_limits<double>::infinity();
+        p.box_weight = barycentric ? min_(reach, fade) : double(INFINITY);
         return p;
     }
 
     // The mesh's face count enters SoftRas' mean.
-    TConormParams<T> tconorm_of(int image) const {
+    GENDR_HD TConormParams<T> tconorm_of(int image) const {
         TConormParams<T> p = tconorm;
         p.inv_faces = T(1.0 / max_(double(face_count(image)), 1.0));
         return p;
@@ -142,16 +135,16 @@ struct Scene {
 
 // Pixel range of [lo, hi] (NDC, along one axis, in the direction of growing index), a thousandth of a pixel wider
 // against rounding.
-inline void pixel_range(double lo, double hi, double half, int32_t n, int32_t* first, int32_t* last) {
+GENDR_HD void pixel_range(double lo, double hi, double half, int32_t n, int32_t* first, int32_t* last) {
     const double a = (lo / half * n + n - 1.0) / 2.0, b = (hi / half * n + n - 1.0) / 2.0;
-    *first = !(a <= n) ? n : a < 0.0 ? 0 : int32_t(std::ceil(a - 1e-3));
-    *last = !(b >= -1.0) ? -1 : b > n - 1.0 ? n - 1 : int32_t(std::floor(b + 1e-3));
+    *first = !(a <= n) ? n : a < 0.0 ? 0 : int32_t(ceil(a - 1e-3));
+    *last = !(b >= -1.0) ? -1 : b > n - 1.0 ? n - 1 : int32_t(floor(b + 1e-3));
 }
 
 // Face `index`, with its pixel box and culling flags.
 template <class T>
-void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, int64_t index, Face<T>& f) {
-    const gendr_scene& a = *scene.args;
+GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, int64_t index, Face<T>& f) {
+    const gendr_scene& a = scene.args;
     const T* corners = scene.corners(index);
     f.x0 = f.y0 = 0;
     f.x1 = f.y1 = -1;
@@ -178,7 +171,7 @@ void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, int64_t in
     double x_lo = min_(x[0], min_(x[1], x[2])), x_hi = max_(x[0], max_(x[1], x[2]));
     double y_lo = min_(y[0], min_(y[1], y[2])), y_hi = max_(y[0], max_(y[1], y[2]));
     double box[4] = {x_lo - image.box_reach, x_hi + image.box_reach, y_lo - image.box_reach, y_hi + image.box_reach};
-    if (scene.barycentric && std::isfinite(image.box_weight)) {
+    if (scene.barycentric && isfinite(image.box_weight)) {
         // {w_k >= -b} is the triangle scaled by 1 + 3 b about its centroid.
         const double s = 1.0 + 3.0 * image.box_weight, mx = (x[0] + x[1] + x[2]) / 3.0, my = (y[0] + y[1] + y[2]) / 3.0;
         box[0] = max_(box[0], mx + s * (x_lo - mx));

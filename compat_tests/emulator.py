@@ -1,0 +1,120 @@
+"""Builds CUDA sources with the C++ compiler and the emulator in csrc/emu, and runs Python on such builds.
+
+What is built lies in build/emu/ under a hash of everything it was made from, so a second call costs only the hashing.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+CSRC = ROOT / "csrc"
+CACHE = ROOT / "build" / "emu"
+COMPILER_PROCESSES = 2
+
+FLAGS = ["-std=c++17", "-fPIC", "-fvisibility=hidden", "-DGENDR_EMU", "-DGENDR_ISA=emu", "-Wall", "-Wextra", "-Werror"]
+FLAGS += ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+PLAIN = ["-O2", "-g1"]
+SANITIZE = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize=float-divide-by-zero"]
+SANITIZE += ["-fno-sanitize-recover=all", "-O1", "-g"]
+# Of -fsanitize=thread only the calls it puts into kernels; csrc/emu/races.h says what they call.
+RACES = ["-O1", "-g", "-DCUDA_EMU_RACES"]
+RACES_IN_KERNELS = ["-fsanitize=thread", "--param=tsan-distinguish-volatile=1"]
+VARIANTS = {"plain": PLAIN, "sanitized": SANITIZE, "races": RACES}
+
+
+class BuildError(RuntimeError):
+    """The compiler failed; the message has its command and what it said."""
+
+
+def build_library(name: str, sources: Sequence[Path], depends: Iterable[Path] = (), variant: str = "plain") -> Path:
+    """Compile CUDA sources and the emulator into one shared library, and return its path.
+
+    `depends` are the files, besides the sources and the emulator, that the sources include. Variants: "plain";
+    "sanitized" stops the process at the first memory error or undefined operation, and must be loaded in
+    `run_sanitized`; "races" stops it at the first race between threads of a kernel.
+    """
+    flags = [*FLAGS, *VARIANTS[variant]]
+    kernel_flags = [*flags, *(RACES_IN_KERNELS if variant == "races" else [])]
+    emulator = sorted(path for path in (CSRC / "emu").iterdir() if path.suffix in (".cpp", ".h"))
+    own = _hash([*sources, *depends, *emulator], kernel_flags)
+    library = CACHE / f"{name}-{variant}-{own}.so"
+    if library.exists():
+        return library
+    CACHE.mkdir(parents=True, exist_ok=True)
+
+    shared = _hash(emulator, flags)  # the emulator's objects serve all libraries
+    jobs = [(source, kernel_flags, CACHE / f"{name}.{source.stem}-{variant}-{own}.o") for source in sources]
+    for source in emulator:
+        if source.suffix == ".cpp":
+            jobs.append((source, flags, CACHE / f"emu.{source.stem}-{variant}-{shared}.o"))
+    with ThreadPoolExecutor(COMPILER_PROCESSES) as pool:
+        list(pool.map(lambda job: _compile([*job[1], "-c", "-x", "c++", str(job[0])], job[2]), jobs))
+    link_flags = SANITIZE if variant == "sanitized" else ["-Wl,-z,defs"]
+    _compile([*link_flags, "-shared", *(str(target) for *_, target in jobs)], library)
+    return library
+
+
+def emulated_core(sanitize: bool = False, races: bool = False) -> Path:
+    """The library of csrc/cuda, emulated: the C ABI of the CUDA build on a machine without CUDA."""
+    files = sorted(path for path in CSRC.rglob("*") if path.is_file())
+    sources = [path for path in files if path.parent == CSRC / "cuda" and path.suffix == ".cu"]
+    if not sources:
+        raise BuildError(f"no .cu files in {CSRC / 'cuda'}")
+    return build_library("libgendr_emu", sources, files, "sanitized" if sanitize else "races" if races else "plain")
+
+
+def run_python(snippet: str, *arguments: object, order: object = "natural") -> subprocess.CompletedProcess[str]:
+    """Run a Python snippet in a new process, as code that the emulator stops must be. The process is not checked."""
+    return _run_python(snippet, arguments, {"GENDR_EMU_ORDER": str(order)})
+
+
+def run_sanitized(snippet: str, *arguments: object, order: object = "natural") -> subprocess.CompletedProcess[str]:
+    """As `run_python`, with the run-time of the sanitizers, so that the snippet can load a sanitized library."""
+    runtimes = [_printed("-print-file-name=libasan.so"), _printed("-print-file-name=libubsan.so")]
+    environment = {
+        "GENDR_EMU_ORDER": str(order),
+        "LD_PRELOAD": " ".join(runtimes),
+        "ASAN_OPTIONS": "detect_leaks=0:use_sigaltstack=0",
+    }
+    return _run_python(snippet, arguments, environment)
+
+
+def _run_python(
+    snippet: str, arguments: tuple[object, ...], environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", snippet, *map(str, arguments)]
+    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300)
+
+
+def _compiler() -> list[str]:
+    return os.environ.get("CXX", "g++").split()
+
+
+@cache
+def _printed(option: str) -> str:
+    return subprocess.run([*_compiler(), option], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _hash(files: Iterable[Path], flags: list[str]) -> str:
+    digest = hashlib.sha256(" ".join([*_compiler(), _printed("--version"), *flags]).encode())
+    for path in sorted(set(files)):
+        digest.update(f"\0{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _compile(arguments: list[str], target: Path) -> None:
+    if target.exists():
+        return
+    # Another process may be building the same: each writes a file of its own, and the last one there stays.
+    unfinished = target.with_suffix(f".{os.getpid()}{target.suffix}")
+    command = [*_compiler(), *arguments, "-o", str(unfinished)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise BuildError(f"{' '.join(command)}\n{done.stderr}")
+    unfinished.replace(target)

@@ -1,0 +1,124 @@
+// What both libraries' C ABI have in common: names, argument checks, and how failures are reported. To be included by
+// the one file of a library that defines the ABI.
+#pragma once
+
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <string>
+
+#include "../core/scene.h"
+
+namespace gendr {
+namespace {
+
+thread_local std::string last_error;
+
+const char* const kDistributionNames[] = {
+#define GENDR_DISTRIBUTION(name) #name,
+#include "../core/distributions.def"
+#undef GENDR_DISTRIBUTION
+};
+const char* const kTConormNames[] = {
+#define GENDR_T_CONORM(name) #name,
+#include "../core/tconorms.def"
+#undef GENDR_T_CONORM
+};
+constexpr int kDistributions = sizeof(kDistributionNames) / sizeof(kDistributionNames[0]);
+constexpr int kTConorms = sizeof(kTConormNames) / sizeof(kTConormNames[0]);
+
+void require(bool ok, const char* what) {
+    if (!ok) throw std::invalid_argument(what);
+}
+
+// The checks that read no array: for CUDA those are out of reach.
+void check_scene(const gendr_scene& a, size_t struct_size) {
+    require(a.struct_size == int32_t(struct_size), "struct_size does not match this library's gendr.h");
+    require(a.dtype == GENDR_FLOAT32 || a.dtype == GENDR_FLOAT64, "dtype must be GENDR_FLOAT32 or GENDR_FLOAT64");
+    require(a.n_threads >= 1, "n_threads must be at least 1");
+    require(a.n_images >= 0 && a.n_faces >= 0 && a.n_faces < (int64_t(1) << 30), "n_images or n_faces out of range");
+    require(a.height >= 1 && a.width >= 1 && a.height <= 32768 && a.width <= 32768,
+            "image sides must be 1 to 32768 pixels");
+    require(a.distribution >= 0 && a.distribution < kDistributions, "unknown distribution");
+    require(a.t_conorm >= 0 && a.t_conorm < kTConorms, "unknown t_conorm");
+    require(a.n_scales == 1 || a.n_scales == a.n_images, "n_scales must be 1 or n_images");
+    require(a.n_gammas == 1 || a.n_gammas == a.n_images, "n_gammas must be 1 or n_images");
+    require(a.face_offsets && a.dist_scale && a.gamma, "face_offsets, dist_scale and gamma must not be null");
+    require(a.n_faces == 0 || a.face_vertices, "face_vertices must not be null");
+    require(a.near_plane > 0.0 && a.far_plane > a.near_plane, "planes must satisfy 0 < near < far");
+    require(a.half_width > 0.0 && a.half_height > 0.0, "half_width and half_height must be positive");
+    require(a.reach >= 0.0 && a.reach_per_scale >= 0.0 && a.min_coverage >= 0.0,
+            "reach, reach_per_scale and min_coverage must not be negative");
+    require(a.feature_kind == GENDR_NO_FEATURES ||
+                (a.n_channels >= 1 && (a.background || a.n_images == 0) && (a.features || a.n_faces == 0)),
+            "features need channels and a background");
+}
+
+void check_call(const gendr_forward& a) {
+    check_scene(a.scene, sizeof(a));
+    require(!a.out.alpha || a.out.alpha_state, "alpha needs alpha_state");
+    require(!a.out.image || a.scene.feature_kind != GENDR_NO_FEATURES, "an image needs features");
+    require(!a.out.image || a.scene.blend != GENDR_BLEND_SOFTMAX || a.out.softmax_state,
+            "a softmax image needs softmax_state");
+}
+
+void check_call(const gendr_backward& a) {
+    check_scene(a.scene, sizeof(a));
+    require(a.scene.n_faces == 0 || a.grad_face_vertices, "grad_face_vertices must not be null");
+    require(!a.grad_alpha || a.out.alpha_state, "grad_alpha needs alpha_state");
+    require(!a.grad_depth || a.out.face_index, "grad_depth needs face_index");
+    const bool hard = a.scene.blend == GENDR_BLEND_HARD;
+    require(!a.grad_image || (hard ? a.out.face_index != nullptr : a.out.image && a.out.softmax_state),
+            "grad_image needs the image and its state (softmax) or face_index (hard)");
+}
+
+void check_call(const gendr_corners& a) {
+    require(a.struct_size == int32_t(sizeof(a)), "struct_size does not match this library's gendr.h");
+    require(a.dtype == GENDR_FLOAT32 || a.dtype == GENDR_FLOAT64, "dtype must be GENDR_FLOAT32 or GENDR_FLOAT64");
+    require(a.n_threads >= 1 && a.n_images >= 0 && a.n_vertices >= 0 && a.n_faces >= 0 && a.n_channels >= 0,
+            "negative size");
+}
+
+// No exception crosses the C ABI.
+template <class F>
+int guarded(F&& body) {
+    try {
+        body();
+        return GENDR_OK;
+    } catch (const std::invalid_argument& e) {
+        last_error = e.what();
+        return GENDR_INVALID_ARGUMENT;
+    } catch (const std::bad_alloc&) {
+        last_error = "out of memory";
+        return GENDR_OUT_OF_MEMORY;
+    } catch (const std::exception& e) {
+        last_error = e.what();
+        return GENDR_INTERNAL_ERROR;
+    }
+}
+
+template <class F>
+size_t guarded_size(F&& body) {
+    size_t size = 0;
+    return guarded([&] { size = body(); }) == GENDR_OK ? size : 0;
+}
+
+}  // namespace
+}  // namespace gendr
+
+extern "C" {
+
+int gendr_abi_version(void) {
+    return GENDR_ABI_VERSION;
+}
+const char* gendr_last_error(void) {
+    return gendr::last_error.c_str();
+}
+const char* gendr_distribution_name(int id) {
+    return id >= 0 && id < gendr::kDistributions ? gendr::kDistributionNames[id] : nullptr;
+}
+const char* gendr_t_conorm_name(int id) {
+    return id >= 0 && id < gendr::kTConorms ? gendr::kTConormNames[id] : nullptr;
+}
+
+}  // extern "C"

@@ -1,0 +1,135 @@
+// One pixel and one face: what counts, what it adds, and the way its gradient takes. Drivers only loop over these.
+//
+// A pair's loss gradient travels   alpha -> D -> u -> distance -> corners
+//                                  image -> D (as above), exponent -> depth, feature weights -> barycentrics -> corners
+//                                  depth -> barycentrics and corner depths
+// (see tconorms.h, fragment.h and geometry.h for the derivatives).
+#pragma once
+
+#include "fragment.h"
+
+GENDR_BEGIN_NAMESPACE
+
+// How a pixel sees a face.
+template <class T>
+struct Sight {
+    Pair<T> pair;
+    T distance2;   // squared, in the unit of the distance asked for
+    T signed2;     // the same, negative outside
+    T b0, b1, b2;  // barycentrics as make_fragment takes them: raw; for a flat face the nearest point's
+    bool closed;   // on the closed triangle
+    bool within;   // inside, or outside and closer than the reach
+};
+
+template <class T>
+GENDR_HD Sight<T> look_at(const Face<T>& f, T x, T y, Flag<T> flat, Flag<T> barycentric, T reach2) {
+    Sight<T> s;
+    const Pair<T> p = relate(f, x, y);
+    const bool in = p.min_w > T(0);
+    s.pair = p;
+    s.distance2 = barycentric.pick(p.min_w * p.min_w, p.distance2);
+    s.signed2 = in ? s.distance2 : -s.distance2;
+    s.b0 = flat.pick(p.near0, p.w0);
+    s.b1 = flat.pick(p.near1, p.w1);
+    s.b2 = flat.pick(p.near2, p.w2);
+    s.closed = in || p.distance2 == T(0);
+    s.within = in || s.distance2 < reach2;
+    return s;
+}
+
+// u for dist_squared = 0, before the division by tau.
+template <class T>
+GENDR_HD T signed_root(T signed2) {
+    return signed2 < T(0) ? -sqrt_(-signed2) : sqrt_(signed2);
+}
+
+// The running softmax over depth: sum of D e^(exponent - largest), rescaled by `keep` when the largest exponent rises.
+template <class T>
+struct SoftmaxStep {
+    T largest, total;  // new values
+    T keep, weight;    // of the sum so far, and of this face
+};
+
+template <class T>
+GENDR_HD SoftmaxStep<T> softmax_add(T largest, T total, bool on, T exponent, T cdf) {
+    const T e = on ? exponent : largest;
+    const T fall = exp_(-abs_(e - largest));
+    const bool rises = e > largest;
+    SoftmaxStep<T> s;
+    s.keep = rises ? fall : T(1);
+    s.weight = on ? cdf * (rises ? T(1) : fall) : T(0);
+    s.largest = rises ? e : largest;
+    s.total = total * s.keep + s.weight;
+    return s;
+}
+
+// Does a face at depth z hide the nearest one so far? The lowest index wins ties.
+template <class T>
+GENDR_HD bool hides(T z, int32_t face, T nearest_z, int32_t nearest) {
+    return z < nearest_z || (z == nearest_z && face < nearest);
+}
+
+// A face's part in its pixel's image.
+template <class T>
+struct SoftmaxShare {
+    T below;         // exponent less the pixel's largest, <= 0
+    T per_coverage;  // the share, divided by the coverage
+    T share;
+};
+
+template <class T>
+GENDR_HD SoftmaxShare<T> softmax_share(bool on, T exponent, T largest, T inv_weight, T cdf) {
+    SoftmaxShare<T> s;
+    s.below = on ? min_(exponent - largest, T(0)) : T(0);
+    s.per_coverage = on ? exp_(s.below) * inv_weight : T(0);
+    s.share = s.per_coverage * (on ? cdf : T(0));
+    return s;
+}
+
+template <class T>
+struct CornerGradient {
+    T x0, x1, x2, y0, y1, y2;
+};
+
+// dL/d(distance vector) from dL/du: u = +-d^2 / tau, and u = +-d / tau with d no shorter than `shortest`.
+template <class T>
+GENDR_HD T pull_squared(T grad_u, T u, T inv_tau) {
+    return T(-2) * inv_tau * (u > T(0) ? grad_u : -grad_u);
+}
+template <class T>
+GENDR_HD T pull_plain(T grad_u, T u, T inv_tau, T distance2, T shortest) {
+    const T inv_d = T(1) / max_(sqrt_(distance2), shortest);
+    return -inv_tau * inv_d * (u > T(0) ? grad_u : -grad_u);
+}
+
+// Through the distance to the corners: d(distance^2)/d(corner k) = -2 near_k (dx, dy).
+template <class T>
+GENDR_HD CornerGradient<T> pull_corners(T grad_u, T pull, T dx, T dy, T near0, T near1, T near2) {
+    const T gx = grad_u != T(0) ? pull * dx : T(0);
+    const T gy = grad_u != T(0) ? pull * dy : T(0);
+    return {gx * near0, gx * near1, gx * near2, gy * near0, gy * near1, gy * near2};
+}
+
+template <class T>
+struct WeightGradient {
+    T w0, w1, w2;
+};
+
+// u = +-m^2 / tau or m / tau with m = min(w): the gradient goes to the smallest weight.
+template <class T>
+GENDR_HD WeightGradient<T> pull_smallest(T grad_u, T inv_tau, Flag<T> squared, T b0, T b1, T b2) {
+    const T m = min_(b0, min_(b1, b2));
+    const T g = grad_u * inv_tau * squared.pick(T(2) * abs_(m), T(1));
+    const bool first = b0 <= b1 && b0 <= b2, second = !first && b1 <= b2;
+    return {first ? g : T(0), second ? g : T(0), !first && !second ? g : T(0)};
+}
+
+// Through the barycentrics to the corners (see fragment.h); a flat face has n = 0.
+template <class T>
+GENDR_HD CornerGradient<T> pull_weights(const Face<T>& f, bool on, T g0, T g1, T g2, T b0, T b1, T b2) {
+    const T hx = on ? g0 * f.nx[0] + g1 * f.nx[1] + g2 * f.nx[2] : T(0);
+    const T hy = on ? g0 * f.ny[0] + g1 * f.ny[1] + g2 * f.ny[2] : T(0);
+    return {-b0 * hx, -b1 * hx, -b2 * hx, -b0 * hy, -b1 * hy, -b2 * hy};
+}
+
+GENDR_END_NAMESPACE

@@ -1,0 +1,111 @@
+// The C ABI of the CUDA core: argument checks, and no exception past this point.
+#include "../common/checks.h"
+#include "backward.h"
+#include "corners.h"
+#include "forward.h"
+#include "launch.h"
+
+GENDR_BEGIN_NAMESPACE
+namespace {
+
+template <class T>
+__global__ void __launch_bounds__(kThreads) evaluate(Distribution d, const DistributionParams<T> params, int64_t n,
+                                                     const T* u, T* cdf, T* log_survival, T* hazard) {
+    const int64_t i = global_thread();
+    if (i >= n) return;
+    const Coverage<T> c = coverage_at(d, u[i], params);
+    cdf[i] = c.cdf;
+    log_survival[i] = c.log_survival;
+    hazard[i] = c.hazard;
+}
+
+template <class T>
+void launch_evaluate(Distribution d, double shape, double shift, int64_t n, const void* u, void* cdf,
+                     void* log_survival, void* hazard, cudaStream_t stream) {
+    GENDR_LAUNCH(evaluate<T>, blocks_for(n, kThreads), kThreads, stream, d, make_distribution<T>(shape, shift), n,
+                 static_cast<const T*>(u), static_cast<T*>(cdf), static_cast<T*>(log_survival),
+                 static_cast<T*>(hazard));
+    check_cuda(cudaGetLastError(), "evaluating a distribution");
+}
+
+}  // namespace
+GENDR_END_NAMESPACE
+
+using namespace gendr;
+using namespace gendr::GENDR_ISA;
+
+extern "C" {
+
+const char* gendr_isa(void) {
+    return "cuda";
+}
+
+int gendr_evaluate_distribution(int dtype, int id, double shape, double shift, int64_t n, const void* u, void* cdf,
+                                void* log_survival, void* hazard, int device, void* stream) {
+    return guarded([&] {
+        require(id >= 0 && id < kDistributions, "unknown distribution");
+        const DeviceGuard guard(device);
+        (dtype == GENDR_FLOAT32 ? launch_evaluate<float> : launch_evaluate<double>)(Distribution(id), shape, shift, n,
+                                                                                    u, cdf, log_survival, hazard,
+                                                                                    static_cast<cudaStream_t>(stream));
+    });
+}
+
+double gendr_quantile(int id, double shape, double shift, double coverage) {
+    if (id < 0 || id >= kDistributions) return std::numeric_limits<double>::quiet_NaN();
+    return quantile(Distribution(id), shape, shift, coverage);
+}
+
+size_t gendr_forward_workspace_size(const gendr_forward* args) {
+    return guarded_size([&] {
+        check_call(*args);
+        return forward_workspace_size(*args);
+    });
+}
+
+int gendr_render_forward(const gendr_forward* args) {
+    return guarded([&] {
+        check_call(*args);
+        require(args->workspace_size >= forward_workspace_size(*args), "workspace is too small");
+        render_forward(*args);
+    });
+}
+
+size_t gendr_backward_workspace_size(const gendr_backward* args) {
+    return guarded_size([&] {
+        check_call(*args);
+        return backward_workspace_size(*args);
+    });
+}
+
+int gendr_render_backward(const gendr_backward* args) {
+    return guarded([&] {
+        check_call(*args);
+        require(args->workspace_size >= backward_workspace_size(*args), "workspace is too small");
+        render_backward(*args);
+    });
+}
+
+int gendr_gather_corners(const gendr_corners* args) {
+    return guarded([&] {
+        check_call(*args);
+        gather_corners(*args);
+    });
+}
+
+size_t gendr_corners_workspace_size(const gendr_corners* args) {
+    return guarded_size([&] {
+        check_call(*args);
+        return corners_workspace_size(*args);
+    });
+}
+
+int gendr_scatter_corners(const gendr_corners* args) {
+    return guarded([&] {
+        check_call(*args);
+        require(args->workspace_size >= corners_workspace_size(*args), "workspace is too small");
+        scatter_corners(*args);
+    });
+}
+
+}  // extern "C"

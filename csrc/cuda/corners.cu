@@ -1,0 +1,110 @@
+// Corners of an indexed mesh, and the transpose: sums over each vertex's corners in a fixed order, so that gradients at
+// the vertices repeat bit for bit (an indexed add with atomics does not).
+//
+// CUDA cannot raise an error for an index in device memory: corners of vertices that do not exist are NaN.
+#include <cmath>
+
+#include "corners.h"
+#include "launch.h"
+#include "sort.h"
+
+GENDR_BEGIN_NAMESPACE
+namespace {
+
+template <class T>
+__global__ void __launch_bounds__(kThreads) gather(const gendr_corners a) {
+    const int64_t i = global_thread(), per_image = 3 * a.n_faces * a.n_channels;
+    if (i >= a.n_images * per_image) return;
+    const int64_t image = i / per_image, corner = i % per_image / a.n_channels, channel = i % a.n_channels;
+    const int64_t vertex = a.faces[corner];
+    const bool exists = vertex >= 0 && vertex < a.n_vertices;
+    const T* values = static_cast<const T*>(a.in) + image * a.n_vertices * a.n_channels;
+    static_cast<T*>(a.out)[i] = exists ? values[vertex * a.n_channels + channel] : T(NAN);
+}
+
+// A corner's key is its vertex; those of vertices that do not exist come last.
+__global__ void __launch_bounds__(kThreads) find_vertices(const gendr_corners a, uint32_t* keys) {
+    const int64_t i = global_thread();
+    if (i >= 3 * a.n_faces) return;
+    const int64_t vertex = a.faces[i];
+    keys[i] = uint32_t(vertex >= 0 && vertex < a.n_vertices ? vertex : a.n_vertices);
+}
+
+__global__ void __launch_bounds__(kThreads)
+    index_vertices(const uint32_t* keys, int64_t n_corners, int64_t n_vertices, int32_t* starts) {
+    const int64_t i = global_thread();
+    if (i <= n_vertices) starts[i] = lower_bound(keys, n_corners, uint32_t(i));
+}
+
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    scatter(const gendr_corners a, const int32_t* starts, const int32_t* order) {
+    const int64_t i = global_thread(), per_image = a.n_vertices * a.n_channels;
+    if (i >= a.n_images * per_image) return;
+    const int64_t image = i / per_image, vertex = i % per_image / a.n_channels, channel = i % a.n_channels;
+    const T* corners = static_cast<const T*>(a.in) + image * a.n_faces * 3 * a.n_channels;
+    T sum = T(0);
+    for (int32_t k = starts[vertex]; k < starts[vertex + 1]; ++k) sum += corners[order[k] * a.n_channels + channel];
+    static_cast<T*>(a.out)[i] = sum;
+}
+
+struct ScatterLayout {
+    int32_t* starts;
+    IndexSort sort;
+
+    ScatterLayout(const gendr_corners& a, Workspace& ws)
+        : starts(ws.take<int32_t>(a.n_vertices + 1)), sort(ws, checked(a), uint32_t(a.n_vertices)) {}
+
+    static int64_t checked(const gendr_corners& a) {
+        if (3 * a.n_faces > 0x7fffffff || a.n_vertices >= 0x7fffffff) {
+            throw std::invalid_argument("more than 2^31 corners or vertices");
+        }
+        return 3 * a.n_faces;
+    }
+};
+
+}  // namespace
+
+void gather_corners(const gendr_corners& a) {
+    const DeviceGuard guard(a.device);
+    const int64_t n = 3 * a.n_faces * a.n_channels * a.n_images;
+    if (n == 0) return;
+    const unsigned blocks = blocks_for(n, kThreads);
+    const cudaStream_t stream = static_cast<cudaStream_t>(a.stream);
+    if (a.dtype == GENDR_FLOAT32) {
+        GENDR_LAUNCH(gather<float>, blocks, kThreads, stream, a);
+    } else {
+        GENDR_LAUNCH(gather<double>, blocks, kThreads, stream, a);
+    }
+    check_cuda(cudaGetLastError(), "gathering corners");
+}
+
+size_t corners_workspace_size(const gendr_corners& a) {
+    Workspace ws(nullptr);
+    ScatterLayout(a, ws);
+    return ws.used();
+}
+
+void scatter_corners(const gendr_corners& a) {
+    const DeviceGuard guard(a.device);
+    const int64_t n = a.n_vertices * a.n_channels * a.n_images;
+    if (n == 0) return;
+    const cudaStream_t stream = static_cast<cudaStream_t>(a.stream);
+    Workspace ws(a.workspace);
+    const ScatterLayout layout(a, ws);
+    if (a.n_faces > 0) {
+        GENDR_LAUNCH(find_vertices, blocks_for(3 * a.n_faces, kThreads), kThreads, stream, a, layout.sort.keys());
+    }
+    layout.sort.run(stream);
+    GENDR_LAUNCH(index_vertices, blocks_for(a.n_vertices + 1, kThreads), kThreads, stream, layout.sort.sorted_keys(),
+                 3 * a.n_faces, a.n_vertices, layout.starts);
+    const unsigned blocks = blocks_for(n, kThreads);
+    if (a.dtype == GENDR_FLOAT32) {
+        GENDR_LAUNCH(scatter<float>, blocks, kThreads, stream, a, layout.starts, layout.sort.order());
+    } else {
+        GENDR_LAUNCH(scatter<double>, blocks, kThreads, stream, a, layout.starts, layout.sort.order());
+    }
+    check_cuda(cudaGetLastError(), "adding up corners");
+}
+
+GENDR_END_NAMESPACE

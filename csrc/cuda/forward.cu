@@ -1,0 +1,390 @@
+// Forward: a warp a tile, a lane a pixel, face after face; where there are few tiles, several warps share a tile's
+// faces and add up their sums at the end (an aggregate has no order).
+#include "../core/pair.h"
+#include "forward.h"
+#include "launch.h"
+#include "prepare.cuh"
+#include "sort.h"
+#include "tile_faces.cuh"
+
+GENDR_BEGIN_NAMESPACE
+namespace {
+
+// Channels a thread blends in registers. More channels: more threads, which repeat the geometry.
+constexpr int kChannels = 4;
+
+template <class T>
+struct TileCall {
+    Scene<T> scene;
+    gendr_outputs out;
+    FiledFaces<T> filed;
+    const ImageParams<T>* images;
+    int parts;     // warps that share a tile: 1, 2 or 4
+    bool nearest;  // is the nearest face asked for?
+};
+
+// What a pixel keeps while faces come by.
+template <class T, bool kColour>
+struct Pixel {
+    T alpha;         // the T-conorm's state
+    int32_t winner;  // of T-conorm max
+};
+template <class T>
+struct Pixel<T, true> {
+    T alpha;
+    int32_t winner;
+    T exponent;          // softmax: largest exponent so far,
+    T weight;            //   sum of D e^(exponent - largest),
+    T image[kChannels];  //   and the same sum with features (hard blend: features of the nearest face)
+    T depth;             // of the nearest face
+    int32_t nearest;
+};
+
+// Where a thread is, and what it is after.
+template <class T>
+struct Place {
+    int image;
+    int32_t row, column;
+    bool in_image;
+    T x, y;
+    int64_t first_face;
+    int first_channel;  // channels [first_channel, first_channel + kChannels); alpha and depth go with the first
+};
+
+template <class T>
+__device__ T sample(const Scene<T>& scene, const Fragment<T>& a, int64_t face, int channel) {
+    const T* features = scene.features(face) + channel;
+    const int n = scene.args.n_channels;
+    if (scene.args.feature_kind == GENDR_CORNERS)
+        return a.v0 * features[0] + a.v1 * features[n] + a.v2 * features[2 * n];
+    return features[int64_t(texel_index(a.v0, a.v1, scene.args.texture_res)) * n];
+}
+
+template <class T, bool kFused, bool kColour>
+__device__ void clear(const TileCall<T>& call, const Place<T>& at, const ImageParams<T>& image, bool first_part,
+                      Pixel<T, kColour>& p) {
+    p.alpha = empty_state<T>(call.scene.tconorm.kind);
+    p.winner = -1;
+    if constexpr (kColour) {
+        p.exponent = image.background_exponent;
+        p.weight = first_part ? T(1) : T(0);
+        GENDR_UNROLL
+        for (int k = 0; k < kChannels; ++k) {
+            const int c = at.first_channel + k;
+            const bool wanted = first_part && call.out.image && c < call.scene.args.n_channels;
+            p.image[k] = wanted ? call.scene.background(at.image)[c] : T(0);
+        }
+        p.depth = Limits<T>::huge;
+        p.nearest = -1;
+    }
+}
+
+template <class T, bool kFused, bool kColour>
+__device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image, const Place<T>& at, int64_t face,
+                           const Coverage<T>& c, const Fragment<T>& a, bool closed, Pixel<T, kColour>& p) {
+    const Scene<T>& scene = call.scene;
+    const int32_t id = int32_t(face - at.first_face);
+    bool closer = false;
+    if (call.nearest && closed && hides(a.z, id, p.depth, p.nearest)) {
+        p.depth = a.z;
+        p.nearest = id;
+        closer = true;
+    }
+    if (!call.out.image) return;
+    SoftmaxStep<T> s = {};
+    if (!scene.hard_blend) {
+        const bool on = c.cdf > Limits<T>::tiny;
+        s = softmax_add(p.exponent, p.weight, on, scene.depth.score(a.z) * image.inv_gamma, c.cdf);
+        p.exponent = s.largest;
+        p.weight = s.total;
+    } else if (!closer) {
+        return;
+    }
+    GENDR_UNROLL
+    for (int k = 0; k < kChannels; ++k) {
+        const int channel = at.first_channel + k;
+        if (channel >= scene.args.n_channels) break;
+        const T value = sample(scene, a, face, channel);
+        p.image[k] = scene.hard_blend ? value : p.image[k] * s.keep + (s.weight > T(0) ? s.weight * value : T(0));
+    }
+}
+
+template <class T, bool kFused, bool kColour>
+__device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, const TConormParams<T>& tconorm,
+                         const Place<T>& at, const Face<T>& f, int64_t face, Pixel<T, kColour>& p) {
+    const Scene<T>& scene = call.scene;
+    const bool alpha = call.out.alpha && at.first_channel == 0 && !(f.flags & kAlphaCulled);
+    const bool colour = kColour && !(f.flags & kColourCulled);
+    const bool depth_matters = alpha && !scene.alpha_all && !(f.flags & kDepthInRange);
+    if (!alpha && !colour) return;
+    const Sight<T> s =
+        look_at(f, at.x, at.y, Flag<T>((f.flags & kFlat) != 0), Flag<T>(scene.barycentric), image.reach2);
+    const T u = (scene.squared ? s.signed2 : signed_root(s.signed2)) * image.inv_tau;
+    if (!(at.in_image && s.within && u > scene.min_u)) return;
+    // The box around a face is larger than its Euclidean reach, but not than a barycentric one.
+    const bool in_box = at.column >= f.x0 && at.column <= f.x1 && at.row >= f.y0 && at.row <= f.y1;
+    if (scene.barycentric && !in_box) return;
+    if (kFused && !colour && !depth_matters) {
+        p.alpha += softplus(u);
+        return;
+    }
+    const Coverage<T> c = kFused ? Eval<Distribution::logistic>::at(u, scene.distribution)
+                                 : coverage_at(Distribution(scene.args.distribution), u, scene.distribution);
+    Fragment<T> a = {};
+    bool visible = false;
+    if (colour || depth_matters) {
+        a = make_fragment(f, s.b0, s.b1, s.b2, Flag<T>(scene.perspective));
+        visible = scene.depth.contains(a.z);
+    }
+    if (alpha && (visible || !depth_matters) && c.cdf > T(0)) {
+        if (kFused) {
+            p.alpha -= c.log_survival;
+        } else if (tconorm.kind == TConorm::max) {
+            const int32_t id = int32_t(face - at.first_face);
+            if (takes_lead(c.cdf, p.alpha, id, p.winner)) {
+                p.alpha = c.cdf;
+                p.winner = id;
+            }
+        } else if (tconorm.kind != TConorm::hard || u > scene.median_u) {
+            p.alpha = add_to_state(p.alpha, c, tconorm);
+        }
+    }
+    if constexpr (kColour) {
+        if (colour && visible) add_colour<T, kFused>(call, image, at, face, c, a, s.closed, p);
+    }
+}
+
+// The pixel after both shares of its faces.
+template <class T, bool kFused, bool kColour>
+__device__ void merge(const TileCall<T>& call, const TConormParams<T>& tconorm, const Pixel<T, kColour>& other,
+                      Pixel<T, kColour>& p) {
+    if (kFused) {
+        p.alpha += other.alpha;
+    } else if (tconorm.kind == TConorm::max) {
+        if (other.winner >= 0 && (p.winner < 0 || takes_lead(other.alpha, p.alpha, other.winner, p.winner))) {
+            p.alpha = other.alpha;
+            p.winner = other.winner;
+        }
+    } else if (keeps_log_sum(tconorm.kind)) {
+        p.alpha = logaddexp(p.alpha, other.alpha);
+    } else {
+        p.alpha = tconorm.kind == TConorm::hard ? max_(p.alpha, other.alpha) : p.alpha + other.alpha;
+    }
+    if constexpr (kColour) {
+        const bool closer = other.nearest >= 0 && hides(other.depth, other.nearest, p.depth, p.nearest);
+        if (closer) {
+            p.depth = other.depth;
+            p.nearest = other.nearest;
+        }
+        const T largest = max_(p.exponent, other.exponent);
+        const T mine = exp_(p.exponent - largest), theirs = exp_(other.exponent - largest);
+        p.exponent = largest;
+        p.weight = p.weight * mine + other.weight * theirs;
+        GENDR_UNROLL
+        for (int k = 0; k < kChannels; ++k) {
+            const T hard = closer ? other.image[k] : p.image[k];
+            p.image[k] = call.scene.hard_blend ? hard : p.image[k] * mine + other.image[k] * theirs;
+        }
+    }
+}
+
+template <class T, bool kFused, bool kColour>
+__device__ void finish(const TileCall<T>& call, const TConormParams<T>& tconorm, const Place<T>& at,
+                       const Pixel<T, kColour>& p) {
+    if (!at.in_image) return;
+    const gendr_outputs& out = call.out;
+    const gendr_scene& a = call.scene.args;
+    const int64_t pixels = int64_t(a.height) * a.width, in_image = int64_t(at.row) * a.width + at.column;
+    const int64_t pixel = at.image * pixels + in_image;
+    const T bad = scales_in_range(call.scene, at.image) ? T(0) : T(NAN);
+    if (out.alpha && at.first_channel == 0) {
+        const T alpha =
+            kFused ? tconorm_alpha<TConorm::probabilistic>(p.alpha, tconorm) : alpha_of_state(p.alpha, tconorm);
+        static_cast<T*>(out.alpha)[pixel] = alpha + bad;
+        static_cast<T*>(out.alpha_state)[pixel] = p.alpha + bad;
+        if (out.alpha_winner) out.alpha_winner[pixel] = p.winner;
+    }
+    if constexpr (kColour) {
+        if (call.nearest && at.first_channel == 0) {
+            if (out.depth) static_cast<T*>(out.depth)[pixel] = (p.nearest < 0 ? T(0) : p.depth) + bad;
+            if (out.face_index) out.face_index[pixel] = p.nearest;
+        }
+        if (!out.image) return;
+        for (int k = 0; k < kChannels && at.first_channel + k < a.n_channels; ++k) {
+            const int64_t to = (int64_t(at.image) * a.n_channels + at.first_channel + k) * pixels + in_image;
+            static_cast<T*>(out.image)[to] = (call.scene.hard_blend ? p.image[k] : p.image[k] / p.weight) + bad;
+        }
+        if (!call.scene.hard_blend && at.first_channel == 0) {
+            T* state = static_cast<T*>(out.softmax_state) + 2 * at.image * pixels + in_image;
+            state[0] = p.exponent;
+            state[pixels] = p.weight + bad;
+        }
+    }
+}
+
+template <class T, bool kFused, bool kColour>
+__global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call) {
+    GENDR_SHARED(Face<T>, batches, kWarps * kBatch);
+    GENDR_SHARED(int32_t, ids, kWarps* kBatch);
+    GENDR_SHARED(int32_t, queues, kWarps* kQueue);
+    GENDR_SHARED(int32_t, node_at, kWarps* kMaxNodesOfTile);
+    GENDR_SHARED(int32_t, node_sum, kWarps*(kMaxNodesOfTile + 1));
+    using Kept = Pixel<T, kColour>;
+    GENDR_SHARED(Kept, merged, kThreads);
+
+    const int warp = warp_of_block(), lane = lane_of_thread();
+    const TileTree& tree = call.filed.tree;
+    const Scene<T>& scene = call.scene;
+    const int64_t n_tiles = int64_t(tree.columns) * tree.rows;
+    const int64_t all_tiles = n_tiles * scene.args.n_images;
+    const int64_t work = int64_t(blockIdx.x) * kWarps + warp;
+    const int part = int(work % call.parts);
+    // Warps past the last tile go along, for the barriers, with a tile of no image.
+    const bool exists = work / call.parts < all_tiles;
+    const int64_t tile = exists ? work / call.parts : 0;
+    const int image = int(tile / n_tiles);
+    const int32_t row = int32_t(tile % n_tiles) / tree.columns, column = int32_t(tile % n_tiles) % tree.columns;
+
+    Place<T> at;
+    at.image = image;
+    at.row = row * kTileHeight + lane / kTileWidth;
+    at.column = column * kTileWidth + lane % kTileWidth;
+    at.in_image = exists && at.row < scene.args.height && at.column < scene.args.width;
+    at.x = scene.grid.x(T(at.column));
+    at.y = scene.grid.y(T(at.row));
+    at.first_face = scene.first_face(image);
+    at.first_channel = int(blockIdx.y) * kChannels;
+    const ImageParams<T> params = call.images[image];
+    const TConormParams<T> tconorm = scene.tconorm_of(image);
+
+    Kept pixel;
+    clear<T, kFused>(call, at, params, part == 0, pixel);
+    if (exists) {
+        const TileMemory<T> memory = {batches + warp * kBatch, ids + warp * kBatch, queues + warp * kQueue,
+                                      node_at + warp * kMaxNodesOfTile, node_sum + warp * (kMaxNodesOfTile + 1)};
+        const T mid_x = scene.grid.x(T(column * kTileWidth) + T(kTileWidth - 1) / T(2));
+        const T mid_y = scene.grid.y(T(row * kTileHeight) + T(kTileHeight - 1) / T(2));
+        const bool bounded = !scene.barycentric;
+        TileFaces<T> tile_faces(call.filed, memory, image, column, row, part, call.parts);
+        while (const int n = tile_faces.next_batch()) {
+            const bool close =
+                lane < n && (!bounded || may_reach(memory.batch[lane], scene.grid, mid_x, mid_y, T(params.box_reach)));
+            for (unsigned left = __ballot_sync(kAllLanes, close); left; left &= left - 1) {
+                const int i = __ffs(int(left)) - 1;
+                add_face<T, kFused>(call, params, tconorm, at, memory.batch[i], memory.ids[i], pixel);
+            }
+            __syncwarp();
+        }
+    }
+    if (call.parts > 1) {
+        merged[threadIdx.x] = pixel;
+        __syncthreads();
+        if (part > 0) return;
+        for (int other = 1; other < call.parts; ++other) {
+            merge<T, kFused>(call, tconorm, merged[threadIdx.x + other * kWarpSize], pixel);
+        }
+    }
+    finish<T, kFused>(call, tconorm, at, pixel);
+}
+
+// Where each node's faces begin, and the faces' boxes in the order of the nodes.
+__global__ void __launch_bounds__(kThreads)
+    index_nodes(const uint32_t* keys, const int32_t* order, int64_t n_faces, int64_t n_nodes,
+                const PixelBox* boxes_by_face, int32_t* starts, PixelBox* boxes) {
+    const int64_t i = global_thread();
+    if (i <= n_nodes) starts[i] = lower_bound(keys, n_faces, uint32_t(i));
+    if (i < n_faces) boxes[i] = boxes_by_face[order[i]];
+}
+
+template <class T>
+struct ForwardLayout {
+    TileTree tree;
+    int64_t n_nodes;  // of all images
+    Face<T>* faces;
+    ImageParams<T>* images;
+    PixelBox* boxes_by_face;
+    PixelBox* boxes;
+    int32_t* starts;
+    IndexSort sort;
+
+    ForwardLayout(const gendr_scene& a, Workspace& ws)
+        : tree(a.height, a.width),
+          n_nodes(checked(int64_t(a.n_images) * tree.n_nodes)),
+          faces(ws.take<Face<T>>(a.n_faces)),
+          images(ws.take<ImageParams<T>>(a.n_images)),
+          boxes_by_face(ws.take<PixelBox>(a.n_faces)),
+          boxes(ws.take<PixelBox>(a.n_faces)),
+          starts(ws.take<int32_t>(n_nodes + 1)),
+          sort(ws, a.n_faces, uint32_t(n_nodes)) {}
+
+    static int64_t checked(int64_t n_nodes) {
+        if (n_nodes > 0x7fffffff) throw std::invalid_argument("too many pixels: images need more than 2^31 nodes");
+        return n_nodes;
+    }
+};
+
+// Several warps a tile until there are enough to fill a large GPU. It depends on sizes alone: the same call gives the
+// same sums.
+int parts_for(int64_t tiles) {
+    constexpr int64_t enough = 8192;
+    return tiles * 4 <= enough ? 4 : tiles * 2 <= enough ? 2 : 1;
+}
+
+template <class T>
+void render(const gendr_forward& args) {
+    const gendr_scene& a = args.scene;
+    if (a.n_images == 0) return;
+    const cudaStream_t stream = static_cast<cudaStream_t>(a.stream);
+    const Scene<T> scene(a);
+    Workspace ws(args.workspace);
+    const ForwardLayout<T> layout(a, ws);
+    const int64_t n = a.n_faces > a.n_images ? a.n_faces : a.n_images;
+    const PrepareOutputs outputs = {layout.sort.keys(), layout.boxes_by_face, nullptr};
+    GENDR_LAUNCH(prepare<T>, blocks_for(n, kThreads), kThreads, stream, scene, layout.tree, layout.faces, layout.images,
+                 outputs);
+    layout.sort.run(stream);
+    const int64_t larger = layout.n_nodes + 1 > a.n_faces ? layout.n_nodes + 1 : a.n_faces;
+    GENDR_LAUNCH(index_nodes, blocks_for(larger, kThreads), kThreads, stream, layout.sort.sorted_keys(),
+                 layout.sort.order(), a.n_faces, layout.n_nodes, layout.boxes_by_face, layout.starts, layout.boxes);
+
+    const bool hard = a.blend == GENDR_BLEND_HARD;
+    const bool nearest = args.out.depth || args.out.face_index || (args.out.image && hard);
+    const bool colour = args.out.image || nearest;
+    const int64_t tiles = int64_t(layout.tree.columns) * layout.tree.rows * a.n_images;
+    const int parts = parts_for(tiles);
+    const TileCall<T> call = {
+        scene,         args.out, {layout.tree, layout.faces, layout.sort.order(), layout.boxes, layout.starts},
+        layout.images, parts,    nearest};
+    const int groups = args.out.image ? divide_up(a.n_channels, kChannels) : 1;
+    if (groups > 65535) throw std::invalid_argument("more channels than the CUDA core can render: 262140");
+    const dim3 grid(blocks_for(tiles * parts, kWarps), unsigned(groups));
+    if (colour && scene.fused) {
+        GENDR_LAUNCH((render_tiles<T, true, true>), grid, kThreads, stream, call);
+    } else if (colour) {
+        GENDR_LAUNCH((render_tiles<T, false, true>), grid, kThreads, stream, call);
+    } else if (args.out.alpha && scene.fused) {
+        GENDR_LAUNCH((render_tiles<T, true, false>), grid, kThreads, stream, call);
+    } else if (args.out.alpha) {
+        GENDR_LAUNCH((render_tiles<T, false, false>), grid, kThreads, stream, call);
+    }
+    check_cuda(cudaGetLastError(), "rendering");
+}
+
+}  // namespace
+
+size_t forward_workspace_size(const gendr_forward& args) {
+    Workspace ws(nullptr);
+    if (args.scene.dtype == GENDR_FLOAT32) {
+        ForwardLayout<float>(args.scene, ws);
+    } else {
+        ForwardLayout<double>(args.scene, ws);
+    }
+    return ws.used();
+}
+
+void render_forward(const gendr_forward& args) {
+    const DeviceGuard guard(args.scene.device);
+    (args.scene.dtype == GENDR_FLOAT32 ? render<float> : render<double>)(args);
+}
+
+GENDR_END_NAMESPACE

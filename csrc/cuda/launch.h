@@ -1,0 +1,46 @@
+// Launching kernels from the host: sizes, the device they belong to, and errors.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "platform.h"
+
+GENDR_BEGIN_NAMESPACE
+
+inline void check_cuda(cudaError_t error, const char* what) {
+    if (error != cudaSuccess) throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
+}
+
+// Work is queued on a stream of `device`, which need not be the calling thread's current one.
+class DeviceGuard {
+  public:
+    explicit DeviceGuard(int device) {
+        check_cuda(cudaGetDevice(&before_), "cudaGetDevice");
+        if (before_ != device) check_cuda(cudaSetDevice(device), "cudaSetDevice");
+        changed_ = before_ != device;
+    }
+    ~DeviceGuard() {
+        if (changed_) cudaSetDevice(before_);
+    }
+    DeviceGuard(const DeviceGuard&) = delete;
+    DeviceGuard& operator=(const DeviceGuard&) = delete;
+
+  private:
+    int before_ = 0;
+    bool changed_ = false;
+};
+
+template <class I>
+constexpr I divide_up(I n, I by) {
+    return (n + by - 1) / by;
+}
+
+// Blocks of `per_block` for n items, at least one.
+inline unsigned blocks_for(int64_t n, int64_t per_block) {
+    const int64_t blocks = divide_up(n > 0 ? n : 1, per_block);
+    if (blocks > 0x7fffffff) throw std::invalid_argument("the scene needs more blocks than a CUDA grid can have");
+    return unsigned(blocks);
+}
+
+GENDR_END_NAMESPACE

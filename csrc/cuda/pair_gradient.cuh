@@ -1,0 +1,232 @@
+// The gradient of one pixel of one face, added to the sums of a lane (the way of it: core/pair.h).
+#pragma once
+
+#include "../core/pair.h"
+#include "../core/scene.h"
+#include "platform.h"
+
+GENDR_BEGIN_NAMESPACE
+
+// Channels whose feature gradient a thread sums in registers. More channels: more threads, which repeat the geometry.
+constexpr int kChannels = 4;
+
+template <class T>
+struct BackwardCall {
+    Scene<T> scene;
+    gendr_outputs out;
+    const T* grad_image;
+    const T* grad_alpha;
+    const T* grad_depth;
+    T* grad_face_vertices;
+    T* grad_features;
+    bool reference;
+};
+
+// A lane's part of a face's gradient.
+template <class T, bool kColour>
+struct LaneSums {
+    T x[3], y[3], z[3];
+    T tau;    // sum of dL/du u,
+    T gamma;  // of dL/d(exponent) (exponent - largest): tau's and gamma's gradient follow
+    T features[kColour ? 3 * kChannels : 1];  // of corners: channel k of corner j at 3 k + j
+
+    __device__ void add(const CornerGradient<T>& g) {
+        x[0] += g.x0;
+        x[1] += g.x1;
+        x[2] += g.x2;
+        y[0] += g.y0;
+        y[1] += g.y1;
+        y[2] += g.y2;
+    }
+};
+
+// The face a warp works on.
+template <class T>
+struct FaceAt {
+    const Face<T>* face;
+    int64_t index;  // among all faces
+    int32_t id;     // in its image
+    int image;
+    ImageParams<T> params;
+    TConormParams<T> tconorm;
+    int first_channel;  // of features; all other gradients go with the first channels
+};
+
+// A pixel's share in the face's texels.
+template <class T>
+struct TexelShare {
+    T share;
+    int32_t texel;
+};
+
+// What the image's gradient at a pixel does to a face that has a share in it.
+template <class T>
+struct ImageGradient {
+    T excess;      // sum over channels of grad * (feature - image)
+    T v0, v1, v2;  // dL/d(feature weights)
+};
+
+template <class T, bool kColour>
+__device__ ImageGradient<T> add_image(const BackwardCall<T>& call, const FaceAt<T>& at, const Fragment<T>& a, T share,
+                                      int32_t texel, int64_t in_image, LaneSums<T, kColour>& sums) {
+    const gendr_scene& s = call.scene.args;
+    const int n_channels = s.n_channels;
+    const bool corners = s.feature_kind == GENDR_CORNERS;
+    const int64_t pixels = int64_t(s.height) * s.width, base = int64_t(at.image) * n_channels * pixels + in_image;
+    const T* features = call.scene.features(at.index);
+    const T* image = s.blend == GENDR_BLEND_SOFTMAX ? static_cast<const T*>(call.out.image) + base : nullptr;
+    ImageGradient<T> g = {};
+    const auto add_channel = [&](int c) {
+        const T grad = call.grad_image[base + c * pixels], weighted = share * grad;
+        T feature;
+        if (corners) {
+            const T f0 = features[c], f1 = features[n_channels + c], f2 = features[2 * n_channels + c];
+            feature = a.v0 * f0 + a.v1 * f1 + a.v2 * f2;
+            g.v0 += weighted * f0;
+            g.v1 += weighted * f1;
+            g.v2 += weighted * f2;
+        } else {
+            feature = features[int64_t(texel) * n_channels + c];
+        }
+        if (image) g.excess += grad * (feature - image[c * pixels]);
+        return weighted;
+    };
+    GENDR_UNROLL
+    for (int k = 0; k < kChannels; ++k) {
+        const int c = at.first_channel + k;
+        if (c >= n_channels) break;
+        const T weighted = add_channel(c);
+        if (corners && call.grad_features) {
+            sums.features[3 * k] += weighted * a.v0;
+            sums.features[3 * k + 1] += weighted * a.v1;
+            sums.features[3 * k + 2] += weighted * a.v2;
+        }
+    }
+    for (int c = kChannels; at.first_channel == 0 && c < n_channels; ++c) add_channel(c);
+    return g;
+}
+
+// Returns the pixel's share in the image, for texels.
+template <class T, bool kFused, bool kColour>
+__device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>& at, int32_t row, int32_t column,
+                                   LaneSums<T, kColour>& sums) {
+    const Scene<T>& scene = call.scene;
+    const Face<T>& f = *at.face;
+    const T inv_tau = at.params.inv_tau;
+    const Sight<T> s = look_at(f, scene.grid.x(T(column)), scene.grid.y(T(row)), Flag<T>((f.flags & kFlat) != 0),
+                               Flag<T>(scene.barycentric), at.params.reach2);
+    const T u = (scene.squared ? s.signed2 : signed_root(s.signed2)) * inv_tau;
+    TexelShare<T> result = {T(0), 0};
+    if (!(s.within && u > scene.min_u)) return result;
+
+    const bool lead = at.first_channel == 0;
+    const bool alpha = call.grad_alpha && lead && !(f.flags & kAlphaCulled);
+    const bool colour = kColour && !(f.flags & kColourCulled);
+    // The references drop the alpha gradient of fragments out of [near, far] (S4) though they count in alpha.
+    const bool depth_matters = alpha && (call.reference || !scene.alpha_all) && !(f.flags & kDepthInRange);
+    const int64_t pixels = int64_t(scene.args.height) * scene.args.width;
+    const int64_t in_image = int64_t(row) * scene.args.width + column, pixel = at.image * pixels + in_image;
+
+    const Coverage<T> c = kFused ? Eval<Distribution::logistic>::at(u, scene.distribution)
+                                 : coverage_at(Distribution(scene.args.distribution), u, scene.distribution);
+    Fragment<T> a = {};
+    bool visible = false;
+    if (colour || depth_matters) {
+        a = make_fragment(f, s.b0, s.b1, s.b2, Flag<T>(scene.perspective));
+        visible = scene.depth.contains(a.z);
+    }
+    T grad_u = T(0);
+    if (alpha && (visible || !depth_matters) && c.cdf > T(0)) {
+        const T state = static_cast<const T*>(call.out.alpha_state)[pixel];
+        T slope;
+        if (kFused) {
+            slope = tconorm_slope<TConorm::probabilistic>(state, c, at.tconorm);
+        } else {
+            const bool wins = !call.out.alpha_winner || call.out.alpha_winner[pixel] == at.id;
+            slope = wins ? slope_of_state(state, c, at.tconorm, call.reference) : T(0);
+        }
+        grad_u = call.grad_alpha[pixel] * slope;
+    }
+
+    WeightGradient<T> grad_w = {};
+    if (kColour && colour && visible) {
+        const bool softmax = call.grad_image && !scene.hard_blend;
+        const bool needs_nearest = call.grad_depth || (call.grad_image && scene.hard_blend);
+        const bool nearest = needs_nearest && s.closed && call.out.face_index[pixel] == at.id;
+        SoftmaxShare<T> part = {T(0), T(0), nearest && !softmax ? T(1) : T(0)};
+        if (softmax) {
+            const T* state = static_cast<const T*>(call.out.softmax_state) + 2 * at.image * pixels + in_image;
+            const bool on = c.cdf > Limits<T>::tiny;
+            part =
+                softmax_share(on, scene.depth.score(a.z) * at.params.inv_gamma, state[0], T(1) / state[pixels], c.cdf);
+        }
+        T grad_z = nearest && call.grad_depth ? call.grad_depth[pixel] : T(0);
+        ImageGradient<T> g = {};
+        if (call.grad_image && part.share > T(0)) {
+            const bool texels = scene.args.feature_kind == GENDR_TEXELS;
+            result = {part.share, texels ? texel_index(a.v0, a.v1, scene.args.texture_res) : 0};
+            g = add_image(call, at, a, part.share, result.texel, in_image, sums);
+            // The image is a softmax: dL/d(weight) weight = share sum(grad (feature - image)).
+            if (softmax) {
+                grad_u += g.excess != T(0) ? part.per_coverage * g.excess * c.pdf : T(0);
+                grad_z -= part.share * g.excess * at.params.inv_gamma * scene.depth.inv_range;
+                sums.gamma += part.share * g.excess * part.below;
+            }
+        }
+        if (!lead) return result;
+        // Through depth and feature weights to corner depths and barycentrics. The references keep the weights constant
+        // (S6).
+        const Flag<T> frozen(call.reference);
+        const FragmentGradient<T> d =
+            differentiate_fragment(f, s.b0, s.b1, s.b2, a, Flag<T>(scene.perspective), frozen.pick(T(0), g.v0),
+                                   frozen.pick(T(0), g.v1), frozen.pick(T(0), g.v2), grad_z);
+        sums.z[0] += d.z0;
+        sums.z[1] += d.z1;
+        sums.z[2] += d.z2;
+        grad_w = {frozen.pick(T(0), d.w0), frozen.pick(T(0), d.w1), frozen.pick(T(0), d.w2)};
+    }
+    if (!lead) return result;
+
+    if (scene.barycentric) {
+        const WeightGradient<T> g = pull_smallest(grad_u, inv_tau, Flag<T>(scene.squared), s.b0, s.b1, s.b2);
+        grad_w = {grad_w.w0 + g.w0, grad_w.w1 + g.w1, grad_w.w2 + g.w2};
+    } else {
+        const T shortest = call.reference ? kReferenceShortest<T> : sqrt_(Limits<T>::tiny);
+        const T pull =
+            scene.squared ? pull_squared(grad_u, u, inv_tau) : pull_plain(grad_u, u, inv_tau, s.distance2, shortest);
+        const Pair<T>& p = s.pair;
+        sums.add(pull_corners(grad_u, pull, p.dx, p.dy, p.near0, p.near1, p.near2));
+    }
+    sums.tau += grad_u != T(0) ? grad_u * u : T(0);
+    if (kColour || scene.barycentric) {
+        sums.add(pull_weights(f, true, grad_w.w0, grad_w.w1, grad_w.w2, s.b0, s.b1, s.b2));
+    }
+    return result;
+}
+
+// Texels of the face at which several lanes have a share: one of them adds up for all, in the order of lanes.
+template <class T>
+__device__ void add_texels(const BackwardCall<T>& call, const FaceAt<T>& at, const TexelShare<T>& mine,
+                           int64_t in_image, T* sums) {
+    const gendr_scene& s = call.scene.args;
+    const bool on = mine.share > T(0);
+    if (!__any_sync(kAllLanes, on)) return;
+    const int lane = lane_of_thread(), n_channels = s.n_channels;
+    const unsigned alike = __match_any_sync(kAllLanes, on ? mine.texel : -1);
+    const bool leads = on && (alike & lower_lanes(lane)) == 0u;
+    const int64_t pixels = int64_t(s.height) * s.width, base = int64_t(at.image) * n_channels * pixels + in_image;
+    for (int c = 0; c < n_channels; ++c) {
+        const T value = on ? mine.share * call.grad_image[base + c * pixels] : T(0);
+        T sum = T(0);
+        unsigned left = leads ? alike : 0u;
+        while (__any_sync(kAllLanes, left != 0u)) {
+            const T other = __shfl_sync(kAllLanes, value, left ? __ffs(int(left)) - 1 : lane);
+            if (left) sum += other;
+            left &= left - 1;
+        }
+        if (leads) sums[int64_t(mine.texel) * n_channels + c] += sum;
+    }
+    __syncwarp();
+}
+
+GENDR_END_NAMESPACE

@@ -1,0 +1,56 @@
+// Sharing out faces to warps: one face a warp, but a face of many pixels is cut in pieces that are summed afterwards,
+// in their order.
+//
+// A face of more than A pixels (of its box) gets ceil(pixels / A) pieces, A = max(1024, all faces' pixels / target). So
+// there are never more than 2 target pieces, whatever the scene: the memory for their sums has a fixed size.
+#pragma once
+
+#include "../core/geometry.h"
+#include "launch.h"
+
+GENDR_BEGIN_NAMESPACE
+
+constexpr unsigned long long kPiecePixels = 1024;
+
+struct Piece {
+    int32_t face;
+    int32_t index, count;  // the index-th of the face's `count` pieces, which lie one behind the other
+};
+
+struct Pieces {
+    int64_t target;
+    int64_t capacity;                  // of the list
+    const unsigned long long* pixels;  // in all faces' boxes together
+    int32_t* first;                    // (F,): the face's first piece; -1: the face is not cut
+    Piece* list;                       // (capacity,)
+    int32_t* count;                    // pieces in the list
+
+    // Pieces for n faces in images of this many pixels: `most`, or as many as there can be.
+    static int64_t capacity_for(int64_t most, int64_t n, int64_t image_pixels) {
+        const int64_t per_face = divide_up(image_pixels, int64_t(kPiecePixels));
+        if (per_face <= 1) return 0;  // no face is ever cut
+        return n * per_face < 2 * most ? n * per_face : 2 * most;
+    }
+    __device__ unsigned long long piece_pixels() const {
+        const unsigned long long share = (*pixels + target - 1) / target;
+        return share > kPiecePixels ? share : kPiecePixels;
+    }
+};
+
+template <class T>
+__global__ void __launch_bounds__(kThreads) cut_faces(const Face<T>* faces, int64_t n_faces, Pieces pieces) {
+    const int64_t i = global_thread();
+    if (i >= n_faces) return;
+    const Face<T>& f = faces[i];
+    const unsigned long long n = static_cast<unsigned long long>(f.x1 - f.x0 + 1) * (f.y1 - f.y0 + 1);
+    const unsigned long long most = pieces.piece_pixels();
+    int32_t first = -1;
+    if (n > most) {
+        const int32_t count = int32_t((n + most - 1) / most);
+        first = atomicAdd(pieces.count, count);  // where a face's pieces lie does not matter
+        for (int32_t k = 0; k < count; ++k) pieces.list[first + k] = {int32_t(i), k, count};
+    }
+    pieces.first[i] = first;
+}
+
+GENDR_END_NAMESPACE

@@ -1,0 +1,123 @@
+// The faces a tile may see, handed to its warp in batches: from the tile's nodes, through the test of their pixel
+// boxes, into shared memory, in an order that never changes.
+#pragma once
+
+#include "tiles.h"
+
+GENDR_BEGIN_NAMESPACE
+
+constexpr int kBatch = 16;  // faces held in shared memory at a time, a warp
+constexpr int kQueue = kBatch - 1 + kWarpSize;
+
+// Faces of all images, filed.
+template <class T>
+struct FiledFaces {
+    TileTree tree;
+    const Face<T>* faces;
+    const int32_t* order;   // (F,): faces by node
+    const PixelBox* boxes;  // (F,): in that order
+    const int32_t* starts;  // (images * nodes + 1,): where each node's faces begin in it
+};
+
+// The part of shared memory that is one warp's.
+template <class T>
+struct TileMemory {
+    Face<T>* batch;     // (kBatch,)
+    int32_t* ids;       // (kBatch,)
+    int32_t* queue;     // (kQueue,): faces that passed the box test
+    int32_t* node_at;   // (kMaxNodesOfTile,): where the node's faces begin in the order
+    int32_t* node_sum;  // (kMaxNodesOfTile + 1,): faces of the nodes before
+};
+
+template <class T>
+class TileFaces {
+  public:
+    // `part` of `parts` of the faces of the tile at (column, row).
+    __device__ TileFaces(const FiledFaces<T>& filed, const TileMemory<T>& memory, int image, int32_t column,
+                         int32_t row, int part, int parts)
+        : filed_(filed),
+          memory_(memory),
+          column_(column),
+          row_(row),
+          next_(part * kWarpSize),
+          stride_(parts * kWarpSize) {
+        const int lane = lane_of_thread(), n_nodes = 4 * filed.tree.n_levels;
+        int32_t before = 0;
+        for (int first = 0; first < n_nodes; first += kWarpSize) {
+            const int i = first + lane;
+            const int32_t node = i < n_nodes ? filed.tree.node_of_tile(i, column, row) : -1;
+            int32_t at = 0, count = 0;
+            if (node >= 0) {
+                const int32_t* start = filed.starts + int64_t(image) * filed.tree.n_nodes + node;
+                at = start[0];
+                count = start[1] - at;
+            }
+            int32_t sum = count;
+            for (int distance = 1; distance < kWarpSize; distance *= 2) {
+                const int32_t other = __shfl_up_sync(kAllLanes, sum, distance);
+                if (lane >= distance) sum += other;
+            }
+            if (i < n_nodes) {
+                memory.node_at[i] = at;
+                memory.node_sum[i] = before + sum - count;
+            }
+            before += __shfl_sync(kAllLanes, sum, kWarpSize - 1);
+        }
+        if (lane == 0) memory.node_sum[n_nodes] = before;
+        n_candidates_ = before;
+        __syncwarp();
+    }
+
+    // Fills memory.batch and memory.ids; the number of faces in them, 0 at the end.
+    __device__ int next_batch() {
+        const int lane = lane_of_thread();
+        while (queued_ < kBatch && next_ < n_candidates_) {
+            const int32_t i = next_ + lane;
+            next_ += stride_;
+            int32_t face = -1;
+            if (i < n_candidates_) {
+                while (i >= memory_.node_sum[node_ + 1]) ++node_;
+                const int32_t at = memory_.node_at[node_] + (i - memory_.node_sum[node_]);
+                if (overlaps(filed_.boxes[at])) face = filed_.order[at];
+            }
+            const unsigned found = __ballot_sync(kAllLanes, face >= 0);
+            if (face >= 0) memory_.queue[queued_ + __popc(found & lower_lanes(lane))] = face;
+            queued_ += __popc(found);
+        }
+        __syncwarp();
+        const int n = queued_ < kBatch ? queued_ : kBatch;
+        copy_faces(n);
+        const int32_t left = n + lane < queued_ ? memory_.queue[n + lane] : 0;
+        if (lane < n) memory_.ids[lane] = memory_.queue[lane];
+        __syncwarp();
+        if (n + lane < queued_) memory_.queue[lane] = left;
+        queued_ -= n;
+        __syncwarp();
+        return n;
+    }
+
+  private:
+    __device__ bool overlaps(const PixelBox& box) const {
+        const int32_t x = column_ * kTileWidth, y = row_ * kTileHeight;
+        return box.x0 < x + kTileWidth && box.x1 >= x && box.y0 < y + kTileHeight && box.y1 >= y;
+    }
+
+    // All lanes copy word after word, so that many loads are under way at once.
+    __device__ void copy_faces(int n) {
+        constexpr int kWords = sizeof(Face<T>) / sizeof(uint32_t);
+        uint32_t* to = reinterpret_cast<uint32_t*>(memory_.batch);
+        for (int w = lane_of_thread(); w < n * kWords; w += kWarpSize) {
+            const Face<T>* from = filed_.faces + memory_.queue[w / kWords];
+            to[w] = reinterpret_cast<const uint32_t*>(from)[w % kWords];
+        }
+    }
+
+    const FiledFaces<T>& filed_;
+    TileMemory<T> memory_;
+    int32_t column_, row_;
+    int32_t next_, stride_, n_candidates_;
+    int node_ = 0;  // of this lane's last candidate
+    int queued_ = 0;
+};
+
+GENDR_END_NAMESPACE
