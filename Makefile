@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 NATIVE := $(shell find csrc -type f ! -name budget.json)
 CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE))
 
-.PHONY: help demo test sanitize budget lint bench format hooks clean
+.PHONY: help demo test sanitize budget lint bench bench-gpu format hooks clean
 .NOTPARALLEL:
 
 help:
@@ -20,7 +20,7 @@ help:
 	@echo "make sanitize  the tests of the native core, on a build that checks memory and undefined behaviour"
 	@echo "make budget  let the CUDA kernels' budget (csrc/cuda/budget.json) be what they use now"
 	@echo "make lint    ruff, mypy, clang-format, as CI runs them"
-	@echo "make bench   the tables of timings"
+	@echo "make bench   the tables of timings; make bench-gpu: on a GPU"
 	@echo "make format  let ruff and clang-format rewrite the sources"
 	@echo "make hooks   install the pre-commit hook"
 	@echo "make clean   remove everything that was built, .venv included"
@@ -28,8 +28,12 @@ help:
 demo: $(STAMPS)/demo $(STAMPS)/package
 	$(BIN)/python -m gendr_adapters.demo --out $(OUT)
 
+# The second run has the kernels of the CUDA core, emulated, in the place of the CPU core.
+EMULATED_TESTS := test_parity test_core_vs_reference test_cuda test_cuda_inputs test_distributions
+
 test: $(STAMPS)/test $(STAMPS)/package
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --emulated $(EMULATED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
 
 # A second build beside the first; pytest by its script, not -m, which would put the first build before it.
 CHECKED := $(VENV)/sanitize
@@ -53,6 +57,9 @@ lint: $(STAMPS)/lint
 
 bench: $(STAMPS)/demo $(STAMPS)/package
 	$(BIN)/python -m benchmarks
+
+bench-gpu: $(STAMPS)/demo $(STAMPS)/package
+	$(BIN)/python -m benchmarks.gpu --json benchmarks/results/gpu.json
 
 format: $(STAMPS)/lint
 	$(BIN)/ruff check --fix .

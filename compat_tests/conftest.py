@@ -1,24 +1,74 @@
-"""Counts, for the end of a run, how many comparisons with each golden file passed."""
+"""Which tests run on which device, and a count, for the end of a run, of the comparisons with each golden file."""
 
+import os
 from collections import Counter, defaultdict
 from typing import Any
 
+import devices
 import pytest
 from golden import GoldenCase
+
+MARKERS = [
+    "cpu_core: of something the CUDA core does otherwise (skipped, visibly, with --emulated)",
+    "large: takes the emulator too long (skipped, visibly, with --emulated)",
+]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--emulated", action="store_true", help="let the CUDA core, on csrc/emu, do what the CPU core does else"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    if config.getoption("--emulated"):
+        devices.emulate()
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> str:
+    """Where a test's tensors go: 'cpu' or 'cuda'. 'cuda' stands for 'cpu' where the CUDA core is emulated."""
+    return "cpu" if devices.is_emulated() else getattr(request, "param", "cuda")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if devices.is_emulated():
+        for name in ("cpu_core", "large"):
+            if item.get_closest_marker(name):
+                pytest.skip(f"{name}: not with --emulated")
+    if reason := _why_not_on_a_gpu(item):
+        if os.environ.get("GENDR_REQUIRE_CUDA") == "1":
+            pytest.fail(f"GENDR_REQUIRE_CUDA=1, but there is {reason}", pytrace=False)
+        pytest.skip(reason)
+
+
+def _why_not_on_a_gpu(item: pytest.Item) -> str | None:
+    """What keeps a test with the marker `cuda` from running. cuda(real=True): on the emulator it would show nothing."""
+    marks = list(item.iter_markers("cuda"))
+    if not marks or (devices.is_emulated() and not any(mark.kwargs.get("real") for mark in marks)):
+        return None
+    return "no real GPU: the CUDA core is emulated" if devices.is_emulated() else devices.why_no_cuda()
 
 
 def _golden_stem(item: pytest.Item) -> str | None:
     """The golden file a test compares with: parity tests have a `case`, those of the scalar tables a `table`."""
-    params = getattr(item, "callspec", None) and item.callspec.params  # type: ignore[attr-defined]
-    if not params:
-        return None
+    params = _params(item)
     case = params.get("case")
     if isinstance(case, GoldenCase) and "test_parity" in item.nodeid:
         return case.id.partition("-")[0]
     return "gendr_scalars" if "table" in params else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def _params(item: pytest.Item) -> dict[str, Any]:
+    return item.callspec.params if hasattr(item, "callspec") else {}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if devices.is_emulated():  # tests of both devices would be the same test twice
+        config.hook.pytest_deselected(items=[item for item in items if _params(item).get("device") == "cpu"])
+        items[:] = [item for item in items if _params(item).get("device") != "cpu"]
     for item in items:
         if stem := _golden_stem(item):
             item.user_properties.append(("golden", stem))
@@ -26,13 +76,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    outcomes = ("passed", "xfailed", "failed")
-    for outcome in outcomes:
+    outcomes = ("passed", "xfailed", "failed", "skipped")
+    for outcome in (*outcomes, "error"):
         for report in terminalreporter.stats.get(outcome, []):
             for key, value in report.user_properties:
-                if key == "golden" and report.when == "call":
-                    counts[value][outcome] += 1
+                if key == "golden" and (report.when == "call" or outcome in ("skipped", "error")):
+                    counts[value]["failed" if outcome == "error" else outcome] += 1
     if counts:
-        terminalreporter.section("comparisons with the golden files (float64, float32, exact gradient)")
+        terminalreporter.section("comparisons with the golden files (float64, float32, exact gradient; CPU, CUDA)")
     for stem, count in sorted(counts.items()):
         terminalreporter.write_line(f"{stem:20}" + "".join(f"{count[o]:6} {o}" for o in outcomes))

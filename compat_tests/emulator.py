@@ -42,14 +42,18 @@ def build_library(name: str, sources: Sequence[Path], depends: Iterable[Path] = 
     flags = [*FLAGS, *VARIANTS[variant]]
     kernel_flags = [*flags, *(RACES_IN_KERNELS if variant == "races" else [])]
     emulator = sorted(path for path in (CSRC / "emu").iterdir() if path.suffix in (".cpp", ".h"))
-    own = _hash([*sources, *depends, *emulator], kernel_flags)
+    headers = {*depends, *emulator}
+    own = _hash([*sources, *headers], kernel_flags)
     library = CACHE / f"{name}-{variant}-{own}.so"
     if library.exists():
         return library
     CACHE.mkdir(parents=True, exist_ok=True)
 
     shared = _hash(emulator, flags)  # the emulator's objects serve all libraries
-    jobs = [(source, kernel_flags, CACHE / f"{name}.{source.stem}-{variant}-{own}.o") for source in sources]
+    jobs = []
+    for source in sources:
+        one = _hash([source, *headers], kernel_flags)
+        jobs.append((source, kernel_flags, CACHE / f"{name}.{source.stem}-{variant}-{one}.o"))
     for source in emulator:
         if source.suffix == ".cpp":
             jobs.append((source, flags, CACHE / f"emu.{source.stem}-{variant}-{shared}.o"))
@@ -60,13 +64,14 @@ def build_library(name: str, sources: Sequence[Path], depends: Iterable[Path] = 
     return library
 
 
-def emulated_core(sanitize: bool = False, races: bool = False) -> Path:
+def emulated_core(variant: str = "plain", csrc: Path = CSRC) -> Path:
     """The library of csrc/cuda, emulated: the C ABI of the CUDA build on a machine without CUDA."""
-    files = sorted(path for path in CSRC.rglob("*") if path.is_file())
-    sources = [path for path in files if path.parent == CSRC / "cuda" and path.suffix == ".cu"]
+    files = sorted(path for path in csrc.rglob("*") if path.is_file())
+    sources = [path for path in files if path.parent == csrc / "cuda" and path.suffix == ".cu"]
+    headers = [path for path in files if path.suffix in (".h", ".cuh", ".def")]
     if not sources:
-        raise BuildError(f"no .cu files in {CSRC / 'cuda'}")
-    return build_library("libgendr_emu", sources, files, "sanitized" if sanitize else "races" if races else "plain")
+        raise BuildError(f"no .cu files in {csrc / 'cuda'}")
+    return build_library("libgendr_emu", sources, headers, variant)
 
 
 def run_python(snippet: str, *arguments: object, order: object = "natural") -> subprocess.CompletedProcess[str]:
@@ -104,7 +109,7 @@ def _printed(option: str) -> str:
 def _hash(files: Iterable[Path], flags: list[str]) -> str:
     digest = hashlib.sha256(" ".join([*_compiler(), _printed("--version"), *flags]).encode())
     for path in sorted(set(files)):
-        digest.update(f"\0{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+        digest.update(f"\0{path.parent.name}/{path.name}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from devices import DEVICES, on_cpu
 from reference import reference_render
 from torch import Tensor
 
@@ -61,6 +62,7 @@ def gradients(loss: Tensor, inputs: list[Tensor]) -> list[Tensor]:
 
 
 def check(
+    device: str,
     settings: dict[str, Any],
     scene: Scene | None = None,
     size: int | tuple[int, int] = SIZE,
@@ -69,7 +71,8 @@ def check(
     gradient_tolerance: float = 1e-9,
     flat: Sequence[int] = (),
 ) -> None:
-    """Core in `dtype` and reference in float64 agree: outputs absolutely, gradients relative to their largest entry.
+    """Core in `dtype` on `device` and reference in float64 on the CPU agree: outputs absolutely, gradients relative to
+    their largest entry.
 
     flat: faces of zero area, of whose gradient only the sum over corners is unique.
     """
@@ -77,19 +80,20 @@ def check(
     settings = {"dist_scale": TAU[settings.get("dist_squared", True)], **BASE, **settings}
     scalars = [torch.tensor([settings.pop(name)], dtype=torch.float64) for name in ("dist_scale", "gamma")]
     expected_inputs = [v.clone().requires_grad_() for v in (*scene, *scalars)]
-    inputs = [v.detach().to(dtype).requires_grad_() for v in expected_inputs]
+    inputs = [v.detach().to(device, dtype, copy=True).requires_grad_() for v in expected_inputs]
 
     def run(values: list[Tensor], core: bool) -> tuple[Any, list[Tensor]]:
         face_vertices, features, background, dist_scale, gamma = values
         s = RenderSettings(dist_scale=dist_scale, gamma=gamma, **settings)
         if core:
             result = render(face_vertices, size, features, settings=s, background=background, outputs=ALL)
-            result = type(result)(*(v[0] for v in result))
+            result = on_cpu(type(result)(*(v[0] for v in result)))
         else:
             result = reference_render(face_vertices, size, features, s, background)
         return result, gradients(weighted(result.image, result.alpha, result.depth), values)
 
     got, got_gradients = run(inputs, core=True)
+    got_gradients = [g.cpu() for g in got_gradients]
     expected, expected_gradients = run(expected_inputs, core=False)
     assert torch.equal(got.face_index, expected.face_index)
     for name in ("image", "alpha", "depth"):
@@ -134,89 +138,103 @@ T_CONORMS = [
 ]  # fmt: skip
 
 
+@DEVICES
 @pytest.mark.parametrize("squared", [False, True], ids=["d", "d2"])
 @pytest.mark.parametrize("settings", distribution_settings(), ids=label)
-def test_distributions(settings: dict[str, Any], squared: bool) -> None:
-    check({**settings, "dist_squared": squared})
+def test_distributions(settings: dict[str, Any], squared: bool, device: str) -> None:
+    check(device, {**settings, "dist_squared": squared})
 
 
+@DEVICES
 @pytest.mark.parametrize("distribution", ["logistic", "uniform", "cauchy", "gumbel_max"])
 @pytest.mark.parametrize("settings", T_CONORMS, ids=label)
-def test_t_conorms(settings: dict[str, Any], distribution: str) -> None:
-    check({**settings, "distribution": distribution, "dist_squared": False})
+def test_t_conorms(settings: dict[str, Any], distribution: str, device: str) -> None:
+    check(device, {**settings, "distribution": distribution, "dist_squared": False})
 
 
+@DEVICES
 @pytest.mark.parametrize("perspective", [False, True], ids=["affine", "perspective"])
 @pytest.mark.parametrize("blend", ["softmax", "hard"])
 @pytest.mark.parametrize("texels", [1, 3, 4, 25], ids=["R1", "corners", "R2", "R5"])
 @pytest.mark.parametrize("channels", [1, 3, 5])
-def test_colour(channels: int, texels: int, blend: str, perspective: bool) -> None:
+def test_colour(channels: int, texels: int, blend: str, perspective: bool, device: str) -> None:
     scene = make_scene(1, texels=texels, channels=channels)
     settings = {"blend": blend, "perspective_correct": perspective}
     if texels > 3:
         # Outside edge 0-1 rounding decides between a texel and its mirror image: cover nothing outside.
         settings["distribution"] = "exponential"
-    check(settings, scene)
+    check(device, settings, scene)
 
 
+@DEVICES
 @pytest.mark.parametrize("blend", ["softmax", "hard"])
 @pytest.mark.parametrize("alpha_range", ["near_far", "all"])
 @pytest.mark.parametrize("cull", ["none", "back"])
 @pytest.mark.parametrize("front", ["clockwise", "counterclockwise"])
-def test_visibility(front: str, cull: str, alpha_range: str, blend: str) -> None:
+def test_visibility(front: str, cull: str, alpha_range: str, blend: str, device: str) -> None:
     """near and far inside the scene, culling, and a face that crosses the camera plane (not drawn by 'near_far')."""
     scene = make_scene(2, faces=12)
     if alpha_range == "near_far":
         scene.face_vertices[3, 1, 2] = -0.5
     check(
-        {"front": front, "cull": cull, "alpha_range": alpha_range, "blend": blend, "near": 2.4, "far": 3.6}, scene
-    )  # fmt: skip
+        device,
+        {"front": front, "cull": cull, "alpha_range": alpha_range, "blend": blend, "near": 2.4, "far": 3.6},
+        scene,
+    )
 
 
-def test_alpha_counts_faces_behind_the_camera_when_asked() -> None:
+@DEVICES
+def test_alpha_counts_faces_behind_the_camera_when_asked(device: str) -> None:
     scene = make_scene(2, faces=12)
     scene.face_vertices[3, :, 2] *= -1
-    check({"alpha_range": "all"}, scene)
+    check(device, {"alpha_range": "all"}, scene)
 
 
+@DEVICES
 @pytest.mark.parametrize("squared", [False, True], ids=["d", "d2"])
 @pytest.mark.parametrize("distribution", ["hard", "uniform", "logistic", "cauchy", "levy_rev"])
-def test_barycentric_distance(distribution: str, squared: bool) -> None:
+def test_barycentric_distance(distribution: str, squared: bool, device: str) -> None:
     check(
+        device,
         {"distribution": distribution, "distance": "barycentric", "dist_squared": squared, "dist_scale": 0.1},
         gradient_tolerance=1e-8,  # slivers have large barycentrics
     )
 
 
+@DEVICES
 @pytest.mark.parametrize("distance", ["euclidean", "barycentric"])
 @pytest.mark.parametrize("distribution", ["hard", "logistic", "uniform", "levy_rev"])
 @pytest.mark.parametrize(
     "cut", [{"reach": 0.15}, {"reach": 5.0}, {"min_coverage": 0.0}, {"min_coverage": 0.05}], ids=label
 )
-def test_cut_offs(cut: dict[str, Any], distribution: str, distance: str) -> None:
-    check({"distribution": distribution, "distance": distance, **cut}, make_scene(3), gradient_tolerance=1e-8)
+def test_cut_offs(cut: dict[str, Any], distribution: str, distance: str, device: str) -> None:
+    check(device, {"distribution": distribution, "distance": distance, **cut}, make_scene(3), gradient_tolerance=1e-8)
 
 
+@DEVICES
 @pytest.mark.parametrize(
     ("size", "half_extent"), [((7, 33), None), ((17, 3), None), (1, None), ((10, 12), (0.8, 1.3)), (16, (0.5, 0.5))]
 )
-def test_image_shapes(size: Any, half_extent: tuple[float, float] | None) -> None:
-    check({"half_extent": half_extent}, make_scene(4), size)
+def test_image_shapes(size: Any, half_extent: tuple[float, float] | None, device: str) -> None:
+    check(device, {"half_extent": half_extent}, make_scene(4), size)
 
 
+@DEVICES
 @pytest.mark.parametrize("gamma", [1e-4, 1e-2, 10.0])
 @pytest.mark.parametrize("background_eps", [0.0, 1e-3, 0.5, 2.0])
-def test_gamma_and_background(gamma: float, background_eps: float) -> None:
+def test_gamma_and_background(gamma: float, background_eps: float, device: str) -> None:
     # Depths enter as z / gamma, and d / d gamma as a difference of z / gamma^2: so do their rounding errors.
     image, slope = max(1e-11, 1e-14 / gamma), max(1e-9, 3e-15 / gamma**2)
-    check({"gamma": gamma, "background_eps": background_eps}, image_tolerance=image, gradient_tolerance=slope)
+    check(device, {"gamma": gamma, "background_eps": background_eps}, image_tolerance=image, gradient_tolerance=slope)
 
 
+@DEVICES
 @pytest.mark.parametrize("tau", [1e-7, 1e-5, 1e-3])
-def test_narrow_edges(tau: float) -> None:
-    check({"dist_scale": tau}, make_scene(5), size=(24, 28), gradient_tolerance=1e-8)
+def test_narrow_edges(tau: float, device: str) -> None:
+    check(device, {"dist_scale": tau}, make_scene(5), size=(24, 28), gradient_tolerance=1e-8)
 
 
+@DEVICES
 @pytest.mark.parametrize(
     "settings",
     [
@@ -228,19 +246,21 @@ def test_narrow_edges(tau: float) -> None:
     ],
     ids=label,
 )  # fmt: skip
-def test_float32(settings: dict[str, Any]) -> None:
-    check(settings, make_scene(6), dtype=torch.float32, image_tolerance=2e-5, gradient_tolerance=2e-4)
+def test_float32(settings: dict[str, Any], device: str) -> None:
+    check(device, settings, make_scene(6), dtype=torch.float32, image_tolerance=2e-5, gradient_tolerance=2e-4)
 
 
+@DEVICES
 @pytest.mark.parametrize("name", ["gaussian", "cauchy", "gumbel_min", "levy_rev", "gamma_rev"])
 @pytest.mark.parametrize("squared", [False, True], ids=["d", "d2"])
-def test_float32_tails(name: str, squared: bool) -> None:
+def test_float32_tails(name: str, squared: bool, device: str) -> None:
     shape = 2.0 if name == "gamma_rev" else 0.0
     settings = {"distribution": name, "dist_shape": shape, "dist_squared": squared}
-    check(settings, make_scene(7), dtype=torch.float32, image_tolerance=2e-5, gradient_tolerance=2e-4)
+    check(device, settings, make_scene(7), dtype=torch.float32, image_tolerance=2e-5, gradient_tolerance=2e-4)
 
 
-def test_degenerate_faces() -> None:
+@DEVICES
+def test_degenerate_faces(device: str) -> None:
     """A sliver and faces of zero area (a segment, a point) are drawn as what they are; a face with a NaN is nothing."""
     scene = make_scene(8)
     v = scene.face_vertices
@@ -249,11 +269,11 @@ def test_degenerate_faces() -> None:
     v[2] = torch.tensor([[-0.5, 0.25, 2.5], [0.25, 0.625, 2.5], [0.75, 0.875, 2.5]], dtype=v.dtype)
     scene.features[2] = 0.75
     v[3, :, :2] = torch.tensor([0.125, -0.375], dtype=v.dtype)
-    check({}, scene, gradient_tolerance=1e-7, flat=[2, 3])
-    check({"cull": "back"}, scene, gradient_tolerance=1e-7, flat=[2, 3])
+    check(device, {}, scene, gradient_tolerance=1e-7, flat=[2, 3])
+    check(device, {"cull": "back"}, scene, gradient_tolerance=1e-7, flat=[2, 3])
     v[4, 1, 0] = torch.nan
     v[5, 0, 2] = torch.inf
-    check({}, scene, gradient_tolerance=1e-7, flat=[2, 3])
+    check(device, {}, scene, gradient_tolerance=1e-7, flat=[2, 3])
 
 
 class Batch(NamedTuple):
@@ -275,22 +295,24 @@ def make_batch() -> Batch:
     )
 
 
+@DEVICES
 @pytest.mark.parametrize("t_conorm", ["probabilistic", "sum", "max"])
-def test_packed_batch(t_conorm: str) -> None:
+def test_packed_batch(t_conorm: str, device: str) -> None:
     batch = make_batch()
     counts = torch.tensor([len(s.face_vertices) for s in batch.scenes])
     offsets = torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)])
     settings = {k: v for k, v in BASE.items() if k != "gamma"} | {"t_conorm": t_conorm}
     inputs = [torch.cat([s.face_vertices for s in batch.scenes]), torch.cat([s.features for s in batch.scenes])]
     inputs = [v.clone().requires_grad_() for v in (*inputs, batch.background, batch.dist_scale, batch.gamma)]
-    face_vertices, features, background, dist_scale, gamma = inputs
-
+    face_vertices, features, background, dist_scale, gamma = (v.to(device) for v in inputs)
     s = RenderSettings(dist_scale=dist_scale, gamma=gamma, **settings)
-    result = render(face_vertices, SIZE, features, offsets, s, background, ALL)
+    result = on_cpu(render(face_vertices, SIZE, features, offsets.to(device), s, background, ALL))
     # The weights repeat from image to image, as the reference's loss is formed image by image.
     losses = [weighted(result.image[b], result.alpha[b], result.depth[b]) for b in range(3)]
     got = gradients(sum(losses), inputs)
 
+    face_vertices, features, background, dist_scale, gamma = inputs
+    s = RenderSettings(dist_scale=dist_scale, gamma=gamma, **settings)
     expected_loss = torch.zeros((), dtype=torch.float64)
     for b in range(3):
         own = slice(offsets[b], offsets[b + 1])
@@ -305,8 +327,9 @@ def test_packed_batch(t_conorm: str) -> None:
         torch.testing.assert_close(a, b, rtol=0, atol=1e-9 * max(1.0, b.abs().max().item()))
 
 
-def test_dense_batch_equals_single_images() -> None:
-    scenes = [make_scene(seed) for seed in (20, 21)]
+@DEVICES
+def test_dense_batch_equals_single_images(device: str) -> None:
+    scenes = [Scene(*(v.to(device) for v in make_scene(seed))) for seed in (20, 21)]
     settings = RenderSettings(**BASE, dist_scale=0.02)
     face_vertices, features, background = (torch.stack(v) for v in zip(*scenes, strict=True))
     together = render(face_vertices, SIZE, features, settings=settings, background=background, outputs=ALL)
@@ -316,25 +339,29 @@ def test_dense_batch_equals_single_images() -> None:
             assert torch.equal(x[b], y[0])
 
 
-def test_one_background_and_scale_for_all_images() -> None:
+@DEVICES
+def test_one_background_and_scale_for_all_images(device: str) -> None:
     """Gradients of shared values are sums over the batch."""
     scenes = [make_scene(seed) for seed in (22, 23)]
     face_vertices, features = torch.stack([s.face_vertices for s in scenes]), torch.stack([s.features for s in scenes])
     shared = [scenes[0].background[None], torch.tensor([0.02]).double(), torch.tensor([0.2]).double()]
     shared = [v.clone().requires_grad_() for v in shared]
-    background, dist_scale, gamma = shared
+    background, dist_scale, gamma = (v.to(device) for v in shared)
     settings = RenderSettings(**{**BASE, "gamma": gamma}, dist_scale=dist_scale)
-    result = render(face_vertices, SIZE, features, settings=settings, background=background)
+    result = on_cpu(render(face_vertices.to(device), SIZE, features.to(device), None, settings, background))
     zeros = torch.zeros(SIZE, dtype=torch.float64)
     got = gradients(sum(weighted(result.image[b], result.alpha[b], zeros) for b in range(2)), shared)
+    background, dist_scale, gamma = shared
+    settings = RenderSettings(**{**BASE, "gamma": gamma}, dist_scale=dist_scale)
     references = [reference_render(s.face_vertices, SIZE, s.features, settings, background) for s in scenes]
     expected = gradients(sum(weighted(r.image, r.alpha, zeros) for r in references), shared)
     for a, b in zip(got, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-9 * max(1.0, b.abs().max().item()))
 
 
-def test_outputs_not_asked_for_are_none() -> None:
-    scene = make_scene()
+@DEVICES
+def test_outputs_not_asked_for_are_none(device: str) -> None:
+    scene = Scene(*(v.to(device) for v in make_scene()))
     settings = RenderSettings(**BASE, dist_scale=0.02)
     everything = render(*scene[:1], SIZE, scene.features, settings=settings, background=scene.background, outputs=ALL)
     for name in ALL:

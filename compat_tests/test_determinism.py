@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from devices import DEVICES, on_cpu
 from scenes import ALL_OUTPUTS, loss, sphere
 from torch import Tensor
 
@@ -26,9 +27,12 @@ def _two_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def views(dtype: torch.dtype, settings: dict[str, Any], size: tuple[int, int] = (48, 64)) -> Gradients:
+def views(
+    dtype: torch.dtype, settings: dict[str, Any], size: tuple[int, int] = (48, 64), device: str = "cpu"
+) -> Gradients:
     """Three views of the sphere: outputs, and gradients at the mesh's vertices and to all that has one."""
     vertices, faces = sphere()
+    faces = faces.to(device)
     turned = torch.stack(
         [vertices, vertices * torch.tensor([-1.0, 0.7, 1.2]), vertices + torch.tensor([0.3, 0.1, 0.5])]
     )
@@ -39,6 +43,7 @@ def views(dtype: torch.dtype, settings: dict[str, Any], size: tuple[int, int] = 
         torch.tensor([1e-3], dtype=dtype, requires_grad=True),
         torch.tensor([1e-2, 1e-3, 1e-1], dtype=dtype, requires_grad=True),
     ]
+    inputs = [x.detach().to(device).requires_grad_() for x in inputs]
     positions, colours, background, dist_scale, gamma = inputs
     rendered = render(
         gather_corners(positions, faces),
@@ -48,19 +53,19 @@ def views(dtype: torch.dtype, settings: dict[str, Any], size: tuple[int, int] = 
         background=background,
         outputs=ALL_OUTPUTS,
     )
-    return (*rendered, *torch.autograd.grad(loss(rendered), inputs))  # type: ignore[arg-type]
+    return (*rendered, *torch.autograd.grad(loss(on_cpu(rendered)), inputs))  # type: ignore[arg-type]
 
 
-def screen_filling_face(dtype: torch.dtype, settings: dict[str, Any]) -> Gradients:
+def screen_filling_face(dtype: torch.dtype, settings: dict[str, Any], device: str = "cpu") -> Gradients:
     """Faces of so many pixels that backward shares them out in pieces, among small ones."""
     generator = torch.Generator().manual_seed(0)
     corners = torch.randn((6, 3, 3), generator=generator, dtype=torch.float64) * 0.3
     corners[::2, :, :2] *= 20
     corners[:, :, 2] = corners[:, :, 2].abs() + 2
-    inputs = [corners.to(dtype).requires_grad_(), corners.cos().to(dtype).requires_grad_()]
+    inputs = [x.to(device, dtype).requires_grad_() for x in (corners, corners.cos())]
     s = RenderSettings(**settings, dist_scale=1e-2, gamma=1e-1)
     rendered = render(inputs[0], (260, 300), inputs[1], settings=s, outputs=ALL_OUTPUTS)
-    return (*rendered, *torch.autograd.grad(loss(rendered), inputs))  # type: ignore[arg-type]
+    return (*rendered, *torch.autograd.grad(loss(on_cpu(rendered)), inputs))  # type: ignore[arg-type]
 
 
 def same_bits(a: Gradients, b: Gradients) -> bool:
@@ -76,13 +81,15 @@ SETTINGS = [
 IDS = ["default", "hard-max", "gaussian-yager", "reference"]
 
 
-def test_fifty_times() -> None:
-    first = views(torch.float32, {})
+@DEVICES
+def test_fifty_times(device: str) -> None:
+    first = views(torch.float32, {}, device=device)
     assert all(g.isfinite().all() and g.any() for g in first[4:])
     for _ in range(49):
-        assert same_bits(views(torch.float32, {}), first)
+        assert same_bits(views(torch.float32, {}, device=device), first)
 
 
+@pytest.mark.cpu_core
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("settings", SETTINGS, ids=IDS)
 @pytest.mark.parametrize("scene", [views, screen_filling_face])
@@ -93,16 +100,17 @@ def test_any_number_of_threads(scene: Callable[..., Gradients], settings: dict[s
         assert same_bits(scene(dtype, settings), two), f"{n} threads differ from 2"
 
 
-def test_silhouette_alone() -> None:
+@DEVICES
+def test_silhouette_alone(device: str) -> None:
     """Alpha without colour takes a path of its own."""
-    vertices, faces = sphere()
+    vertices, faces = (x.to(device) for x in sphere())
 
     def gradient() -> Gradients:
         positions = vertices.float().requires_grad_()
         settings = RenderSettings(dist_scale=1e-3, far=10.0)
         rendered = render(gather_corners(positions, faces), 64, settings=settings, outputs=("alpha",))
         assert rendered.alpha is not None
-        return rendered.alpha, *torch.autograd.grad(loss(rendered), [positions])
+        return rendered.alpha, *torch.autograd.grad(loss(on_cpu(rendered)), [positions])
 
     two = gradient()
     assert all(same_bits(gradient(), two) for _ in range(10))
@@ -110,10 +118,13 @@ def test_silhouette_alone() -> None:
     assert same_bits(gradient(), two)
 
 
-def test_several_threads_at_once() -> None:
-    expected = [views(torch.float32, settings) for settings in SETTINGS]
+@DEVICES
+def test_several_threads_at_once(device: str) -> None:
+    expected = [views(torch.float32, settings, device=device) for settings in SETTINGS]
     with ThreadPoolExecutor(4) as pool:
-        jobs = [(k, pool.submit(views, torch.float32, SETTINGS[k])) for k in 6 * list(range(len(SETTINGS)))]
+        jobs = [
+            (k, pool.submit(views, torch.float32, SETTINGS[k], device=device)) for k in 6 * list(range(len(SETTINGS)))
+        ]
         assert all(same_bits(job.result(), expected[k]) for k, job in jobs)
 
 
@@ -163,6 +174,7 @@ print("fine")
 """
 
 
+@pytest.mark.cpu_core
 def test_after_a_fork() -> None:
     assert run_script(FORK) == "fine"
 
@@ -177,6 +189,7 @@ print(_native.isa())
 """
 
 
+@pytest.mark.cpu_core
 @pytest.mark.parametrize("isa", ["baseline", "avx2"])
 def test_instruction_sets_agree(isa: str, tmp_path: Path) -> None:
     """To rounding: they fuse multiplications and additions differently."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from devices import DEVICES
 from scenes import ALL_OUTPUTS, Scene, distribution_settings, label, random_scene, t_conorm_settings
 from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError
@@ -21,6 +22,7 @@ TAU = {True: 0.05, False: 0.2}  # by dist_squared
 
 
 def gradcheck(
+    device: str,
     settings: dict[str, Any],
     scene: Scene | None = None,
     face_offsets: Tensor | None = None,
@@ -30,6 +32,7 @@ def gradcheck(
 ) -> None:
     """scales: entries of dist_scale and gamma, 1 or one an image. step: of the finite differences."""
     scene = scene or random_scene(0)
+    face_offsets = None if face_offsets is None else face_offsets.to(device)
     spread = torch.linspace(1.0, 1.5, scales, dtype=torch.float64)
     tau = settings.get("dist_scale", TAU[settings.get("dist_squared", True)])
     settings = {**BASE, **settings}
@@ -42,95 +45,108 @@ def gradcheck(
         assert rendered.image is not None and rendered.alpha is not None and rendered.depth is not None
         return rendered.image, rendered.alpha, rendered.depth
 
-    inputs = [x.clone().requires_grad_() for x in (*scene, tau * spread, 0.2 * spread)]
+    inputs = [x.to(device, copy=True).requires_grad_() for x in (*scene, tau * spread, 0.2 * spread)]
     assert torch.autograd.gradcheck(outputs, inputs, eps=step, atol=1e-6, rtol=1e-5)
 
 
+@DEVICES
 @pytest.mark.parametrize("blend", ["softmax", "hard"])
 @pytest.mark.parametrize("squared", [False, True], ids=["d", "d2"])
 @pytest.mark.parametrize("settings", distribution_settings(), ids=label)
-def test_distributions(settings: dict[str, Any], squared: bool, blend: str) -> None:
-    gradcheck({**settings, "dist_squared": squared, "blend": blend})
+def test_distributions(settings: dict[str, Any], squared: bool, blend: str, device: str) -> None:
+    gradcheck(device, {**settings, "dist_squared": squared, "blend": blend})
 
 
+@DEVICES
 @pytest.mark.parametrize("squared", [False, True], ids=["d", "d2"])
 @pytest.mark.parametrize("distribution", ["logistic", "uniform", "cauchy"])
 @pytest.mark.parametrize("settings", t_conorm_settings(), ids=label)
-def test_t_conorms(settings: dict[str, Any], distribution: str, squared: bool) -> None:
+def test_t_conorms(settings: dict[str, Any], distribution: str, squared: bool, device: str) -> None:
     # With p < 1 the slope is infinite at coverage 0, and capped where no coverage above the default minimum gets.
     settings = {**settings, "distribution": distribution, "dist_squared": squared, "min_coverage": 1e-6}
-    gradcheck(settings, random_scene(1, faces=5))
+    gradcheck(device, settings, random_scene(1, faces=5))
 
 
+@DEVICES
 @pytest.mark.parametrize("distance", ["euclidean", "barycentric"])
 @pytest.mark.parametrize("perspective", [False, True], ids=["affine", "perspective"])
 @pytest.mark.parametrize("blend", ["softmax", "hard"])
 @pytest.mark.parametrize("texels", [1, 3, 4, 9], ids=["R1", "corners", "R2", "R3"])
-def test_colour(texels: int, blend: str, perspective: bool, distance: str) -> None:
+def test_colour(texels: int, blend: str, perspective: bool, distance: str, device: str) -> None:
     # Beside edge 0-1 rounding chooses between two texels: cover nothing outside.
     distribution = "exponential" if texels > 3 else "logistic"
     settings = {"blend": blend, "perspective_correct": perspective, "distance": distance, "distribution": distribution}
-    gradcheck(settings, random_scene(2, texels=texels))
+    gradcheck(device, settings, random_scene(2, texels=texels))
 
 
+@DEVICES
 @pytest.mark.parametrize("squared", [False, True], ids=["d", "d2"])
 @pytest.mark.parametrize("distribution", ["uniform", "gaussian", "gumbel_max", "levy_rev"])
-def test_barycentric_distance(distribution: str, squared: bool) -> None:
-    gradcheck({"distribution": distribution, "dist_squared": squared, "distance": "barycentric"}, random_scene(3))
+def test_barycentric_distance(distribution: str, squared: bool, device: str) -> None:
+    gradcheck(
+        device, {"distribution": distribution, "dist_squared": squared, "distance": "barycentric"}, random_scene(3)
+    )
 
 
+@DEVICES
 @pytest.mark.parametrize("t_conorm", ["probabilistic", "max", "sum", "einstein"])
 @pytest.mark.parametrize("alpha_range", ["near_far", "all"])
 @pytest.mark.parametrize("cull", ["none", "back"])
 @pytest.mark.parametrize("blend", ["softmax", "hard"])
-def test_visibility(blend: str, cull: str, alpha_range: str, t_conorm: str) -> None:
+def test_visibility(blend: str, cull: str, alpha_range: str, t_conorm: str, device: str) -> None:
     """near and far inside the scene: some faces are in part out of range."""
     settings = {"blend": blend, "cull": cull, "alpha_range": alpha_range, "t_conorm": t_conorm, "near": 2.2, "far": 4.0}
-    gradcheck(settings, random_scene(4, faces=6))
+    gradcheck(device, settings, random_scene(4, faces=6))
 
 
-def test_faces_behind_the_camera() -> None:
+@DEVICES
+def test_faces_behind_the_camera(device: str) -> None:
     scene = random_scene(5)
     scene.face_vertices[1, :, 2] *= -1
     scene.face_vertices[2, 0, 2] *= -1
-    gradcheck({"alpha_range": "all"}, scene)
-    gradcheck({"alpha_range": "near_far"}, scene)
+    gradcheck(device, {"alpha_range": "all"}, scene)
+    gradcheck(device, {"alpha_range": "near_far"}, scene)
 
 
+@DEVICES
 @pytest.mark.parametrize("blend", ["softmax", "hard"])
-def test_meshes_of_different_sizes(blend: str) -> None:
+def test_meshes_of_different_sizes(blend: str, device: str) -> None:
     """Per-image background, dist_scale and gamma; the second image is empty."""
     scene = random_scene(6, faces=5)
     background = torch.rand((3, 2), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     offsets = torch.tensor([0, 3, 3, 5])
-    gradcheck({"blend": blend}, scene._replace(background=background), offsets, scales=3)
-    gradcheck({"blend": blend}, scene, offsets)
+    gradcheck(device, {"blend": blend}, scene._replace(background=background), offsets, scales=3)
+    gradcheck(device, {"blend": blend}, scene, offsets)
 
 
-def test_cut_off_by_reach_and_coverage() -> None:
-    gradcheck({"reach": 0.3}, random_scene(7))
-    gradcheck({"min_coverage": 0.02}, random_scene(7))
+@DEVICES
+def test_cut_off_by_reach_and_coverage(device: str) -> None:
+    gradcheck(device, {"reach": 0.3}, random_scene(7))
+    gradcheck(device, {"min_coverage": 0.02}, random_scene(7))
 
 
-def test_sharp_edges_and_saturated_coverage() -> None:
+@DEVICES
+def test_sharp_edges_and_saturated_coverage(device: str) -> None:
     """Most coverages are 0 or 1 to the last bit."""
-    gradcheck({"dist_scale": 1e-3}, random_scene(8), size=(12, 11), step=1e-7)
+    gradcheck(device, {"dist_scale": 1e-3}, random_scene(8), size=(12, 11), step=1e-7)
 
 
-def test_a_face_in_pieces() -> None:
+@DEVICES
+def test_a_face_in_pieces(device: str) -> None:
     """A face of more pixels than one thread takes: the second reduction. Too large for gradcheck; a few coordinates."""
     scene = random_scene(9, faces=2)
     scene.face_vertices[0, :, :2] = torch.tensor([[-3.0, -2.0], [3.1, -2.1], [0.2, 4.0]])
     settings = RenderSettings(**{**BASE, "dist_scale": 0.02, "gamma": 0.2})
     generator = torch.Generator().manual_seed(0)
-    weights = torch.randn((3, 150, 160), generator=generator, dtype=torch.float64)
+    weights = torch.randn((3, 150, 160), generator=generator, dtype=torch.float64).to(device)
+    face_vertices, features, background = (x.to(device) for x in scene)
 
     def loss(face_vertices: Tensor, features: Tensor) -> Tensor:
-        rendered = render(face_vertices, (150, 160), features, settings=settings, background=scene.background)
+        rendered = render(face_vertices, (150, 160), features, settings=settings, background=background)
         assert rendered.image is not None and rendered.alpha is not None
         return (weights * torch.cat([rendered.image[0], rendered.alpha])).sum()
 
-    inputs = [scene.face_vertices.requires_grad_(), scene.features.requires_grad_()]
+    inputs = [face_vertices.requires_grad_(), features.requires_grad_()]
     gradients = torch.autograd.grad(loss(*inputs), inputs)
     for which, gradient in enumerate(gradients):
         flat = inputs[which].detach().reshape(-1)
@@ -144,8 +160,9 @@ def test_a_face_in_pieces() -> None:
             torch.testing.assert_close(gradient.reshape(-1)[k], slope, rtol=1e-5, atol=1e-4)
 
 
+@DEVICES
 @pytest.mark.parametrize("output", ["alpha", "depth"])
-def test_one_output_alone(output: str) -> None:
+def test_one_output_alone(output: str, device: str) -> None:
     """Without features, and without the other outputs."""
     scene = random_scene(10)
 
@@ -153,10 +170,10 @@ def test_one_output_alone(output: str) -> None:
         settings = RenderSettings(**{**BASE, "dist_scale": 0.05})
         return getattr(render(face_vertices, SIZE, settings=settings, outputs=(output,)), output)
 
-    assert torch.autograd.gradcheck(one, scene.face_vertices.requires_grad_(), atol=1e-6, rtol=1e-6)
+    assert torch.autograd.gradcheck(one, scene.face_vertices.to(device).requires_grad_(), atol=1e-6, rtol=1e-6)
 
 
 def test_the_check_can_fail() -> None:
     """The references' gradient is not the derivative (S6), and gradcheck says so."""
     with pytest.raises(GradcheckError):
-        gradcheck({"gradient": "reference"})
+        gradcheck("cpu", {"gradient": "reference"})

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from devices import DEVICES
 from scenes import Scene, random_scene, sphere
 from torch import Tensor
 from torch.testing import assert_close
@@ -31,7 +32,11 @@ OUTPUTS = {
 
 
 def render_arguments(
-    settings: str = "default", outputs: str = "all", dtype: torch.dtype = torch.float32, requires_grad: bool = True
+    device: str,
+    settings: str = "default",
+    outputs: str = "all",
+    dtype: torch.dtype = torch.float32,
+    requires_grad: bool = True,
 ) -> tuple[Any, ...]:
     """Arguments of the render op: two meshes of 3 and 2 faces, a background for each."""
     scene = random_scene(0, faces=5)
@@ -39,24 +44,26 @@ def render_arguments(
     tensors = [scene.face_vertices, scene.features, *scalars, torch.stack([scene.background, scene.background + 0.1])]
     s = SETTINGS[settings]
     return (
-        *(x.to(dtype).requires_grad_(requires_grad) for x in tensors),
-        torch.tensor([0, 3, 5]),
+        *(x.to(device, dtype).requires_grad_(requires_grad) for x in tensors),
+        torch.tensor([0, 3, 5], device=device),
         [*s.packed_ints, *SIZE, OUTPUTS[outputs]],
         [*s.packed_floats, 1.0, 1.0],
     )
 
 
+@DEVICES
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("outputs", OUTPUTS)
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_opcheck_render(settings: str, outputs: str, dtype: torch.dtype) -> None:
-    torch.library.opcheck(OPS.render, render_arguments(settings, outputs, dtype))
+def test_opcheck_render(settings: str, outputs: str, dtype: torch.dtype, device: str) -> None:
+    torch.library.opcheck(OPS.render, render_arguments(device, settings, outputs, dtype))
 
 
+@DEVICES
 @pytest.mark.parametrize("needs", [[True] * 5, [True] + [False] * 4, [False, True, False, True, False]], ids=str)
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_opcheck_render_backward(settings: str, needs: list[bool]) -> None:
-    arguments = render_arguments(settings, requires_grad=False)
+def test_opcheck_render_backward(settings: str, needs: list[bool], device: str) -> None:
+    arguments = render_arguments(device, settings, requires_grad=False)
     image, alpha, depth, *saved = OPS.render(*arguments)
     grads = [torch.randn_like(x) for x in (image, alpha, depth)]
     for given in (grads, [grads[0], None, None], [None, grads[1], None]):
@@ -64,18 +71,25 @@ def test_opcheck_render_backward(settings: str, needs: list[bool]) -> None:
         torch.library.opcheck(OPS.render_backward, call)
 
 
+@DEVICES
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_opcheck_corners(dtype: torch.dtype) -> None:
-    faces = torch.tensor([[0, 1, 2], [2, 1, 3], [3, 3, 0], [5, 4, 2]])
-    torch.library.opcheck(OPS.gather_corners, (torch.randn(2, 7, 4, dtype=dtype, requires_grad=True), faces))
-    torch.library.opcheck(OPS.scatter_corners, (torch.randn(2, 4, 3, 4, dtype=dtype, requires_grad=True), faces, 7))
+def test_opcheck_corners(dtype: torch.dtype, device: str) -> None:
+    faces = torch.tensor([[0, 1, 2], [2, 1, 3], [3, 3, 0], [5, 4, 2]], device=device)
+    values, corners = (
+        torch.randn(shape, dtype=dtype, device=device, requires_grad=True) for shape in ((2, 7, 4), (2, 4, 3, 4))
+    )
+    torch.library.opcheck(OPS.gather_corners, (values, faces))
+    torch.library.opcheck(OPS.scatter_corners, (corners, faces, 7))
 
 
+@DEVICES
 @pytest.mark.parametrize(("backend", "dynamic"), [("aot_eager", False), ("aot_eager", True), ("inductor", False)])
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
-def test_compiled_in_one_graph(backend: str, dynamic: bool) -> None:
-    vertices, faces = sphere(6, 8)
-    target = (torch.arange(20 * 24).reshape(20, 24) % 7 > 3).float()
+def test_compiled_in_one_graph(backend: str, dynamic: bool, device: str) -> None:
+    if device == "cuda" and backend == "inductor":
+        pytest.importorskip("triton", reason="inductor compiles for CUDA with triton, which is not installed")
+    vertices, faces = (x.to(device) for x in sphere(6, 8))
+    target = (torch.arange(20 * 24, device=device).reshape(20, 24) % 7 > 3).float()
     settings = RenderSettings(dist_scale=1e-2, gamma=1e-2)
 
     def loss(positions: Tensor, colours: Tensor) -> Tensor:
@@ -97,11 +111,12 @@ def test_compiled_in_one_graph(backend: str, dynamic: bool) -> None:
         assert_close(torch.autograd.grad(value, inputs), expected_gradients)
 
 
+@DEVICES
 @pytest.mark.filterwarnings("ignore")
-def test_compiled_with_scales_that_learn() -> None:
+def test_compiled_with_scales_that_learn(device: str) -> None:
     """Settings made inside the compiled function, of tensors with gradients; packed meshes."""
-    scene = random_scene(1, faces=5)
-    offsets = torch.tensor([0, 2, 5])
+    scene = Scene(*(x.to(device) for x in random_scene(1, faces=5)))
+    offsets = torch.tensor([0, 2, 5], device=device)
 
     def loss(faces: Tensor, log_scale: Tensor) -> Tensor:
         settings = RenderSettings(dist_scale=log_scale.exp(), gamma=0.1)
@@ -109,7 +124,7 @@ def test_compiled_with_scales_that_learn() -> None:
         assert rendered.image is not None
         return rendered.image.square().sum()
 
-    inputs = [scene.face_vertices.requires_grad_(), torch.tensor([-3.0]).double().requires_grad_()]
+    inputs = [scene.face_vertices.requires_grad_(), torch.tensor([-3.0]).double().to(device).requires_grad_()]
     expected = loss(*inputs)
     torch._dynamo.reset()
     value = torch.compile(loss, fullgraph=True, backend="aot_eager")(*inputs)
@@ -117,9 +132,10 @@ def test_compiled_with_scales_that_learn() -> None:
     assert_close(torch.autograd.grad(value, inputs), torch.autograd.grad(expected, inputs))
 
 
-def test_no_second_derivative() -> None:
+@DEVICES
+def test_no_second_derivative(device: str) -> None:
     """It raises. Silence would mean zeros."""
-    corners = random_scene(0).face_vertices.requires_grad_()
+    corners = random_scene(0).face_vertices.to(device).requires_grad_()
     alpha = render(corners, 8, settings=RenderSettings(dist_scale=0.03)).alpha
     assert alpha is not None
     (gradient,) = torch.autograd.grad(alpha.sum(), corners, create_graph=True)
@@ -127,8 +143,9 @@ def test_no_second_derivative() -> None:
         gradient.square().sum().backward()
 
 
-def test_gradients_only_where_wanted() -> None:
-    scene = random_scene(0)
+@DEVICES
+def test_gradients_only_where_wanted(device: str) -> None:
+    scene = Scene(*(x.to(device) for x in random_scene(0)))
     for wanted in range(3):
         inputs = [x.clone().requires_grad_(i == wanted) for i, x in enumerate(scene)]
         rendered = render(
@@ -141,9 +158,10 @@ def test_gradients_only_where_wanted() -> None:
         assert not any(x.requires_grad for x in render(*scene[:1], SIZE, scene.features)[:2])
 
 
-def test_only_some_outputs_used() -> None:
+@DEVICES
+def test_only_some_outputs_used(device: str) -> None:
     """The loss is a sum over outputs, so the gradient is a sum over losses of one output each."""
-    scene = random_scene(3)
+    scene = Scene(*(x.to(device) for x in random_scene(3)))
     settings = RenderSettings(dist_scale=0.03, gamma=0.1)
 
     def gradient(*names: str) -> Tensor:
@@ -160,42 +178,47 @@ def test_only_some_outputs_used() -> None:
 # gather_corners
 
 
+@DEVICES
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("shape", [(40, 3), (2, 40, 3), (1, 40, 1), (3, 40, 5), (0, 40, 3)], ids=str)
-def test_gather_corners_is_indexing(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+def test_gather_corners_is_indexing(shape: tuple[int, ...], dtype: torch.dtype, device: str) -> None:
     generator = torch.Generator().manual_seed(0)
-    faces = torch.randint(0, 30, (100, 3), generator=generator)  # vertices 30 to 39 belong to no face
-    values = torch.randn(shape, generator=generator, dtype=dtype).requires_grad_()
+    # Vertices 30 to 39 belong to no face.
+    faces = torch.randint(0, 30, (100, 3), generator=generator).to(device)
+    values = torch.randn(shape, generator=generator, dtype=dtype).to(device).requires_grad_()
     expected = values[..., faces, :]
     got = gather_corners(values, faces)
     assert torch.equal(got, expected)
-    weights = torch.randn(got.shape, generator=generator, dtype=dtype)
+    weights = torch.randn(got.shape, generator=generator, dtype=dtype).to(device)
     (gradient,) = torch.autograd.grad(got, values, weights)
     (expected_gradient,) = torch.autograd.grad(expected, values, weights)
     assert_close(gradient, expected_gradient)
     assert not gradient[..., 30:, :].any()
 
 
-def test_gather_corners_without_faces() -> None:
-    values = torch.randn(2, 4, 3, requires_grad=True)
-    got = gather_corners(values, torch.zeros((0, 3), dtype=torch.int64))
+@DEVICES
+def test_gather_corners_without_faces(device: str) -> None:
+    values = torch.randn(2, 4, 3, device=device, requires_grad=True)
+    none = torch.zeros((0, 3), dtype=torch.int64, device=device)
+    got = gather_corners(values, none)
     assert got.shape == (2, 0, 3, 3)
     assert not torch.autograd.grad(got.sum(), values)[0].any()
-    assert gather_corners(torch.zeros(0, 3), torch.zeros((0, 3), dtype=torch.int64)).shape == (0, 3, 3)
+    assert gather_corners(torch.zeros(0, 3, device=device), none).shape == (0, 3, 3)
 
 
-def test_gather_corners_gradcheck() -> None:
-    faces = torch.tensor([[0, 1, 2], [2, 1, 3], [3, 3, 0]])
-    values = torch.randn(2, 5, 2, dtype=torch.float64, requires_grad=True)
+@DEVICES
+def test_gather_corners_gradcheck(device: str) -> None:
+    faces = torch.tensor([[0, 1, 2], [2, 1, 3], [3, 3, 0]], device=device)
+    values = torch.randn(2, 5, 2, dtype=torch.float64, device=device, requires_grad=True)
     assert torch.autograd.gradcheck(lambda v: gather_corners(v, faces), values)
     assert torch.autograd.gradgradcheck(lambda v: gather_corners(v, faces).square(), values)
     assert torch.autograd.gradcheck(lambda v: gather_corners(v, faces), values[0].detach().requires_grad_())
 
 
-def test_gather_corners_of_a_strided_view() -> None:
-    scene: Scene = random_scene(0)
-    faces = torch.tensor([[0, 1, 2], [2, 3, 0]])
-    values = scene.face_vertices[:, :, 0].T[:, :2].requires_grad_()  # (3, 2), not contiguous
+@DEVICES
+def test_gather_corners_of_a_strided_view(device: str) -> None:
+    faces = torch.tensor([[0, 1, 2], [2, 3, 0]], device=device)
+    values = random_scene(0).face_vertices.to(device)[:, :, 0].T[:, :2].requires_grad_()  # (3, 2), not contiguous
     values = torch.cat([values, values[:1]])
     assert torch.equal(gather_corners(values.T.contiguous().T, faces.T.contiguous().T), values[faces])
 

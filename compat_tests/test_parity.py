@@ -1,4 +1,5 @@
-"""The softras and gendr doors against the reference renderers' own numbers: every case of the golden files.
+"""The softras and gendr doors against the reference renderers' own numbers: every case of the golden files, on every
+device.
 
 Layout of the files, masks, tolerances and the names of quirks: goldens/README.md. No case is expected to fail; how many
 of each file passed is printed at the end of the run (conftest.py).
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from devices import DEVICES
 from golden import FOLDER, GoldenCase, golden_cases
 
 from gendr_adapters.gendr.functional import render
@@ -22,16 +24,19 @@ DOUBLE_CASES = [case for case in CASES if case.has("image_wide")]
 Array = np.ndarray
 
 
-def through_the_door(case: GoldenCase, dtype: torch.dtype, gradient: str = "reference") -> tuple[Array, Array, Array]:
+def through_the_door(
+    case: GoldenCase, dtype: torch.dtype, device: str, gradient: str = "reference"
+) -> tuple[Array, Array, Array]:
     """Image (N, 4, S, S) and the gradients of sum(grad_image * image) to faces and textures, all as float64."""
-    faces = torch.tensor(case.face_vertices, dtype=dtype, requires_grad=True)
-    textures = torch.tensor(case.textures, dtype=dtype, requires_grad=True)
+    faces = torch.tensor(case.face_vertices, dtype=dtype, device=device, requires_grad=True)
+    textures = torch.tensor(case.textures, dtype=dtype, device=device, requires_grad=True)
     door: Any = soft_rasterize if case.meta["renderer"] == "softras" else render
     image = door(faces, textures, image_size=case.image_size, gradient=gradient, **case.params)
-    assert image.dtype == dtype
-    image.backward(torch.tensor(case.grad_image, dtype=dtype))
+    assert image.dtype == dtype and image.device == faces.device
+    image.backward(torch.tensor(case.grad_image, dtype=dtype, device=device))
     assert faces.grad is not None and textures.grad is not None
-    return image.detach().double().numpy(), faces.grad.double().numpy(), textures.grad.double().numpy()
+    image, grad_faces, grad_textures = (x.double().cpu().numpy() for x in (image.detach(), faces.grad, textures.grad))
+    return image, grad_faces, grad_textures
 
 
 def sum_by_position(gradient: Array, corners: Array) -> Array:
@@ -65,9 +70,11 @@ def check_gradient(name: str, got: Array, expected: Array, tolerance: float, flo
     )
 
 
-def check_case(case: GoldenCase, dtype: torch.dtype, image_tolerance: float, tolerances: tuple[float, float]) -> None:
+def check_case(
+    case: GoldenCase, dtype: torch.dtype, device: str, image_tolerance: float, tolerances: tuple[float, float]
+) -> None:
     """tolerances: relative L2 of the gradients to faces and to textures."""
-    image, grad_faces, grad_textures = through_the_door(case, dtype)
+    image, grad_faces, grad_textures = through_the_door(case, dtype, device)
     error = np.where(case.coin_toss, 0.0, np.abs(image - case.output("image")))
     assert error.max() <= image_tolerance, (
         f"image: {error.max():.3g} off at {np.unravel_index(error.argmax(), error.shape)}"
@@ -82,25 +89,28 @@ def check_case(case: GoldenCase, dtype: torch.dtype, image_tolerance: float, tol
     check_gradient("textures", grad_textures, case.output("grad_textures"), tolerances[1], floor)
 
 
+@DEVICES
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_float64(case: GoldenCase) -> None:
+def test_float64(case: GoldenCase, device: str) -> None:
     # 1e-5: most goldens took the scalar parameters, and GenDR's arctangent, in float32.
-    check_case(case, torch.float64, 1e-9 if case.has("image_wide") else 1e-5, (1e-4, 1e-4))
+    check_case(case, torch.float64, device, 1e-9 if case.has("image_wide") else 1e-5, (1e-4, 1e-4))
 
 
+@DEVICES
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_float32(case: GoldenCase) -> None:
+def test_float32(case: GoldenCase, device: str) -> None:
     # How much the gradient moves when the input does by 1e-6: what float32 does to it.
     noise = case.meta["f64_gradient_change_at_1e-6_input_noise"]
     tolerances = (max(1e-2, 3 * noise["grad_faces_rel"]), max(1e-2, 3 * noise["grad_textures_rel"]))
-    check_case(case, torch.float32, 1e-3, tolerances)
+    check_case(case, torch.float32, device, 1e-3, tolerances)
 
 
+@DEVICES
 @pytest.mark.parametrize("case", DOUBLE_CASES, ids=str)
-def test_exact_gradient(case: GoldenCase) -> None:
+def test_exact_gradient(case: GoldenCase, device: str) -> None:
     """gradient='exact' is the derivative of the same picture, by central differences."""
-    image, grad_faces, grad_textures = through_the_door(case, torch.float64, "exact")
-    reference_image, _, reference_textures = through_the_door(case, torch.float64)
+    image, grad_faces, grad_textures = through_the_door(case, torch.float64, device, "exact")
+    reference_image, _, reference_textures = through_the_door(case, torch.float64, device)
     assert np.array_equal(image, reference_image)
     assert np.array_equal(grad_textures, reference_textures)
     expected, reliable = case.true_grad_faces

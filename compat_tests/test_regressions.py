@@ -1,8 +1,11 @@
 """Bugs that have been: each of these cases once crashed or was silently wrong."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from devices import DEVICES
 from torch import Tensor
 from torch.autograd import forward_ad
 
@@ -19,18 +22,21 @@ def alpha_of(faces: Tensor, size: int = 16, **settings: object) -> Tensor:
     return alpha
 
 
+@DEVICES
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("size", [1e6, 1e8, 1e9, 1e12, 1e18])
-def test_edges_far_beside_the_picture(size: float, dtype: torch.dtype) -> None:
+def test_edges_far_beside_the_picture(size: float, dtype: torch.dtype, device: str) -> None:
     b = size
-    beside = torch.tensor([[[b, -b / 10, 2], [b, b, 2], [-b / 10, b, 2.0]]], dtype=dtype, requires_grad=True)
+    place: dict[str, Any] = {"dtype": dtype, "device": device}
+    beside = torch.tensor([[[b, -b / 10, 2], [b, b, 2], [-b / 10, b, 2.0]]], requires_grad=True, **place)
     alpha = alpha_of(beside, 64)
     alpha.sum().backward()
     assert alpha.isfinite().all() and beside.grad is not None and beside.grad.isfinite().all()
-    around = torch.tensor([[[-b, -b, 2], [b, -b, 2], [0, b, 2.0]]], dtype=dtype)
+    around = torch.tensor([[[-b, -b, 2], [b, -b, 2], [0, b, 2.0]]], **place)
     assert (alpha_of(around, 64) == 1).all()
 
 
+@pytest.mark.cpu_core  # test_cuda.py has the CUDA core's answer
 @pytest.mark.parametrize("name", ["dist_scale", "gamma"])
 @pytest.mark.parametrize("value", [-1.0, 0.0, float("nan"), float("inf")])
 def test_scales_that_become_bad_after_the_settings_were_made(name: str, value: float) -> None:
@@ -41,9 +47,10 @@ def test_scales_that_become_bad_after_the_settings_were_made(name: str, value: f
         render(TRIANGLE, 8, settings=settings)
 
 
-def test_doors_cut_each_image_off_by_its_own_scale() -> None:
-    faces, texels = TRIANGLE.expand(2, 1, 3, 3), torch.rand(2, 1, 1, 3)
-    scales = torch.tensor([1e-5, 1e-2])
+@DEVICES
+def test_doors_cut_each_image_off_by_its_own_scale(device: str) -> None:
+    faces, texels = TRIANGLE.expand(2, 1, 3, 3).to(device), torch.rand(2, 1, 1, 3).to(device)
+    scales = torch.tensor([1e-5, 1e-2], device=device)
     for both, alone in (
         (
             soft_rasterize(faces, texels, 32, sigma_val=scales),
@@ -57,17 +64,18 @@ def test_doors_cut_each_image_off_by_its_own_scale() -> None:
         assert torch.equal(both[:1], alone)
 
 
+@DEVICES
 @pytest.mark.parametrize(
     "name, p",
     [*(("hamacher", p) for p in (1e-6, 1e-4, 1e4, 1e6)), *(("frank", p) for p in (1e-6, 1e-3, 0.1, 1e3, 1e6))],
 )
-def test_families_hold_in_float32_at_the_ends_of_p(name: str, p: float) -> None:
+def test_families_hold_in_float32_at_the_ends_of_p(name: str, p: float, device: str) -> None:
     generator = torch.Generator().manual_seed(0)
     faces = torch.rand((6, 3, 3), generator=generator, dtype=torch.float64) * 1.6 - 0.8
     faces[..., 2] += 3
     results = []
     for dtype in (torch.float32, torch.float64):
-        corners = faces.to(dtype).requires_grad_()
+        corners = faces.to(device, dtype, copy=True).requires_grad_()
         alpha = alpha_of(corners, 24, t_conorm=name, t_conorm_p=p, dist_scale=3e-2)
         assert alpha.min() >= 0 and alpha.max() <= 1 + 1e-6
         (gradient,) = torch.autograd.grad(alpha.sum(), corners)
@@ -77,9 +85,10 @@ def test_families_hold_in_float32_at_the_ends_of_p(name: str, p: float) -> None:
     assert (gradient32 - gradient64).norm() < 1e-3 * gradient64.norm()
 
 
+@DEVICES
 @pytest.mark.parametrize("p", [1e-4, 0.01, 0.1, 10.0, 1e4])
-def test_frank_leaves_empty_pixels_at_0(p: float) -> None:
-    assert (alpha_of(TRIANGLE + 10, t_conorm="frank", t_conorm_p=p) == 0).all()
+def test_frank_leaves_empty_pixels_at_0(p: float, device: str) -> None:
+    assert (alpha_of(TRIANGLE.to(device) + 10, t_conorm="frank", t_conorm_p=p) == 0).all()
 
 
 def test_forward_mode_is_refused() -> None:

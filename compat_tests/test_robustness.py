@@ -62,6 +62,7 @@ def assert_sane(rendered: Rendered, gradients: dict[str, Tensor], context: objec
     assert rendered.image.min() >= -slack and rendered.image.max() <= 1 + slack, context
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("settings", distribution_settings(), ids=label)
 def test_odd_faces_under_all_settings(settings: dict[str, Any]) -> None:
     """Every distribution with every T-conorm, sharp and wide, in both precisions."""

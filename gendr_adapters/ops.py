@@ -3,9 +3,10 @@
 An op takes few arguments, because autograd's cost grows with their number: settings travel as two lists.
 
     ints    distribution, t_conorm, dist_squared, perspective_correct, distance, blend, cull, front, alpha_range,
-            gradient, height, width, outputs (a sum of IMAGE, ALPHA, DEPTH, FACE_INDEX)
+            gradient, height, width, outputs (a sum of IMAGE, ALPHA, DEPTH, FACE_INDEX), n_images (used where
+            face_offsets is None: all images then have as many faces)
     floats  dist_shape, dist_shift, t_conorm_p, background_eps, near, far, reach, reach_per_scale, min_coverage,
-            half_width, half_height
+            dist_scale, gamma (used where those tensors are None), half_width, half_height
 
 Results not asked for are tensors of no elements. The results after face_index are what backward needs of forward.
 """
@@ -26,14 +27,14 @@ IMAGE, ALPHA, DEPTH, FACE_INDEX = 1, 2, 4, 8
 
 _library = Library("gendr_adapters", "DEF")
 _library.define(
-    "render(Tensor face_vertices, Tensor features, Tensor dist_scale, Tensor gamma, Tensor background, "
-    "Tensor face_offsets, int[] ints, float[] floats) -> (Tensor image, Tensor alpha, Tensor depth, Tensor face_index, "
+    "render(Tensor face_vertices, Tensor features, Tensor? dist_scale, Tensor? gamma, Tensor? background, "
+    "Tensor? face_offsets, SymInt[] ints, float[] floats) -> (Tensor image, Tensor alpha, Tensor depth, Tensor face_index, "
     "Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state)"
 )
 _library.define(
     "render_backward(Tensor? grad_image, Tensor? grad_alpha, Tensor? grad_depth, Tensor face_vertices, "
-    "Tensor features, Tensor dist_scale, Tensor gamma, Tensor background, Tensor face_offsets, Tensor image, "
-    "Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, int[] ints, float[] floats, "
+    "Tensor features, Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? face_offsets, Tensor image, "
+    "Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, SymInt[] ints, float[] floats, "
     "bool[] needs) -> (Tensor grad_face_vertices, Tensor grad_features, Tensor grad_dist_scale, Tensor grad_gamma, "
     "Tensor grad_background)"
 )
@@ -43,8 +44,8 @@ _library.define("scatter_corners(Tensor corners, Tensor faces, SymInt n_vertices
 _DTYPES = {torch.float32: 0, torch.float64: 1}
 
 
-def _scene(inputs: list[Tensor], ints: list[int], floats: list[float], struct_size: int) -> structs.Scene:
-    """inputs: the op's first six tensors, contiguous."""
+def _scene(inputs: list[Any], ints: list[int], floats: list[float], struct_size: int) -> structs.Scene:
+    """inputs: the op's first six tensors, contiguous; those after features may be None."""
     face_vertices, features, dist_scale, gamma, background, face_offsets = inputs
     n_texels = features.shape[1] if features.dim() == 3 else 0
     kind = "none" if n_texels == 0 else "corners" if n_texels == 3 else "texels"
@@ -53,15 +54,13 @@ def _scene(inputs: list[Tensor], ints: list[int], floats: list[float], struct_si
         struct_size,
         _DTYPES[face_vertices.dtype],
         torch.get_num_threads(),
-        face_offsets.shape[0] - 1,
+        _n_images(face_offsets, ints),
         ints[10],
         ints[11],
         features.shape[2] if n_texels else 0,
         structs.FEATURE_KINDS[kind],
         math.isqrt(n_texels) if kind == "texels" else 0,
-        dist_scale.shape[0],
-        gamma.shape[0],
-        background.shape[0],
+        *(1 if x is None else x.shape[0] for x in (dist_scale, gamma, background)),
         distribution,
         t_conorm,
         dist_squared,
@@ -75,12 +74,10 @@ def _scene(inputs: list[Tensor], ints: list[int], floats: list[float], struct_si
         face_vertices.get_device() if face_vertices.is_cuda else 0,
         *floats,
         face_vertices.shape[0],
-        face_offsets.data_ptr(),
+        None if face_offsets is None else face_offsets.data_ptr(),
         face_vertices.data_ptr(),
         features.data_ptr(),
-        dist_scale.data_ptr(),
-        gamma.data_ptr(),
-        background.data_ptr(),
+        *(None if x is None else x.data_ptr() for x in (dist_scale, gamma, background)),
         _stream(face_vertices),
     )
 
@@ -94,8 +91,14 @@ def _pointer(tensor: Tensor | None) -> int | None:
     return tensor.data_ptr() if tensor is not None and tensor.numel() else None
 
 
-def _empty_outputs(face_vertices: Tensor, features: Tensor, face_offsets: Tensor, ints: list[int]) -> list[Tensor]:
-    n_images, height, width, outputs = face_offsets.shape[0] - 1, *ints[10:13]
+def _n_images(face_offsets: Tensor | None, ints: list[int]) -> int:
+    return ints[13] if face_offsets is None else face_offsets.shape[0] - 1
+
+
+def _empty_outputs(
+    face_vertices: Tensor, features: Tensor, face_offsets: Tensor | None, ints: list[int]
+) -> list[Tensor]:
+    n_images, height, width, outputs = _n_images(face_offsets, ints), *ints[10:13]
     t_conorm, blend = ints[1], ints[5]
     pixels = (n_images, height, width)
     image = bool(outputs & IMAGE)
@@ -117,8 +120,8 @@ def _empty_outputs(face_vertices: Tensor, features: Tensor, face_offsets: Tensor
 _MAX, _SOFTMAX = 1, 0  # numbers in ints of t_conorm 'max' and blend 'softmax'
 
 
-def _contiguous(tensors: Sequence[Tensor]) -> list[Tensor]:
-    return [tensor.detach().contiguous() for tensor in tensors]
+def _contiguous(tensors: Sequence[Tensor | None]) -> list[Any]:
+    return [None if tensor is None else tensor.detach().contiguous() for tensor in tensors]
 
 
 # The implementations take their arguments as the definitions above name them.
@@ -141,8 +144,7 @@ def _render(*args: Any) -> tuple[Tensor, ...]:
 
 def _render_backward(*args: Any) -> tuple[Tensor, ...]:
     *tensors, ints, floats, needs = args
-    incoming = [None if grad is None else grad.contiguous() for grad in tensors[:3]]
-    inputs, saved = _contiguous(tensors[3:9]), _contiguous(tensors[9:])
+    incoming, inputs, saved = map(_contiguous, (tensors[:3], tensors[3:9], tensors[9:]))
     grads = _empty_gradients(inputs[:5], needs)
     lib = _native.library(inputs[0].device.type)
     call = structs.Backward()
@@ -159,8 +161,11 @@ def _render_backward(*args: Any) -> tuple[Tensor, ...]:
     return tuple(grads)
 
 
-def _empty_gradients(inputs: Sequence[Tensor], needs: list[bool]) -> list[Tensor]:
-    return [x.new_empty(x.shape if need else (0,)) for x, need in zip(inputs, (True, *needs[1:]), strict=True)]
+def _empty_gradients(inputs: Sequence[Tensor | None], needs: list[bool]) -> list[Tensor]:
+    like = inputs[0]
+    assert like is not None
+    wanted = zip(inputs, (True, *needs[1:]), strict=True)
+    return [like.new_empty(x.shape if need and x is not None else (0,)) for x, need in wanted]
 
 
 _FORWARD_SIZE, _BACKWARD_SIZE = map(structs.size_of, (structs.Forward, structs.Backward))

@@ -71,7 +71,7 @@ def render(
 
     Source: Liu et al., "Soft Rasterizer", ICCV 2019; Petersen et al., "GenDR", CVPR 2022.
     """
-    faces, features, offsets = _packed_scene(face_vertices, features, face_offsets)
+    faces, features, n_images = _packed_scene(face_vertices, features, face_offsets)
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     height, width = _image_shape(image_size)
@@ -80,14 +80,13 @@ def render(
     outputs = tuple(outputs)
     wanted = _wanted(outputs)
     _refuse_forward_mode(face_vertices, features, background, settings.dist_scale, settings.gamma)
-    n_images = offsets.shape[0] - 1
     if features is None:
         if background is not None:
             raise ValueError("background goes with features: without them there is no image for it to be behind")
         wanted &= ~ops.IMAGE
         if outputs == ("image",):
             raise ValueError("outputs=('image',) needs features: they are what an image shows")
-        features, back = faces.new_empty(0), faces.new_empty((1, 0))
+        features, back = faces.new_empty(0), None
     else:
         back = _background(background, features.shape[2], n_images, faces)
     if wanted & ops.DEPTH or (wanted & ops.IMAGE and settings.blend == "hard"):
@@ -105,8 +104,8 @@ def render(
         dist_scale,
         gamma,
         back,
-        offsets,
-        [*settings.packed_ints, height, width, wanted],
+        face_offsets,
+        [*settings.packed_ints, height, width, wanted, n_images],
         [*settings.packed_floats, float(extent[0]), float(extent[1])],
     )
     named = zip(_OUTPUTS, results[:4], strict=True)
@@ -143,8 +142,8 @@ def gather_corners(values: Tensor, faces: Tensor) -> Tensor:
 
 def _packed_scene(
     face_vertices: Tensor, features: Tensor | None, face_offsets: Tensor | None
-) -> tuple[Tensor, Tensor | None, Tensor]:
-    """Faces (F_total, 3, 3), features (F_total, T, C) and offsets (B + 1,), checked."""
+) -> tuple[Tensor, Tensor | None, int]:
+    """Faces (F_total, 3, 3), features (F_total, T, C) and the number of images B, checked."""
     _check_real("face_vertices", face_vertices)
     batched = face_vertices.dim() == 4
     if face_vertices.dim() not in (3, 4) or face_vertices.shape[-2:] != (3, 3):
@@ -169,14 +168,12 @@ def _packed_scene(
     if batched:
         if face_offsets is not None:
             raise ValueError("face_offsets go with packed face_vertices (F_total, 3, 3), not with a batch (B, F, 3, 3)")
-        n_images, n_faces = face_vertices.shape[:2]
-        offsets = torch.arange(n_images + 1, dtype=torch.int64, device=face_vertices.device) * n_faces
-        return face_vertices.flatten(0, 1), None if features is None else features.flatten(0, 1), offsets
+        n_images = face_vertices.shape[0]
+        return face_vertices.flatten(0, 1), None if features is None else features.flatten(0, 1), n_images
     if face_offsets is None:
-        offsets = torch.arange(2, dtype=torch.int64, device=face_vertices.device) * face_vertices.shape[0]
-        return face_vertices, features, offsets
+        return face_vertices, features, 1
     _check_offsets(face_offsets, face_vertices)
-    return face_vertices, features, face_offsets
+    return face_vertices, features, face_offsets.shape[0] - 1
 
 
 def _refuse_forward_mode(*inputs: object) -> None:
@@ -224,9 +221,11 @@ def _wanted(outputs: Sequence[str]) -> int:
     return wanted
 
 
-def _background(background: Tensor | Sequence[float] | None, channels: int, n_images: int, like: Tensor) -> Tensor:
+def _background(
+    background: Tensor | Sequence[float] | None, channels: int, n_images: int, like: Tensor
+) -> Tensor | None:
     if background is None:
-        return like.new_zeros((1, channels))
+        return None
     if not isinstance(background, Tensor):
         try:
             background = _moved(torch.tensor(background, dtype=like.dtype), like)
@@ -255,9 +254,9 @@ def _moved(values: Tensor, like: Tensor) -> Tensor:
     return out
 
 
-def _scale(name: str, value: float | Tensor, n_images: int, like: Tensor) -> Tensor:
+def _scale(name: str, value: float | Tensor, n_images: int, like: Tensor) -> Tensor | None:
     if not isinstance(value, Tensor):
-        return torch.full((1,), value, dtype=like.dtype, device=like.device)
+        return None  # it is among the floats
     if value.shape[0] not in (1, n_images):
         raise ValueError(f"{name} must have 1 entry or one an image ({n_images}), got {value.shape[0]}")
     if value.device != like.device:
@@ -275,7 +274,9 @@ def _check_finite(faces: Tensor) -> None:
         )
 
 
-def _check_scale(name: str, values: Tensor) -> None:
+def _check_scale(name: str, values: Tensor | None) -> None:
+    if values is None or values.numel() == 0:
+        return
     low, high = values.detach().aminmax()
     if not (float(low) >= SCALE_MIN and float(high) <= SCALE_MAX):
         raise ValueError(f"{name} must be > 0, from {SCALE_MIN:g} to {SCALE_MAX:g}, got {values.tolist()}")

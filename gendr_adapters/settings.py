@@ -152,6 +152,8 @@ class RenderSettings:
         ]
         floats += [math.inf if reach is None else reach for reach in (self.reach, self.reach_per_scale)]
         floats += [self.min_coverage]
+        # What is no number is a tensor argument of the op.
+        floats += [0.0 if isinstance(scale, Tensor) else scale for scale in (self.dist_scale, self.gamma)]
         object.__setattr__(self, "packed_ints", tuple(int(i) for i in ints))
         object.__setattr__(self, "packed_floats", tuple(float(x) for x in floats))
 

@@ -41,17 +41,19 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
             "image sides must be 1 to 32768 pixels");
     require(a.distribution >= 0 && a.distribution < kDistributions, "unknown distribution");
     require(a.t_conorm >= 0 && a.t_conorm < kTConorms, "unknown t_conorm");
-    require(a.n_scales == 1 || a.n_scales == a.n_images, "n_scales must be 1 or n_images");
-    require(a.n_gammas == 1 || a.n_gammas == a.n_images, "n_gammas must be 1 or n_images");
-    require(a.face_offsets && a.dist_scale && a.gamma, "face_offsets, dist_scale and gamma must not be null");
+    require(!a.dist_scale || a.n_scales == 1 || a.n_scales == a.n_images, "n_scales must be 1 or n_images");
+    require(!a.gamma || a.n_gammas == 1 || a.n_gammas == a.n_images, "n_gammas must be 1 or n_images");
+    require(a.dist_scale || GENDR_ISA::scale_in_range(a.dist_scale_value), "dist_scale_value is out of range");
+    require(a.gamma || GENDR_ISA::scale_in_range(a.gamma_value), "gamma_value is out of range");
+    require(a.face_offsets || (a.n_images == 0 ? a.n_faces == 0 : a.n_faces % a.n_images == 0),
+            "without face_offsets all images have as many faces");
     require(a.n_faces == 0 || a.face_vertices, "face_vertices must not be null");
     require(a.near_plane > 0.0 && a.far_plane > a.near_plane, "planes must satisfy 0 < near < far");
     require(a.half_width > 0.0 && a.half_height > 0.0, "half_width and half_height must be positive");
     require(a.reach >= 0.0 && a.reach_per_scale >= 0.0 && a.min_coverage >= 0.0,
             "reach, reach_per_scale and min_coverage must not be negative");
-    require(a.feature_kind == GENDR_NO_FEATURES ||
-                (a.n_channels >= 1 && (a.background || a.n_images == 0) && (a.features || a.n_faces == 0)),
-            "features need channels and a background");
+    require(a.feature_kind == GENDR_NO_FEATURES || (a.n_channels >= 1 && (a.features || a.n_faces == 0)),
+            "features must not be null and need channels");
 }
 
 void check_call(const gendr_forward& a) {
@@ -65,6 +67,9 @@ void check_call(const gendr_forward& a) {
 void check_call(const gendr_backward& a) {
     check_scene(a.scene, sizeof(a));
     require(a.scene.n_faces == 0 || a.grad_face_vertices, "grad_face_vertices must not be null");
+    require((!a.grad_dist_scale || a.scene.dist_scale) && (!a.grad_gamma || a.scene.gamma) &&
+                (!a.grad_background || a.scene.background),
+            "what is null has no gradient");
     require(!a.grad_alpha || a.out.alpha_state, "grad_alpha needs alpha_state");
     require(!a.grad_depth || a.out.face_index, "grad_depth needs face_index");
     const bool hard = a.scene.blend == GENDR_BLEND_HARD;

@@ -19,8 +19,9 @@
 
 GENDR_BEGIN_NAMESPACE
 
+// Aligned so that a GPU reads four numbers at a time.
 template <class T>
-struct Face {
+struct alignas(16) Face {
     T x[3], y[3], z[3];
     T ex[3], ey[3];    // edge k
     T inv_length2[3];  // 1 / |edge k|^2; 0 for an edge of no length

@@ -67,6 +67,7 @@ struct Scene {
     T min_u;     // pairs with u <= min_u are dropped
     T median_u;  // T-conorm hard: D > 1/2 where u > median_u; near an edge D itself rounds to 1/2 in float32
     double quantile_u;
+    int64_t equal_share;  // faces an image, without face_offsets
     bool perspective, squared, barycentric, hard_blend, alpha_all;
     bool fused;  // logistic and probabilistic: silhouettes have a path of their own
 
@@ -74,15 +75,27 @@ struct Scene {
     GENDR_HD const T* features(int64_t face) const {
         return static_cast<const T*>(args.features) + features_per_face(args) * face;
     }
-    GENDR_HD const T* background(int image) const {
-        return static_cast<const T*>(args.background) + (args.n_backgrounds > 1 ? image : 0) * int64_t(args.n_channels);
+    GENDR_HD T background(int image, int channel) const {
+        if (!args.background) return T(0);
+        const int64_t row = args.n_backgrounds > 1 ? image : 0;
+        return static_cast<const T*>(args.background)[row * args.n_channels + channel];
     }
-    GENDR_HD T tau(int image) const { return static_cast<const T*>(args.dist_scale)[args.n_scales > 1 ? image : 0]; }
-    GENDR_HD T gamma(int image) const { return static_cast<const T*>(args.gamma)[args.n_gammas > 1 ? image : 0]; }
-    GENDR_HD int64_t first_face(int image) const { return args.face_offsets[image]; }
-    GENDR_HD int64_t face_count(int image) const { return args.face_offsets[image + 1] - args.face_offsets[image]; }
+    GENDR_HD T tau(int image) const {
+        if (!args.dist_scale) return T(args.dist_scale_value);
+        return static_cast<const T*>(args.dist_scale)[args.n_scales > 1 ? image : 0];
+    }
+    GENDR_HD T gamma(int image) const {
+        if (!args.gamma) return T(args.gamma_value);
+        return static_cast<const T*>(args.gamma)[args.n_gammas > 1 ? image : 0];
+    }
+    // Where an image's faces begin; for image B, where all end.
+    GENDR_HD int64_t first_face(int image) const {
+        return args.face_offsets ? args.face_offsets[image] : image * equal_share;
+    }
+    GENDR_HD int64_t face_count(int image) const { return first_face(image + 1) - first_face(image); }
     // The image a face is in: the last one that begins at or before it.
     GENDR_HD int image_of(int64_t face) const {
+        if (!args.face_offsets) return int(face / equal_share);
         int low = 0, high = args.n_images;
         while (high - low > 1) {
             const int mid = low + (high - low) / 2;
@@ -98,6 +111,7 @@ struct Scene {
         tconorm = make_tconorm<T>(TConorm(a.t_conorm), a.t_conorm_p);
         quantile_u = quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, a.min_coverage);
         min_u = T(quantile_u) < T(0) || quantile_u > 0 ? T(quantile_u) : -std::numeric_limits<T>::denorm_min();
+        equal_share = a.n_images > 0 ? a.n_faces / a.n_images : 0;
         const bool hard = tconorm.kind == TConorm::hard;
         median_u = T(hard ? quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, 0.5) : 0.0);
         fused = Distribution(a.distribution) == Distribution::logistic && tconorm.kind == TConorm::probabilistic;

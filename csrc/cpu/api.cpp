@@ -48,8 +48,9 @@ void check_scales(const char* name, const void* values, int32_t n) {
 
 void check_values(const gendr_scene& a) {
     const auto scales = a.dtype == GENDR_FLOAT32 ? check_scales<float> : check_scales<double>;
-    scales("dist_scale", a.dist_scale, a.n_scales);
-    scales("gamma", a.gamma, a.n_gammas);
+    if (a.dist_scale) scales("dist_scale", a.dist_scale, a.n_scales);
+    if (a.gamma) scales("gamma", a.gamma, a.n_gammas);
+    if (!a.face_offsets) return;
     require(a.n_images == 0 || (a.face_offsets[0] == 0 && a.face_offsets[a.n_images] == a.n_faces),
             "face_offsets must run from 0 to n_faces");
     for (int32_t b = 0; b < a.n_images; ++b)

@@ -80,7 +80,7 @@ class Backward {
             int image = scene_.image_of(from);
             View<T> view = view_of(image, first);
             for (int64_t i = from; i < to; ++i) {
-                while (i >= a.face_offsets[image + 1]) view = view_of(++image, first);
+                while (i >= scene_.first_face(image + 1)) view = view_of(++image, first);
                 Face<T> f;
                 prepare_face(scene_, view.params, i, f);
                 layout_.in_pieces[i] = int64_t(f.x1 - f.x0 + 1) * (f.y1 - f.y0 + 1) > layout_.kPiecePixels;
@@ -89,7 +89,7 @@ class Backward {
         });
         for (int image = first; image < last; ++image) {
             const View<T> view = view_of(image, first);
-            for (int64_t i = scene_.first_face(image); i < a.face_offsets[image + 1]; ++i) {
+            for (int64_t i = scene_.first_face(image); i < scene_.first_face(image + 1); ++i) {
                 if (layout_.in_pieces[i]) sum_in_pieces(view, i);
             }
         }
@@ -139,7 +139,7 @@ class Backward {
         std::fill(out, out + args_.scene.n_scales, T(0));
         for (int image = 0; image < args_.scene.n_images; ++image) {
             double sum = 0.0;
-            for (int64_t i = scene_.first_face(image); i < args_.scene.face_offsets[image + 1]; ++i)
+            for (int64_t i = scene_.first_face(image); i < scene_.first_face(image + 1); ++i)
                 sum += layout_.scales[2 * i];
             out[args_.scene.n_scales > 1 ? image : 0] -= T(sum / double(scene_.tau(image)));
         }
@@ -153,7 +153,7 @@ class Backward {
         std::fill(out, out + a.n_gammas, T(0));
         for (int image = 0; image < a.n_images; ++image) {
             double sum = 0.0;
-            for (int64_t i = scene_.first_face(image); i < a.face_offsets[image + 1]; ++i)
+            for (int64_t i = scene_.first_face(image); i < scene_.first_face(image + 1); ++i)
                 sum += layout_.scales[2 * i + 1];
             for (int32_t row = 0; args_.grad_image && row < a.height; ++row) {
                 sum += background_row(image, row)[a.n_channels];

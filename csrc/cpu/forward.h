@@ -88,7 +88,7 @@ class Forward {
             int image = scene_.image_of(first);
             ImageParams<T> params = scene_.image_params(image);
             for (int64_t i = first; i < last; ++i) {
-                while (i >= a.face_offsets[image + 1]) params = scene_.image_params(++image);
+                while (i >= scene_.first_face(image + 1)) params = scene_.image_params(++image);
                 prepare_face(scene_, params, i, layout_.faces[i]);
             }
         });
@@ -162,9 +162,8 @@ class Forward {
         if (args_.out.alpha) fill(p.alpha, empty_state<T>(scene_.tconorm.kind));
         if (args_.out.alpha_winner) fill(p.winner, int32_t(-1));
         if (args_.out.image) {
-            const T* background = scene_.background(band.image);
             for (int c = 0; c < args_.scene.n_channels; ++c) {
-                std::fill(p.image + c * p.plane, p.image + (c + 1) * p.plane, background[c]);
+                std::fill(p.image + c * p.plane, p.image + (c + 1) * p.plane, scene_.background(band.image, c));
             }
             if (!scene_.hard_blend) {
                 fill(p.exponent, band.params.background_exponent);

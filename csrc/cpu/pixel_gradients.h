@@ -66,7 +66,6 @@ struct PixelGradients {
         const int64_t first_channel = int64_t(image_index) * a.n_channels * pixels + int64_t(row) * a.width;
         const T* rendered = static_cast<const T*>(args.out.image) + first_channel;
         const T* grad = static_cast<const T*>(args.grad_image) + first_channel;
-        const T* background = scene.background(image_index);
         for (int c = 0; c < a.n_channels; ++c) {
             std::copy(grad + c * pixels, grad + c * pixels + a.width, grad_image + c * plane + to);
         }
@@ -92,7 +91,7 @@ struct PixelGradients {
             T excess = T(0);
             for (int c = 0; c < a.n_channels; ++c) {
                 row_sums[c] += share * grad[c * pixels + i];
-                excess += grad[c * pixels + i] * (background[c] - rendered[c * pixels + i]);
+                excess += grad[c * pixels + i] * (scene.background(image_index, c) - rendered[c * pixels + i]);
             }
             row_sums[a.n_channels] += share * excess * below;
         }

@@ -72,7 +72,7 @@ __device__ void clear(const TileCall<T>& call, const Place<T>& at, const ImagePa
         for (int k = 0; k < kChannels; ++k) {
             const int c = at.first_channel + k;
             const bool wanted = first_part && call.out.image && c < call.scene.args.n_channels;
-            p.image[k] = wanted ? call.scene.background(at.image)[c] : T(0);
+            p.image[k] = wanted ? call.scene.background(at.image, c) : T(0);
         }
         p.depth = Limits<T>::huge;
         p.nearest = -1;
@@ -122,8 +122,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     const T u = (scene.squared ? s.signed2 : signed_root(s.signed2)) * image.inv_tau;
     if (!(at.in_image && s.within && u > scene.min_u)) return;
     // The box around a face is larger than its Euclidean reach, but not than a barycentric one.
-    const bool in_box = at.column >= f.x0 && at.column <= f.x1 && at.row >= f.y0 && at.row <= f.y1;
-    if (scene.barycentric && !in_box) return;
+    if (scene.barycentric && (at.column < f.x0 || at.column > f.x1 || at.row < f.y0 || at.row > f.y1)) return;
     if (kFused && !colour && !depth_matters) {
         p.alpha += softplus(u);
         return;
@@ -224,11 +223,11 @@ __device__ void finish(const TileCall<T>& call, const TConormParams<T>& tconorm,
 
 template <class T, bool kFused, bool kColour>
 __global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call) {
-    GENDR_SHARED(Face<T>, batches, kWarps * kBatch);
-    GENDR_SHARED(int32_t, ids, kWarps* kBatch);
-    GENDR_SHARED(int32_t, queues, kWarps* kQueue);
-    GENDR_SHARED(int32_t, node_at, kWarps* kMaxNodesOfTile);
-    GENDR_SHARED(int32_t, node_sum, kWarps*(kMaxNodesOfTile + 1));
+    GENDR_SHARED(Face<T>, batches, (kWarps * kBatch));
+    GENDR_SHARED(int32_t, ids, (kWarps * kBatch));
+    GENDR_SHARED(int32_t, queues, (kWarps * kQueue));
+    GENDR_SHARED(int32_t, node_at, (kWarps * kMaxNodesOfTile));
+    GENDR_SHARED(int32_t, node_sum, (kWarps * (kMaxNodesOfTile + 1)));
     using Kept = Pixel<T, kColour>;
     GENDR_SHARED(Kept, merged, kThreads);
 

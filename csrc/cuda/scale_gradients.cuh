@@ -59,7 +59,6 @@ __global__ void __launch_bounds__(kThreads)
     const int chunk = int(blockIdx.x) % kChunks, image = int(blockIdx.x) / kChunks, value = int(blockIdx.y);
     const int64_t pixels = int64_t(a.height) * a.width;
     const T* grad = grad_image + int64_t(image) * a.n_channels * pixels;
-    const T* background = scene.background(image);
     const T own = scene.image_params(image).background_exponent;
     double sum = 0.0;
     for (int64_t i = pixels * chunk / kChunks + threadIdx.x; i < pixels * (chunk + 1) / kChunks; i += kThreads) {
@@ -76,7 +75,7 @@ __global__ void __launch_bounds__(kThreads)
             const T* rendered = static_cast<const T*>(out.image) + int64_t(image) * a.n_channels * pixels + i;
             T excess = T(0);
             for (int c = 0; c < a.n_channels; ++c) {
-                excess += grad[c * pixels + i] * (background[c] - rendered[c * pixels]);
+                excess += grad[c * pixels + i] * (scene.background(image, c) - rendered[c * pixels]);
             }
             sum += double(share * excess * below);
         }

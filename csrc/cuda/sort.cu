@@ -9,7 +9,7 @@
 GENDR_BEGIN_NAMESPACE
 namespace {
 
-constexpr int kMaxDigitBits = 11;
+constexpr int kMaxDigitBits = 12;  // enough for an image of 256 x 256 in one pass
 constexpr int64_t kKeysPerPart = 256;
 constexpr int64_t kMaxParts = 1024;
 

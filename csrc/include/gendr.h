@@ -1,10 +1,11 @@
 /* gendr.h - the C ABI of the generalized soft rasteriser.
  *
  * Two libraries export it: the CPU core, which works on host memory before it returns, and the CUDA core, whose arrays
- * are all device memory and whose work is queued on `stream`: it neither waits nor reads anything back. The library
- * knows nothing of torch or Python. The caller owns every buffer; a call allocates nothing the caller can
- * see, copies nothing, and reports failure by a non-zero return code and gendr_last_error(). Arrays are dense and
- * row-major. "real" below is float or double, as `dtype` says.
+ * are all device memory and whose work is queued on `stream`: it neither waits nor reads anything back, so that it
+ * cannot refuse a bad value in device memory. What such a dist_scale, gamma or vertex index leads to is NaN; offsets
+ * that fall or go astray share out faces wrongly. The library knows nothing of torch or Python. The caller owns every
+ * buffer; a call allocates nothing the caller can see, copies nothing, and reports failure by a non-zero return code
+ * and gendr_last_error(). Arrays are dense and row-major. "real" below is float or double, as `dtype` says.
  *
  * Axes: x right, y up, z view depth (> 0 in front of the camera). x and y of a corner are in NDC. Row 0 of an image is
  * its top; the centre of pixel (row, col) is
@@ -75,15 +76,17 @@ typedef struct gendr_scene {
     double
         reach_per_scale; /* the same, as reach^2 / tau of each image: sqrt(reach_per_scale * tau) NDC; infinity: none */
     double min_coverage; /* pairs with coverage D <= min_coverage are dropped */
-    double half_width;   /* NDC */
-    double half_height;  /* NDC */
-    int64_t n_faces;     /* F: faces of all images together */
-    const int64_t* face_offsets; /* (B + 1,): image b owns faces [offsets[b], offsets[b + 1]) */
+    double dist_scale_value;     /* tau of all images, where dist_scale is null */
+    double gamma_value;          /* gamma of all images, where gamma is null */
+    double half_width;           /* NDC */
+    double half_height;          /* NDC */
+    int64_t n_faces;             /* F: faces of all images together */
+    const int64_t* face_offsets; /* (B + 1,): image b owns faces [offsets[b], offsets[b + 1]); null: equal shares */
     const void* face_vertices;   /* real (F, 3, 3): x, y, z of each corner */
     const void* features;        /* real (F, 3, C) or (F, R * R, C); null without */
-    const void* dist_scale;      /* real (n_scales,): tau, 1e-30 to 1e30 */
-    const void* gamma;           /* real (n_gammas,): 1e-30 to 1e30 */
-    const void* background;      /* real (n_backgrounds, C) */
+    const void* dist_scale;      /* real (n_scales,): tau, 1e-30 to 1e30; null: dist_scale_value */
+    const void* gamma;           /* real (n_gammas,): 1e-30 to 1e30; null: gamma_value */
+    const void* background;      /* real (n_backgrounds, C); null: 0 */
     void* stream;                /* cudaStream_t; the CPU core ignores it */
 } gendr_scene;
 

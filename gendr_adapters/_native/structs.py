@@ -46,6 +46,8 @@ class Scene(ctypes.Structure):
         ("reach", c_double),
         ("reach_per_scale", c_double),
         ("min_coverage", c_double),
+        ("dist_scale_value", c_double),
+        ("gamma_value", c_double),
         ("half_width", c_double),
         ("half_height", c_double),
         ("n_faces", c_int64),

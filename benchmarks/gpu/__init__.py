@@ -1,0 +1,1 @@
+"""Timings of the CUDA core, and of other renderers where they are installed: `python -m benchmarks.gpu --help`."""

@@ -1,0 +1,124 @@
+"""`python -m benchmarks.gpu.small_scene`: forward and backward of many settings, small enough for compute-sanitizer.
+
+All kernels of the CUDA core run, but for some of their instances. Results are compared with the CPU core's, coarsely:
+the marked tests compare closely, this is to be watched from outside.
+"""
+
+import argparse
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from gendr_adapters import RenderSettings, gather_corners, render
+
+SIZE = (40, 72)  # no multiple of a tile
+
+
+class Small(NamedTuple):
+    """A way to render. texels: colours a face, (R * R), in place of a colour a corner."""
+
+    name: str
+    settings: dict[str, Any] = {}
+    outputs: tuple[str, ...] = ("alpha",)
+    channels: int = 3
+    texels: int | None = None
+    dtype: torch.dtype = torch.float32
+    packed: bool = False
+    tolerance: float = 1e-3  # relative distance from the CPU core's results
+
+
+COLOUR = ("image", "alpha")
+EVERYTHING = ("image", "alpha", "depth", "face_index")
+
+SCENES = [
+    Small("silhouette", {"dist_scale": 1e-3}),
+    Small("silhouette, float64", {"dist_scale": 1e-3}, dtype=torch.float64),
+    Small("silhouettes of packed meshes", {"dist_scale": 1e-3}, packed=True),
+    Small("softmax colour", {"dist_scale": 1e-3, "gamma": 1e-2}, COLOUR),
+    Small("softmax, 9 channels, depth, index", {"dist_scale": 1e-3, "gamma": 1e-2}, EVERYTHING, channels=9),
+    # Outside a face rounding decides between the two texels that meet at the nearest point of its outline.
+    Small("texels", {"dist_scale": 1e-3, "gamma": 1e-2}, COLOUR, texels=9, tolerance=0.3),
+    Small("hard blend and depth", {"dist_scale": 1e-3, "blend": "hard"}, EVERYTHING),
+    Small("gaussian, max", {"distribution": "gaussian", "dist_scale": 1e-3, "t_conorm": "max"}, COLOUR),
+    Small("cauchy, frank", {"distribution": "cauchy", "dist_scale": 1e-3, "t_conorm": "frank", "t_conorm_p": 2.0}),
+    Small("laplace, yager, float64", {"distribution": "laplace", "t_conorm": "yager", "t_conorm_p": 2.0}, COLOUR,
+          dtype=torch.float64),
+    Small("barycentric", {"distance": "barycentric", "dist_scale": 1e-2}, COLOUR),
+]  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu.small_scene", description=__doc__)
+    parser.add_argument("--device", default="cuda")
+    device = torch.device(parser.parse_args().device)
+    for small in SCENES:
+        for name, here, expected in zip(names(small), run(small, device), run(small, torch.device("cpu")), strict=True):
+            distance = difference(here.detach().cpu(), expected.detach())
+            if not distance < small.tolerance:
+                raise SystemExit(f"{small.name}: {name} differs from the CPU core's by {distance:.2g}")
+    print(f"{len(SCENES)} ways to render, each forward and backward, all as on the CPU")
+
+
+def difference(here: Tensor, expected: Tensor) -> float:
+    """Relative L2 distance; of indices, how many differ, as a fraction."""
+    if not expected.is_floating_point():
+        return float((here != expected).double().mean())
+    return float((here - expected).double().norm() / expected.double().norm().clamp_min(1e-12))
+
+
+def names(small: Small) -> Iterator[str]:
+    yield from small.outputs
+    yield from ("gradient of vertices", "of dist_scale", "of gamma", "of features", "of background")
+
+
+def run(small: Small, device: torch.device) -> Iterator[Tensor]:
+    """Its pictures, then its gradients."""
+    random = torch.Generator().manual_seed(1)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=random, dtype=torch.float64).to(small.dtype)
+
+    vertices, faces = mesh(draw)
+    features = draw(len(faces), small.texels or 3, small.channels)
+    leaves = [
+        vertices.to(device).requires_grad_(),
+        torch.tensor([small.settings.get("dist_scale", 1e-4)], dtype=small.dtype, device=device).requires_grad_(),
+        torch.tensor([small.settings.get("gamma", 1e-2)], dtype=small.dtype, device=device).requires_grad_(),
+        features.to(device).requires_grad_(),
+        draw(small.channels).to(device).requires_grad_(),
+    ]
+    corners = gather_corners(leaves[0], faces.to(device))
+    offsets = torch.tensor([0, 5, 5, len(faces)], device=device) if small.packed else None
+    image = "image" in small.outputs
+    rendered = render(
+        corners,
+        SIZE,
+        leaves[3] if image else None,
+        offsets,
+        RenderSettings(**{**small.settings, "dist_scale": leaves[1], "gamma": leaves[2]}),
+        background=leaves[4] if image else None,
+        outputs=small.outputs,
+    )
+    pictures = [getattr(rendered, name) for name in small.outputs]
+    smooth = [picture for picture in pictures if picture.is_floating_point()]
+    weights = [draw(*picture.shape).to(device) for picture in smooth]
+    grads = torch.autograd.grad(smooth, leaves, weights, allow_unused=True)
+    yield from pictures
+    yield from (torch.zeros(1) if grad is None else grad for grad in grads)
+
+
+def mesh(draw: Any) -> tuple[Tensor, Tensor]:
+    """Vertices (V, 3) and faces (F, 3): 60 small triangles, one over half the picture, one that is not in it."""
+    n = 60
+    centres = 3 * draw(n, 1, 3) - 1.5
+    small = centres + 0.4 * (draw(n, 3, 3) - 0.5)
+    small[..., 2] = 2 + 3 * draw(n, 3)
+    large = small.new_tensor([[[-4.0, -3.0, 6.0], [0.5, -3.0, 7.0], [0.0, 5.0, 8.0]]])
+    corners = torch.cat([large, small, large + small.new_tensor([50.0, 0.0, 0.0])])
+    return corners.flatten(0, 1), torch.arange(3 * len(corners)).view(-1, 3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Small scenes that between them run every kernel of the CUDA core and every branch that synchronises threads.
+
+As a program: `python scenes_of_all_kernels.py LIBRARY OUTPUT` renders them with an emulated core and saves the results.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from scenes import random_scene, render_with_gradients, sphere  # noqa: E402
+
+from gendr_adapters import RenderSettings, _native, gather_corners, render  # noqa: E402
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "fused": {},
+    "general": {"distribution": "gaussian", "t_conorm": "yager", "t_conorm_p": 2.0, "dist_squared": False},
+    "max, hard": {"t_conorm": "max", "blend": "hard"},
+    "reference": {"t_conorm": "hard", "gradient": "reference"},
+    "barycentric": {"distance": "barycentric", "distribution": "cauchy"},
+}
+
+
+def scene_results(
+    settings: dict[str, Any], dtype: torch.dtype, size: tuple[int, int], **scene: int
+) -> dict[str, Tensor]:
+    settings = {"dist_scale": 3e-2, "gamma": 0.1, **settings}
+    rendered, gradients = render_with_gradients(random_scene(0, **scene), size, settings, dtype)
+    return {**rendered._asdict(), **{f"d/d {name}": g for name, g in gradients.items()}}
+
+
+def silhouette_of_a_mesh() -> dict[str, Tensor]:
+    """Two views of different sizes of mesh, packed, up to the vertices."""
+    vertices, faces = sphere(6, 9)
+    positions = vertices.float().requires_grad_()
+    corners = gather_corners(positions, faces)
+    settings = RenderSettings(dist_scale=1e-3, far=10.0)
+    offsets = torch.tensor([0, 30, len(faces)])
+    alpha = render(corners, (19, 26), face_offsets=offsets, settings=settings, outputs=("alpha",)).alpha
+    assert alpha is not None
+    return {"alpha": alpha, "d/d vertices": torch.autograd.grad(alpha.square().sum(), positions)[0]}
+
+
+def all_results() -> dict[str, Tensor]:
+    runs = {f"{name}, {dtype}": scene_results(settings, dtype, (13, 18), faces=20)
+            for name, settings in SETTINGS.items() for dtype in (torch.float32, torch.float64)}  # fmt: skip
+    single = torch.float32
+    runs["texels"] = scene_results({}, single, (13, 18), faces=12, texels=9, channels=3)
+    runs["nine channels"] = scene_results({}, single, (9, 10), faces=12, channels=9)
+    # Faces of more than 1,024 pixels are cut in pieces; few sums a piece, and many.
+    runs["large"] = scene_results({}, single, (44, 50), faces=5)
+    runs["large, texels"] = scene_results({"blend": "hard"}, single, (44, 50), faces=4, texels=25, channels=3)
+    # More nodes than a radix digit has values, and more faces than a part of the sort.
+    runs["many"] = scene_results({"dist_scale": 1e-5}, single, (160, 300), faces=600, channels=1)
+    runs["mesh"] = silhouette_of_a_mesh()
+    return {f"{run}: {name}": value.detach() for run, results in runs.items() for name, value in results.items()}
+
+
+if __name__ == "__main__":
+    library = _native.load(Path(sys.argv[1]))
+    _native.library = lambda device_type="cpu": library
+    torch.save(all_results(), sys.argv[2])

@@ -1,0 +1,148 @@
+"""The benchmark for GPUs, walked through on the CPU: what it counts, what it writes, other renderers beside ours."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT))  # benchmarks is not installed
+
+from benchmarks.gpu import __main__ as benchmark  # noqa: E402
+from benchmarks.gpu import small_scene  # noqa: E402
+from benchmarks.gpu.goals import judge  # noqa: E402
+from benchmarks.gpu.kernels import short_name  # noqa: E402
+from benchmarks.gpu.peers import PEERS  # noqa: E402
+from benchmarks.gpu.scenes import (  # noqa: E402
+    BASE,
+    SPHERE_300K,
+    all_cases,
+    peer_cases,
+    quick_cases,
+    standard_cases,
+    view,
+)
+
+CPU = torch.device("cpu")
+HARDWARE = ROOT / "benchmarks" / "gpu" / "hardware.sh"
+
+# Our doors under the names of the renderers they stand for, one that dies and one that does not import.
+STAND_INS = {
+    "soft_renderer/__init__.py": "",
+    "soft_renderer/functional.py": "from gendr_adapters.softras.functional import soft_rasterize",
+    "gendr/__init__.py": "",
+    "gendr/functional.py": "from gendr_adapters.gendr.functional import render",
+    "kaolin/__init__.py": "import os; os.abort()",
+    "nvdiffrast/__init__.py": "raise ImportError('no such driver')",
+}
+
+
+@pytest.fixture
+def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in STAND_INS.items():
+        file = tmp_path / "peers" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "peers"), str(ROOT)]))
+    monkeypatch.syspath_prepend(tmp_path / "peers")
+    importlib.invalidate_caches()
+
+
+def test_a_run_on_the_cpu(
+    stand_ins: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(PEERS, "gendr")  # each takes seconds, to import torch
+    file = tmp_path / "made" / "bench.json"
+    benchmark.main(["--device", "cpu", "--quick", "--json", str(file), "--commit", "abc"])
+    result = json.loads(file.read_text())
+    assert result["machine"]["commit"] == "abc" and result["machine"]["torch"] == torch.__version__
+    assert result["ceilings"]["memory_gb_s"] > 0 and result["ceilings"]["fp32_gflop_s"] > 0
+    assert 0 < result["overhead"]["forward_no_grad_us"] and result["overhead"]["replay_both_us"] is None
+    assert [row["scene"] for row in result["scenes"]] == [case.name for case in quick_cases()]
+    for row in result["scenes"]:
+        assert "error" not in row
+        for key in ("pairs", "forward_ms", "backward_ms", "both_ms", "both_low_ms", "both_high_ms", "ns_per_pair"):
+            assert row[key] > 0, key
+        assert row["noise"] >= 0 and row["fp32_share"] > 0 and row["memory_share"] > 0
+        assert row["peak_mib"] is row["replay_ms"] is None
+    rows = {(row["renderer"], row["scene"]): row for row in result["peers"]}
+    for renderer in ("gendr_adapters, corners", "gendr_adapters, vertices", "SoftRas"):
+        for case in quick_cases():
+            assert rows[renderer, case.name]["both_ms"] > 0
+    assert rows["PyTorch3D K=50", "all"]["error"] == "not installed: no module pytorch3d"
+    assert "no such driver" in rows["nvdiffrast", "all"]["error"]
+    assert rows["Kaolin DIB-R", "all"]["error"].startswith("ended with -")
+    assert result["goals"] == []  # a CPU is not judged
+    shown = capsys.readouterr().out
+    assert all(case.name in shown for case in quick_cases()) and "NaN" not in shown and "nan" not in shown
+
+
+@pytest.mark.parametrize("name", ["softras", "gendr"])
+def test_peers_render_the_same(name: str, stand_ins: None) -> None:
+    from benchmarks.gpu.ours import from_corners
+
+    scene = view(quick_cases()[0], CPU)
+    (theirs,), (ours,) = PEERS[name].work()(scene).forward(), from_corners(scene).forward()
+    assert torch.allclose(theirs, ours, atol=1e-4)
+
+
+def test_pairs_are_counted_exactly() -> None:
+    case = quick_cases()[0]
+    scene = view(case, CPU)
+    corners, n = scene.corners[0, ..., :2].double(), case.image_size
+    centre = (2 * torch.arange(n) + 1 - n).double() / n
+    pixels = torch.stack(torch.meshgrid(centre, centre, indexing="xy"), -1).view(-1, 1, 2)
+    squared, inside = [], []
+    for k in range(3):
+        a, edge = corners[:, k], corners[:, (k + 1) % 3] - corners[:, k]
+        t = (((pixels - a) * edge).sum(-1) / (edge * edge).sum(-1)).clamp(0, 1)
+        squared.append(((pixels - a - t[..., None] * edge) ** 2).sum(-1))
+        inside.append(edge[:, 0] * (pixels - a)[..., 1] - edge[:, 1] * (pixels - a)[..., 0])
+    sides = torch.stack(inside)
+    within = (sides > 0).all(0) | (sides < 0).all(0) | (torch.stack(squared).amin(0) < case.reach**2)
+    assert scene.count_pairs() == int(within.sum()) > 0
+
+
+def test_cases() -> None:
+    for cases in (standard_cases(), all_cases(), peer_cases(), quick_cases()):
+        assert len({case.name for case in cases}) == len(cases)
+    assert standard_cases()[0] == BASE and {BASE, SPHERE_300K} < set(peer_cases())
+    assert len(all_cases()) == 5 * 3 * 3 * 2 * 2
+    assert view(BASE, CPU).corners.shape == (1, 5856, 3, 3)
+
+
+def test_goals() -> None:
+    def row(renderer: str, ms: float, mib: float) -> dict[str, Any]:
+        return {"renderer": renderer, "scene": BASE.name, "both_ms": ms, "peak_mib": mib}
+
+    ours = [row("gendr_adapters, corners", 0.2, 5.0), row("gendr_adapters, vertices", 0.3, 5.0)]
+    peers = [*ours, row("PyTorch3D K=50", 6.0, 40.0), row("nvdiffrast", 0.1, 5.0)]
+    goals = judge([{"scene": BASE.name, "both_ms": 0.2}], peers, {"forward_us": 70.0})
+    assert [goal["met"] for goal in goals] == [True, None, None, True, False, False, False]
+    assert [goal["value"] for goal in goals][3:] == pytest.approx([20.0, 8.0, 3.0, 70.0])
+    failed = [{"scene": BASE.name, "error": "OutOfMemoryError"}, *peers[:2]]
+    assert {goal["met"] for goal in judge(failed[:1], peers[:2], {})} == {None}
+
+
+def test_kernel_names() -> None:
+    name = "void gendr::cuda::(anonymous namespace)::render_tiles<float, true, false>(gendr::cuda::TileCall<float>)"
+    assert short_name(name) == "render_tiles<float, true, false>"
+    assert short_name("Memset (Device)") == "Memset (Device)"
+
+
+def test_small_scene(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["small_scene", "--device", "cpu"])
+    small_scene.main()
+    assert f"{len(small_scene.SCENES)} ways" in capsys.readouterr().out
+
+
+def test_hardware_script() -> None:
+    subprocess.run(["bash", "-n", HARDWARE], check=True)
+    done = subprocess.run(["bash", HARDWARE, "bild"], capture_output=True, text=True)
+    assert done.returncode == 64 and "build check sanitize bench" in done.stderr
