@@ -249,6 +249,14 @@ def without_faces(offsets: tuple[int, ...] | None) -> Case:
     return Case(Scene(scene.face_vertices[:0], scene.features[:0], scene.background), (7, 9), {}, offsets=offsets)
 
 
+def over_the_screen(faces: int) -> Scene:
+    """With their outlines near it, so that every pixel has a gradient."""
+    scene = random_scene(0, faces)
+    around = torch.tensor([[-2.0, -1.5], [2.0, -1.5], [0.0, 2.5]], dtype=torch.float64)
+    scene.face_vertices[:, :, :2] = 0.3 * scene.face_vertices[:, :, :2] + around
+    return scene
+
+
 def dust(faces: int) -> Scene:
     """Faces smaller than a pixel of 0.1."""
     scene = grown(0.08, faces)
@@ -281,8 +289,8 @@ SCENES: dict[str, Callable[[], Case]] = {
     "no faces": lambda: without_faces(None),
     "no faces in three images": lambda: without_faces((0, 0, 0, 0)),
     "no faces on screen": lambda: Case(beside(), (16, 16), {}),
-    "one face over the screen": lambda: Case(grown(6.0, 1), (67, 90), {}),
-    "faces over the screen": lambda: Case(grown(6.0, 30), (40, 50), {}, (0.1,)),
+    "one face over the screen": lambda: Case(over_the_screen(1), (67, 90), {}, (0.5,)),
+    "faces over the screen": lambda: Case(over_the_screen(30), (40, 50), {}, (0.5,)),
     "faces far larger than the screen": lambda: Case(grown(300.0, 12, 2), (33, 20), {}),
     "hundreds of faces in a tile": lambda: Case(in_one_tile(500), (48, 64), {}, (1e-4,)),
     "faces of less than a pixel": lambda: Case(dust(60), (20, 24), {}, (1e-3,)),

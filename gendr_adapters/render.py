@@ -246,7 +246,7 @@ def _background(
 def _moved(values: Tensor, like: Tensor) -> Tensor:
     """Numbers from the CPU on `like`'s device. A copy would wait for a GPU, and in a CUDA graph be one of old memory; a
     few fills are neither."""
-    if not like.is_cuda or values.numel() > 16:
+    if not like.is_cuda or values.numel() > 16 or torch.compiler.is_compiling():
         return values.to(like.device)
     out = like.new_empty(values.shape)
     for entry, value in zip(out.view(-1).split(1), values.view(-1).tolist(), strict=True):

@@ -13,7 +13,7 @@
 #include "../common/memory.h"
 #include "../core/pair.h"
 #include "../core/scene.h"
-#include "launch.h"
+#include "prepare.cuh"
 
 GENDR_BEGIN_NAMESPACE
 
@@ -81,7 +81,8 @@ __global__ void __launch_bounds__(kThreads)
         }
     }
     sum = block_sum(sum);
-    if (threadIdx.x == 0) chunks_of(chunks, n_values, image, value)[chunk] = sum;
+    const double bad = scales_in_range(scene, image) ? 0.0 : double(NAN);
+    if (threadIdx.x == 0) chunks_of(chunks, n_values, image, value)[chunk] = sum + bad;
 }
 
 struct ScaleResults {
