@@ -71,7 +71,7 @@ hooks: $(STAMPS)/lint
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
-	find gendr_adapters \( -name '*.so' -o -name 'libgendr_*.json' \) -delete
+	find gendr_adapters \( -name '*.so' -o -name 'libgendr_*.json' -o -name 'libgendr_*.txt' \) -delete
 
 $(STAMPS)/venv:
 	$(PYTHON) -m venv $(VENV)
@@ -86,5 +86,5 @@ $(STAMPS)/test: requirements/demo.txt
 
 # Editable, so that Python changes need no reinstall; the native libraries are rebuilt when their sources change.
 $(STAMPS)/package: $(NATIVE) $(wildcard build_tools/*) setup.py pyproject.toml $(STAMPS)/base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	GENDR_WERROR=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@

@@ -20,7 +20,7 @@ _emulation: ctypes.CDLL | None = None
 def emulate() -> None:
     """Let the emulated CUDA core do what the CPU core does else."""
     global _emulation
-    _emulation = _native.load(emulated_core())
+    _emulation = _native.load(emulated_core("device"))
     _native.library = _library  # type: ignore[assignment]
 
 

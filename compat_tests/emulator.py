@@ -5,6 +5,7 @@ What is built lies in build/emu/ under a hash of everything it was made from, so
 
 import hashlib
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -25,7 +26,9 @@ SANITIZE += ["-fno-sanitize-recover=all", "-O1", "-g"]
 # Of -fsanitize=thread only the calls it puts into kernels; csrc/emu/races.h says what they call.
 RACES = ["-O1", "-g", "-DCUDA_EMU_RACES"]
 RACES_IN_KERNELS = ["-fsanitize=thread", "--param=tsan-distinguish-volatile=1"]
-VARIANTS = {"plain": PLAIN, "sanitized": SANITIZE, "races": RACES}
+# The branches for CUDA's own functions, with the host's in their place; fused multiplications and additions, as there.
+DEVICE = [*PLAIN, "-D__CUDA_ARCH__=900", *(["-mfma"] if platform.machine() == "x86_64" else [])]
+VARIANTS = {"plain": PLAIN, "device": DEVICE, "sanitized": SANITIZE, "races": RACES}
 
 
 class BuildError(RuntimeError):
@@ -37,7 +40,8 @@ def build_library(name: str, sources: Sequence[Path], depends: Iterable[Path] = 
 
     `depends` are the files, besides the sources and the emulator, that the sources include. Variants: "plain";
     "sanitized" stops the process at the first memory error or undefined operation, and must be loaded in
-    `run_sanitized`; "races" stops it at the first race between threads of a kernel.
+    `run_sanitized`; "races" stops it at the first race between threads of a kernel; "device" takes the branches for
+    CUDA's own arithmetic.
     """
     flags = [*FLAGS, *VARIANTS[variant]]
     kernel_flags = [*flags, *(RACES_IN_KERNELS if variant == "races" else [])]

@@ -59,7 +59,7 @@ def run(case: Case, dtype: torch.dtype, device: str, skipped: Tensor | None = No
     inputs = [x.to(dtype, copy=True) for x in (*case.scene, torch.tensor(case.dist_scale), torch.tensor(case.gamma))]
     if moved:
         steps = torch.randint(-1, 2, inputs[0].shape, generator=torch.Generator().manual_seed(moved))
-        inputs[0] *= 1 + torch.finfo(dtype).eps * steps
+        inputs[0] *= 1 + torch.finfo(dtype).eps * steps.to(dtype)
     inputs = [x.requires_grad_() for x in inputs]
     corners, features, background, dist_scale, gamma = (x.to(device) for x in inputs)
     if case.faces is not None:

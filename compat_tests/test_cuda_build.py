@@ -443,9 +443,21 @@ def test_warnings_are_errors(
         f'{code}\nextern "C" __attribute__((visibility("default"))) int gendr_one() {{ return 1; }}\n'
     )
     monkeypatch.setenv("GENDR_CUDA_ARCHS", nvcc.architectures(real_nvcc)[0])
+    monkeypatch.setenv("GENDR_WERROR", "1")
     if message is None:
         library, _ = cuda.build(real_nvcc, source, tmp_path / "objects")
         assert ctypes.CDLL(str(library)).gendr_one() == 1
     else:
         with pytest.raises(BuildError, match=f"(?s){message}.*GENDR_CUDA=0"):
             cuda.build(real_nvcc, source, tmp_path / "objects")
+
+
+def test_why_there_is_no_cuda_core_is_said_when_one_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_native, "FOLDER", tmp_path)
+    with pytest.raises(_native.NativeLibraryError, match="built without CUDA: no nvcc was found"):
+        _native.library_path("cuda")
+    (tmp_path / "libgendr_cuda_failed.txt").write_text("nvcc said no")
+    with pytest.raises(_native.NativeLibraryError, match="(?s)compilation failed.*nvcc said no.*GENDR_CUDA=1"):
+        _native.library_path("cuda")
+    (tmp_path / "libgendr_cuda13.so").touch()
+    assert _native.library_path("cuda") == tmp_path / "libgendr_cuda13.so"

@@ -1,5 +1,5 @@
-"""The kernels of the CUDA core, emulated (csrc/emu): the same bits in any order of threads, no memory error, no race; and
-these checks find faults that are planted in them.
+"""The kernels of the CUDA core, emulated (csrc/emu): the same bits in any order of threads, no memory error, no race;
+and these checks find faults that are planted in them.
 
 That the results are right is for the other tests to say: `pytest --emulated` runs them with this core (see Makefile).
 """
@@ -76,11 +76,13 @@ FAULTS = {
     "sort: offsets moved on too early": (
         "sort.cu", "lower_lanes(lane)) : 0;\n        __syncwarp();", "lower_lanes(lane)) : 0;", "races"),
     "forward: warps merged before they are done": (
-        "forward.cu", "merged[threadIdx.x] = pixel;\n        __syncthreads();", "merged[threadIdx.x] = pixel;", "races"),
+        "forward.cu", "merged[threadIdx.x] = pixel;\n        __syncthreads();", "merged[threadIdx.x] = pixel;",
+        "races"),
     "backward: face used before it is there": (
-        "backward.cu", "words[w] = from[w];\n    __syncwarp();", "words[w] = from[w];", "races"),
+        "backward.cu", "piece.face; });\n    __syncwarp();", "piece.face; });", "races"),
     "sort: one key too many": (
-        "sort.cu", "i < range.last; i += kWarpSize) atomicAdd", "i <= range.last; i += kWarpSize) atomicAdd", "sanitized"),
+        "sort.cu", "i < range.last; i += kWarpSize) atomicAdd", "i <= range.last; i += kWarpSize) atomicAdd",
+        "sanitized"),
     "forward: ids of one warp too few": (
         "forward.cu", "ids, (kWarps * kBatch)", "ids, (kWarps * kBatch - 1)", "plain"),
 }  # fmt: skip

@@ -117,3 +117,51 @@ def test_an_image_needs_features() -> None:
 def test_numpy_numbers_are_numbers() -> None:
     settings = RenderSettings(dist_scale=np.float32(1e-3), near=np.float64(0.5))  # type: ignore[arg-type]
     assert render(TRIANGLE, np.int64(8), settings=settings).alpha is not None  # type: ignore[arg-type]
+
+
+@DEVICES
+def test_a_hidden_face_may_have_features_that_are_no_numbers(device: str) -> None:
+    """Hard blend: its gradient is 0, it was NaN."""
+    faces = torch.cat([TRIANGLE, TRIANGLE + torch.tensor([0.0, 0.0, 3.0])]).to(device).requires_grad_()
+    features = torch.ones(2, 3, 1, device=device)
+    features[1, 0] = torch.inf
+    image = render(faces, 8, features, settings=RenderSettings(blend="hard"), outputs=("image",)).image
+    assert image is not None and image.isfinite().all()
+    (gradient,) = torch.autograd.grad(image.sum(), faces)
+    assert gradient.isfinite().all() and not gradient[1].any()
+
+
+@DEVICES
+def test_rounding_does_not_choose_the_texel_outside_an_edge(device: str) -> None:
+    """Beside edge 0-1 the weights lie on the line between a texel and its mirror image. Float32 and float64 now agree
+    on which it is, but where a cell ends: there they may see different cells."""
+    generator = torch.Generator().manual_seed(0)
+    texels = torch.rand((1, 16, 3), generator=generator, dtype=torch.float64)
+    corners = torch.tensor([[[-0.53, 0.27, 2.0], [0.49, 0.31, 2.0], [0.07, 0.93, 2.0]]], dtype=torch.float64)
+    settings = RenderSettings(dist_scale=0.1, gamma=1.0, perspective_correct=False, background_eps=-30.0)
+
+    def below_the_edge(dtype: torch.dtype) -> Tensor:
+        image = render(corners.to(device, dtype), 64, texels.to(device, dtype), settings=settings).image
+        assert image is not None
+        return image[0, :, 24:50, 16:48].double().cpu()
+
+    differ = ((below_the_edge(torch.float32) - below_the_edge(torch.float64)).abs() > 1e-3).any(0)
+    assert differ.float().mean() < 0.01
+
+
+@DEVICES
+@pytest.mark.parametrize("t_conorm", ["aczel_alsina", "dombi", "schweizer_sklar"])
+def test_coverages_that_are_1_to_the_last_digit(t_conorm: str, device: str) -> None:
+    """Two faces over a pixel, gaussian edges so sharp that log(1 - D) is infinite: alpha was NaN with CUDA's exp."""
+    faces = torch.cat([TRIANGLE, TRIANGLE]).to(device).requires_grad_()
+    p = -2.0 if t_conorm == "schweizer_sklar" else 2.0
+    alpha = alpha_of(faces, 8, distribution="gaussian", dist_scale=1e-25, t_conorm=t_conorm, t_conorm_p=p)
+    assert alpha.isfinite().all() and alpha.max() == 1
+    assert torch.autograd.grad(alpha.sum(), faces)[0].isfinite().all()
+
+
+@DEVICES
+def test_an_infinite_weight_of_the_background(device: str) -> None:
+    settings = RenderSettings(gamma=1e-30, background_eps=-1e9)
+    image = render(TRIANGLE.to(device), 8, torch.ones(1, 3, 1, device=device), settings=settings).image
+    assert image is not None and image.isfinite().all()

@@ -28,8 +28,8 @@ IMAGE, ALPHA, DEPTH, FACE_INDEX = 1, 2, 4, 8
 _library = Library("gendr_adapters", "DEF")
 _library.define(
     "render(Tensor face_vertices, Tensor features, Tensor? dist_scale, Tensor? gamma, Tensor? background, "
-    "Tensor? face_offsets, SymInt[] ints, float[] floats) -> (Tensor image, Tensor alpha, Tensor depth, Tensor face_index, "
-    "Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state)"
+    "Tensor? face_offsets, SymInt[] ints, float[] floats) -> (Tensor image, Tensor alpha, Tensor depth, "
+    "Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state)"
 )
 _library.define(
     "render_backward(Tensor? grad_image, Tensor? grad_alpha, Tensor? grad_depth, Tensor face_vertices, "
@@ -47,6 +47,8 @@ _DTYPES = {torch.float32: 0, torch.float64: 1}
 def _scene(inputs: list[Any], ints: list[int], floats: list[float], struct_size: int) -> structs.Scene:
     """inputs: the op's first six tensors, contiguous; those after features may be None."""
     face_vertices, features, dist_scale, gamma, background, face_offsets = inputs
+    if strays := {str(x.device) for x in inputs if x is not None} - {str(face_vertices.device)}:
+        raise TypeError(f"face_vertices are on {face_vertices.device}, other arguments on {', '.join(strays)}")
     n_texels = features.shape[1] if features.dim() == 3 else 0
     kind = "none" if n_texels == 0 else "corners" if n_texels == 3 else "texels"
     distribution, t_conorm, dist_squared, perspective, distance, blend, cull, front, alpha_range, gradient = ints[:10]

@@ -46,7 +46,8 @@ def render(
     Args:
         face_vertices: corners, float32 or float64: x and y in NDC (x right, y up), z view depth (> 0 in front of the
             camera). (F, 3, 3): one image; (B, F, 3, 3): a batch; (F_total, 3, 3) with face_offsets: meshes of different
-            sizes, packed. Corners that are not finite, or beyond 1e18, make their face count nowhere.
+            sizes, packed. Corners that are not finite, or whose x or y is beyond 1e18, make their face count nowhere.
+            Coordinates carry rounding errors of their own size: in float32, a corner at 1e5 NDC puts alpha off by 0.02.
         image_size: side of a square image or (H, W), in pixels, 1 to 32768. The centre of pixel (row, col) is at
             x = (2 col + 1 - W) / W * extent_x, y = (H - 1 - 2 row) / H * extent_y (see RenderSettings.half_extent).
         features: what is blended into the image, C channels of any meaning, of face_vertices' dtype. (F, 3, C): a value
@@ -191,7 +192,8 @@ def _check_offsets(offsets: Tensor, face_vertices: Tensor) -> None:
         raise TypeError(f"face_offsets are on {offsets.device}, face_vertices on {face_vertices.device}")
     if offsets.dim() != 1 or offsets.shape[0] < 1:
         raise ValueError(f"face_offsets must be (B + 1,), got shape {tuple(offsets.shape)}")
-    if torch.compiler.is_compiling() or (offsets.is_cuda and torch.cuda.is_current_stream_capturing()):
+    tracing = torch.compiler.is_compiling() or offsets.is_meta
+    if tracing or (offsets.is_cuda and torch.cuda.is_current_stream_capturing()):
         return  # on a CPU the library checks them again when it runs
     values = offsets.tolist()
     if values[0] != 0 or values[-1] != face_vertices.shape[0] or values != sorted(values):
@@ -244,8 +246,8 @@ def _background(
 
 
 def _moved(values: Tensor, like: Tensor) -> Tensor:
-    """Numbers from the CPU on `like`'s device. A copy would wait for a GPU, and in a CUDA graph be one of old memory; a
-    few fills are neither."""
+    """Numbers from the CPU on `like`'s device. A copy would wait for a GPU, and is refused while a CUDA graph is
+    captured; a few fills are neither, so up to 16 numbers go that way."""
     if not like.is_cuda or values.numel() > 16 or torch.compiler.is_compiling():
         return values.to(like.device)
     out = like.new_empty(values.shape)

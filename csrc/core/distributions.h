@@ -95,7 +95,7 @@ struct Eval<Distribution::gaussian> {
     template <class T>
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
         const T z = abs_(u) * T(0.70710678118654752440), log_scaled = log_erfcx(z);
-        const T log_tail = log_scaled - z * z - T(kLn2), tail = exp_(log_tail);
+        const T log_tail = max_(log_scaled - z * z - T(kLn2), -Limits<T>::huge), tail = exp_(log_tail);
         const T pdf = exp_(-z * z - T(0.91893853320467274178));
         // Inside, pdf / tail: the exponents -z^2 cancel, sqrt(2 / pi) / erfcx(z) is left.
         const T hazard = exp_(T(-0.22579135264472743236) - log_scaled);

@@ -69,7 +69,7 @@ GENDR_HD void setup_face(const T* corners, Face<T>& f) {
     }
     const T area2 = f.ex[0] * f.ey[1] - f.ey[0] * f.ex[1];
     // Below the rounding error of the cross product neither sign nor weights mean anything.
-    const bool flat = !(abs_(area2) > T(2) * Limits<T>::epsilon * longest);
+    const bool flat = !(abs_(area2) > max_(T(2) * Limits<T>::epsilon * longest, Limits<T>::tiny));
     const T inv_area = flat ? T(0) : T(1) / area2;
     for (int k = 0; k < 3; ++k) {
         const int j = k == 2 ? 0 : k + 1;

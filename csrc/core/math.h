@@ -201,11 +201,6 @@ struct Flag {
 GENDR_HD double log1p_exp_minus(double x) {
     return log1p(exp(-x));
 }
-#if defined(__CUDA_ARCH__)
-GENDR_HD float log1p_exp_minus(float x) {
-    return log1pf(expf(-x));
-}
-#else
 // e^-x is in (0, 1], where log1p is a polynomial without range reduction.
 GENDR_HD float log1p_exp_minus(float x) {
     const float e = exp_(-x);
@@ -213,7 +208,6 @@ GENDR_HD float log1p_exp_minus(float x) {
                            1.911143109e-01f, -2.484436989e-01f, 3.331927134e-01f, -4.999950152e-01f, 9.999999705e-01f);
     return p * e;
 }
-#endif
 
 // log(1 + e^x)
 template <class T>
@@ -224,7 +218,7 @@ GENDR_HD T softplus(T x) {
 // log(e^a + e^b)
 template <class T>
 GENDR_HD T logaddexp(T a, T b) {
-    return max_(a, b) + log1p_exp_minus(abs_(a - b));
+    return max_(a, b) + log1p_exp_minus(a == b ? T(0) : abs_(a - b));  // of equal infinities, too
 }
 
 GENDR_END_NAMESPACE

@@ -18,7 +18,7 @@ DistributionParams<T> make_distribution(double shape, double shift) {
 }
 
 // The largest u with cdf(u) <= coverage, by bisection; -infinity where the CDF stays above it.
-inline double quantile(Distribution d, double shape, double shift, double coverage) {
+inline double find_quantile(Distribution d, double shape, double shift, double coverage) {
     const DistributionParams<double> params = make_distribution<double>(shape, shift);
     const auto below = [&](double u) { return coverage_at(d, u, params).cdf <= coverage; };
     if (d == Distribution::hard) return -std::numeric_limits<double>::denorm_min();
@@ -34,6 +34,19 @@ inline double quantile(Distribution d, double shape, double shift, double covera
         (below(mid) ? lo : hi) = mid;
     }
     return lo;
+}
+
+// The same; a thread that asks the same again, as each step of an optimisation does, need not search again.
+inline double quantile(Distribution d, double shape, double shift, double coverage) {
+    struct Answer {
+        Distribution d;
+        double shape, shift, coverage, u;
+    };
+    thread_local Answer last = {Distribution::hard, 0.0, 0.0, 0.0, find_quantile(Distribution::hard, 0.0, 0.0, 0.0)};
+    if (last.d != d || last.shape != shape || last.shift != shift || last.coverage != coverage) {
+        last = {d, shape, shift, coverage, find_quantile(d, shape, shift, coverage)};
+    }
+    return last.u;
 }
 
 // What differs from image to image.
@@ -53,8 +66,9 @@ GENDR_HD int64_t features_per_face(const gendr_scene& a) {
 }
 
 // Is a value of dist_scale or gamma one the kernels can work with? NaN is not.
-GENDR_HD bool scale_in_range(double value) {
-    return value >= 0.999e-30 && value <= 1.001e30;
+template <class T>
+GENDR_HD bool scale_in_range(T value) {
+    return value >= T(0.999e-30) && value <= T(1.001e30);
 }
 
 template <class T>
@@ -127,7 +141,7 @@ struct Scene {
         ImageParams<T> p;
         p.inv_tau = T(1.0 / scale);
         p.inv_gamma = T(1.0 / g);
-        p.background_exponent = T((args.background_eps - 1.0) / g);
+        p.background_exponent = clamp_(T((args.background_eps - 1.0) / g), -Limits<T>::huge, Limits<T>::huge);
         // Outside, u = -d^2 / tau or -d / tau reaches quantile_u at this distance:
         const double limit = max_(-quantile_u, 0.0) * scale;
         const double fade = squared ? sqrt_(limit) : limit;
@@ -142,7 +156,7 @@ struct Scene {
     // The mesh's face count enters SoftRas' mean.
     GENDR_HD TConormParams<T> tconorm_of(int image) const {
         TConormParams<T> p = tconorm;
-        p.inv_faces = T(1.0 / max_(double(face_count(image)), 1.0));
+        p.inv_faces = T(1) / max_(T(face_count(image)), T(1));
         return p;
     }
 };
@@ -162,9 +176,13 @@ GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, i
     const T* corners = scene.corners(index);
     f.x0 = f.y0 = 0;
     f.x1 = f.y1 = -1;
-    T check = T(0);
-    for (int i = 0; i < 9; ++i) check += corners[i] * T(0);
-    if (check != T(0)) return;  // a corner that is not finite: no part of the picture
+    // A corner that is not finite, or so far out that products of its coordinates are not: no part of the picture.
+    T check = T(0), farthest = T(0);
+    for (int i = 0; i < 9; ++i) {
+        check += corners[i] * T(0);
+        if (i % 3 != 2) farthest = max_(farthest, abs_(corners[i]));
+    }
+    if (check != T(0) || farthest > T(1e18)) return;
     setup_face(corners, f);
 
     const bool front = f.area2 != T(0) && (f.area2 > T(0)) == (a.front == GENDR_COUNTERCLOCKWISE);

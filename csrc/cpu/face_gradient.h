@@ -229,9 +229,10 @@ class FaceGradient {
         GENDR_LANES {
             const T g = p.share[l] * grad[l];
             feature[l] = v.v0[l] * f0 + v.v1[l] * f1 + v.v2[l] * f2;
-            p.grad_weight[0][l] += g * f0;
-            p.grad_weight[1][l] += g * f1;
-            p.grad_weight[2][l] += g * f2;
+            const bool on = p.share[l] > T(0);  // a face without a share may have features that are no numbers
+            p.grad_weight[0][l] += on ? g * f0 : T(0);
+            p.grad_weight[1][l] += on ? g * f1 : T(0);
+            p.grad_weight[2][l] += on ? g * f2 : T(0);
         }
         if (!sums.features) return;
         T* s0 = sums.features + channel * kLanes;

@@ -83,16 +83,15 @@ __device__ void write_sums(const FaceCall<T>& call, const FaceAt<T>& at, LaneSum
 // Walks the face's box in rectangles of 8 x 4 pixels, from `first` to before `last`. Where there are many, 32 of them
 // are tested at a time for being in reach at all.
 template <class T, bool kFused, bool kColour>
-__device__ void walk(const FaceCall<T>& call, const FaceAt<T>& at, int32_t across, int64_t first, int64_t last,
+__device__ void walk(const FaceCall<T>& call, const FaceAt<T>& at, int32_t across, int32_t first, int32_t last,
                      T* texel_sums, LaneSums<T, kColour>& sums) {
     const Face<T>& f = *at.face;
     const Grid<T>& grid = call.pairs.scene.grid;
     const int lane = lane_of_thread();
     const bool test = last - first > 8 && !call.pairs.scene.barycentric;
-    for (int64_t group = first; group < last; group += kWarpSize) {
-        const int64_t mine = group + lane;
-        const int32_t column = f.x0 + int32_t(mine % across) * kTileWidth,
-                      row = f.y0 + int32_t(mine / across) * kTileHeight;
+    for (int32_t group = first; group < last; group += kWarpSize) {
+        const int32_t mine = group + lane;
+        const int32_t column = f.x0 + mine % across * kTileWidth, row = f.y0 + mine / across * kTileHeight;
         bool wanted = mine < last;
         if (test && wanted) {
             const T x = grid.x(T(column) + T(kTileWidth - 1) / T(2)), y = grid.y(T(row) + T(kTileHeight - 1) / T(2));
@@ -123,10 +122,7 @@ __global__ void __launch_bounds__(kThreads) sum_faces(const FaceCall<T> call) {
     const Piece piece = in_pieces ? call.pieces.list[item] : Piece{int32_t(item - n_pieces), 0, 1};
     if (!in_pieces && call.pieces.first[piece.face] >= 0) return;
 
-    constexpr int kWords = sizeof(Face<T>) / sizeof(uint32_t);
-    const uint32_t* from = reinterpret_cast<const uint32_t*>(call.faces + piece.face);
-    uint32_t* words = reinterpret_cast<uint32_t*>(faces + warp);
-    for (int w = lane; w < kWords; w += kWarpSize) words[w] = from[w];
+    copy_by_warp(1, faces + warp, [&](int) { return call.faces + piece.face; });
     __syncwarp();
 
     const Face<T>& f = faces[warp];
@@ -137,7 +133,7 @@ __global__ void __launch_bounds__(kThreads) sum_faces(const FaceCall<T> call) {
     at.id = int32_t(piece.face - scene.first_face(at.image));
     at.params = call.images[at.image];
     at.tconorm = scene.tconorm_of(at.image);
-    at.first_channel = int(blockIdx.y) * kChannels;
+    at.first_channel = kColour ? int(blockIdx.y) * kChannels : 0;
 
     SumsAt<T> to = sums_of_face(call, at.index);
     if (in_pieces) {
@@ -150,12 +146,12 @@ __global__ void __launch_bounds__(kThreads) sum_faces(const FaceCall<T> call) {
         __syncwarp();
     }
     const int32_t across = divide_up(f.x1 - f.x0 + 1, kTileWidth), down = divide_up(f.y1 - f.y0 + 1, kTileHeight);
-    const int64_t n = int64_t(across) * down;
+    const int32_t n = across * down;  // at most 2^25
+    const bool whole = piece.count == 1;
+    const int32_t first = whole ? 0 : int32_t(int64_t(n) * piece.index / piece.count);
+    const int32_t last = whole ? n : int32_t(int64_t(n) * (piece.index + 1) / piece.count);
     LaneSums<T, kColour> sums = {};
-    if (n > 0) {
-        walk<T, kFused>(call, at, across, n * piece.index / piece.count, n * (piece.index + 1) / piece.count,
-                        texel_sums, sums);
-    }
+    if (n > 0) walk<T, kFused>(call, at, across, first, last, texel_sums, sums);
     write_sums(call, at, sums, to);
 }
 

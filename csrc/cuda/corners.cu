@@ -13,13 +13,15 @@ namespace {
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) gather(const gendr_corners a) {
-    const int64_t i = global_thread(), per_image = 3 * a.n_faces * a.n_channels;
-    if (i >= a.n_images * per_image) return;
-    const int64_t image = i / per_image, corner = i % per_image / a.n_channels, channel = i % a.n_channels;
+    const int64_t corner = global_thread();
+    if (corner >= 3 * a.n_faces) return;
     const int64_t vertex = a.faces[corner];
     const bool exists = vertex >= 0 && vertex < a.n_vertices;
-    const T* values = static_cast<const T*>(a.in) + image * a.n_vertices * a.n_channels;
-    static_cast<T*>(a.out)[i] = exists ? values[vertex * a.n_channels + channel] : T(NAN);
+    for (int64_t image = blockIdx.y; image < a.n_images; image += gridDim.y) {
+        const T* from = static_cast<const T*>(a.in) + (image * a.n_vertices + (exists ? vertex : 0)) * a.n_channels;
+        T* to = static_cast<T*>(a.out) + (image * 3 * a.n_faces + corner) * a.n_channels;
+        for (int64_t c = 0; c < a.n_channels; ++c) to[c] = exists ? from[c] : T(NAN);
+    }
 }
 
 // A corner's key is its vertex; those of vertices that do not exist come last.
@@ -39,13 +41,23 @@ __global__ void __launch_bounds__(kThreads)
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     scatter(const gendr_corners a, const int32_t* starts, const int32_t* order) {
-    const int64_t i = global_thread(), per_image = a.n_vertices * a.n_channels;
-    if (i >= a.n_images * per_image) return;
-    const int64_t image = i / per_image, vertex = i % per_image / a.n_channels, channel = i % a.n_channels;
-    const T* corners = static_cast<const T*>(a.in) + image * a.n_faces * 3 * a.n_channels;
-    T sum = T(0);
-    for (int32_t k = starts[vertex]; k < starts[vertex + 1]; ++k) sum += corners[order[k] * a.n_channels + channel];
-    static_cast<T*>(a.out)[i] = sum;
+    const int64_t vertex = global_thread();
+    if (vertex >= a.n_vertices) return;
+    const int32_t first = starts[vertex], last = starts[vertex + 1];
+    for (int64_t image = blockIdx.y; image < a.n_images; image += gridDim.y) {
+        const T* corners = static_cast<const T*>(a.in) + image * a.n_faces * 3 * a.n_channels;
+        T* to = static_cast<T*>(a.out) + (image * a.n_vertices + vertex) * a.n_channels;
+        for (int64_t c = 0; c < a.n_channels; ++c) {
+            T sum = T(0);
+            for (int32_t k = first; k < last; ++k) sum += corners[order[k] * a.n_channels + c];
+            to[c] = sum;
+        }
+    }
+}
+
+// A row of blocks an image, as far as grids go.
+dim3 grid_for(int64_t n, int32_t n_images) {
+    return dim3(blocks_for(n, kThreads), unsigned(n_images < 65535 ? n_images : 65535));
 }
 
 struct ScatterLayout {
@@ -67,9 +79,8 @@ struct ScatterLayout {
 
 void gather_corners(const gendr_corners& a) {
     const DeviceGuard guard(a.device);
-    const int64_t n = 3 * a.n_faces * a.n_channels * a.n_images;
-    if (n == 0) return;
-    const unsigned blocks = blocks_for(n, kThreads);
+    if (a.n_faces == 0 || a.n_channels == 0 || a.n_images == 0) return;
+    const dim3 blocks = grid_for(3 * a.n_faces, a.n_images);
     const cudaStream_t stream = static_cast<cudaStream_t>(a.stream);
     if (a.dtype == GENDR_FLOAT32) {
         GENDR_LAUNCH(gather<float>, blocks, kThreads, stream, a);
@@ -87,8 +98,7 @@ size_t corners_workspace_size(const gendr_corners& a) {
 
 void scatter_corners(const gendr_corners& a) {
     const DeviceGuard guard(a.device);
-    const int64_t n = a.n_vertices * a.n_channels * a.n_images;
-    if (n == 0) return;
+    if (a.n_vertices == 0 || a.n_channels == 0 || a.n_images == 0) return;
     const cudaStream_t stream = static_cast<cudaStream_t>(a.stream);
     Workspace ws(a.workspace);
     const ScatterLayout layout(a, ws);
@@ -98,7 +108,7 @@ void scatter_corners(const gendr_corners& a) {
     layout.sort.run(stream);
     GENDR_LAUNCH(index_vertices, blocks_for(a.n_vertices + 1, kThreads), kThreads, stream, layout.sort.sorted_keys(),
                  3 * a.n_faces, a.n_vertices, layout.starts);
-    const unsigned blocks = blocks_for(n, kThreads);
+    const dim3 blocks = grid_for(a.n_vertices, a.n_images);
     if (a.dtype == GENDR_FLOAT32) {
         GENDR_LAUNCH(scatter<float>, blocks, kThreads, stream, a, layout.starts, layout.sort.order());
     } else {

@@ -10,9 +10,6 @@
 GENDR_BEGIN_NAMESPACE
 namespace {
 
-// Channels a thread blends in registers. More channels: more threads, which repeat the geometry.
-constexpr int kChannels = 4;
-
 template <class T>
 struct TileCall {
     Scene<T> scene;
@@ -60,7 +57,7 @@ __device__ T sample(const Scene<T>& scene, const Fragment<T>& a, int64_t face, i
     return features[int64_t(texel_index(a.v0, a.v1, scene.args.texture_res)) * n];
 }
 
-template <class T, bool kFused, bool kColour>
+template <class T, bool kColour>
 __device__ void clear(const TileCall<T>& call, const Place<T>& at, const ImageParams<T>& image, bool first_part,
                       Pixel<T, kColour>& p) {
     p.alpha = empty_state<T>(call.scene.tconorm.kind);
@@ -79,9 +76,9 @@ __device__ void clear(const TileCall<T>& call, const Place<T>& at, const ImagePa
     }
 }
 
-template <class T, bool kFused, bool kColour>
+template <class T>
 __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image, const Place<T>& at, int64_t face,
-                           const Coverage<T>& c, const Fragment<T>& a, bool closed, Pixel<T, kColour>& p) {
+                           const Coverage<T>& c, const Fragment<T>& a, bool closed, Pixel<T, true>& p) {
     const Scene<T>& scene = call.scene;
     const int32_t id = int32_t(face - at.first_face);
     bool closer = false;
@@ -149,7 +146,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
         }
     }
     if constexpr (kColour) {
-        if (colour && visible) add_colour<T, kFused>(call, image, at, face, c, a, s.closed, p);
+        if (colour && visible) add_colour(call, image, at, face, c, a, s.closed, p);
     }
 }
 
@@ -175,14 +172,19 @@ __device__ void merge(const TileCall<T>& call, const TConormParams<T>& tconorm, 
             p.depth = other.depth;
             p.nearest = other.nearest;
         }
-        const T largest = max_(p.exponent, other.exponent);
-        const T mine = exp_(p.exponent - largest), theirs = exp_(other.exponent - largest);
-        p.exponent = largest;
-        p.weight = p.weight * mine + other.weight * theirs;
+        const bool hard = call.scene.hard_blend;
+        T mine = T(1), theirs = T(1);
+        if (!hard) {
+            const T largest = max_(p.exponent, other.exponent);
+            mine = exp_(p.exponent - largest);
+            theirs = exp_(other.exponent - largest);
+            p.exponent = largest;
+            p.weight = p.weight * mine + other.weight * theirs;
+        }
         GENDR_UNROLL
         for (int k = 0; k < kChannels; ++k) {
-            const T hard = closer ? other.image[k] : p.image[k];
-            p.image[k] = call.scene.hard_blend ? hard : p.image[k] * mine + other.image[k] * theirs;
+            const T nearest = closer ? other.image[k] : p.image[k];
+            p.image[k] = hard ? nearest : p.image[k] * mine + other.image[k] * theirs;
         }
     }
 }
@@ -252,12 +254,12 @@ __global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call)
     at.x = scene.grid.x(T(at.column));
     at.y = scene.grid.y(T(at.row));
     at.first_face = scene.first_face(image);
-    at.first_channel = int(blockIdx.y) * kChannels;
+    at.first_channel = kColour ? int(blockIdx.y) * kChannels : 0;
     const ImageParams<T> params = call.images[image];
     const TConormParams<T> tconorm = scene.tconorm_of(image);
 
     Kept pixel;
-    clear<T, kFused>(call, at, params, part == 0, pixel);
+    clear(call, at, params, part == 0, pixel);
     if (exists) {
         const TileMemory<T> memory = {batches + warp * kBatch, ids + warp * kBatch, queues + warp * kQueue,
                                       node_at + warp * kMaxNodesOfTile, node_sum + warp * (kMaxNodesOfTile + 1)};

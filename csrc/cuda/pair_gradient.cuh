@@ -3,12 +3,9 @@
 
 #include "../core/pair.h"
 #include "../core/scene.h"
-#include "platform.h"
+#include "tiles.h"
 
 GENDR_BEGIN_NAMESPACE
-
-// Channels whose feature gradient a thread sums in registers. More channels: more threads, which repeat the geometry.
-constexpr int kChannels = 4;
 
 template <class T>
 struct BackwardCall {

@@ -19,7 +19,7 @@ GENDR_BEGIN_NAMESPACE
 
 constexpr int kWarpSize = 32;
 constexpr unsigned kAllLanes = 0xffffffffu;
-// All kernels of per-warp work run in blocks of this many warps.
+// Warps of a block (those of the sort have one).
 constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * kWarpSize;
 
@@ -44,6 +44,32 @@ __device__ inline T warp_sum(T value) {
         value += __shfl_xor_sync(kAllLanes, value, distance);
     }
     return value;
+}
+
+// What the lanes before this one hold together; `total` becomes what all do.
+__device__ inline int32_t sum_of_lower_lanes(int32_t value, int32_t* total) {
+    const int lane = lane_of_thread();
+    int32_t sum = value;
+    for (int distance = 1; distance < kWarpSize; distance *= 2) {
+        const int32_t before = __shfl_up_sync(kAllLanes, sum, distance);
+        if (lane >= distance) sum += before;
+    }
+    *total = __shfl_sync(kAllLanes, sum, kWarpSize - 1);
+    return sum - value;
+}
+
+// Copies n objects, all lanes together, 16 bytes at a time: from `from(i)` to to[i].
+template <class Object, class From>
+__device__ inline void copy_by_warp(int n, Object* to, From&& from) {
+    struct __attribute__((may_alias, aligned(16))) Chunk {
+        uint32_t words[4];
+    };
+    static_assert(sizeof(Object) % sizeof(Chunk) == 0 && alignof(Object) % alignof(Chunk) == 0);
+    constexpr int kChunksEach = sizeof(Object) / sizeof(Chunk);
+    Chunk* chunks = reinterpret_cast<Chunk*>(to);
+    for (int i = lane_of_thread(); i < n * kChunksEach; i += kWarpSize) {
+        chunks[i] = reinterpret_cast<const Chunk*>(from(i / kChunksEach))[i % kChunksEach];
+    }
 }
 
 GENDR_END_NAMESPACE

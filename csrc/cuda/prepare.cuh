@@ -9,7 +9,7 @@ GENDR_BEGIN_NAMESPACE
 // CUDA cannot raise an error for a value in device memory. What is rendered with such a scale is NaN instead.
 template <class T>
 __device__ bool scales_in_range(const Scene<T>& scene, int image) {
-    return scale_in_range(double(scene.tau(image))) && scale_in_range(double(scene.gamma(image)));
+    return scale_in_range(scene.tau(image)) && scale_in_range(scene.gamma(image));
 }
 
 // What else it is to write; null: not wanted.

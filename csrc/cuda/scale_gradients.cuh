@@ -40,12 +40,14 @@ __device__ inline double* chunks_of(double* chunks, int n_values, int image, int
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     sum_face_scales(const Scene<T> scene, const T* scales, int n_values, double* chunks) {
-    const int chunk = int(blockIdx.x) % kChunks, image = int(blockIdx.x) / kChunks, which = int(blockIdx.y);
-    const int64_t begin = scene.first_face(image), n = scene.face_count(image);
+    const int chunk = int(blockIdx.x) % kChunks, which = int(blockIdx.x) / kChunks % 2;
+    const int image = int(blockIdx.x) / (2 * kChunks);
+    // Offsets in device memory may be anything.
+    const int64_t begin = clamp_(scene.first_face(image), int64_t(0), scene.args.n_faces);
+    const int64_t n = clamp_(scene.first_face(image + 1), begin, scene.args.n_faces) - begin;
     double sum = 0.0;
     for (int64_t i = n * chunk / kChunks + threadIdx.x; i < n * (chunk + 1) / kChunks; i += kThreads) {
-        const int64_t face = begin + i;
-        if (face >= 0 && face < scene.args.n_faces) sum += double(scales[2 * face + which]);
+        sum += double(scales[2 * (begin + i) + which]);
     }
     sum = block_sum(sum);
     if (threadIdx.x == 0) chunks_of(chunks, n_values, image, scene.args.n_channels + 1 + which)[chunk] = sum;
@@ -56,7 +58,8 @@ template <class T>
 __global__ void __launch_bounds__(kThreads)
     sum_background(const Scene<T> scene, const gendr_outputs out, const T* grad_image, int n_values, double* chunks) {
     const gendr_scene& a = scene.args;
-    const int chunk = int(blockIdx.x) % kChunks, image = int(blockIdx.x) / kChunks, value = int(blockIdx.y);
+    const int chunk = int(blockIdx.x) % kChunks, value = int(blockIdx.x) / kChunks % (a.n_channels + 1);
+    const int image = int(blockIdx.x) / kChunks / (a.n_channels + 1);
     const int64_t pixels = int64_t(a.height) * a.width;
     const T* grad = grad_image + int64_t(image) * a.n_channels * pixels;
     const T own = scene.image_params(image).background_exponent;
@@ -146,11 +149,12 @@ class ScaleSums {
         const int64_t entries = (results.dist_scale ? a.n_scales : 0) + (results.gamma ? a.n_gammas : 0) +
                                 (results.background ? int64_t(a.n_backgrounds) * a.n_channels : 0);
         if (entries == 0) return;
-        const unsigned blocks = blocks_for(int64_t(a.n_images) * kChunks, 1);
+        const int64_t chunks = int64_t(a.n_images) * kChunks;
         if (a.n_images > 0) {
-            GENDR_LAUNCH(sum_face_scales<T>, dim3(blocks, 2), kThreads, stream, scene, scales, n_values_, chunks_);
+            GENDR_LAUNCH(sum_face_scales<T>, blocks_for(2 * chunks, 1), kThreads, stream, scene, scales, n_values_,
+                         chunks_);
             if (results.has_background && (results.gamma || results.background)) {
-                GENDR_LAUNCH(sum_background<T>, dim3(blocks, unsigned(a.n_channels + 1)), kThreads, stream, scene,
+                GENDR_LAUNCH(sum_background<T>, blocks_for((a.n_channels + 1) * chunks, 1), kThreads, stream, scene,
                              args.out, static_cast<const T*>(args.grad_image), n_values_, chunks_);
             }
         }

@@ -9,7 +9,7 @@
 GENDR_BEGIN_NAMESPACE
 namespace {
 
-constexpr int kMaxDigitBits = 12;  // enough for an image of 256 x 256 in one pass
+constexpr int kMaxDigitBits = 8;
 constexpr int64_t kKeysPerPart = 256;
 constexpr int64_t kMaxParts = 1024;
 
@@ -38,18 +38,6 @@ __global__ void __launch_bounds__(kWarpSize)
     for (int d = lane; d < n_digits; d += kWarpSize) counts[int64_t(d) * n_parts + part] = found[d];
 }
 
-// Exclusive prefix sum of 32 lanes' values; `total` becomes their sum.
-__device__ int32_t scan_lanes(int32_t value, int32_t* total) {
-    const int lane = lane_of_thread();
-    int32_t sum = value;
-    for (int distance = 1; distance < kWarpSize; distance *= 2) {
-        const int32_t before = __shfl_up_sync(kAllLanes, sum, distance);
-        if (lane >= distance) sum += before;
-    }
-    *total = __shfl_sync(kAllLanes, sum, kWarpSize - 1);
-    return sum - value;
-}
-
 // One warp a digit: counts -> offsets among the keys of that digit.
 __global__ void __launch_bounds__(kThreads) scan_parts(int n_digits, int n_parts, int32_t* counts, int32_t* totals) {
     const int d = int(blockIdx.x) * kWarps + warp_of_block(), lane = lane_of_thread();
@@ -59,7 +47,7 @@ __global__ void __launch_bounds__(kThreads) scan_parts(int n_digits, int n_parts
     for (int first = 0; first < n_parts; first += kWarpSize) {
         const int part = first + lane;
         int32_t sum;
-        const int32_t offset = scan_lanes(part < n_parts ? row[part] : 0, &sum);
+        const int32_t offset = sum_of_lower_lanes(part < n_parts ? row[part] : 0, &sum);
         if (part < n_parts) row[part] = before + offset;
         before += sum;
     }
@@ -76,7 +64,7 @@ __global__ void __launch_bounds__(kWarpSize)
     for (int first = 0; first < n_digits; first += kWarpSize) {
         const int d = first + lane;
         int32_t sum;
-        const int32_t offset = scan_lanes(d < n_digits ? totals[d] : 0, &sum);
+        const int32_t offset = sum_of_lower_lanes(d < n_digits ? totals[d] : 0, &sum);
         if (d < n_digits) next[d] = smaller + offset + counts[int64_t(d) * n_parts + part];
         smaller += sum;
     }

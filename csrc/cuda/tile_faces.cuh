@@ -52,16 +52,13 @@ class TileFaces {
                 at = start[0];
                 count = start[1] - at;
             }
-            int32_t sum = count;
-            for (int distance = 1; distance < kWarpSize; distance *= 2) {
-                const int32_t other = __shfl_up_sync(kAllLanes, sum, distance);
-                if (lane >= distance) sum += other;
-            }
+            int32_t sum;
+            const int32_t lower = sum_of_lower_lanes(count, &sum);
             if (i < n_nodes) {
                 memory.node_at[i] = at;
-                memory.node_sum[i] = before + sum - count;
+                memory.node_sum[i] = before + lower;
             }
-            before += __shfl_sync(kAllLanes, sum, kWarpSize - 1);
+            before += sum;
         }
         if (lane == 0) memory.node_sum[n_nodes] = before;
         n_candidates_ = before;
@@ -86,7 +83,7 @@ class TileFaces {
         }
         __syncwarp();
         const int n = queued_ < kBatch ? queued_ : kBatch;
-        copy_faces(n);
+        copy_by_warp(n, memory_.batch, [&](int i) { return filed_.faces + memory_.queue[i]; });
         const int32_t left = n + lane < queued_ ? memory_.queue[n + lane] : 0;
         if (lane < n) memory_.ids[lane] = memory_.queue[lane];
         __syncwarp();
@@ -100,16 +97,6 @@ class TileFaces {
     __device__ bool overlaps(const PixelBox& box) const {
         const int32_t x = column_ * kTileWidth, y = row_ * kTileHeight;
         return box.x0 < x + kTileWidth && box.x1 >= x && box.y0 < y + kTileHeight && box.y1 >= y;
-    }
-
-    // All lanes copy word after word, so that many loads are under way at once.
-    __device__ void copy_faces(int n) {
-        constexpr int kWords = sizeof(Face<T>) / sizeof(uint32_t);
-        uint32_t* to = reinterpret_cast<uint32_t*>(memory_.batch);
-        for (int w = lane_of_thread(); w < n * kWords; w += kWarpSize) {
-            const Face<T>* from = filed_.faces + memory_.queue[w / kWords];
-            to[w] = reinterpret_cast<const uint32_t*>(from)[w % kWords];
-        }
     }
 
     const FiledFaces<T>& filed_;

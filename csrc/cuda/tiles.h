@@ -17,6 +17,9 @@
 
 GENDR_BEGIN_NAMESPACE
 
+// Channels a thread has in registers. More channels: more threads, which repeat the geometry.
+constexpr int kChannels = 4;
+
 constexpr int kTileWidth = 8, kTileHeight = 4;
 constexpr int kMaxLevels = 16;  // 2^13 rows of tiles in the largest image
 constexpr int kMaxNodesOfTile = 4 * kMaxLevels;

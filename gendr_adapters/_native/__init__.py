@@ -5,6 +5,7 @@ libgendr_cpu.so is always built; libgendr_cuda<major>.so where nvcc was found, a
 
 import ctypes
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -51,7 +52,15 @@ def library_path(device_type: str = "cpu") -> Path:
 
 def _cuda_library_path() -> Path:
     """Of several, the one of torch's CUDA, else the newest: any does whose CUDA the driver knows."""
-    majors = {int(path.stem.removeprefix("libgendr_cuda")): path for path in FOLDER.glob("libgendr_cuda*.so")}
+    names = re.compile(r"libgendr_cuda(\d+)\.so")
+    majors = {int(name[1]): path for path in FOLDER.iterdir() if (name := names.fullmatch(path.name))}
+    failure = FOLDER / "libgendr_cuda_failed.txt"
+    if not majors and failure.exists():
+        raise NativeLibraryError(
+            "this copy of gendr_adapters has no CUDA core, because its compilation failed when the package was built:\n"
+            f"{failure.read_text()}\nRun `GENDR_CUDA=1 pip install .` in the repository once that is mended. "
+            "Tensors on the CPU can be rendered."
+        )
     if not majors:
         raise NativeLibraryError(
             "this copy of gendr_adapters was built without CUDA: no nvcc was found then, or GENDR_CUDA=0 was set. "
