@@ -75,6 +75,27 @@ def _inverse(z: Tensor) -> Tensor:
     return torch.where(usable, 1 / torch.where(usable, z, torch.ones_like(z)), torch.zeros_like(z))
 
 
+def _weights_and_depth(s: Any, raw: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Feature weights (P, F, 3) and depth (P, F) from raw barycentrics (P, F, 3) and corner depths (F, 3)."""
+    clip = getattr(s, "clip", "unit")
+    if clip == "unit":
+        clipped = raw.clamp(0, 1)
+        clipped = clipped / clipped.sum(-1, keepdim=True).clamp(min=1e-5)
+        over_z = clipped * _inverse(z)
+        depth = _inverse(over_z.sum(-1))
+        return over_z * depth[..., None] if s.perspective_correct else clipped, depth
+    weights = raw
+    if s.perspective_correct:
+        over_z = raw * _inverse(z)
+        least = 1e-8 * _inverse(z).prod(-1)
+        total = over_z.sum(-1)
+        weights = over_z / torch.where(total > least, total, least.expand_as(total).detach())[..., None]
+    if clip == "nonnegative":
+        weights = weights.clamp(min=0)
+        weights = weights / weights.sum(-1, keepdim=True)
+    return weights, (weights * z).sum(-1)
+
+
 def _sample_features(features: Tensor, weights: Tensor) -> Tensor:
     """Features (P, F, C) from corners (F, 3, C) or from R * R texels (F, R * R, C) at weights (P, F, 3)."""
     count = features.shape[1]
@@ -154,11 +175,7 @@ def reference_render(
 
     # Depth, and which pairs may be seen. A face of zero area is its outline: it has the depth and the features of the
     # nearest point there, no front side, and nothing inside.
-    clipped = torch.where(proper[:, None], w, outline_weights.detach()).clamp(0, 1)
-    clipped = clipped / clipped.sum(-1, keepdim=True).clamp(min=1e-5)
-    over_z = clipped * _inverse(z_corner)
-    inverse_depth = over_z.sum(-1)
-    depth = _inverse(inverse_depth)
+    weights, depth = _weights_and_depth(s, torch.where(proper[:, None], w, outline_weights.detach()), z_corner)
     seen = (depth >= s.near) & (depth <= s.far)
     if s.perspective_correct:  # weights divided by depths of either sign are no average: such a face has no colour
         seen = seen & (z_corner > 0).all(-1)
@@ -186,7 +203,6 @@ def reference_render(
     image = None
     if features is not None:
         behind = _background(background, features.shape[2], vertices)
-        weights = over_z * depth[..., None] if s.perspective_correct else clipped
         shade = _sample_features(features, weights)
         if s.blend == "hard":
             chosen = torch.nn.functional.one_hot(nearest, max(1, features.shape[0]))[:, : features.shape[0]].bool()

@@ -153,6 +153,17 @@ def test_t_conorms(settings: dict[str, Any], distribution: str, device: str) -> 
 
 
 @DEVICES
+@pytest.mark.parametrize("alpha_range", ["near_far", "all"])
+@pytest.mark.parametrize("blend", ["softmax", "hard"])
+@pytest.mark.parametrize("perspective", [False, True], ids=["affine", "perspective"])
+@pytest.mark.parametrize("clip", ["nonnegative", "none"])
+def test_clip(clip: str, perspective: bool, blend: str, alpha_range: str, device: str) -> None:
+    """PyTorch3D's weights and depths outside a face, with near and far inside the scene."""
+    settings = {"clip": clip, "perspective_correct": perspective, "blend": blend, "alpha_range": alpha_range}
+    check(device, {**settings, "near": 1.8, "far": 4.5}, make_scene(9), gradient_tolerance=1e-8)
+
+
+@DEVICES
 @pytest.mark.parametrize("perspective", [False, True], ids=["affine", "perspective"])
 @pytest.mark.parametrize("blend", ["softmax", "hard"])
 @pytest.mark.parametrize("texels", [1, 3, 4, 25], ids=["R1", "corners", "R2", "R5"])

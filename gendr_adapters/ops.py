@@ -3,7 +3,7 @@
 An op takes few arguments, because autograd's cost grows with their number: settings travel as two lists.
 
     ints    distribution, t_conorm, dist_squared, perspective_correct, distance, blend, cull, front, alpha_range,
-            gradient, height, width, outputs (a sum of IMAGE, ALPHA, DEPTH, FACE_INDEX), n_images (used where
+            gradient, clip, height, width, outputs (a sum of IMAGE, ALPHA, DEPTH, FACE_INDEX), n_images (used where
             face_offsets is None: all images then have as many faces)
     floats  dist_shape, dist_shift, t_conorm_p, background_eps, near, far, reach, reach_per_scale, min_coverage,
             dist_scale, gamma (used where those tensors are None), half_width, half_height
@@ -51,14 +51,14 @@ def _scene(inputs: list[Any], ints: list[int], floats: list[float], struct_size:
         raise TypeError(f"face_vertices are on {face_vertices.device}, other arguments on {', '.join(strays)}")
     n_texels = features.shape[1] if features.dim() == 3 else 0
     kind = "none" if n_texels == 0 else "corners" if n_texels == 3 else "texels"
-    distribution, t_conorm, dist_squared, perspective, distance, blend, cull, front, alpha_range, gradient = ints[:10]
+    distribution, t_conorm, dist_squared, perspective, distance, blend, cull, front, alpha_range, *rest = ints[:11]
     return structs.Scene(
         struct_size,
         _DTYPES[face_vertices.dtype],
         torch.get_num_threads(),
         _n_images(face_offsets, ints),
-        ints[10],
         ints[11],
+        ints[12],
         features.shape[2] if n_texels else 0,
         structs.FEATURE_KINDS[kind],
         math.isqrt(n_texels) if kind == "texels" else 0,
@@ -72,7 +72,7 @@ def _scene(inputs: list[Any], ints: list[int], floats: list[float], struct_size:
         front,
         alpha_range,
         perspective,
-        gradient,
+        *rest,
         face_vertices.get_device() if face_vertices.is_cuda else 0,
         *floats,
         face_vertices.shape[0],
@@ -94,13 +94,13 @@ def _pointer(tensor: Tensor | None) -> int | None:
 
 
 def _n_images(face_offsets: Tensor | None, ints: list[int]) -> int:
-    return ints[13] if face_offsets is None else face_offsets.shape[0] - 1
+    return ints[14] if face_offsets is None else face_offsets.shape[0] - 1
 
 
 def _empty_outputs(
     face_vertices: Tensor, features: Tensor, face_offsets: Tensor | None, ints: list[int]
 ) -> list[Tensor]:
-    n_images, height, width, outputs = _n_images(face_offsets, ints), *ints[10:13]
+    n_images, height, width, outputs = _n_images(face_offsets, ints), *ints[11:14]
     t_conorm, blend = ints[1], ints[5]
     pixels = (n_images, height, width)
     image = bool(outputs & IMAGE)

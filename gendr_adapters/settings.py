@@ -19,6 +19,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "front": ("counterclockwise", "clockwise"),
     "alpha_range": ("near_far", "all"),
     "gradient": ("exact", "reference"),
+    "clip": ("unit", "nonnegative", "none"),
 }
 
 # Range of dist_scale and gamma: their inverses, too, are normal numbers in float32.
@@ -64,6 +65,9 @@ class RenderSettings:
             corner at z <= 0 then has colour only if not perspective_correct.
         perspective_correct: weigh features by w_k / z_k (True) or by screen-space barycentrics. Barycentrics are
             clamped to [0, 1] and normalised first. Depth is always 1 / sum(w_k / z_k).
+        clip: of the barycentrics of pixels outside a face. 'unit': as above, SoftRas' rule. 'nonnegative': perspective
+            first, then negative weights are 0 and the others normalised, PyTorch3D's clip_barycentric_coords; 'none':
+            perspective only, so features are extrapolated. With either, depth is the weighted mean of the corners'.
         half_extent: (x, y) NDC half-extents of the image. None: the shorter side spans [-1, 1], pixels are square.
     Gradient
         gradient: 'exact': the derivative of the forward pass. 'reference': what the backward passes of SoftRas and
@@ -94,6 +98,7 @@ class RenderSettings:
     reach: float | None = None
     reach_per_scale: float | None = None
     min_coverage: float = 1e-6
+    clip: Literal["unit", "nonnegative", "none"] = "unit"
     half_extent: tuple[float, float] | None = None
     gradient: Literal["exact", "reference"] = "exact"
     check_finite: bool = False

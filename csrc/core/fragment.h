@@ -1,18 +1,28 @@
 // Colour and depth of a face at a pixel: clipped barycentrics, depth, feature weights, and their derivatives.
 //
-// Forward, from the raw barycentrics w (any sign, summing to 1):
-//     m_k = clamp(w_k, 0, 1)                    clip rule 'unit'
+// From the raw barycentrics w (any sign, summing to 1), clip rule 'unit':
+//     m_k = clamp(w_k, 0, 1)
 //     c_k = m_k / s,  s = sum m                 s >= 1 always: some w_k >= 1, or all are positive, or one is negative
 //     z   = 1 / sum(c_k / z_k)                  perspective-correct depth
 //     v_k = c_k z / z_k  or  c_k                weights of the corner features
-//
-// Backward, from gv_k = dL/dv_k and gz = dL/dz:
+// and backward, from gv_k = dL/dv_k and gz = dL/dz:
 //     perspective   dL/dc_k = z / z_k (gv_k - sum_j gv_j v_j) - z^2 / z_k gz
 //                   dL/dz_k = -(c_k z (gv_k - sum_j gv_j v_j) - z^2 c_k gz) / z_k^2
 //     screen space  dL/dc_k = gv_k - z^2 / z_k gz,    dL/dz_k = z^2 c_k gz / z_k^2
 //     dL/dw_k = (dL/dc_k - sum_j dL/dc_j c_j) / s where 0 < w_k < 1, else 0
-//     w_k is affine in the pixel with gradient n_k; moving corner j by delta moves the pixel's coordinates by
-//     -w_j delta, so dL/dv_j = -w_j sum_k dL/dw_k n_k.
+//
+// Clip rules 'nonnegative' and 'none', PyTorch3D's with and without clip_barycentric_coords: perspective first, then
+// the clip, and the depth is the mean of the corners':
+//     p_k = (w_k / z_k) / Q,  Q = sum(w_j / z_j)  or  p_k = w_k
+//     v_k = max(p_k, 0) / s,  s = sum max(p_j, 0) or  v_k = p_k;    z = sum(v_k z_k)
+// Beyond the horizon of the face's plane Q is not positive; there, as in PyTorch3D, Q z_0 z_1 z_2 counts as 1e-8.
+// Backward:
+//     dL/dv_k + z_k gz = g_k,   dL/dz_k = v_k gz + ...
+//     dL/dp_k = (g_k - sum_j g_j v_j) / s where p_k > 0, else 0         or  g_k
+//     h_k = (dL/dp_k - sum_j dL/dp_j p_j) / Q,   dL/dw_k = h_k / z_k,   ... = -h_k w_k / z_k^2
+//
+// w_k is affine in the pixel with gradient n_k; moving corner j by delta moves the pixel's coordinates by -w_j delta,
+// so dL/dv_j = -w_j sum_k dL/dw_k n_k.
 #pragma once
 
 #include "geometry.h"
@@ -28,6 +38,7 @@ struct Fragment {
 };
 
 // b: the raw barycentrics w; for a face of zero area, which has none, the weights of the nearest point of its outline.
+// Clip rule 'unit'.
 template <class T>
 GENDR_HD Fragment<T> make_fragment(const Face<T>& f, T b0, T b1, T b2, Flag<T> perspective) {
     const T m0 = clamp_(b0, T(0), T(1)), m1 = clamp_(b1, T(0), T(1)), m2 = clamp_(b2, T(0), T(1));
@@ -81,6 +92,91 @@ GENDR_HD FragmentGradient<T> differentiate_fragment(const Face<T>& f, T b0, T b1
     out.w2 = b2 > T(0) && b2 < T(1) ? (gc2 - mean) * a.inv_sum : T(0);
     return out;
 }
+
+// Clip rules 'nonnegative' and 'none'.
+template <class T>
+struct MeanFragment {
+    T q_inv;       // 1 / Q
+    T q_moves;     // 1 where Q depends on the weights, 0 where it is held
+    T p0, p1, p2;  // weights before the clip
+    T s_inv;
+};
+
+template <class T>
+GENDR_HD MeanFragment<T> project_weights(const Face<T>& f, T b0, T b1, T b2, Flag<T> perspective, Flag<T> nonnegative) {
+    const T r0 = b0 * f.inv_z[0], r1 = b1 * f.inv_z[1], r2 = b2 * f.inv_z[2], q = r0 + r1 + r2;
+    const T least = T(1e-8) * f.inv_z[0] * f.inv_z[1] * f.inv_z[2];
+    MeanFragment<T> m;
+    m.q_moves = q > least ? T(1) : T(0);
+    m.q_inv = perspective.pick(T(1) / max_(q, max_(least, Limits<T>::tiny)), T(1));
+    m.p0 = perspective.pick(r0 * m.q_inv, b0);
+    m.p1 = perspective.pick(r1 * m.q_inv, b1);
+    m.p2 = perspective.pick(r2 * m.q_inv, b2);
+    const T sum = max_(m.p0, T(0)) + max_(m.p1, T(0)) + max_(m.p2, T(0));
+    m.s_inv = nonnegative.pick(T(1) / max_(sum, Limits<T>::tiny), T(1));
+    return m;
+}
+
+template <class T>
+GENDR_HD Fragment<T> make_mean_fragment(const Face<T>& f, T b0, T b1, T b2, Flag<T> perspective, Flag<T> nonnegative) {
+    const MeanFragment<T> m = project_weights(f, b0, b1, b2, perspective, nonnegative);
+    Fragment<T> out;
+    out.v0 = nonnegative.pick(max_(m.p0, T(0)), m.p0) * m.s_inv;
+    out.v1 = nonnegative.pick(max_(m.p1, T(0)), m.p1) * m.s_inv;
+    out.v2 = nonnegative.pick(max_(m.p2, T(0)), m.p2) * m.s_inv;
+    out.c0 = out.v0;
+    out.c1 = out.v1;
+    out.c2 = out.v2;
+    out.inv_sum = m.s_inv;
+    out.z = out.v0 * f.z[0] + out.v1 * f.z[1] + out.v2 * f.z[2];
+    return out;
+}
+
+template <class T>
+GENDR_HD FragmentGradient<T> differentiate_mean_fragment(const Face<T>& f, T b0, T b1, T b2, const Fragment<T>& a,
+                                                         Flag<T> perspective, Flag<T> nonnegative, T gv0, T gv1, T gv2,
+                                                         T gz) {
+    const MeanFragment<T> m = project_weights(f, b0, b1, b2, perspective, nonnegative);
+    const T g0 = gv0 + f.z[0] * gz, g1 = gv1 + f.z[1] * gz, g2 = gv2 + f.z[2] * gz;
+    const T mean = g0 * a.v0 + g1 * a.v1 + g2 * a.v2;
+    const T k0 = nonnegative.pick(m.p0 > T(0) ? (g0 - mean) * m.s_inv : T(0), g0);  // dL/dp_k
+    const T k1 = nonnegative.pick(m.p1 > T(0) ? (g1 - mean) * m.s_inv : T(0), g1);
+    const T k2 = nonnegative.pick(m.p2 > T(0) ? (g2 - mean) * m.s_inv : T(0), g2);
+    const T shared = m.q_moves * (k0 * m.p0 + k1 * m.p1 + k2 * m.p2);
+    const T h0 = (k0 - shared) * m.q_inv, h1 = (k1 - shared) * m.q_inv, h2 = (k2 - shared) * m.q_inv;
+    FragmentGradient<T> out;
+    out.z0 = a.v0 * gz - perspective.pick(h0 * b0 * f.inv_z[0] * f.inv_z[0], T(0));
+    out.z1 = a.v1 * gz - perspective.pick(h1 * b1 * f.inv_z[1] * f.inv_z[1], T(0));
+    out.z2 = a.v2 * gz - perspective.pick(h2 * b2 * f.inv_z[2] * f.inv_z[2], T(0));
+    out.w0 = perspective.pick(h0 * f.inv_z[0], k0);
+    out.w1 = perspective.pick(h1 * f.inv_z[1], k1);
+    out.w2 = perspective.pick(h2 * f.inv_z[2], k2);
+    return out;
+}
+
+// The rules as objects, for with_fragment_rule (scene.h).
+template <class T>
+struct UnitRule {
+    Flag<T> perspective;
+    GENDR_HD Fragment<T> make(const Face<T>& f, T b0, T b1, T b2) const {
+        return make_fragment(f, b0, b1, b2, perspective);
+    }
+    GENDR_HD FragmentGradient<T> differentiate(const Face<T>& f, T b0, T b1, T b2, const Fragment<T>& a, T gv0, T gv1,
+                                               T gv2, T gz) const {
+        return differentiate_fragment(f, b0, b1, b2, a, perspective, gv0, gv1, gv2, gz);
+    }
+};
+template <class T>
+struct MeanRule {
+    Flag<T> perspective, nonnegative;
+    GENDR_HD Fragment<T> make(const Face<T>& f, T b0, T b1, T b2) const {
+        return make_mean_fragment(f, b0, b1, b2, perspective, nonnegative);
+    }
+    GENDR_HD FragmentGradient<T> differentiate(const Face<T>& f, T b0, T b1, T b2, const Fragment<T>& a, T gv0, T gv1,
+                                               T gv2, T gz) const {
+        return differentiate_mean_fragment(f, b0, b1, b2, a, perspective, nonnegative, gv0, gv1, gv2, gz);
+    }
+};
 
 // Texel of a SoftRas 'surface' texture (R x R texels a face, row-major) at corner weights v: the lower triangle of cell
 // (u, v) of the face holds texel (v, u), the upper one its mirror image.

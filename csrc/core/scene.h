@@ -161,6 +161,17 @@ struct Scene {
     }
 };
 
+// Calls use(rule) with the rule of the scene, so that what is done for many pixels asks for it once.
+template <class T, class Use>
+GENDR_HD void with_fragment_rule(const Scene<T>& scene, Use&& use) {
+    const Flag<T> perspective(scene.perspective);
+    if (scene.args.clip == GENDR_CLIP_UNIT) {
+        use(UnitRule<T>{perspective});
+    } else {
+        use(MeanRule<T>{perspective, Flag<T>(scene.args.clip == GENDR_CLIP_NONNEGATIVE)});
+    }
+}
+
 // Pixel range of [lo, hi] (NDC, along one axis, in the direction of growing index), a thousandth of a pixel wider
 // against rounding.
 GENDR_HD void pixel_range(double lo, double hi, double half, int32_t n, int32_t* first, int32_t* last) {
@@ -191,10 +202,12 @@ GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, i
     // Across or behind the camera plane the projected triangle is not the face. Only the references count it, in alpha
     // and with screen-space weights; perspective weights of depths of either sign would be no average of the corners.
     const bool behind = !(z_min > T(0));
-    const bool out_of_range = !behind && (z_max < scene.depth.near || z_min > scene.depth.far);
+    // Without a clip, depths outside the triangle are not between those of its corners.
+    const bool bounded = a.clip != GENDR_CLIP_NONE;
+    const bool out_of_range = bounded && !behind && (z_max < scene.depth.near || z_min > scene.depth.far);
     if (back_culled || out_of_range || (behind && (!scene.alpha_all || scene.perspective))) f.flags |= kColourCulled;
     if (!scene.alpha_all && (f.flags & kColourCulled)) f.flags |= kAlphaCulled;
-    if (z_min >= scene.depth.near && z_max <= scene.depth.far) f.flags |= kDepthInRange;
+    if (bounded && z_min >= scene.depth.near && z_max <= scene.depth.far) f.flags |= kDepthInRange;
     if ((f.flags & kColourCulled) && (f.flags & kAlphaCulled)) return;
     if (scene.barycentric && (f.flags & kFlat)) return;  // zero area: no barycentrics, so no distance
 

@@ -207,15 +207,16 @@ template <class T>
 inline void make_fragments(const Scene<T>& scene, const Face<T>& f, const SightLanes<T>& sight, Fragments<T>& out) {
     const Face<T> face = f;
     const DepthScale<T> depth = scene.depth;
-    const Flag<T> perspective(scene.perspective);
-    GENDR_LANES {
-        const Fragment<T> a = make_fragment(face, sight.b0[l], sight.b1[l], sight.b2[l], perspective);
-        out.z[l] = a.z;
-        out.v0[l] = a.v0;
-        out.v1[l] = a.v1;
-        out.v2[l] = a.v2;
-        out.visible[l] = sight.active[l] > T(0) && depth.contains(a.z) ? T(1) : T(0);
-    }
+    with_fragment_rule(scene, [&](auto rule) {
+        GENDR_LANES {
+            const Fragment<T> a = rule.make(face, sight.b0[l], sight.b1[l], sight.b2[l]);
+            out.z[l] = a.z;
+            out.v0[l] = a.v0;
+            out.v1[l] = a.v1;
+            out.v2[l] = a.v2;
+            out.visible[l] = sight.active[l] > T(0) && depth.contains(a.z) ? T(1) : T(0);
+        }
+    });
 }
 
 GENDR_END_NAMESPACE

@@ -269,21 +269,23 @@ class FaceGradient {
     // (S6).
     void add_fragments(Pairs& p, Sums& sums) const {
         const Face<T> face = p.face;
-        const Flag<T> perspective(scene_.perspective), frozen(reference_);
-        GENDR_LANES {
-            const T b0 = p.sight.b0[l], b1 = p.sight.b1[l], b2 = p.sight.b2[l];
-            const Fragment<T> v = make_fragment(face, b0, b1, b2, perspective);
-            const FragmentGradient<T> g = differentiate_fragment(
-                face, b0, b1, b2, v, perspective, frozen.pick(T(0), p.grad_weight[0][l]),
-                frozen.pick(T(0), p.grad_weight[1][l]), frozen.pick(T(0), p.grad_weight[2][l]), p.grad_z[l]);
-            const bool on = p.fragments.visible[l] > T(0);
-            sums.z[0][l] += on ? g.z0 : T(0);
-            sums.z[1][l] += on ? g.z1 : T(0);
-            sums.z[2][l] += on ? g.z2 : T(0);
-            p.grad_w[0][l] = on ? frozen.pick(T(0), g.w0) : T(0);
-            p.grad_w[1][l] = on ? frozen.pick(T(0), g.w1) : T(0);
-            p.grad_w[2][l] = on ? frozen.pick(T(0), g.w2) : T(0);
-        }
+        const Flag<T> frozen(reference_);
+        with_fragment_rule(scene_, [&](auto rule) {
+            GENDR_LANES {
+                const T b0 = p.sight.b0[l], b1 = p.sight.b1[l], b2 = p.sight.b2[l];
+                const Fragment<T> v = rule.make(face, b0, b1, b2);
+                const FragmentGradient<T> g = rule.differentiate(
+                    face, b0, b1, b2, v, frozen.pick(T(0), p.grad_weight[0][l]), frozen.pick(T(0), p.grad_weight[1][l]),
+                    frozen.pick(T(0), p.grad_weight[2][l]), p.grad_z[l]);
+                const bool on = p.fragments.visible[l] > T(0);
+                sums.z[0][l] += on ? g.z0 : T(0);
+                sums.z[1][l] += on ? g.z1 : T(0);
+                sums.z[2][l] += on ? g.z2 : T(0);
+                p.grad_w[0][l] = on ? frozen.pick(T(0), g.w0) : T(0);
+                p.grad_w[1][l] = on ? frozen.pick(T(0), g.w1) : T(0);
+                p.grad_w[2][l] = on ? frozen.pick(T(0), g.w2) : T(0);
+            }
+        });
     }
 
     void add_distance(const Pairs& p, Sums& sums) const {

@@ -129,7 +129,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     Fragment<T> a = {};
     bool visible = false;
     if (colour || depth_matters) {
-        a = make_fragment(f, s.b0, s.b1, s.b2, Flag<T>(scene.perspective));
+        with_fragment_rule(scene, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
         visible = scene.depth.contains(a.z);
     }
     if (alpha && (visible || !depth_matters) && c.cdf > T(0)) {

@@ -129,7 +129,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     Fragment<T> a = {};
     bool visible = false;
     if (colour || depth_matters) {
-        a = make_fragment(f, s.b0, s.b1, s.b2, Flag<T>(scene.perspective));
+        with_fragment_rule(scene, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
         visible = scene.depth.contains(a.z);
     }
     T grad_u = T(0);
@@ -174,9 +174,11 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
         // Through depth and feature weights to corner depths and barycentrics. The references keep the weights constant
         // (S6).
         const Flag<T> frozen(call.reference);
-        const FragmentGradient<T> d =
-            differentiate_fragment(f, s.b0, s.b1, s.b2, a, Flag<T>(scene.perspective), frozen.pick(T(0), g.v0),
-                                   frozen.pick(T(0), g.v1), frozen.pick(T(0), g.v2), grad_z);
+        FragmentGradient<T> d = {};
+        with_fragment_rule(scene, [&](auto rule) {
+            d = rule.differentiate(f, s.b0, s.b1, s.b2, a, frozen.pick(T(0), g.v0), frozen.pick(T(0), g.v1),
+                                   frozen.pick(T(0), g.v2), grad_z);
+        });
         sums.z[0] += d.z0;
         sums.z[1] += d.z1;
         sums.z[2] += d.z2;

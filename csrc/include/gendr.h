@@ -35,6 +35,7 @@ enum gendr_blend { GENDR_BLEND_SOFTMAX = 0, GENDR_BLEND_HARD = 1 };
 enum gendr_cull { GENDR_CULL_NONE = 0, GENDR_CULL_BACK = 1 };
 enum gendr_front { GENDR_COUNTERCLOCKWISE = 0, GENDR_CLOCKWISE = 1 };
 enum gendr_alpha_range { GENDR_ALPHA_NEAR_FAR = 0, GENDR_ALPHA_ALL = 1 };
+enum gendr_clip { GENDR_CLIP_UNIT = 0, GENDR_CLIP_NONNEGATIVE = 1, GENDR_CLIP_NONE = 2 };
 enum gendr_gradient { GENDR_EXACT = 0, GENDR_REFERENCE = 1 };
 enum gendr_feature_kind { GENDR_NO_FEATURES = 0, GENDR_CORNERS = 1, GENDR_TEXELS = 2 };
 
@@ -63,8 +64,9 @@ typedef struct gendr_scene {
     int32_t front;               /* gendr_front, as seen on screen */
     int32_t alpha_range;         /* gendr_alpha_range: does alpha obey near, far and cull, as colour does? */
     int32_t perspective_correct; /* 1: features use w_k / z_k weights; 0: screen-space weights. Depth always 1 / sum(w_k
-                                    / z_k) */
+                                    / z_k), but for clip rules other than GENDR_CLIP_UNIT the weighted mean */
     int32_t gradient;            /* gendr_gradient, read by backward only */
+    int32_t clip;                /* gendr_clip: of the weights of features and depth outside a face (core/fragment.h) */
     int32_t device;              /* CUDA device of the arrays and the stream; the CPU core ignores it */
     double dist_shape;           /* shape of gamma and gamma_rev, > 0 */
     double dist_shift;           /* shift of the support, in units of tau */

@@ -36,6 +36,7 @@ class Scene(ctypes.Structure):
         ("alpha_range", c_int32),
         ("perspective_correct", c_int32),
         ("gradient", c_int32),
+        ("clip", c_int32),
         ("device", c_int32),
         ("dist_shape", c_double),
         ("dist_shift", c_double),
