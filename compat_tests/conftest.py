@@ -79,7 +79,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     outcomes = ("passed", "xfailed", "failed", "skipped")
     for outcome in (*outcomes, "error"):
         for report in terminalreporter.stats.get(outcome, []):
-            for key, value in report.user_properties:
+            for key, value in getattr(report, "user_properties", []):
                 if key == "golden" and (report.when == "call" or outcome in ("skipped", "error")):
                     counts[value]["failed" if outcome == "error" else outcome] += 1
     if counts:

@@ -116,22 +116,20 @@ def _background(background: Any, channels: int, like: Tensor) -> Tensor:
     return torch.as_tensor(background, dtype=like.dtype, device=like.device).reshape(-1)
 
 
-def reference_render(
-    face_vertices: Tensor,
-    image_size: int | tuple[int, int],
-    features: Tensor | None = None,
-    settings: Any = None,
-    background: Any = None,
-) -> Reference:
-    """Render one mesh.
+class _Pairs(NamedTuple):
+    """Every (pixel, face) pair of one mesh; all (P, F) but the first two."""
 
-    face_vertices: (F, 3, 3), x and y in NDC, z view depth. image_size: side, or (H, W), pixels.
-    features: (F, 3, C) at corners or (F, R * R, C) texels. background: (C,) or (1, C), default zeros.
-    settings: as gendr_adapters.RenderSettings; dist_scale and gamma may be tensors of one element.
-    """
-    s = settings
-    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    vertices: Tensor  # (F, 3, 3); ones where the face cannot be drawn
+    weights: Tensor  # (P, F, 3), of features
+    depth: Tensor
+    signed_d2: Tensor  # squared distance, negative outside
+    coverage: Tensor
+    closed: Tensor  # on the closed triangle
+    kept: Tensor  # takes part
+    seen: Tensor  # has colour, where it takes part
 
+
+def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any) -> _Pairs:
     # Faces that cannot be drawn at all.
     z_corner = face_vertices[..., 2]
     drawable = face_vertices.detach().isfinite().all(-1).all(-1)
@@ -182,6 +180,26 @@ def reference_render(
     if s.cull == "back":
         turn = double_area if s.front == "counterclockwise" else -double_area
         seen = seen & proper & (turn > 0)
+    return _Pairs(vertices, weights, depth, sign * d2, coverage, closed, kept, seen)
+
+
+def reference_render(
+    face_vertices: Tensor,
+    image_size: int | tuple[int, int],
+    features: Tensor | None = None,
+    settings: Any = None,
+    background: Any = None,
+) -> Reference:
+    """Render one mesh.
+
+    face_vertices: (F, 3, 3), x and y in NDC, z view depth. image_size: side, or (H, W), pixels.
+    features: (F, 3, C) at corners or (F, R * R, C) texels. background: (C,) or (1, C), default zeros.
+    settings: as gendr_adapters.RenderSettings; dist_scale and gamma may be tensors of one element.
+    """
+    s = settings
+    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    vertices, weights, depth, _, coverage, closed, kept, seen = _all_pairs(face_vertices, height, width, s)
+    w = weights
     in_alpha = kept & seen if s.alpha_range == "near_far" else kept
 
     alpha = aggregate(s.t_conorm, torch.where(in_alpha, coverage, torch.zeros_like(coverage)), 1, s.t_conorm_p)
@@ -195,7 +213,7 @@ def reference_render(
         nearest = (candidates == candidates.min(1, keepdim=True).values).to(torch.uint8).argmax(1)
         nearest_depth = depth.gather(1, nearest[:, None])[:, 0]
     else:
-        nearest = torch.zeros(pixels.shape[0], dtype=torch.long)
+        nearest = torch.zeros(alpha.shape[0], dtype=torch.long)
         nearest_depth = torch.zeros_like(alpha)
     depth_image = torch.where(held, nearest_depth, torch.zeros_like(nearest_depth))
     face_index = torch.where(held, nearest, torch.full_like(nearest, -1))
@@ -224,3 +242,22 @@ def reference_render(
 
     shape = (height, width)
     return Reference(image, alpha.reshape(shape), depth_image.reshape(shape), face_index.reshape(shape))
+
+
+class ReferenceFragments(NamedTuple):
+    """As gendr_adapters.Fragments without offsets, ordered by pixel, then face."""
+
+    pixel: Tensor
+    face: Tensor
+    weights: Tensor
+    depth: Tensor
+    distance2: Tensor
+
+
+def reference_fragments(face_vertices: Tensor, image_size: tuple[int, int], settings: Any) -> ReferenceFragments:
+    """The pairs of one mesh (F, 3, 3) that take part and are seen."""
+    pairs = _all_pairs(face_vertices, *image_size, settings)
+    pixel, face = (pairs.kept & pairs.seen).nonzero(as_tuple=True)
+    return ReferenceFragments(
+        pixel, face, pairs.weights[pixel, face], pairs.depth[pixel, face], pairs.signed_d2[pixel, face]
+    )

@@ -233,6 +233,7 @@ MIRRORED = {
     "gendr_forward": structs.Forward,
     "gendr_backward": structs.Backward,
     "gendr_corners": structs.Corners,
+    "gendr_fragments": structs.Fragments,
 }
 
 

@@ -1,4 +1,4 @@
-"""The torch ops under `render` and `gather_corners`: definition, implementation, fake and autograd.
+"""The torch ops under `render`, `fragments` and `gather_corners`: definition, implementation, fake and autograd.
 
 An op takes few arguments, because autograd's cost grows with their number: settings travel as two lists.
 
@@ -37,6 +37,14 @@ _library.define(
     "Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, SymInt[] ints, float[] floats, "
     "bool[] needs) -> (Tensor grad_face_vertices, Tensor grad_features, Tensor grad_dist_scale, Tensor grad_gamma, "
     "Tensor grad_background)"
+)
+_library.define(
+    "fragments(Tensor face_vertices, Tensor? dist_scale, Tensor? face_offsets, SymInt[] ints, float[] floats) -> "
+    "(Tensor weights, Tensor depth, Tensor distance2, Tensor offsets, Tensor pixel, Tensor face)"
+)
+_library.define(
+    "fragments_backward(Tensor? grad_weights, Tensor? grad_depth, Tensor? grad_distance2, Tensor face_vertices, "
+    "Tensor? dist_scale, Tensor? face_offsets, Tensor pixel, Tensor face, SymInt[] ints, float[] floats) -> Tensor"
 )
 _library.define("gather_corners(Tensor values, Tensor faces) -> Tensor")
 _library.define("scatter_corners(Tensor corners, Tensor faces, SymInt n_vertices) -> Tensor")
@@ -202,7 +210,84 @@ def _asked(grad: Tensor | None) -> Tensor | None:
 
 
 def _no_double_backward(ctx, *grads):  # type: ignore[no-untyped-def]
-    raise NotImplementedError("gendr_adapters.render has no second derivative: double backward is not implemented")
+    raise NotImplementedError("gendr_adapters has no second derivatives: double backward is not implemented")
+
+
+def _fragments_call(inputs: list[Any], ints: list[int], floats: list[float]) -> structs.Fragments:
+    """inputs: face_vertices, dist_scale, face_offsets, contiguous."""
+    call = structs.Fragments()
+    face_vertices, dist_scale, face_offsets = inputs
+    features = face_vertices.new_empty(0)
+    call.scene = _scene([face_vertices, features, dist_scale, None, None, face_offsets], ints, floats, _FRAGMENTS_SIZE)
+    return call
+
+
+def _run_fragments(call: structs.Fragments, function: str, like: Tensor) -> None:
+    lib = _native.library(like.device.type)
+    call.workspace_size = lib.gendr_fragments_workspace_size(byref(call))
+    workspace = like.new_empty(call.workspace_size, dtype=torch.uint8)
+    call.workspace = workspace.data_ptr()
+    _native.check(getattr(lib, function)(byref(call)), lib)
+
+
+_FRAGMENTS_SIZE = structs.size_of(structs.Fragments)
+
+
+def _fragments(*args: Any) -> tuple[Tensor, ...]:
+    *tensors, ints, floats = args
+    inputs = _contiguous(tensors)
+    faces = inputs[0]
+    call = _fragments_call(inputs, ints, floats)
+    counts = faces.new_empty((call.scene.n_images, *ints[11:13]), dtype=torch.int32)
+    call.counts = counts.data_ptr()
+    _run_fragments(call, "gendr_count_fragments", faces)
+    offsets = faces.new_zeros(counts.numel() + 1, dtype=torch.int64)
+    torch.cumsum(counts.view(-1), 0, out=offsets[1:])
+    n = int(offsets[-1])  # the one number that is read back
+    pixel, face = (faces.new_empty(n, dtype=torch.int64) for _ in range(2))
+    weights, depth, distance2 = faces.new_empty((n, 3)), faces.new_empty(n), faces.new_empty(n)
+    call.n_fragments, call.offsets = n, offsets.data_ptr()
+    call.pixel, call.face, call.weights = map(_pointer, (pixel, face, weights))
+    call.depth, call.distance2 = map(_pointer, (depth, distance2))
+    _run_fragments(call, "gendr_fill_fragments", faces)
+    return weights, depth, distance2, offsets, pixel, face
+
+
+def _fragments_backward(*args: Any) -> Tensor:
+    *tensors, ints, floats = args
+    grads, inputs, (pixel, face) = map(_contiguous, (tensors[:3], tensors[3:6], tensors[6:]))
+    out = torch.empty_like(inputs[0])
+    call = _fragments_call(inputs, ints, floats)
+    call.n_fragments = pixel.shape[0]
+    call.pixel, call.face, call.grad_face_vertices = map(_pointer, (pixel, face, out))
+    call.grad_weights, call.grad_depth, call.grad_distance2 = map(_pointer, grads)
+    _run_fragments(call, "gendr_fragments_backward", out)
+    return out
+
+
+def _fragments_fake(face_vertices: Tensor, dist_scale: Any, face_offsets: Any, ints: Any, floats: Any) -> Any:
+    n_pixels = _n_images(face_offsets, ints) * ints[11] * ints[12]
+    n = torch.library.get_ctx().new_dynamic_size()
+    numbers = [face_vertices.new_empty(k, dtype=torch.int64) for k in (n_pixels + 1, n, n)]
+    return (face_vertices.new_empty((n, 3)), face_vertices.new_empty(n), face_vertices.new_empty(n), *numbers)
+
+
+def _fragments_backward_fake(*args: Any) -> Tensor:
+    return torch.empty_like(args[3], memory_format=torch.contiguous_format)
+
+
+def _save_for_fragments_backward(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    *tensors, ctx.ints, ctx.floats = inputs
+    *_, offsets, pixel, face = output
+    ctx.save_for_backward(*tensors, pixel, face)
+    ctx.mark_non_differentiable(offsets, pixel, face)
+    ctx.set_materialize_grads(False)
+
+
+def _differentiate_fragments(ctx, grad_weights, grad_depth, grad_distance2, *_unused):  # type: ignore[no-untyped-def]
+    backward = torch.ops.gendr_adapters.fragments_backward
+    grads = grad_weights, grad_depth, grad_distance2
+    return backward(*grads, *ctx.saved_tensors, ctx.ints, ctx.floats), None, None, None, None
 
 
 def _corners(values: Tensor, faces: Tensor, n_vertices: int, out: Tensor) -> structs.Corners:
@@ -273,6 +358,8 @@ def _differentiate_scatter(ctx, grad):  # type: ignore[no-untyped-def]
 for _name, _native_op, _fake in (
     ("render", _render, _render_fake),
     ("render_backward", _render_backward, _render_backward_fake),
+    ("fragments", _fragments, _fragments_fake),
+    ("fragments_backward", _fragments_backward, _fragments_backward_fake),
     ("gather_corners", _gather_corners, _gather_corners_fake),
     ("scatter_corners", _scatter_corners, _scatter_corners_fake),
 ):
@@ -283,6 +370,8 @@ for _name, _native_op, _fake in (
 for _name, _backward, _setup in (
     ("render", _differentiate_render, _save_for_render_backward),
     ("render_backward", _no_double_backward, None),
+    ("fragments", _differentiate_fragments, _save_for_fragments_backward),
+    ("fragments_backward", _no_double_backward, None),
     ("gather_corners", _differentiate_gather, _save_for_gather_backward),
     ("scatter_corners", _differentiate_scatter, _save_for_scatter_backward),
 ):

@@ -77,6 +77,11 @@ void check_call(const gendr_backward& a) {
             "grad_image needs the image and its state (softmax) or face_index (hard)");
 }
 
+void check_call(const gendr_fragments& a) {
+    check_scene(a.scene, sizeof(a));
+    require(a.n_fragments >= 0 && a.n_fragments < 0x7fffffff, "n_fragments must be below 2^31 - 1");
+}
+
 void check_call(const gendr_corners& a) {
     require(a.struct_size == int32_t(sizeof(a)), "struct_size does not match this library's gendr.h");
     require(a.dtype == GENDR_FLOAT32 || a.dtype == GENDR_FLOAT64, "dtype must be GENDR_FLOAT32 or GENDR_FLOAT64");

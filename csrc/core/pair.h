@@ -110,6 +110,13 @@ GENDR_HD CornerGradient<T> pull_corners(T grad_u, T pull, T dx, T dy, T near0, T
     return {gx * near0, gx * near1, gx * near2, gy * near0, gy * near1, gy * near2};
 }
 
+// A fragment's way back: from its weights, depth and signed squared distance to the corners.
+template <class T>
+struct FragmentPull {
+    CornerGradient<T> corners;
+    T z0, z1, z2;
+};
+
 template <class T>
 struct WeightGradient {
     T w0, w1, w2;
@@ -130,6 +137,26 @@ GENDR_HD CornerGradient<T> pull_weights(const Face<T>& f, bool on, T g0, T g1, T
     const T hx = on ? g0 * f.nx[0] + g1 * f.nx[1] + g2 * f.nx[2] : T(0);
     const T hy = on ? g0 * f.ny[0] + g1 * f.ny[1] + g2 * f.ny[2] : T(0);
     return {-b0 * hx, -b1 * hx, -b2 * hx, -b0 * hy, -b1 * hy, -b2 * hy};
+}
+
+// gv, gz, gd: dL/d(weights, depth, signed squared distance).
+template <class Rule, class T>
+GENDR_HD FragmentPull<T> pull_fragment(const Face<T>& f, const Rule& rule, const Sight<T>& s, Flag<T> barycentric,
+                                       T gv0, T gv1, T gv2, T gz, T gd) {
+    const Fragment<T> a = rule.make(f, s.b0, s.b1, s.b2);
+    const FragmentGradient<T> d = rule.differentiate(f, s.b0, s.b1, s.b2, a, gv0, gv1, gv2, gz);
+    // The distance is +-m^2 with m the smallest weight, or that to the outline.
+    const WeightGradient<T> m = pull_smallest(barycentric.pick(gd, T(0)), T(1), Flag<T>(true), s.b0, s.b1, s.b2);
+    const T straight = barycentric.pick(T(0), gd);
+    const CornerGradient<T> w = pull_weights(f, true, d.w0 + m.w0, d.w1 + m.w1, d.w2 + m.w2, s.b0, s.b1, s.b2);
+    const CornerGradient<T> e = pull_corners(straight, pull_squared(straight, s.signed2, T(1)), s.pair.dx, s.pair.dy,
+                                             s.pair.near0, s.pair.near1, s.pair.near2);
+    FragmentPull<T> out;
+    out.corners = {w.x0 + e.x0, w.x1 + e.x1, w.x2 + e.x2, w.y0 + e.y0, w.y1 + e.y1, w.y2 + e.y2};
+    out.z0 = d.z0;
+    out.z1 = d.z1;
+    out.z2 = d.z2;
+    return out;
 }
 
 GENDR_END_NAMESPACE

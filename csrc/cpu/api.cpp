@@ -128,6 +128,37 @@ int gendr_render_backward(const gendr_backward* args) {
     });
 }
 
+size_t gendr_fragments_workspace_size(const gendr_fragments* args) {
+    return guarded_size([&] {
+        check(*args);
+        return chosen().kernels->fragments_workspace_size(*args);
+    });
+}
+
+int gendr_count_fragments(const gendr_fragments* args) {
+    return guarded([&] {
+        check(*args);
+        require(args->workspace_size >= chosen().kernels->fragments_workspace_size(*args), "workspace is too small");
+        chosen().kernels->count_fragments(*args);
+    });
+}
+
+int gendr_fill_fragments(const gendr_fragments* args) {
+    return guarded([&] {
+        check(*args);
+        require(args->workspace_size >= chosen().kernels->fragments_workspace_size(*args), "workspace is too small");
+        chosen().kernels->fill_fragments(*args);
+    });
+}
+
+int gendr_fragments_backward(const gendr_fragments* args) {
+    return guarded([&] {
+        check(*args);
+        require(args->workspace_size >= chosen().kernels->fragments_workspace_size(*args), "workspace is too small");
+        chosen().kernels->fragments_backward(*args);
+    });
+}
+
 int gendr_gather_corners(const gendr_corners* args) {
     return guarded([&] {
         check(*args);

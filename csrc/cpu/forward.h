@@ -1,9 +1,8 @@
 // Forward: bands of rows over threads; within a band, face after face, block after block.
 #pragma once
 
-#include "bands.h"
+#include "banded_faces.h"
 #include "tables.h"
-#include "thread_pool.h"
 
 GENDR_BEGIN_NAMESPACE
 
@@ -40,13 +39,9 @@ struct BandPixels {
 template <class T>
 struct ForwardLayout {
     int32_t band_rows;
-    BandTree tree;
-    Face<T>* faces;
-    int32_t* node_starts;
-    int32_t* node_faces;
+    BandedFaces<T> faces;
     char* pixels;
     std::size_t pixels_size;
-    std::size_t total;
 
     // Rows such that a band's pixels stay in a core's L2 cache, and there are several bands a thread.
     static int32_t choose_rows(const gendr_scene& a) {
@@ -56,59 +51,41 @@ struct ForwardLayout {
         return rows >= cap ? cap : rows <= 4.0 ? 4 : int32_t(rows);
     }
 
-    ForwardLayout(const gendr_forward& args, void* base)
-        : band_rows(choose_rows(args.scene)), tree(args.scene.height, band_rows) {
-        Workspace ws(base);
-        const gendr_scene& a = args.scene;
-        faces = ws.take<Face<T>>(a.n_faces);
-        node_starts = ws.take<int32_t>(int64_t(a.n_images) * (tree.n_nodes + 1));
-        node_faces = ws.take<int32_t>(2 * a.n_faces);
+    ForwardLayout(const Scene<T>& scene, const gendr_forward& args, Workspace& ws)
+        : band_rows(choose_rows(args.scene)), faces(scene, band_rows, ws) {
         Workspace one(nullptr);
         BandPixels<T>(one, args, band_rows);
         pixels_size = one.used();
-        pixels = ws.take<char>(int64_t(pixels_size) * a.n_threads);
-        total = ws.used();
+        pixels = ws.take<char>(int64_t(pixels_size) * args.scene.n_threads);
     }
 };
 
 template <class T>
 class Forward {
   public:
-    explicit Forward(const gendr_forward& args) : args_(args), scene_(args.scene), layout_(args, args.workspace) {
+    explicit Forward(const gendr_forward& args)
+        : args_(args), scene_(args.scene), workspace_(args.workspace), layout_(scene_, args, workspace_) {
         coverage_ = coverage_function<T>(args.scene.distribution);
         tconorm_ = tconorm_functions<T>(scene_.tconorm.kind);
         nearest_ = BandPixels<T>::needs_nearest(args);
     }
 
+    static std::size_t workspace_size(const gendr_forward& args) {
+        Workspace ws(nullptr);
+        const Scene<T> scene(args.scene);
+        ForwardLayout<T>(scene, args, ws);
+        return ws.used();
+    }
+
     void run() {
-        const gendr_scene& a = args_.scene;
-        constexpr int64_t chunk = 256;
-        parallel_for(a.n_threads, (a.n_faces + chunk - 1) / chunk, [&](int64_t task, int) {
-            const int64_t first = task * chunk, last = std::min(first + chunk, a.n_faces);
-            int image = scene_.image_of(first);
-            ImageParams<T> params = scene_.image_params(image);
-            for (int64_t i = first; i < last; ++i) {
-                while (i >= scene_.first_face(image + 1)) params = scene_.image_params(++image);
-                prepare_face(scene_, params, i, layout_.faces[i]);
-            }
-        });
-        parallel_for(a.n_threads, a.n_images, [&](int64_t image, int) {
-            BandLists lists = lists_of(int(image));
-            const int64_t first = scene_.first_face(int(image));
-            fill_band_lists(layout_.tree, layout_.faces + first, int32_t(scene_.face_count(int(image))), lists);
-        });
-        const int32_t n_bands = layout_.tree.n_bands;
-        parallel_for(a.n_threads, int64_t(a.n_images) * n_bands, [&](int64_t task, int thread) {
+        layout_.faces.prepare();
+        const int32_t n_bands = layout_.faces.n_bands();
+        parallel_for(args_.scene.n_threads, int64_t(args_.scene.n_images) * n_bands, [&](int64_t task, int thread) {
             render_band(int(task / n_bands), int32_t(task % n_bands), thread);
         });
     }
 
   private:
-    BandLists lists_of(int image) const {
-        return {layout_.node_starts + int64_t(image) * (layout_.tree.n_nodes + 1),
-                layout_.node_faces + 2 * scene_.first_face(image)};
-    }
-
     struct Band {
         int image;
         int32_t row_begin, row_end;
@@ -121,36 +98,27 @@ class Forward {
     };
 
     void render_band(int image, int32_t band_index, int thread) const {
-        const BandTree& tree = layout_.tree;
         Workspace ws(layout_.pixels + std::size_t(thread) * layout_.pixels_size);
         Band band{image,
-                  band_index * tree.band_rows,
-                  std::min((band_index + 1) * tree.band_rows, args_.scene.height),
+                  layout_.faces.row_begin(band_index),
+                  layout_.faces.row_end(band_index),
                   scene_.image_params(image),
                   scene_.tconorm_of(image),
-                  BandPixels<T>(ws, args_, tree.band_rows)};
+                  BandPixels<T>(ws, args_, layout_.band_rows)};
         clear(band);
-        const BandLists lists = lists_of(image);
-        const Face<T>* faces = layout_.faces + scene_.first_face(image);
-        for (int level = 0; level < tree.n_levels; ++level) {
-            const int32_t node = tree.node(level, band_index);
-            for (int32_t i = lists.start[node]; i < lists.start[node + 1]; ++i) {
-                const int32_t id = lists.faces[i];
-                const Face<T>& f = faces[id];
-                if (f.y1 < band.row_begin || f.y0 >= band.row_end) continue;
-                const bool alpha = args_.out.alpha && !(f.flags & kAlphaCulled);
-                const bool colour = (args_.out.image || nearest_) && !(f.flags & kColourCulled);
-                const bool depth_matters = alpha && !scene_.alpha_all && !(f.flags & kDepthInRange);
-                if (colour || depth_matters || !scene_.fused) {
-                    for_each_block(
-                        scene_, band.params, f, band.row_begin, band.row_end,
-                        [&](const BlockPosition<T>& at) { add_block(band, f, id, at, alpha, colour, depth_matters); });
-                } else if (alpha) {
-                    for_each_block(scene_, band.params, f, band.row_begin, band.row_end,
-                                   [&](const BlockPosition<T>& at) { add_logistic_block(band, f, at); });
-                }
+        layout_.faces.for_each_face(image, band_index, [&](const Face<T>& f, int32_t id) {
+            const bool alpha = args_.out.alpha && !(f.flags & kAlphaCulled);
+            const bool colour = (args_.out.image || nearest_) && !(f.flags & kColourCulled);
+            const bool depth_matters = alpha && !scene_.alpha_all && !(f.flags & kDepthInRange);
+            if (colour || depth_matters || !scene_.fused) {
+                for_each_block(scene_, band.params, f, band.row_begin, band.row_end, [&](const BlockPosition<T>& at) {
+                    add_block(band, f, id, at, alpha, colour, depth_matters);
+                });
+            } else if (alpha) {
+                for_each_block(scene_, band.params, f, band.row_begin, band.row_end,
+                               [&](const BlockPosition<T>& at) { add_logistic_block(band, f, at); });
             }
-        }
+        });
         finish(band);
     }
 
@@ -344,6 +312,7 @@ class Forward {
 
     const gendr_forward& args_;
     Scene<T> scene_;
+    Workspace workspace_;
     ForwardLayout<T> layout_;
     CoverageFunction<T> coverage_;
     TConormFunctions<T> tconorm_;

@@ -3,6 +3,7 @@
 
 #include "backward.h"
 #include "forward.h"
+#include "fragments.h"
 
 GENDR_BEGIN_NAMESPACE
 namespace {
@@ -19,6 +20,11 @@ void evaluate(Distribution d, double shape, double shift, int64_t n, const void*
     }
 }
 
+template <class T>
+size_t fragments_size(const gendr_fragments& a) {
+    return std::max(FragmentLists<T>::workspace_size(a), FragmentGradients<T>::workspace_size(a));
+}
+
 bool single(const gendr_scene& scene) {
     return scene.dtype == GENDR_FLOAT32;
 }
@@ -27,7 +33,7 @@ bool single(const gendr_scene& scene) {
 
 extern const Kernels kernels = {
     [](const gendr_forward& a) {
-        return single(a.scene) ? ForwardLayout<float>(a, nullptr).total : ForwardLayout<double>(a, nullptr).total;
+        return single(a.scene) ? Forward<float>::workspace_size(a) : Forward<double>::workspace_size(a);
     },
     [](const gendr_forward& a) { single(a.scene) ? Forward<float>(a).run() : Forward<double>(a).run(); },
     [](const gendr_backward& a) {
@@ -38,6 +44,16 @@ extern const Kernels kernels = {
        void* hazard) {
         (dtype == GENDR_FLOAT32 ? evaluate<float> : evaluate<double>)(Distribution(id), shape, shift, n, u, cdf,
                                                                       log_survival, hazard);
+    },
+    [](const gendr_fragments& a) { return single(a.scene) ? fragments_size<float>(a) : fragments_size<double>(a); },
+    [](const gendr_fragments& a) {
+        single(a.scene) ? FragmentLists<float>(a).count() : FragmentLists<double>(a).count();
+    },
+    [](const gendr_fragments& a) {
+        single(a.scene) ? FragmentLists<float>(a).fill() : FragmentLists<double>(a).fill();
+    },
+    [](const gendr_fragments& a) {
+        single(a.scene) ? FragmentGradients<float>(a).run() : FragmentGradients<double>(a).run();
     },
     [](int id, double shape, double shift, double coverage) {
         return quantile(Distribution(id), shape, shift, coverage);

@@ -12,6 +12,10 @@ struct Kernels {
     void (*render_backward)(const gendr_backward&);
     void (*evaluate_distribution)(int dtype, int id, double shape, double shift, int64_t n, const void* u, void* cdf,
                                   void* log_survival, void* hazard);
+    size_t (*fragments_workspace_size)(const gendr_fragments&);
+    void (*count_fragments)(const gendr_fragments&);
+    void (*fill_fragments)(const gendr_fragments&);
+    void (*fragments_backward)(const gendr_fragments&);
     double (*quantile)(int id, double shape, double shift, double coverage);
 };
 

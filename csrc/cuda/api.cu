@@ -3,6 +3,7 @@
 #include "backward.h"
 #include "corners.h"
 #include "forward.h"
+#include "fragments.h"
 #include "launch.h"
 
 GENDR_BEGIN_NAMESPACE
@@ -83,6 +84,37 @@ int gendr_render_backward(const gendr_backward* args) {
         check_call(*args);
         require(args->workspace_size >= backward_workspace_size(*args), "workspace is too small");
         render_backward(*args);
+    });
+}
+
+size_t gendr_fragments_workspace_size(const gendr_fragments* args) {
+    return guarded_size([&] {
+        check_call(*args);
+        return fragments_workspace_size(*args);
+    });
+}
+
+int gendr_count_fragments(const gendr_fragments* args) {
+    return guarded([&] {
+        check_call(*args);
+        require(args->workspace_size >= fragments_workspace_size(*args), "workspace is too small");
+        count_fragments(*args);
+    });
+}
+
+int gendr_fill_fragments(const gendr_fragments* args) {
+    return guarded([&] {
+        check_call(*args);
+        require(args->workspace_size >= fragments_workspace_size(*args), "workspace is too small");
+        fill_fragments(*args);
+    });
+}
+
+int gendr_fragments_backward(const gendr_fragments* args) {
+    return guarded([&] {
+        check_call(*args);
+        require(args->workspace_size >= fragments_workspace_size(*args), "workspace is too small");
+        fragments_backward(*args);
     });
 }
 

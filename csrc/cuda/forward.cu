@@ -1,11 +1,8 @@
 // Forward: a warp a tile, a lane a pixel, face after face; where there are few tiles, several warps share a tile's
 // faces and add up their sums at the end (an aggregate has no order).
 #include "../core/pair.h"
+#include "file_faces.cuh"
 #include "forward.h"
-#include "launch.h"
-#include "prepare.cuh"
-#include "sort.h"
-#include "tile_faces.cuh"
 
 GENDR_BEGIN_NAMESPACE
 namespace {
@@ -263,19 +260,10 @@ __global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call)
     if (exists) {
         const TileMemory<T> memory = {batches + warp * kBatch, ids + warp * kBatch, queues + warp * kQueue,
                                       node_at + warp * kMaxNodesOfTile, node_sum + warp * (kMaxNodesOfTile + 1)};
-        const T mid_x = scene.grid.x(T(column * kTileWidth) + T(kTileWidth - 1) / T(2));
-        const T mid_y = scene.grid.y(T(row * kTileHeight) + T(kTileHeight - 1) / T(2));
-        const bool bounded = !scene.barycentric;
-        TileFaces<T> tile_faces(call.filed, memory, image, column, row, part, call.parts);
-        while (const int n = tile_faces.next_batch()) {
-            const bool close =
-                lane < n && (!bounded || may_reach(memory.batch[lane], scene.grid, mid_x, mid_y, T(params.box_reach)));
-            for (unsigned left = __ballot_sync(kAllLanes, close); left; left &= left - 1) {
-                const int i = __ffs(int(left)) - 1;
-                add_face<T, kFused>(call, params, tconorm, at, memory.batch[i], memory.ids[i], pixel);
-            }
-            __syncwarp();
-        }
+        TileFaces<T>(call.filed, memory, image, column, row, part, call.parts)
+            .for_each(scene, params, [&](const Face<T>& f, int64_t face) {
+                add_face<T, kFused>(call, params, tconorm, at, f, face, pixel);
+            });
     }
     if (call.parts > 1) {
         merged[threadIdx.x] = pixel;
@@ -287,42 +275,6 @@ __global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call)
     }
     finish<T, kFused>(call, tconorm, at, pixel);
 }
-
-// Where each node's faces begin, and the faces' boxes in the order of the nodes.
-__global__ void __launch_bounds__(kThreads)
-    index_nodes(const uint32_t* keys, const int32_t* order, int64_t n_faces, int64_t n_nodes,
-                const PixelBox* boxes_by_face, int32_t* starts, PixelBox* boxes) {
-    const int64_t i = global_thread();
-    if (i <= n_nodes) starts[i] = lower_bound(keys, n_faces, uint32_t(i));
-    if (i < n_faces) boxes[i] = boxes_by_face[order[i]];
-}
-
-template <class T>
-struct ForwardLayout {
-    TileTree tree;
-    int64_t n_nodes;  // of all images
-    Face<T>* faces;
-    ImageParams<T>* images;
-    PixelBox* boxes_by_face;
-    PixelBox* boxes;
-    int32_t* starts;
-    IndexSort sort;
-
-    ForwardLayout(const gendr_scene& a, Workspace& ws)
-        : tree(a.height, a.width),
-          n_nodes(checked(int64_t(a.n_images) * tree.n_nodes)),
-          faces(ws.take<Face<T>>(a.n_faces)),
-          images(ws.take<ImageParams<T>>(a.n_images)),
-          boxes_by_face(ws.take<PixelBox>(a.n_faces)),
-          boxes(ws.take<PixelBox>(a.n_faces)),
-          starts(ws.take<int32_t>(n_nodes + 1)),
-          sort(ws, a.n_faces, uint32_t(n_nodes)) {}
-
-    static int64_t checked(int64_t n_nodes) {
-        if (n_nodes > 0x7fffffff) throw std::invalid_argument("too many pixels: images need more than 2^31 nodes");
-        return n_nodes;
-    }
-};
 
 // Several warps a tile until there are enough to fill a large GPU. It depends on sizes alone: the same call gives the
 // same sums.
@@ -338,24 +290,15 @@ void render(const gendr_forward& args) {
     const cudaStream_t stream = static_cast<cudaStream_t>(a.stream);
     const Scene<T> scene(a);
     Workspace ws(args.workspace);
-    const ForwardLayout<T> layout(a, ws);
-    const int64_t n = a.n_faces > a.n_images ? a.n_faces : a.n_images;
-    const PrepareOutputs outputs = {layout.sort.keys(), layout.boxes_by_face, nullptr};
-    GENDR_LAUNCH(prepare<T>, blocks_for(n, kThreads), kThreads, stream, scene, layout.tree, layout.faces, layout.images,
-                 outputs);
-    layout.sort.run(stream);
-    const int64_t larger = layout.n_nodes + 1 > a.n_faces ? layout.n_nodes + 1 : a.n_faces;
-    GENDR_LAUNCH(index_nodes, blocks_for(larger, kThreads), kThreads, stream, layout.sort.sorted_keys(),
-                 layout.sort.order(), a.n_faces, layout.n_nodes, layout.boxes_by_face, layout.starts, layout.boxes);
+    const FaceFiling<T> filing(a, ws);
+    filing.run(scene, stream);
 
     const bool hard = a.blend == GENDR_BLEND_HARD;
     const bool nearest = args.out.depth || args.out.face_index || (args.out.image && hard);
     const bool colour = args.out.image || nearest;
-    const int64_t tiles = int64_t(layout.tree.columns) * layout.tree.rows * a.n_images;
+    const int64_t tiles = filing.tiles_per_image() * a.n_images;
     const int parts = parts_for(tiles);
-    const TileCall<T> call = {
-        scene,         args.out, {layout.tree, layout.faces, layout.sort.order(), layout.boxes, layout.starts},
-        layout.images, parts,    nearest};
+    const TileCall<T> call = {scene, args.out, filing.faces(), filing.images(), parts, nearest};
     const int groups = args.out.image ? divide_up(a.n_channels, kChannels) : 1;
     if (groups > 65535) throw std::invalid_argument("more channels than the CUDA core can render: 262140");
     const dim3 grid(blocks_for(tiles * parts, kWarps), unsigned(groups));
@@ -376,9 +319,9 @@ void render(const gendr_forward& args) {
 size_t forward_workspace_size(const gendr_forward& args) {
     Workspace ws(nullptr);
     if (args.scene.dtype == GENDR_FLOAT32) {
-        ForwardLayout<float>(args.scene, ws);
+        FaceFiling<float>(args.scene, ws);
     } else {
-        ForwardLayout<double>(args.scene, ws);
+        FaceFiling<double>(args.scene, ws);
     }
     return ws.used();
 }

@@ -2,6 +2,7 @@
 // boxes, into shared memory, in an order that never changes.
 #pragma once
 
+#include "../core/scene.h"
 #include "tiles.h"
 
 GENDR_BEGIN_NAMESPACE
@@ -65,6 +66,24 @@ class TileFaces {
         __syncwarp();
     }
 
+    // Calls use(face, its number among all) for every face that may reach the tile, all lanes together.
+    template <class Use>
+    __device__ void for_each(const Scene<T>& scene, const ImageParams<T>& params, Use&& use) {
+        const T x = scene.grid.x(T(column_ * kTileWidth) + T(kTileWidth - 1) / T(2));
+        const T y = scene.grid.y(T(row_ * kTileHeight) + T(kTileHeight - 1) / T(2));
+        const int lane = lane_of_thread();
+        while (const int n = next_batch()) {
+            const bool close = lane < n && (scene.barycentric ||
+                                            may_reach(memory_.batch[lane], scene.grid, x, y, T(params.box_reach)));
+            for (unsigned left = __ballot_sync(kAllLanes, close); left; left &= left - 1) {
+                const int i = __ffs(int(left)) - 1;
+                use(memory_.batch[i], memory_.ids[i]);
+            }
+            __syncwarp();
+        }
+    }
+
+  private:
     // Fills memory.batch and memory.ids; the number of faces in them, 0 at the end.
     __device__ int next_batch() {
         const int lane = lane_of_thread();
@@ -93,7 +112,6 @@ class TileFaces {
         return n;
     }
 
-  private:
     __device__ bool overlaps(const PixelBox& box) const {
         const int32_t x = column_ * kTileWidth, y = row_ * kTileHeight;
         return box.x0 < x + kTileWidth && box.x1 >= x && box.y0 < y + kTileHeight && box.y1 >= y;

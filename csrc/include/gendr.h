@@ -125,6 +125,27 @@ typedef struct gendr_backward {
     size_t workspace_size;
 } gendr_backward;
 
+/* Fragments: the pairs of a pixel and a face in reach of it that colour counts (culling, near, far), one behind the
+ * other, image by image and row by row, those of a pixel in an order that never changes. First gendr_count_fragments;
+ * from the counts the caller makes the offsets and the arrays of M fragments, for gendr_fill_fragments. */
+typedef struct gendr_fragments {
+    gendr_scene scene;        /* features, gamma and background are not read */
+    int64_t n_fragments;      /* M */
+    int32_t* counts;          /* (B, H, W): fragments of each pixel */
+    const int64_t* offsets;   /* (B * H * W + 1,): where each pixel's begin, and M */
+    int64_t* pixel;           /* (M,): its number, (image * H + row) * W + column */
+    int64_t* face;            /* (M,): among the faces of all images */
+    void* weights;            /* real (M, 3): feature weights of the face's corners */
+    void* depth;              /* real (M,) */
+    void* distance2;          /* real (M,): squared distance in the unit of the distance asked for, negative outside */
+    const void* grad_weights; /* real (M, 3) or null; these four for gendr_fragments_backward */
+    const void* grad_depth;   /* real (M,) or null */
+    const void* grad_distance2; /* real (M,) or null */
+    void* grad_face_vertices;   /* real (F, 3, 3), written whole */
+    void* workspace;            /* gendr_fragments_workspace_size() bytes, aligned to 64 */
+    size_t workspace_size;
+} gendr_fragments;
+
 /* Corners of an indexed mesh: out[b, f, k, :] = values[b, faces[f, k], :], and the transpose of that. */
 typedef struct gendr_corners {
     int32_t struct_size;
@@ -165,6 +186,12 @@ GENDR_API size_t gendr_forward_workspace_size(const gendr_forward* args);
 GENDR_API int gendr_render_forward(const gendr_forward* args);
 GENDR_API size_t gendr_backward_workspace_size(const gendr_backward* args);
 GENDR_API int gendr_render_backward(const gendr_backward* args);
+
+/* For all three, with this n_fragments. */
+GENDR_API size_t gendr_fragments_workspace_size(const gendr_fragments* args);
+GENDR_API int gendr_count_fragments(const gendr_fragments* args);
+GENDR_API int gendr_fill_fragments(const gendr_fragments* args);
+GENDR_API int gendr_fragments_backward(const gendr_fragments* args);
 
 GENDR_API int gendr_gather_corners(const gendr_corners* args);
 GENDR_API size_t gendr_corners_workspace_size(const gendr_corners* args);

@@ -101,6 +101,28 @@ class Backward(ctypes.Structure):
     ]
 
 
+class Fragments(ctypes.Structure):
+    """gendr_fragments"""
+
+    _fields_ = [
+        ("scene", Scene),
+        ("n_fragments", c_int64),
+        ("counts", c_void_p),
+        ("offsets", c_void_p),
+        ("pixel", c_void_p),
+        ("face", c_void_p),
+        ("weights", c_void_p),
+        ("depth", c_void_p),
+        ("distance2", c_void_p),
+        ("grad_weights", c_void_p),
+        ("grad_depth", c_void_p),
+        ("grad_distance2", c_void_p),
+        ("grad_face_vertices", c_void_p),
+        ("workspace", c_void_p),
+        ("workspace_size", c_size_t),
+    ]
+
+
 class Corners(ctypes.Structure):
     """gendr_corners"""
 
@@ -140,6 +162,10 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gendr_render_forward": (c_int, [POINTER(Forward)]),
     "gendr_backward_workspace_size": (c_size_t, [POINTER(Backward)]),
     "gendr_render_backward": (c_int, [POINTER(Backward)]),
+    "gendr_fragments_workspace_size": (c_size_t, [POINTER(Fragments)]),
+    "gendr_count_fragments": (c_int, [POINTER(Fragments)]),
+    "gendr_fill_fragments": (c_int, [POINTER(Fragments)]),
+    "gendr_fragments_backward": (c_int, [POINTER(Fragments)]),
     "gendr_gather_corners": (c_int, [POINTER(Corners)]),
     "gendr_corners_workspace_size": (c_size_t, [POINTER(Corners)]),
     "gendr_scatter_corners": (c_int, [POINTER(Corners)]),

@@ -1,0 +1,41 @@
+"""Machines without PyTorch3D: the tests that need it say that they were skipped."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ABSENT = "raise ModuleNotFoundError(\"No module named 'pytorch3d'\", name='pytorch3d')"
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_tests_that_need_pytorch3d(required: bool, tmp_path: Path) -> None:
+    """Skipped, with the reason on show, or failed where GENDR_REQUIRE_PYTORCH3D=1; the others run."""
+    (tmp_path / "pytorch3d").mkdir()
+    (tmp_path / "pytorch3d" / "__init__.py").write_text(ABSENT)
+    env = {**os.environ, "PYTHONPATH": str(tmp_path), "GENDR_REQUIRE_PYTORCH3D": "1" if required else ""}
+    files = [HERE / "test_real_layer.py", HERE / "test_golden_fragments.py"]
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *files],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=HERE.parent.parent,
+        env=env,
+    )
+    reason = "no PyTorch3D: No module named 'pytorch3d' (compat_tests/pytorch3d/install.py installs its Python layer)"
+    output = " ".join(result.stdout.split())
+    if required:
+        assert result.returncode == 1, output
+        assert f"GENDR_REQUIRE_PYTORCH3D=1, but there is {reason}" in output and "77 passed, 1 error" in output
+    else:
+        assert result.returncode == 0, output
+        assert "SKIPPED [1] compat_tests/pytorch3d/" in output and reason in output and "77 passed, 1 skipped" in output
+
+
+def test_this_folder_is_no_package() -> None:
+    """It has the name of PyTorch3D, which would be hidden from every test."""
+    assert not (HERE / "__init__.py").exists()

@@ -1,0 +1,204 @@
+// Fragments: the pairs themselves, listed by pixel, for callers that shade each on their own. And their gradient: the
+// fragments of a face are found by sorting, and each face adds up its own.
+#pragma once
+
+#include "banded_faces.h"
+#include "block.h"
+
+GENDR_BEGIN_NAMESPACE
+
+template <class T>
+class FragmentLists {
+  public:
+    explicit FragmentLists(const gendr_fragments& args)
+        : args_(args), scene_(args.scene), workspace_(args.workspace), faces_(scene_, kBandRows, workspace_) {}
+
+    static std::size_t workspace_size(const gendr_fragments& args) {
+        Workspace ws(nullptr);
+        const Scene<T> scene(args.scene);
+        BandedFaces<T>(scene, kBandRows, ws);
+        return ws.used();
+    }
+
+    void count() {
+        int32_t* counts = args_.counts;
+        const int64_t n = int64_t(args_.scene.n_images) * args_.scene.height * args_.scene.width;
+        std::fill(counts, counts + n, 0);
+        for_each_band([&](int image, int32_t band) {
+            for_each_fragment(image, band,
+                              [&](const SightLanes<T>&, const Fragments<T>&, int l, int64_t pixel, int64_t) {
+                                  (void)l;
+                                  ++counts[pixel];
+                              });
+        });
+    }
+
+    void fill() {
+        const int64_t row_pixels = args_.scene.width;
+        for_each_band([&](int image, int32_t band) {
+            // counts becomes what is already there.
+            const int64_t first = (int64_t(image) * args_.scene.height + faces_.row_begin(band)) * row_pixels;
+            const int64_t last = (int64_t(image) * args_.scene.height + faces_.row_end(band)) * row_pixels;
+            std::fill(args_.counts + first, args_.counts + last, 0);
+            for_each_fragment(
+                image, band,
+                [&](const SightLanes<T>& sight, const Fragments<T>& fragments, int l, int64_t pixel, int64_t face) {
+                    const int64_t to = args_.offsets[pixel] + args_.counts[pixel]++;
+                    args_.pixel[to] = pixel;
+                    args_.face[to] = face;
+                    T* weights = static_cast<T*>(args_.weights) + 3 * to;
+                    weights[0] = fragments.v0[l];
+                    weights[1] = fragments.v1[l];
+                    weights[2] = fragments.v2[l];
+                    static_cast<T*>(args_.depth)[to] = fragments.z[l];
+                    static_cast<T*>(args_.distance2)[to] = sight.u[l] < T(0) ? -sight.distance2[l] : sight.distance2[l];
+                });
+        });
+    }
+
+  private:
+    static constexpr int32_t kBandRows = 8;
+
+    template <class Use>
+    void for_each_band(Use&& use) {
+        faces_.prepare();
+        const int32_t n_bands = faces_.n_bands();
+        parallel_for(args_.scene.n_threads, int64_t(args_.scene.n_images) * n_bands,
+                     [&](int64_t task, int) { use(int(task / n_bands), int32_t(task % n_bands)); });
+    }
+
+    // Calls use(sight, fragments, lane, pixel, face).
+    template <class Use>
+    void for_each_fragment(int image, int32_t band, Use&& use) const {
+        const ImageParams<T> params = scene_.image_params(image);
+        const int64_t first_face = scene_.first_face(image), width = args_.scene.width;
+        const int64_t first_row = int64_t(image) * args_.scene.height;
+        faces_.for_each_face(image, band, [&](const Face<T>& f, int32_t id) {
+            if (f.flags & kColourCulled) return;
+            for_each_block(scene_, params, f, faces_.row_begin(band), faces_.row_end(band),
+                           [&](const BlockPosition<T>& at) {
+                               SightLanes<T> sight;
+                               look<true, true>(scene_, params, f, at, sight);
+                               if (!any(sight.active)) return;
+                               Fragments<T> fragments;
+                               make_fragments(scene_, f, sight, fragments);
+                               const int across = kLanes >> at.log2_rows;
+                               for (int l = 0; l < kLanes; ++l) {
+                                   if (!(fragments.visible[l] > T(0))) continue;
+                                   const int64_t row = first_row + at.row + l / across;
+                                   use(sight, fragments, l, row * width + at.col + l % across, first_face + id);
+                               }
+                           });
+        });
+    }
+
+    const gendr_fragments& args_;
+    Scene<T> scene_;
+    Workspace workspace_;
+    BandedFaces<T> faces_;
+};
+
+template <class T>
+class FragmentGradients {
+  public:
+    explicit FragmentGradients(const gendr_fragments& args) : args_(args), scene_(args.scene) {
+        Workspace ws(args.workspace);
+        take(ws);
+    }
+
+    static std::size_t workspace_size(const gendr_fragments& args) {
+        Workspace ws(nullptr);
+        ws.take<int64_t>(args.scene.n_faces + 1);
+        ws.take<int64_t>(args.n_fragments);
+        return ws.used();
+    }
+
+    void run() {
+        sort_by_face();
+        constexpr int64_t chunk = 64;
+        const int64_t n = args_.scene.n_faces;
+        parallel_for(args_.scene.n_threads, (n + chunk - 1) / chunk, [&](int64_t task, int) {
+            for (int64_t i = task * chunk; i < std::min((task + 1) * chunk, n); ++i) sum_face(i);
+        });
+    }
+
+  private:
+    void take(Workspace& ws) {
+        starts_ = ws.take<int64_t>(args_.scene.n_faces + 1);
+        order_ = ws.take<int64_t>(args_.n_fragments);
+    }
+
+    // Fragments grouped by face, ascending.
+    void sort_by_face() {
+        const int64_t n = args_.scene.n_faces;
+        std::fill(starts_, starts_ + n + 1, 0);
+        for (int64_t i = 0; i < args_.n_fragments; ++i) ++starts_[args_.face[i] + 1];
+        for (int64_t f = 0; f < n; ++f) starts_[f + 1] += starts_[f];
+        for (int64_t i = 0; i < args_.n_fragments; ++i) order_[starts_[args_.face[i]]++] = i;
+        for (int64_t f = n; f > 0; --f) starts_[f] = starts_[f - 1];
+        starts_[0] = 0;
+    }
+
+    struct Sums {
+        Lanes<T> x[3], y[3], z[3];
+    };
+
+    void sum_face(int64_t index) const {
+        Sums sums = {};
+        if (starts_[index + 1] > starts_[index]) {
+            Face<T> f;
+            prepare_face(scene_, scene_.image_params(scene_.image_of(index)), index, f);
+            for (int64_t first = starts_[index]; first < starts_[index + 1]; first += kLanes) {
+                add_block(f, first, int(std::min<int64_t>(kLanes, starts_[index + 1] - first)), sums);
+            }
+        }
+        T* out = static_cast<T*>(args_.grad_face_vertices) + 9 * index;
+        for (int k = 0; k < 3; ++k) {
+            out[3 * k] = total(sums.x[k].v);
+            out[3 * k + 1] = total(sums.y[k].v);
+            out[3 * k + 2] = total(sums.z[k].v);
+        }
+    }
+
+    void add_block(const Face<T>& f, int64_t first, int n, Sums& sums) const {
+        const int32_t width = scene_.grid.width, height = scene_.grid.height;
+        const auto load = [](const void* array, int64_t at) { return array ? static_cast<const T*>(array)[at] : T(0); };
+        Lanes<T> x, y, gv0, gv1, gv2, gz, gd;
+        for (int l = 0; l < kLanes; ++l) {
+            const int64_t i = order_[first + std::min(l, n - 1)], pixel = args_.pixel[i];
+            const bool on = l < n;
+            x[l] = scene_.grid.x(T(pixel % width));
+            y[l] = scene_.grid.y(T(pixel / width % height));
+            gv0[l] = on ? load(args_.grad_weights, 3 * i) : T(0);
+            gv1[l] = on ? load(args_.grad_weights, 3 * i + 1) : T(0);
+            gv2[l] = on ? load(args_.grad_weights, 3 * i + 2) : T(0);
+            gz[l] = on ? load(args_.grad_depth, i) : T(0);
+            gd[l] = on ? load(args_.grad_distance2, i) : T(0);
+        }
+        const Face<T> face = f;
+        const Flag<T> flat((f.flags & kFlat) != 0), barycentric(scene_.barycentric);
+        with_fragment_rule(scene_, [&](auto rule) {
+            GENDR_LANES {
+                const Sight<T> s = look_at(face, x[l], y[l], flat, barycentric, T(0));
+                const FragmentPull<T> g =
+                    pull_fragment(face, rule, s, barycentric, gv0[l], gv1[l], gv2[l], gz[l], gd[l]);
+                sums.x[0][l] += g.corners.x0;
+                sums.x[1][l] += g.corners.x1;
+                sums.x[2][l] += g.corners.x2;
+                sums.y[0][l] += g.corners.y0;
+                sums.y[1][l] += g.corners.y1;
+                sums.y[2][l] += g.corners.y2;
+                sums.z[0][l] += g.z0;
+                sums.z[1][l] += g.z1;
+                sums.z[2][l] += g.z2;
+            }
+        });
+    }
+
+    const gendr_fragments& args_;
+    Scene<T> scene_;
+    int64_t* starts_;  // (F + 1,)
+    int64_t* order_;   // (M,)
+};
+
+GENDR_END_NAMESPACE

@@ -1,0 +1,196 @@
+// Fragments: the pairs themselves, listed by pixel. Forward a warp a tile, twice: to count and to write. Backward a
+// warp a face, which finds its fragments by sorting them and adds them up in a fixed order.
+#include "../core/pair.h"
+#include "file_faces.cuh"
+#include "fragments.h"
+
+GENDR_BEGIN_NAMESPACE
+namespace {
+
+template <class T>
+struct ListCall {
+    Scene<T> scene;
+    FiledFaces<T> filed;
+    const ImageParams<T>* images;
+    gendr_fragments out;
+};
+
+// kFill: write the fragments; else count them.
+template <class T, bool kFill>
+__global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> call) {
+    GENDR_SHARED(Face<T>, batches, (kWarps * kBatch));
+    GENDR_SHARED(int32_t, ids, (kWarps * kBatch));
+    GENDR_SHARED(int32_t, queues, (kWarps * kQueue));
+    GENDR_SHARED(int32_t, node_at, (kWarps * kMaxNodesOfTile));
+    GENDR_SHARED(int32_t, node_sum, (kWarps * (kMaxNodesOfTile + 1)));
+    const Scene<T>& scene = call.scene;
+    const TileTree& tree = call.filed.tree;
+    const int warp = warp_of_block(), lane = lane_of_thread();
+    const int64_t n_tiles = int64_t(tree.columns) * tree.rows, tile = int64_t(blockIdx.x) * kWarps + warp;
+    if (tile >= n_tiles * scene.args.n_images) return;
+    const int image = int(tile / n_tiles);
+    const int32_t tile_row = int32_t(tile % n_tiles) / tree.columns,
+                  tile_column = int32_t(tile % n_tiles) % tree.columns;
+    const int32_t row = tile_row * kTileHeight + lane / kTileWidth,
+                  column = tile_column * kTileWidth + lane % kTileWidth;
+    const bool in_image = row < scene.args.height && column < scene.args.width;
+    const int64_t pixel = (int64_t(image) * scene.args.height + row) * scene.args.width + column;
+    const T x = scene.grid.x(T(column)), y = scene.grid.y(T(row));
+    const ImageParams<T> params = call.images[image];
+    const TileMemory<T> memory = {batches + warp * kBatch, ids + warp * kBatch, queues + warp * kQueue,
+                                  node_at + warp * kMaxNodesOfTile, node_sum + warp * (kMaxNodesOfTile + 1)};
+    int64_t next = kFill && in_image ? call.out.offsets[pixel] : 0;
+    TileFaces<T>(call.filed, memory, image, tile_column, tile_row, 0, 1)
+        .for_each(scene, params, [&](const Face<T>& f, int64_t face) {
+            if (!in_image || (f.flags & kColourCulled)) return;
+            const Sight<T> s =
+                look_at(f, x, y, Flag<T>((f.flags & kFlat) != 0), Flag<T>(scene.barycentric), params.reach2);
+            const T u = (scene.squared ? s.signed2 : signed_root(s.signed2)) * params.inv_tau;
+            if (!(s.within && u > scene.min_u)) return;
+            if (scene.barycentric && (column < f.x0 || column > f.x1 || row < f.y0 || row > f.y1)) return;
+            Fragment<T> a = {};
+            with_fragment_rule(scene, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
+            if (!scene.depth.contains(a.z)) return;
+            if (kFill) {
+                call.out.pixel[next] = pixel;
+                call.out.face[next] = face;
+                T* weights = static_cast<T*>(call.out.weights) + 3 * next;
+                weights[0] = a.v0;
+                weights[1] = a.v1;
+                weights[2] = a.v2;
+                static_cast<T*>(call.out.depth)[next] = a.z;
+                static_cast<T*>(call.out.distance2)[next] = s.signed2;
+            }
+            ++next;
+        });
+    if (!kFill && in_image) call.out.counts[pixel] = int32_t(next);
+}
+
+__global__ void __launch_bounds__(kThreads) find_faces(const gendr_fragments a, uint32_t* keys) {
+    const int64_t i = global_thread();
+    if (i < a.n_fragments) keys[i] = uint32_t(a.face[i]);
+}
+
+__global__ void __launch_bounds__(kThreads)
+    index_faces(const uint32_t* keys, int64_t n_fragments, int64_t n_faces, int32_t* starts) {
+    const int64_t i = global_thread();
+    if (i <= n_faces) starts[i] = lower_bound(keys, n_fragments, uint32_t(i));
+}
+
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    sum_fragments(const Scene<T> scene, const gendr_fragments a, const int32_t* starts, const int32_t* order) {
+    const int64_t face = int64_t(blockIdx.x) * kWarps + warp_of_block();
+    if (face >= scene.args.n_faces) return;
+    const int lane = lane_of_thread();
+    const auto load = [](const void* array, int64_t at) { return array ? static_cast<const T*>(array)[at] : T(0); };
+    const int32_t first = starts[face], last = starts[face + 1];
+    Face<T> f = {};
+    if (first < last) prepare_face(scene, scene.image_params(scene.image_of(face)), face, f);
+    T x[3] = {}, y[3] = {}, z[3] = {};
+    for (int32_t k = first + lane; k < last; k += kWarpSize) {
+        const int64_t i = order[k], pixel = a.pixel[i];
+        const T px = scene.grid.x(T(pixel % scene.args.width));
+        const T py = scene.grid.y(T(pixel / scene.args.width % scene.args.height));
+        const Flag<T> barycentric(scene.barycentric);
+        const Sight<T> s = look_at(f, px, py, Flag<T>((f.flags & kFlat) != 0), barycentric, T(0));
+        FragmentPull<T> g = {};
+        with_fragment_rule(scene, [&](auto rule) {
+            g = pull_fragment(f, rule, s, barycentric, load(a.grad_weights, 3 * i), load(a.grad_weights, 3 * i + 1),
+                              load(a.grad_weights, 3 * i + 2), load(a.grad_depth, i), load(a.grad_distance2, i));
+        });
+        x[0] += g.corners.x0;
+        x[1] += g.corners.x1;
+        x[2] += g.corners.x2;
+        y[0] += g.corners.y0;
+        y[1] += g.corners.y1;
+        y[2] += g.corners.y2;
+        z[0] += g.z0;
+        z[1] += g.z1;
+        z[2] += g.z2;
+    }
+    T* out = static_cast<T*>(a.grad_face_vertices) + 9 * face;
+    GENDR_UNROLL
+    for (int k = 0; k < 3; ++k) {
+        const T sx = warp_sum(x[k]), sy = warp_sum(y[k]), sz = warp_sum(z[k]);
+        if (lane != 0) continue;
+        out[3 * k] = sx;
+        out[3 * k + 1] = sy;
+        out[3 * k + 2] = sz;
+    }
+}
+
+template <class T>
+void list(const gendr_fragments& args, bool fill) {
+    const gendr_scene& a = args.scene;
+    if (a.n_images == 0) return;
+    const cudaStream_t stream = static_cast<cudaStream_t>(a.stream);
+    const Scene<T> scene(a);
+    Workspace ws(args.workspace);
+    const FaceFiling<T> filing(a, ws);
+    filing.run(scene, stream);
+    const ListCall<T> call = {scene, filing.faces(), filing.images(), args};
+    const unsigned blocks = blocks_for(filing.tiles_per_image() * a.n_images, kWarps);
+    if (fill) {
+        GENDR_LAUNCH((list_fragments<T, true>), blocks, kThreads, stream, call);
+    } else {
+        GENDR_LAUNCH((list_fragments<T, false>), blocks, kThreads, stream, call);
+    }
+    check_cuda(cudaGetLastError(), "listing fragments");
+}
+
+struct GradientLayout {
+    int32_t* starts;
+    IndexSort sort;
+
+    GradientLayout(const gendr_fragments& a, Workspace& ws)
+        : starts(ws.take<int32_t>(a.scene.n_faces + 1)), sort(ws, a.n_fragments, uint32_t(a.scene.n_faces)) {}
+};
+
+template <class T>
+void differentiate(const gendr_fragments& args) {
+    const gendr_scene& a = args.scene;
+    if (a.n_faces == 0) return;
+    const cudaStream_t stream = static_cast<cudaStream_t>(a.stream);
+    Workspace ws(args.workspace);
+    const GradientLayout layout(args, ws);
+    if (args.n_fragments > 0) {
+        GENDR_LAUNCH(find_faces, blocks_for(args.n_fragments, kThreads), kThreads, stream, args, layout.sort.keys());
+    }
+    layout.sort.run(stream);
+    GENDR_LAUNCH(index_faces, blocks_for(a.n_faces + 1, kThreads), kThreads, stream, layout.sort.sorted_keys(),
+                 args.n_fragments, a.n_faces, layout.starts);
+    GENDR_LAUNCH(sum_fragments<T>, blocks_for(a.n_faces, kWarps), kThreads, stream, Scene<T>(a), args, layout.starts,
+                 layout.sort.order());
+    check_cuda(cudaGetLastError(), "differentiating fragments");
+}
+
+}  // namespace
+
+size_t fragments_workspace_size(const gendr_fragments& args) {
+    Workspace filing(nullptr), gradient(nullptr);
+    if (args.scene.dtype == GENDR_FLOAT32) {
+        FaceFiling<float>(args.scene, filing);
+    } else {
+        FaceFiling<double>(args.scene, filing);
+    }
+    GradientLayout(args, gradient);
+    return filing.used() > gradient.used() ? filing.used() : gradient.used();
+}
+
+void count_fragments(const gendr_fragments& args) {
+    const DeviceGuard guard(args.scene.device);
+    (args.scene.dtype == GENDR_FLOAT32 ? list<float> : list<double>)(args, false);
+}
+
+void fill_fragments(const gendr_fragments& args) {
+    const DeviceGuard guard(args.scene.device);
+    (args.scene.dtype == GENDR_FLOAT32 ? list<float> : list<double>)(args, true);
+}
+
+void fragments_backward(const gendr_fragments& args) {
+    const DeviceGuard guard(args.scene.device);
+    (args.scene.dtype == GENDR_FLOAT32 ? differentiate<float> : differentiate<double>)(args);
+}
+
+GENDR_END_NAMESPACE

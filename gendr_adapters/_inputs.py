@@ -1,0 +1,175 @@
+"""What users pass to `render` and its like, checked and brought into one form. Errors say what was got and what is
+allowed."""
+
+import math
+from collections.abc import Sequence
+from numbers import Integral
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from .settings import SCALE_MAX, SCALE_MIN, RenderSettings
+
+# Pixels of an image are counted in int32 along a side, and in all by the kernels' row offsets.
+MAX_IMAGE_SIDE = 32768
+
+
+def half_extent(settings: RenderSettings, height: int, width: int) -> tuple[float, float]:
+    """NDC half-extents (x, y) of the image."""
+    x, y = settings.half_extent or (width / min(height, width), height / min(height, width))
+    return float(x), float(y)
+
+
+def packed_scene(
+    face_vertices: Tensor, features: Tensor | None, face_offsets: Tensor | None
+) -> tuple[Tensor, Tensor | None, int]:
+    """Faces (F_total, 3, 3), features (F_total, T, C) and the number of images B, checked."""
+    check_real("face_vertices", face_vertices)
+    batched = face_vertices.dim() == 4
+    if face_vertices.dim() not in (3, 4) or face_vertices.shape[-2:] != (3, 3):
+        raise ValueError(f"face_vertices must be (F, 3, 3) or (B, F, 3, 3), got shape {tuple(face_vertices.shape)}")
+    if features is not None:
+        check_real("features", features)
+        check_same("features", features, face_vertices)
+        leading = face_vertices.shape[:-2]
+        if features.dim() != face_vertices.dim() or features.shape[:-2] != leading:
+            expected = ", ".join(map(str, leading))
+            raise ValueError(
+                f"features must be ({expected}, 3, C) or ({expected}, R*R, C) for face_vertices of shape "
+                f"{tuple(face_vertices.shape)}, got shape {tuple(features.shape)}"
+            )
+        texels = features.shape[-2]
+        if texels != 3 and (texels < 1 or math.isqrt(texels) ** 2 != texels):
+            raise ValueError(
+                f"features must have 3 corners or R*R texels a face, got {texels} (shape {tuple(features.shape)})"
+            )
+        if features.shape[-1] < 1:
+            raise ValueError(f"features must have at least one channel, got shape {tuple(features.shape)}")
+    if batched:
+        if face_offsets is not None:
+            raise ValueError("face_offsets go with packed face_vertices (F_total, 3, 3), not with a batch (B, F, 3, 3)")
+        n_images = face_vertices.shape[0]
+        return face_vertices.flatten(0, 1), None if features is None else features.flatten(0, 1), n_images
+    if face_offsets is None:
+        return face_vertices, features, 1
+    check_offsets(face_offsets, face_vertices)
+    return face_vertices, features, face_offsets.shape[0] - 1
+
+
+def refuse_forward_mode(*inputs: object) -> None:
+    """The ops have no forward-mode derivative, and torch would take that for a derivative of 0."""
+    if torch.compiler.is_compiling() or forward_ad._current_level < 0:
+        return
+    if any(isinstance(x, Tensor) and forward_ad.unpack_dual(x).tangent is not None for x in inputs):
+        raise NotImplementedError("gendr_adapters has no forward-mode derivatives (jvp); use reverse mode (backward)")
+
+
+def check_offsets(offsets: Tensor, face_vertices: Tensor) -> None:
+    if not isinstance(offsets, Tensor) or offsets.dtype != torch.int64:
+        raise TypeError(f"face_offsets must be an int64 tensor, got {kind(offsets)}")
+    if offsets.device != face_vertices.device:
+        raise TypeError(f"face_offsets are on {offsets.device}, face_vertices on {face_vertices.device}")
+    if offsets.dim() != 1 or offsets.shape[0] < 1:
+        raise ValueError(f"face_offsets must be (B + 1,), got shape {tuple(offsets.shape)}")
+    tracing = torch.compiler.is_compiling() or offsets.is_meta
+    if tracing or (offsets.is_cuda and torch.cuda.is_current_stream_capturing()):
+        return  # on a CPU the library checks them again when it runs
+    values = offsets.tolist()
+    if values[0] != 0 or values[-1] != face_vertices.shape[0] or values != sorted(values):
+        shown = values if len(values) <= 8 else [*values[:4], "...", *values[-3:]]
+        raise ValueError(f"face_offsets must rise from 0 to the number of faces, {face_vertices.shape[0]}, got {shown}")
+
+
+def image_shape(image_size: int | tuple[int, int]) -> tuple[int, int]:
+    shape: object = (image_size, image_size) if isinstance(image_size, Integral) else image_size
+    if not (
+        isinstance(shape, tuple | list)
+        and len(shape) == 2
+        and all(isinstance(n, Integral) and not isinstance(n, bool) for n in shape)
+    ):
+        raise TypeError(f"image_size must be an int or (H, W), got {image_size!r}")
+    if not all(1 <= n <= MAX_IMAGE_SIDE for n in shape):
+        raise ValueError(f"image sides must be 1 to {MAX_IMAGE_SIDE} pixels, got {image_size!r}")
+    return int(shape[0]), int(shape[1])
+
+
+def background_rows(
+    background: Tensor | Sequence[float] | None, channels: int, n_images: int, like: Tensor
+) -> Tensor | None:
+    if background is None:
+        return None
+    if not isinstance(background, Tensor):
+        try:
+            background = moved(torch.tensor(background, dtype=like.dtype), like)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"background must be a tensor or numbers, one a channel, got {background!r}") from error
+    else:
+        check_real("background", background)
+        check_same("background", background, like)
+    rows = background[None] if background.dim() == 1 else background
+    if rows.dim() != 2 or rows.shape[1] != channels or rows.shape[0] not in (1, n_images):
+        raise ValueError(
+            f"background must be ({channels},) or ({n_images}, {channels}), one value a channel of the features, "
+            f"got shape {tuple(background.shape)}"
+        )
+    return rows
+
+
+def moved(values: Tensor, like: Tensor) -> Tensor:
+    """Numbers from the CPU on `like`'s device. A copy would wait for a GPU, and is refused while a CUDA graph is
+    captured; a few fills are neither, so up to 16 numbers go that way."""
+    if not like.is_cuda or values.numel() > 16 or torch.compiler.is_compiling():
+        return values.to(like.device)
+    out = like.new_empty(values.shape)
+    for entry, value in zip(out.view(-1).split(1), values.view(-1).tolist(), strict=True):
+        entry.fill_(value)
+    return out
+
+
+def scale_tensor(name: str, value: float | Tensor, n_images: int, like: Tensor) -> Tensor | None:
+    if not isinstance(value, Tensor):
+        return None  # it is among the floats
+    if value.shape[0] not in (1, n_images):
+        raise ValueError(f"{name} must have 1 entry or one an image ({n_images}), got {value.shape[0]}")
+    if value.device != like.device:
+        raise TypeError(f"{name} is on {value.device}, face_vertices on {like.device}")
+    return value.to(like.dtype)
+
+
+def check_finite(faces: Tensor) -> None:
+    bad = ~faces.detach().isfinite().all(dim=(1, 2))
+    if bool(bad.any()):
+        first = int(bad.nonzero()[0])
+        raise ValueError(
+            f"face_vertices has {int(bad.sum())} faces with corners that are not finite; the first is face {first}: "
+            f"{faces[first].tolist()}"
+        )
+
+
+def check_scale(name: str, values: Tensor | None) -> None:
+    if values is None or values.numel() == 0:
+        return
+    low, high = values.detach().aminmax()
+    if not (float(low) >= SCALE_MIN and float(high) <= SCALE_MAX):
+        raise ValueError(f"{name} must be > 0, from {SCALE_MIN:g} to {SCALE_MAX:g}, got {values.tolist()}")
+
+
+def check_real(name: str, value: Tensor) -> None:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
+    if value.dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"{name} must be float32 or float64, got {value.dtype}")
+    if value.device.type not in ("cpu", "cuda", "meta"):
+        raise TypeError(f"{name} is on {value.device}; only CPU and CUDA tensors can be rendered")
+
+
+def check_same(name: str, value: Tensor, like: Tensor) -> None:
+    if value.dtype != like.dtype:
+        raise TypeError(f"{name} is {value.dtype}, face_vertices is {like.dtype}: they must be the same")
+    if value.device != like.device:
+        raise TypeError(f"{name} is on {value.device}, face_vertices on {like.device}: they must share a device")
+
+
+def kind(value: object) -> str:
+    return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__

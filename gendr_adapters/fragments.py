@@ -1,0 +1,68 @@
+"""`find_fragments`: the pairs of pixels and faces themselves, for callers that shade each of them on their own."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ._inputs import check_finite, half_extent, image_shape, packed_scene, refuse_forward_mode, scale_tensor
+from .settings import RenderSettings
+
+
+class Fragments(NamedTuple):
+    """M pairs of a pixel and a face in reach of it, one behind the other: image by image, row by row from the top, and
+    within a pixel in an order of no meaning that is the same in every run.
+
+    offsets: (B * H * W + 1,) int64; the fragments of pixel i are offsets[i] to offsets[i + 1].
+    pixel: (M,) int64, (image * H + row) * W + column. face: (M,) int64, counted through all images.
+    weights: (M, 3), the weights of the face's corners in features there (see RenderSettings.clip); they sum to 1.
+    depth: (M,), view depth. distance2: (M,), squared distance to the outline in NDC^2 (with distance 'barycentric': the
+    square of the smallest barycentric), positive inside the face, negative outside.
+    """
+
+    offsets: Tensor
+    pixel: Tensor
+    face: Tensor
+    weights: Tensor
+    depth: Tensor
+    distance2: Tensor
+
+
+def find_fragments(
+    face_vertices: Tensor,
+    image_size: int | tuple[int, int],
+    face_offsets: Tensor | None = None,
+    settings: RenderSettings = RenderSettings(),  # noqa: B008 (frozen)
+) -> Fragments:
+    """All fragments of a scene, however many there are at a pixel.
+
+    Args:
+        face_vertices, image_size, face_offsets: as for `gendr_adapters.render`.
+        settings: which pairs are in reach (reach, reach_per_scale, min_coverage and the distribution), which are seen
+            (near, far, cull, front), and the weights (perspective_correct, clip). What concerns alpha or blending has
+            no say.
+
+    Returns:
+        Fragments. weights, depth and distance2 have gradients to face_vertices, the same bits in every run; which pairs
+        there are has none. 36 to 60 bytes a fragment. On a GPU the call waits, once, for their number.
+
+    Raises:
+        TypeError, ValueError: as `render`.
+    """
+    faces, _, n_images = packed_scene(face_vertices, None, face_offsets)
+    if not isinstance(settings, RenderSettings):
+        raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
+    height, width = image_shape(image_size)
+    refuse_forward_mode(face_vertices)
+    if settings.check_finite:
+        check_finite(faces)
+    dist_scale = scale_tensor("dist_scale", settings.dist_scale, n_images, faces)
+    *floats, _gamma = settings.packed_floats
+    numbers_and_indices = torch.ops.gendr_adapters.fragments(
+        faces,
+        None if dist_scale is None else dist_scale.detach(),
+        face_offsets,
+        [*settings.packed_ints, height, width, 0, n_images],
+        [*floats, 1.0, *half_extent(settings, height, width)],
+    )
+    return Fragments(*numbers_and_indices[3:], *numbers_and_indices[:3])
