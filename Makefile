@@ -29,10 +29,10 @@ demo: $(STAMPS)/demo $(STAMPS)/package
 	$(BIN)/python -m gendr_adapters.demo --out $(OUT)
 
 # The second run has the kernels of the CUDA core, emulated, in the place of the CPU core.
-EMULATED_TESTS := test_parity test_core_vs_reference test_cuda test_cuda_inputs test_distributions
+EMULATED_TESTS := test_parity test_core_vs_reference test_cuda test_cuda_inputs test_distributions test_fragments
 
-test: $(STAMPS)/test $(STAMPS)/package
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
+	GENDR_REQUIRE_PYTORCH3D=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 	$(BIN)/python -m pytest --emulated $(EMULATED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
 
 # A second build beside the first; pytest by its script, not -m, which would put the first build before it.
@@ -83,6 +83,11 @@ $(STAMPS)/base $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/%: requir
 	touch $@
 
 $(STAMPS)/test: requirements/demo.txt
+
+# PyTorch3D's Python layer, unless there is a whole PyTorch3D.
+$(STAMPS)/pytorch3d: $(STAMPS)/test compat_tests/pytorch3d/install.py compat_tests/pytorch3d/compiled_stub.py
+	$(BIN)/python compat_tests/pytorch3d/install.py
+	touch $@
 
 # Editable, so that Python changes need no reinstall; the native libraries are rebuilt when their sources change.
 $(STAMPS)/package: $(NATIVE) $(wildcard build_tools/*) setup.py pyproject.toml $(STAMPS)/base

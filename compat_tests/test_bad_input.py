@@ -168,7 +168,7 @@ def test_render(arguments: dict[str, Any], error: type[Exception], words: tuple[
                 "near", "far", "dist_shape", "dist_shift", "background_eps", "min_coverage", "reach", "t_conorm_p"
             )
         ),
-        *(bad(ValueError, "reach", "> 0", "None", str(v), reach=v) for v in (0, -1.0, math.nan)),
+        *(bad(ValueError, "reach", ">= 0", "None", str(v), reach=v) for v in (-1.0, math.nan)),
         *(bad(ValueError, "min_coverage", "[0, 1)", str(v), min_coverage=v) for v in (-0.1, 1, 2.0)),
         *(
             bad(ValueError, "half_extent", "(x, y)", "> 0", repr(v), half_extent=v)

@@ -48,8 +48,8 @@ class RenderSettings:
         dist_shape: shape of 'gamma' and 'gamma_rev', > 0, at most 1e5. dist_shift: shift of the support of
             exponential, gamma, levy and their _rev forms, in units of tau.
         distance: 'euclidean', or 'barycentric': the smallest barycentric coordinate stands for the signed distance.
-        reach: NDC > 0; pixels outside a face's bounding box grown by this, or outside the face at this distance or
-            more, are skipped. None: as far as coverage exceeds min_coverage.
+        reach: NDC >= 0; pixels outside a face's bounding box grown by this, or outside the face at this distance or
+            more, are skipped; 0: only pixels inside a face count. None: as far as coverage exceeds min_coverage.
         reach_per_scale: the same in units of dist_scale: reach = sqrt(reach_per_scale * dist_scale), for each image.
         min_coverage: in [0, 1); pairs with D <= min_coverage are dropped, in alpha and in colour.
     Aggregation
@@ -132,8 +132,8 @@ class RenderSettings:
             raise ValueError(f"min_coverage must be in [0, 1), got {self.min_coverage}")
         for name in ("reach", "reach_per_scale"):
             value = getattr(self, name)
-            if value is not None and not _number(name, value) > 0:
-                raise ValueError(f"{name} must be > 0 or None, got {value}")
+            if value is not None and not _number(name, value) >= 0:
+                raise ValueError(f"{name} must be >= 0 or None, got {value}")
         if self.half_extent is not None and not (
             isinstance(self.half_extent, tuple | list)
             and len(self.half_extent) == 2

@@ -14,13 +14,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from scenes import random_scene, render_with_gradients, sphere  # noqa: E402
 
-from gendr_adapters import RenderSettings, _native, gather_corners, render  # noqa: E402
+from gendr_adapters import RenderSettings, _native, find_fragments, gather_corners, render  # noqa: E402
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "fused": {},
     "general": {"distribution": "gaussian", "t_conorm": "yager", "t_conorm_p": 2.0, "dist_squared": False},
     "max, hard": {"t_conorm": "max", "blend": "hard"},
     "reference": {"t_conorm": "hard", "gradient": "reference"},
+    "clip": {"clip": "nonnegative"},
     "barycentric": {"distance": "barycentric", "distribution": "cauchy"},
 }
 
@@ -45,6 +46,15 @@ def silhouette_of_a_mesh() -> dict[str, Tensor]:
     return {"alpha": alpha, "d/d vertices": torch.autograd.grad(alpha.square().sum(), positions)[0]}
 
 
+def fragments_of_a_mesh() -> dict[str, Tensor]:
+    vertices, faces = sphere(6, 9)
+    positions = vertices.double().requires_grad_()
+    settings = RenderSettings(reach=0.1, min_coverage=0.0, far=10.0, clip="none")
+    found = find_fragments(gather_corners(positions, faces), (19, 26), settings=settings)
+    loss = (found.weights.square().sum(1) * found.depth + found.distance2.sin()).sum()
+    return {**found._asdict(), "d/d vertices": torch.autograd.grad(loss, positions)[0]}
+
+
 def all_results() -> dict[str, Tensor]:
     runs = {f"{name}, {dtype}": scene_results(settings, dtype, (13, 18), faces=20)
             for name, settings in SETTINGS.items() for dtype in (torch.float32, torch.float64)}  # fmt: skip
@@ -57,6 +67,7 @@ def all_results() -> dict[str, Tensor]:
     # More nodes than a radix digit has values, and more faces than a part of the sort.
     runs["many"] = scene_results({"dist_scale": 1e-5}, single, (160, 300), faces=600, channels=1)
     runs["mesh"] = silhouette_of_a_mesh()
+    runs["fragments"] = fragments_of_a_mesh()
     return {f"{run}: {name}": value.detach() for run, results in runs.items() for name, value in results.items()}
 
 
