@@ -38,11 +38,11 @@ test: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
 
 # A second build beside the first; pytest by its script, not -m, which would put the first build before it.
 CHECKED := $(VENV)/sanitize
-SANITIZED_TESTS := test_fuzz test_regressions test_robustness test_core_vs_reference test_parity
+SANITIZED_TESTS := test_fuzz test_regressions test_robustness test_core_vs_reference test_parity test_fragments
 
 sanitize: $(STAMPS)/test $(STAMPS)/package
 	rm -rf $(CHECKED)
-	GENDR_SANITIZE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(CHECKED) .
+	GENDR_SANITIZE=1 GENDR_CUDA=0 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(CHECKED) .
 	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" PYTHONPATH=$(CHECKED) \
 	ASAN_OPTIONS=detect_leaks=0:use_sigaltstack=0 \
 	$(BIN)/pytest -p no:faulthandler $(SANITIZED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)

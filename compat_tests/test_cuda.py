@@ -137,7 +137,9 @@ class Comparison:
         for norm in (Tensor.norm, lambda x: x.abs().max() if x.numel() else x.sum()):
             error, size = float(norm(a - b)), float(norm(b))
             shake = max(float(norm(m - b)) for m in moved)
-            allowed = max(tolerance * size, 3 * shake)
+            # Five times: the cores have other elementary functions and fuse other operations, which is worth a few
+            # units in the last place of the input. How often it is needed is counted (finish).
+            allowed = max(tolerance * size, 5 * shake)
             assert error <= allowed, f"d/d {name}: {error:.2g} of {size:.2g}, allowed {allowed:.2g}, in {context}"
             shaky |= error > tolerance * size
         self.shaky_gradients += shaky
