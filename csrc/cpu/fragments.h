@@ -25,11 +25,9 @@ class FragmentLists {
         const int64_t n = int64_t(args_.scene.n_images) * args_.scene.height * args_.scene.width;
         std::fill(counts, counts + n, 0);
         for_each_band([&](int image, int32_t band) {
-            for_each_fragment(image, band,
-                              [&](const SightLanes<T>&, const Fragments<T>&, int l, int64_t pixel, int64_t) {
-                                  (void)l;
-                                  ++counts[pixel];
-                              });
+            for_each_fragment(image, band, [&](const SightLanes<T>&, const Fragments<T>&, int, int64_t pixel, int64_t) {
+                ++counts[pixel];
+            });
         });
     }
 

@@ -32,12 +32,6 @@ __global__ void __launch_bounds__(kThreads) find_vertices(const gendr_corners a,
     keys[i] = uint32_t(vertex >= 0 && vertex < a.n_vertices ? vertex : a.n_vertices);
 }
 
-__global__ void __launch_bounds__(kThreads)
-    index_vertices(const uint32_t* keys, int64_t n_corners, int64_t n_vertices, int32_t* starts) {
-    const int64_t i = global_thread();
-    if (i <= n_vertices) starts[i] = lower_bound(keys, n_corners, uint32_t(i));
-}
-
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     scatter(const gendr_corners a, const int32_t* starts, const int32_t* order) {
@@ -106,8 +100,7 @@ void scatter_corners(const gendr_corners& a) {
         GENDR_LAUNCH(find_vertices, blocks_for(3 * a.n_faces, kThreads), kThreads, stream, a, layout.sort.keys());
     }
     layout.sort.run(stream);
-    GENDR_LAUNCH(index_vertices, blocks_for(a.n_vertices + 1, kThreads), kThreads, stream, layout.sort.sorted_keys(),
-                 3 * a.n_faces, a.n_vertices, layout.starts);
+    layout.sort.find_starts(a.n_vertices, layout.starts, stream);
     const dim3 blocks = grid_for(a.n_vertices, a.n_images);
     if (a.dtype == GENDR_FLOAT32) {
         GENDR_LAUNCH(scatter<float>, blocks, kThreads, stream, a, layout.starts, layout.sort.order());

@@ -71,12 +71,6 @@ __global__ void __launch_bounds__(kThreads) find_faces(const gendr_fragments a, 
     if (i < a.n_fragments) keys[i] = uint32_t(a.face[i]);
 }
 
-__global__ void __launch_bounds__(kThreads)
-    index_faces(const uint32_t* keys, int64_t n_fragments, int64_t n_faces, int32_t* starts) {
-    const int64_t i = global_thread();
-    if (i <= n_faces) starts[i] = lower_bound(keys, n_fragments, uint32_t(i));
-}
-
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     sum_fragments(const Scene<T> scene, const gendr_fragments a, const int32_t* starts, const int32_t* order) {
@@ -158,8 +152,7 @@ void differentiate(const gendr_fragments& args) {
         GENDR_LAUNCH(find_faces, blocks_for(args.n_fragments, kThreads), kThreads, stream, args, layout.sort.keys());
     }
     layout.sort.run(stream);
-    GENDR_LAUNCH(index_faces, blocks_for(a.n_faces + 1, kThreads), kThreads, stream, layout.sort.sorted_keys(),
-                 args.n_fragments, a.n_faces, layout.starts);
+    layout.sort.find_starts(a.n_faces, layout.starts, stream);
     GENDR_LAUNCH(sum_fragments<T>, blocks_for(a.n_faces, kWarps), kThreads, stream, Scene<T>(a), args, layout.starts,
                  layout.sort.order());
     check_cuda(cudaGetLastError(), "differentiating fragments");

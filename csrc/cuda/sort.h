@@ -20,6 +20,9 @@ class IndexSort {
     const uint32_t* sorted_keys() const { return keys_[n_passes_ % 2]; }
     const int32_t* order() const { return order_[n_passes_ % 2]; }
 
+    // After run(): writes to starts (n_keys + 1,) where each key's indices begin in the order, and where all end.
+    void find_starts(int64_t n_keys, int32_t* starts, cudaStream_t stream) const;
+
   private:
     int64_t n_;
     int n_passes_, digit_bits_, n_parts_;
