@@ -55,8 +55,9 @@ _DTYPES = {torch.float32: 0, torch.float64: 1}
 def _scene(inputs: list[Any], ints: list[int], floats: list[float], struct_size: int) -> structs.Scene:
     """inputs: the op's first six tensors, contiguous; those after features may be None."""
     face_vertices, features, dist_scale, gamma, background, face_offsets = inputs
-    if strays := {str(x.device) for x in inputs if x is not None} - {str(face_vertices.device)}:
-        raise TypeError(f"face_vertices are on {face_vertices.device}, other arguments on {', '.join(strays)}")
+    device = face_vertices.device
+    if strays := [str(x.device) for x in inputs if x is not None and x.device != device]:
+        raise TypeError(f"face_vertices are on {device}, other arguments on {', '.join(strays)}")
     n_texels = features.shape[1] if features.dim() == 3 else 0
     kind = "none" if n_texels == 0 else "corners" if n_texels == 3 else "texels"
     distribution, t_conorm, dist_squared, perspective, distance, blend, cull, front, alpha_range, *rest = ints[:11]
