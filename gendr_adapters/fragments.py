@@ -53,11 +53,12 @@ def find_fragments(
 
     Returns:
         Fragments. weights, depth and distance2 have gradients to face_vertices, the same bits in every run; which pairs
-        there are has none. 36 bytes a fragment in float32, 56 in float64. On a GPU the call waits, once, for their number.
+        there are has none. 36 bytes a fragment in float32, 56 in float64. On a GPU the call waits, once, for their
+        number.
 
     Raises:
-        TypeError, ValueError: as `render`. A dist_scale out of range that only the GPU knows finds nothing in its image,
-        where settings.check_finite is not set.
+        TypeError, ValueError: as `render`. With a dist_scale out of range that only the GPU knows nothing is found in
+        its image, unless settings.check_finite makes it an error.
     """
     faces, _, n_images = packed_scene(face_vertices, None, face_offsets)
     if not isinstance(settings, RenderSettings):
