@@ -6,7 +6,8 @@ An op takes few arguments, because autograd's cost grows with their number: sett
             gradient, clip, height, width, outputs (a sum of IMAGE, ALPHA, DEPTH, FACE_INDEX), n_images (used where
             face_offsets is None: all images then have as many faces)
     floats  dist_shape, dist_shift, t_conorm_p, background_eps, near, far, reach, reach_per_scale, min_coverage,
-            dist_scale, gamma (used where those tensors are None), half_width, half_height
+            near_clip (0: none), softmax_near, softmax_far, background_floor, dist_scale, gamma (used where those
+            tensors are None), half_width, half_height
 
 Results not asked for are tensors of no elements. The results after face_index are what backward needs of forward.
 """

@@ -56,6 +56,8 @@ class RenderSettings:
         t_conorm: one of gendr_adapters.t_conorms.T_CONORMS; t_conorm_p: its parameter; ignored by those without.
         blend: 'softmax': a face weighs D e^(zn / gamma), zn = (far - z) / (far - near), the background
             e^(background_eps / gamma); 'hard': features of the nearest face whose closed triangle holds the pixel.
+        background_floor: in [0, 1); the background weighs at least this times e^(largest exponent at the pixel), as in
+            PyTorch3D (1e-10). softmax_range: (near, far) of the exponent zn, where they are not those that drop faces.
         gamma: 1e-30 to 1e30, float or tensor as dist_scale.
     Visibility
         near, far: 0 < near < far. Fragments with depth outside are dropped. cull: 'back' drops back faces and faces of
@@ -68,6 +70,10 @@ class RenderSettings:
         clip: of the barycentrics of pixels outside a face. 'unit': as above, SoftRas' rule. 'nonnegative': perspective
             first, then negative weights are 0 and the others normalised, PyTorch3D's clip_barycentric_coords; 'none':
             perspective only, so features are extrapolated. With either, depth is the weighted mean of the corners'.
+        near_clip: depth > 0; faces are cut there, and what is left of one is a polygon of three or four corners with
+            the features of the face (csrc/core/cut_face.h). perspective_correct says whether x and y are projected ones
+            (cut along straight lines in space) or linear in depth. None: a face with a corner at z <= 0 is dropped
+            whole. Not with distance 'barycentric' or gradient 'reference'.
         half_extent: (x, y) NDC half-extents of the image. None: the shorter side spans [-1, 1], pixels are square.
     Gradient
         gradient: 'exact': the derivative of the forward pass. 'reference': what the backward passes of SoftRas and
@@ -98,6 +104,9 @@ class RenderSettings:
     reach: float | None = None
     reach_per_scale: float | None = None
     min_coverage: float = 1e-6
+    near_clip: float | None = None
+    softmax_range: tuple[float, float] | None = None
+    background_floor: float = 0.0
     clip: Literal["unit", "nonnegative", "none"] = "unit"
     half_extent: tuple[float, float] | None = None
     gradient: Literal["exact", "reference"] = "exact"
@@ -140,7 +149,32 @@ class RenderSettings:
             and all(0 < _number("half_extent", e) < math.inf for e in self.half_extent)
         ):
             raise ValueError(f"half_extent must be (x, y), both > 0, or None, got {self.half_extent!r}")
+        if not 0 <= _number("background_floor", self.background_floor) < 1:
+            raise ValueError(f"background_floor must be in [0, 1), got {self.background_floor}")
+        self._check_near_clip()
+        self._check_softmax_range()
         self._pack()
+
+    def _check_near_clip(self) -> None:
+        if self.near_clip is None:
+            return
+        if not 0 < _number("near_clip", self.near_clip) < math.inf:
+            raise ValueError(f"near_clip must be a depth > 0 or None, got {self.near_clip}")
+        for name, value in (("distance", "barycentric"), ("gradient", "reference")):
+            if getattr(self, name) == value:
+                raise ValueError(f"near_clip does not go with {name}={value!r}: neither SoftRas nor GenDR cuts faces")
+
+    def _check_softmax_range(self) -> None:
+        limits = self.softmax_range
+        if limits is None:
+            return
+        if not (
+            isinstance(limits, tuple | list)
+            and len(limits) == 2
+            and all(math.isfinite(_number("softmax_range", x)) for x in limits)
+            and limits[0] < limits[1]
+        ):
+            raise ValueError(f"softmax_range must be (near, far) with near < far, or None, got {limits!r}")
 
     def _pack(self) -> None:
         name = ALIASES.get(self.distribution, self.distribution)
@@ -156,7 +190,8 @@ class RenderSettings:
             self.far,
         ]
         floats += [math.inf if reach is None else reach for reach in (self.reach, self.reach_per_scale)]
-        floats += [self.min_coverage]
+        floats += [self.min_coverage, self.near_clip or 0.0]
+        floats += [*(self.softmax_range or (self.near, self.far)), self.background_floor]
         # What is no number is a tensor argument of the op.
         floats += [0.0 if isinstance(scale, Tensor) else scale for scale in (self.dist_scale, self.gamma)]
         object.__setattr__(self, "packed_ints", tuple(int(i) for i in ints))

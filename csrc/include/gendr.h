@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define GENDR_ABI_VERSION 2
+#define GENDR_ABI_VERSION 3
 
 enum gendr_dtype { GENDR_FLOAT32 = 0, GENDR_FLOAT64 = 1 };
 enum gendr_distance { GENDR_EUCLIDEAN = 0, GENDR_BARYCENTRIC = 1 };
@@ -78,6 +78,11 @@ typedef struct gendr_scene {
     double
         reach_per_scale; /* the same, as reach^2 / tau of each image: sqrt(reach_per_scale * tau) NDC; infinity: none */
     double min_coverage; /* pairs with coverage D <= min_coverage are dropped */
+    double near_clip;    /* faces are cut at this depth, nothing nearer is seen (core/cut_face.h); 0: no cut, and a face
+                            with a corner at z <= 0 is dropped whole */
+    double softmax_near; /* the softmax's exponent is (softmax_far - z) / (softmax_far - softmax_near) / gamma */
+    double softmax_far;
+    double background_floor;     /* the background weighs no less than this times e^(largest exponent at the pixel) */
     double dist_scale_value;     /* tau of all images, where dist_scale is null */
     double gamma_value;          /* gamma of all images, where gamma is null */
     double half_width;           /* NDC */
@@ -99,8 +104,10 @@ typedef struct gendr_outputs {
     void* depth;         /* real (B, H, W): depth of the nearest face whose closed triangle holds the pixel; 0: none */
     int64_t* face_index; /* (B, H, W): that face, counted within its image; -1: none */
     void* alpha_state;   /* real (B, H, W): the T-conorm's running value; needed with alpha */
-    int32_t* alpha_winner; /* (B, H, W): the winning face of T-conorm max; needed with alpha and max */
-    void* softmax_state;   /* real (B, 2, H, W): largest exponent and sum of weights; needed with image and softmax */
+    int32_t* alpha_winner;   /* (B, H, W): the winning face of T-conorm max; needed with alpha and max */
+    void* softmax_state;     /* real (B, 2, H, W): largest exponent and sum of weights; needed with image and softmax */
+    int32_t* softmax_winner; /* (B, H, W): the face of the largest exponent, -1: the background; needed with image,
+                                softmax and background_floor > 0 */
 } gendr_outputs;
 
 typedef struct gendr_forward {

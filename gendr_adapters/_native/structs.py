@@ -4,7 +4,7 @@ import ctypes
 from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
 from typing import Any
 
-ABI_VERSION = 2
+ABI_VERSION = 3
 OK, INVALID_ARGUMENT = 0, 1
 
 FEATURE_KINDS = {"none": 0, "corners": 1, "texels": 2}
@@ -47,6 +47,10 @@ class Scene(ctypes.Structure):
         ("reach", c_double),
         ("reach_per_scale", c_double),
         ("min_coverage", c_double),
+        ("near_clip", c_double),
+        ("softmax_near", c_double),
+        ("softmax_far", c_double),
+        ("background_floor", c_double),
         ("dist_scale_value", c_double),
         ("gamma_value", c_double),
         ("half_width", c_double),
@@ -73,6 +77,7 @@ class Outputs(ctypes.Structure):
         ("alpha_state", c_void_p),
         ("alpha_winner", c_void_p),
         ("softmax_state", c_void_p),
+        ("softmax_winner", c_void_p),
     ]
 
 
