@@ -1,0 +1,137 @@
+"""What a rasteriser hands a shader: PyTorch3D's Fragments, worked out only when they are read."""
+
+from typing import Any
+
+import torch
+from pytorch3d.renderer.mesh.rasterizer import Fragments as PyTorch3DFragments
+from torch import Tensor
+
+from ..fragments import Fragments, find_fragments
+from .projected_meshes import ProjectedMeshes
+
+_DENSE = ("pix_to_face", "zbuf", "bary_coords", "dists")
+
+
+class GenDRFragments(PyTorch3DFragments):
+    """PyTorch3D's Fragments over the projected meshes themselves.
+
+    pix_to_face, zbuf, bary_coords and dists, (N, H, W, K[, 3]), are PyTorch3D's dense view: the nearest
+    K = faces_per_pixel faces of each pixel, or all of them where that is None (K is then the largest number at a pixel).
+    It is computed when one of them is first read, and takes N H W K memory. Our shaders never read it: they take the
+    meshes themselves, or the fragments one behind the other.
+
+    One made by hand or by dataclasses.replace has the dense view alone, and no meshes for our shaders.
+    """
+
+    _meshes: ProjectedMeshes
+
+    @classmethod
+    def _of(cls, meshes: ProjectedMeshes) -> "GenDRFragments":
+        fragments = object.__new__(cls)
+        object.__setattr__(fragments, "_meshes", meshes)
+        return fragments
+
+    @property
+    def meshes(self) -> ProjectedMeshes:
+        """The projected meshes. Raises ValueError for fragments made by hand."""
+        if "_meshes" not in self.__dict__:
+            raise ValueError(
+                "these fragments were made by hand, and hold no meshes: pass our shaders what GenDRRasterizer returned"
+            )
+        return self._meshes
+
+    @property
+    def found(self) -> Fragments:
+        """Every pair of a pixel and a face in reach, of all images, one behind the other (gendr_adapters.Fragments)."""
+        if "_found" not in self.__dict__:
+            m = self.meshes
+            found = find_fragments(m.corners, m.image_size, face_offsets=m.face_offsets, settings=m.settings)
+            object.__setattr__(self, "_found", found)
+        return self._found  # type: ignore[attr-defined, no-any-return]
+
+    def compact(self) -> PyTorch3DFragments:
+        """All fragments as PyTorch3D's Fragments of shape (N, 1, M, 1), M the largest number of an image, at least 1.
+
+        Images with fewer are filled up with -1. PyTorch3D's textures and shading take them as they are.
+        """
+        return lay_out(self.found, list(range(len(self.meshes))), self.meshes.image_size)
+
+    def detach(self) -> "GenDRFragments":
+        detached = (
+            GenDRFragments._of(self.meshes.detach()) if "_meshes" in self.__dict__ else object.__new__(type(self))
+        )
+        for name, value in self.__dict__.items():
+            if name == "_found":
+                object.__setattr__(detached, name, Fragments(*(x.detach() for x in value)))
+            elif name in _DENSE:
+                object.__setattr__(detached, name, value.detach())
+        return detached
+
+    def __getattr__(self, name: str) -> Any:  # asked only for what is not there yet
+        if name not in _DENSE or "_meshes" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} has no {name!r}")
+        for field, value in zip(_DENSE, dense_view(self.found, self.meshes), strict=True):
+            object.__setattr__(self, field, value)
+        return self.__dict__[name]
+
+    def __repr__(self) -> str:
+        if "_meshes" not in self.__dict__:
+            return super().__repr__()
+        return f"GenDRFragments({len(self.meshes)} images of {self.meshes.image_size})"
+
+
+def counts_of(found: Fragments, n_images: int) -> list[int]:
+    """How many fragments each image has."""
+    ends = found.offsets[:: max(1, (found.offsets.shape[0] - 1) // max(1, n_images))]
+    return torch.diff(ends).tolist() if n_images else []
+
+
+def lay_out(found: Fragments, images: list[int], image_size: tuple[int, int]) -> PyTorch3DFragments:
+    """The fragments of some images as PyTorch3D's, (len(images), 1, M, 1), filled up with -1. Face numbers stay."""
+    n_pixels = image_size[0] * image_size[1]
+    starts, ends = ([int(found.offsets[(i + k) * n_pixels]) for i in images] for k in (0, 1))
+    most = max([1, *(end - start for start, end in zip(starts, ends, strict=True))])
+
+    def rows(values: Tensor) -> Tensor:
+        filled = [
+            torch.nn.functional.pad(
+                values[start:end], [*[0, 0] * (values.dim() - 1), 0, most - (end - start)], value=-1
+            )
+            for start, end in zip(starts, ends, strict=True)
+        ]
+        stacked = torch.stack(filled) if filled else values.new_empty((0, most, *values.shape[1:]))
+        return stacked[:, None, :, None]
+
+    return PyTorch3DFragments(
+        pix_to_face=rows(found.face),
+        zbuf=rows(found.depth),
+        bary_coords=rows(found.weights),
+        dists=rows(-found.distance2),
+    )
+
+
+def dense_view(found: Fragments, meshes: ProjectedMeshes) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """PyTorch3D's pix_to_face, zbuf, bary_coords and dists: the nearest faces of a pixel, by depth, then by number."""
+    order = nearest_first(found)
+    counts = torch.diff(found.offsets)
+    if meshes.faces_per_pixel is not None:
+        k = meshes.faces_per_pixel
+    else:
+        k = max(1, int(counts.max())) if counts.numel() else 1
+    pixel = found.pixel[order]
+    rank = torch.arange(pixel.shape[0], device=pixel.device) - found.offsets[pixel]
+    kept = rank < k
+    order, to = order[kept], (pixel * k + rank)[kept]
+
+    def dense(values: Tensor) -> Tensor:
+        empty = values.new_full((counts.shape[0] * k, *values.shape[1:]), -1)
+        return empty.index_copy(0, to, values[order]).view(len(meshes), *meshes.image_size, k, *values.shape[1:])
+
+    return dense(found.face), dense(found.depth), dense(found.weights), dense(-found.distance2)
+
+
+def nearest_first(found: Fragments) -> Tensor:
+    """(M,): the fragments by pixel, those of a pixel by depth, those of a depth by face number."""
+    order = torch.argsort(found.face, stable=True)
+    order = order[torch.argsort(found.depth.detach()[order], stable=True)]
+    return order[torch.argsort(found.pixel[order], stable=True)]

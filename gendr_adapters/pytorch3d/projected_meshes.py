@@ -1,0 +1,94 @@
+"""Meshes as PyTorch3D's rasteriser sees them, as our core takes them."""
+
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .._inputs import image_shape
+from ..render import gather_corners
+from ..settings import RenderSettings
+
+# PyTorch3D's kEpsilon: faces of no more than this signed area, twice, in NDC^2, are never rasterised.
+_MIN_AREA2 = 1e-8
+# No near and far planes but the one faces are cut at: PyTorch3D's only scale depths for the blending.
+_NEAR, _FAR = 1e-30, 1e30
+
+
+@dataclass(frozen=True, eq=False)
+class ProjectedMeshes:
+    """N meshes, projected, and what RasterizationSettings asks of them.
+
+    corners: (F, 3, 3), x and y in NDC (x right, which PyTorch3D has to the left), z view depth, of all meshes; those of
+    faces that are not to be seen are NaN. face_offsets: (N + 1,), where each mesh's faces begin. image_size: (H, W).
+    settings: reach, culling, clipping. faces_per_pixel: of the dense view; None: as many as there are.
+    """
+
+    corners: Tensor
+    face_offsets: Tensor
+    image_size: tuple[int, int]
+    settings: RenderSettings
+    faces_per_pixel: int | None
+
+    def __len__(self) -> int:
+        return self.face_offsets.shape[0] - 1
+
+    def detach(self) -> "ProjectedMeshes":
+        return replace(self, corners=self.corners.detach())
+
+
+def project_meshes(
+    meshes: Any,
+    *,
+    image_size: int | tuple[int, int],
+    blur_radius: float,
+    faces_per_pixel: int | None,
+    perspective_correct: bool,
+    clip: str,
+    cull_backfaces: bool,
+    near_clip: float | None,
+    cull_to_frustum: bool,
+) -> ProjectedMeshes:
+    """From meshes with vertices in PyTorch3D's NDC (x left, y up, z view depth). clip: a rule of RenderSettings.clip."""
+    size = image_shape(tuple(image_size) if isinstance(image_size, list) else image_size)
+    if isinstance(blur_radius, bool) or not isinstance(blur_radius, Real) or not blur_radius >= 0:
+        raise ValueError(f"blur_radius must be a squared distance in NDC, >= 0, got {blur_radius!r}")
+    if faces_per_pixel is not None and (not isinstance(faces_per_pixel, Integral) or faces_per_pixel < 1):
+        raise ValueError(f"faces_per_pixel must be an int >= 1, or None for all faces, got {faces_per_pixel!r}")
+    if near_clip is not None and not near_clip > 0:
+        raise ValueError(f"z_clip_value must be a depth > 0 or None, got {near_clip!r}")
+    settings = RenderSettings(
+        reach=float(blur_radius) ** 0.5,
+        min_coverage=0.0,
+        near=_NEAR,
+        far=_FAR,
+        near_clip=near_clip,
+        clip=clip,  # type: ignore[arg-type]
+        perspective_correct=bool(perspective_correct),
+        cull="back" if cull_backfaces else "none",
+    )
+    x, y, z = meshes.verts_packed().unbind(1)
+    corners = gather_corners(torch.stack([-x, y, z], 1), meshes.faces_packed())
+    hidden = _unseen(corners.detach(), size, perspective_correct, near_clip, cull_to_frustum)
+    corners = torch.where(hidden[:, None, None], corners.new_tensor(torch.nan), corners)
+    counts = meshes.num_faces_per_mesh()
+    offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    return ProjectedMeshes(corners, offsets, size, settings, faces_per_pixel)
+
+
+def _unseen(
+    corners: Tensor, size: tuple[int, int], perspective: bool, near_clip: float | None, cull_to_frustum: bool
+) -> Tensor:
+    """(F,) bool: faces PyTorch3D's rasteriser never looks at."""
+    x, y, z = corners.unbind(2)
+    area2 = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (y[:, 1] - y[:, 0]) * (x[:, 2] - x[:, 0])
+    whole = (z >= (near_clip or 0.0)).all(1)  # of a face that is cut, this is not the area that is seen
+    hidden = whole & (area2.abs() <= _MIN_AREA2)
+    if cull_to_frustum:
+        # Beyond a side of the picture, x > half: behind the camera the projected x has the wrong sign, x z has not.
+        scale = z if perspective else torch.ones_like(z)
+        for along, half in ((x, size[1] / min(size)), (y, size[0] / min(size))):
+            hidden |= (along * scale > half * scale).all(1) | (along * scale < -half * scale).all(1)
+    return hidden

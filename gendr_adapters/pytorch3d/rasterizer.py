@@ -1,0 +1,110 @@
+"""GenDRRasterizer: stands where PyTorch3D's MeshRasterizer stands."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from pytorch3d.renderer import MeshRasterizer, RasterizationSettings
+from torch import Tensor
+
+from .fragments import GenDRFragments
+from .projected_meshes import project_meshes
+
+# Where faces are cut if neither the settings nor the camera know a near plane, in the unit of the world.
+DEFAULT_Z_CLIP = 1e-2
+# A vertex closer to the camera's plane than this, in the unit of the world, is taken to be this far from it.
+_MIN_DEPTH = 1e-10
+
+
+class GenDRRasterizer(MeshRasterizer):
+    """PyTorch3D's MeshRasterizer on our core: every face in reach of a pixel, however many, and true gradients.
+
+    Args:
+        cameras, raster_settings: as MeshRasterizer; image_size, blur_radius (squared NDC), perspective_correct,
+            clip_barycentric_coords, cull_backfaces and z_clip_value mean what they do there. faces_per_pixel limits
+            the dense view alone (see GenDRFragments), and may be None; bin_size and max_faces_per_bin change nothing.
+        clip: which weights a face has at pixels outside of it, a rule of RenderSettings.clip ('unit' is SoftRas'); None:
+            as raster_settings.clip_barycentric_coords says, 'nonnegative' or 'none'.
+
+    Faces are cut at z_clip_value; without one at half the cameras' smallest znear, as in PyTorch3D; and for perspective
+    cameras without a znear at 0.01, where PyTorch3D drops faces with a corner behind the camera. A cut face is one
+    polygon. cull_to_frustum drops faces all of whose corners are beyond one side of the picture.
+
+    Everything can be overridden by keyword arguments of forward, as in PyTorch3D.
+    """
+
+    def __init__(
+        self,
+        cameras: Any = None,
+        raster_settings: RasterizationSettings | None = None,
+        *,
+        clip: str | None = None,
+    ) -> None:
+        super().__init__(cameras, raster_settings)
+        self.clip = clip
+
+    def transform(self, meshes_world: Any, **kwargs: Any) -> Any:
+        """Meshes in PyTorch3D's NDC (x left, y up, z view depth), from Meshes in world space.
+
+        Raises ValueError without cameras, or with neither one nor as many as meshes; TypeError if they are on another
+        device.
+        """
+        cameras = kwargs.get("cameras", self.cameras)
+        if cameras is None:
+            raise ValueError("cameras are needed: pass them to GenDRRasterizer or to the call, renderer(..., cameras=)")
+        if len(cameras) not in (1, len(meshes_world)):
+            raise ValueError(
+                f"{len(meshes_world)} meshes need 1 camera or {len(meshes_world)}, got {len(cameras)}; for several "
+                "views of one mesh pass meshes.extend(len(cameras))"
+            )
+        if torch.device(cameras.device) != torch.device(meshes_world.device):
+            raise TypeError(
+                f"meshes are on {meshes_world.device}, cameras on {cameras.device}: move one of them, e.g. "
+                "renderer.to(meshes.device)"
+            )
+        if kwargs.get("eps") is None:
+            kwargs["eps"] = _MIN_DEPTH
+        projected = super().transform(meshes_world, **kwargs)
+        # The division by depth held it away from 0; where the depth itself is not, faces could not be cut.
+        x, y, z = projected.verts_padded().unbind(2)
+        away = torch.where(z < 0, z.clamp(max=-kwargs["eps"]), z.clamp(min=kwargs["eps"]))
+        return projected.update_padded(torch.stack([x, y, away], 2))
+
+    def forward(self, meshes_world: Any, **kwargs: Any) -> GenDRFragments:
+        """GenDRFragments of Meshes in world space. Raises as `transform`, and ValueError for settings out of range."""
+        settings = kwargs.get("raster_settings", self.raster_settings)
+        projected = self.transform(meshes_world, **kwargs)
+        cameras = kwargs.get("cameras", self.cameras)
+        perspective = settings.perspective_correct
+        if perspective is None:
+            perspective = cameras.is_perspective()
+        clipped = settings.clip_barycentric_coords
+        if clipped is None:
+            clipped = settings.blur_radius > 0
+        return GenDRFragments._of(
+            project_meshes(
+                projected,
+                image_size=settings.image_size,
+                blur_radius=settings.blur_radius,
+                faces_per_pixel=settings.faces_per_pixel,
+                perspective_correct=perspective,
+                clip=self.clip or ("nonnegative" if clipped else "none"),
+                cull_backfaces=settings.cull_backfaces,
+                near_clip=_near_clip(settings, cameras, perspective),
+                cull_to_frustum=settings.cull_to_frustum,
+            )
+        )
+
+
+def _near_clip(settings: RasterizationSettings, cameras: Any, perspective: bool) -> float | None:
+    if settings.z_clip_value is not None or not perspective:
+        return settings.z_clip_value
+    znear = cameras.get_znear()
+    if znear is None:
+        return DEFAULT_Z_CLIP
+    return float(znear.min() if isinstance(znear, Tensor) else znear) / 2
+
+
+def copy_of(rasterizer: MeshRasterizer) -> GenDRRasterizer:
+    """Ours, with the cameras and a copy of the settings of PyTorch3D's."""
+    return GenDRRasterizer(rasterizer.cameras, replace(rasterizer.raster_settings))

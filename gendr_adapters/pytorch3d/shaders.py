@@ -1,0 +1,186 @@
+"""Shaders that blend every face at the pixel, of the kinds PyTorch3D has, and one for normals."""
+
+from typing import Any
+
+import torch
+from pytorch3d.ops import interpolate_face_attributes
+from pytorch3d.renderer import TexturesVertex
+from pytorch3d.renderer.mesh.rasterizer import Fragments
+from pytorch3d.renderer.mesh.shader import ShaderBase
+from torch import Tensor
+
+from ..render import gather_corners
+from .blend_params import GenDRBlendParams, as_gendr
+from .blending import Range, blend_corners, blend_shaded, depth_ranges, silhouette
+from .fragment_shading import Shade, sample_textures, shade_fragments
+from .fragments import GenDRFragments
+from .lighting import face_cross_products, illuminate, lit_vertices, vertex_normals
+from .soft_depth import soft_depth
+
+
+class _GenDRShader(ShaderBase):
+    """cameras, lights, materials, blend_params (GenDRBlendParams or PyTorch3D's BlendParams), znear and zfar may be given
+    to the call as well, as with PyTorch3D's shaders; fragments must come from a GenDRRasterizer."""
+
+    def __init__(
+        self,
+        device: Any = "cpu",
+        cameras: Any = None,
+        lights: Any = None,
+        materials: Any = None,
+        blend_params: Any = None,
+    ) -> None:
+        params = GenDRBlendParams() if blend_params is None else as_gendr(blend_params)
+        super().__init__(device, cameras, lights, materials, params)
+
+    def to(self, device: Any) -> "_GenDRShader":
+        super().to(device)
+        moved = (value.to(device) if isinstance(value, Tensor) else value for value in self.blend_params)
+        self.blend_params = GenDRBlendParams(*moved)
+        return self
+
+    def _params(self, kwargs: dict[str, Any]) -> GenDRBlendParams:
+        return as_gendr(kwargs.get("blend_params", self.blend_params))
+
+    def _ranges(self, fragments: GenDRFragments, kwargs: dict[str, Any]) -> list[Range]:
+        return depth_ranges(self._get_cameras(**kwargs), len(fragments.meshes), kwargs)
+
+    def _get_cameras(self, **kwargs: Any) -> Any:
+        cameras = kwargs.get("cameras", self.cameras)
+        if cameras is None:
+            name = type(self).__name__
+            raise ValueError(f"{name} needs cameras: pass them to {name} or to the call, renderer(..., cameras=)")
+        return cameras
+
+    def _lit(self, meshes: Any, kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """Lights, cameras and materials, where the meshes are."""
+        lights, materials = (kwargs.get(name, getattr(self, name)) for name in ("lights", "materials"))
+        scene = {"lights": lights, "cameras": self._get_cameras(**kwargs), "materials": materials}
+        for name, value in scene.items():
+            if torch.device(value.device) != torch.device(meshes.device):
+                raise TypeError(f"meshes are on {meshes.device}, {name} on {value.device}: call renderer.to(device)")
+        return lights, scene["cameras"], materials
+
+
+class GenDRSilhouetteShader(_GenDRShader):
+    """The union of all faces' coverages, as PyTorch3D's SoftSilhouetteShader, in one pass over the faces.
+
+    Returns (N, H, W, 4): ones, and alpha. Gradients at the vertices repeat bit for bit.
+    """
+
+    def __init__(self, blend_params: Any = None, **shader: Any) -> None:
+        super().__init__(blend_params=blend_params, **shader)
+
+    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+        alpha = silhouette(_ours(fragments).meshes, self._params(kwargs))[..., None]
+        return torch.cat([torch.ones_like(alpha).expand(-1, -1, -1, 3), alpha], 3)
+
+
+class GenDRGouraudShader(_GenDRShader):
+    """Lights on the vertices, their colours interpolated, as PyTorch3D's SoftGouraudShader, in one pass over the faces.
+
+    Meshes need TexturesVertex. Returns (N, H, W, 4): colour, and alpha. Gradients at the vertices repeat bit for bit,
+    except through vertex normals that the meshes bring along.
+    """
+
+    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+        if not isinstance(meshes.textures, TexturesVertex):
+            raise ValueError(
+                "Gouraud shading lights the vertices' colours: meshes need TexturesVertex, got "
+                f"{_kind_of_textures(meshes)}; GenDRPhongShader takes any textures"
+            )
+        colours = lit_vertices(meshes, *self._lit(meshes, kwargs))
+        corners = gather_corners(colours, meshes.faces_packed())
+        ranges = self._ranges(_ours(fragments), kwargs)
+        return blend_corners(fragments.meshes, corners, self._params(kwargs), ranges)
+
+
+class _FragmentShader(_GenDRShader):
+    """Shades fragments one by one, and blends them."""
+
+    def _blend(self, fragments: GenDRFragments, meshes: Any, shade: Shade, kwargs: dict[str, Any]) -> Tensor:
+        ranges = self._ranges(_ours(fragments), kwargs)
+        colours = shade_fragments(fragments, shade, *self._lit(meshes, kwargs))
+        return blend_shaded(fragments, colours, self._params(kwargs), ranges)
+
+
+class GenDRPhongShader(_FragmentShader):
+    """Lights on every fragment, as PyTorch3D's SoftPhongShader: textures of any kind, positions and normals interpolated.
+
+    Returns (N, H, W, 4): colour, and alpha.
+    """
+
+    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+        _check_textures(meshes)
+        faces, verts = meshes.faces_packed(), meshes.verts_packed()
+        corners = torch.cat([gather_corners(verts, faces), gather_corners(vertex_normals(meshes), faces)], 2)
+
+        def shade(some: Fragments, images: list[int], *scene: Any) -> Tensor:
+            points, normals = interpolate_face_attributes(some.pix_to_face, some.bary_coords, corners).split(3, -1)
+            light, specular = illuminate(points, normals, *scene)
+            return light * sample_textures(meshes, some, images) + specular
+
+        return self._blend(fragments, meshes, shade, kwargs)
+
+
+class GenDRFlatShader(_FragmentShader):
+    """Lights on every face, at its middle and with its own normal, as PyTorch3D's HardFlatShader, but blended softly.
+
+    Textures of any kind. Returns (N, H, W, 4): colour, and alpha.
+    """
+
+    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+        _check_textures(meshes)
+        middles = gather_corners(meshes.verts_packed(), meshes.faces_packed()).mean(1)
+        normals = torch.nn.functional.normalize(face_cross_products(meshes), eps=1e-6, dim=1)
+
+        def shade(some: Fragments, images: list[int], *scene: Any) -> Tensor:
+            face = some.pix_to_face.clamp(min=0)
+            light, specular = illuminate(middles[face], normals[face], *scene)
+            return light * sample_textures(meshes, some, images) + specular
+
+        return self._blend(fragments, meshes, shade, kwargs)
+
+
+class GenDRNormalShader(_FragmentShader):
+    """Unit normals in world space, interpolated from the vertices', blended as colours are, over a background of 0.
+
+    Returns (N, H, W, 4): x, y, z, and alpha.
+    """
+
+    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+        corners = gather_corners(vertex_normals(meshes), meshes.faces_packed())
+
+        def shade(some: Fragments, images: list[int], *scene: Any) -> Tensor:
+            normals = interpolate_face_attributes(some.pix_to_face, some.bary_coords, corners)
+            return torch.nn.functional.normalize(normals, eps=1e-6, dim=-1)
+
+        params = self._params(kwargs)._replace(background_color=(0.0, 0.0, 0.0))
+        return self._blend(fragments, meshes, shade, {**kwargs, "blend_params": params})
+
+
+class GenDRDepthShader(_GenDRShader):
+    """Depth as PyTorch3D's SoftDepthShader has it: from the nearest face on, each hides as much as it covers, until
+    nothing is left to hide; what is left then has depth zfar.
+
+    Returns (N, H, W, 1).
+    """
+
+    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+        zfar = [zfar for _, zfar in self._ranges(_ours(fragments), kwargs)]
+        return soft_depth(fragments.found, fragments.meshes, self._params(kwargs), zfar)
+
+
+def _ours(fragments: Any) -> GenDRFragments:
+    if not isinstance(fragments, GenDRFragments):
+        raise TypeError(f"our shaders need the fragments of a GenDRRasterizer, got {type(fragments).__name__}")
+    return fragments
+
+
+def _check_textures(meshes: Any) -> None:
+    if meshes.textures is None:
+        raise ValueError("meshes have no textures: give them some, e.g. Meshes(..., textures=TexturesVertex(colours))")
+
+
+def _kind_of_textures(meshes: Any) -> str:
+    return "none" if meshes.textures is None else type(meshes.textures).__name__
