@@ -16,7 +16,7 @@ class GenDRFragments(PyTorch3DFragments):
     """PyTorch3D's Fragments over the projected meshes themselves.
 
     pix_to_face, zbuf, bary_coords and dists, (N, H, W, K[, 3]), are PyTorch3D's dense view: the nearest
-    K = faces_per_pixel faces of each pixel, or all of them where that is None (K is then the largest number at a pixel).
+    K = faces_per_pixel faces of each pixel, or all of them where that is None (K is then the largest number at one).
     It is computed when one of them is first read, and takes N H W K memory. Our shaders never read it: they take the
     meshes themselves, or the fragments one behind the other.
 
@@ -57,9 +57,8 @@ class GenDRFragments(PyTorch3DFragments):
         return lay_out(self.found, list(range(len(self.meshes))), self.meshes.image_size)
 
     def detach(self) -> "GenDRFragments":
-        detached = (
-            GenDRFragments._of(self.meshes.detach()) if "_meshes" in self.__dict__ else object.__new__(type(self))
-        )
+        by_hand = "_meshes" not in self.__dict__
+        detached = object.__new__(GenDRFragments) if by_hand else GenDRFragments._of(self.meshes.detach())
         for name, value in self.__dict__.items():
             if name == "_found":
                 object.__setattr__(detached, name, Fragments(*(x.detach() for x in value)))

@@ -51,7 +51,10 @@ def project_meshes(
     near_clip: float | None,
     cull_to_frustum: bool,
 ) -> ProjectedMeshes:
-    """From meshes with vertices in PyTorch3D's NDC (x left, y up, z view depth). clip: a rule of RenderSettings.clip."""
+    """From meshes with vertices in PyTorch3D's NDC (x left, y up, z view depth).
+
+    clip: a rule of RenderSettings.clip. The other arguments, and what is raised: rasterize_meshes.
+    """
     size = image_shape(tuple(image_size) if isinstance(image_size, list) else image_size)
     if isinstance(blur_radius, bool) or not isinstance(blur_radius, Real) or not blur_radius >= 0:
         raise ValueError(f"blur_radius must be a squared distance in NDC, >= 0, got {blur_radius!r}")

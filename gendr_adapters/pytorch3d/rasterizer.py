@@ -23,8 +23,8 @@ class GenDRRasterizer(MeshRasterizer):
         cameras, raster_settings: as MeshRasterizer; image_size, blur_radius (squared NDC), perspective_correct,
             clip_barycentric_coords, cull_backfaces and z_clip_value mean what they do there. faces_per_pixel limits
             the dense view alone (see GenDRFragments), and may be None; bin_size and max_faces_per_bin change nothing.
-        clip: which weights a face has at pixels outside of it, a rule of RenderSettings.clip ('unit' is SoftRas'); None:
-            as raster_settings.clip_barycentric_coords says, 'nonnegative' or 'none'.
+        clip: which weights a face has at pixels outside of it, a rule of RenderSettings.clip ('unit' is SoftRas');
+            None: as raster_settings.clip_barycentric_coords says, 'nonnegative' or 'none'.
 
     Faces are cut at z_clip_value; without one at half the cameras' smallest znear, as in PyTorch3D; and for perspective
     cameras without a znear at 0.01, where PyTorch3D drops faces with a corner behind the camera. A cut face is one
@@ -72,9 +72,9 @@ class GenDRRasterizer(MeshRasterizer):
 
     def forward(self, meshes_world: Any, **kwargs: Any) -> GenDRFragments:
         """GenDRFragments of Meshes in world space. Raises as `transform`, and ValueError for settings out of range."""
-        settings = kwargs.get("raster_settings", self.raster_settings)
+        settings: Any = kwargs.get("raster_settings", self.raster_settings)
         projected = self.transform(meshes_world, **kwargs)
-        cameras = kwargs.get("cameras", self.cameras)
+        cameras: Any = kwargs.get("cameras", self.cameras)
         perspective = settings.perspective_correct
         if perspective is None:
             perspective = cameras.is_perspective()

@@ -19,8 +19,13 @@ from .soft_depth import soft_depth
 
 
 class _GenDRShader(ShaderBase):
-    """cameras, lights, materials, blend_params (GenDRBlendParams or PyTorch3D's BlendParams), znear and zfar may be given
-    to the call as well, as with PyTorch3D's shaders; fragments must come from a GenDRRasterizer."""
+    """Args as PyTorch3D's ShaderBase; blend_params: GenDRBlendParams, or PyTorch3D's BlendParams.
+
+    cameras, lights, materials, blend_params, znear and zfar may be given to the call as well, as with PyTorch3D's
+    shaders. Fragments must come from a GenDRRasterizer.
+    """
+
+    blend_params: GenDRBlendParams
 
     def __init__(
         self,
@@ -35,8 +40,8 @@ class _GenDRShader(ShaderBase):
 
     def to(self, device: Any) -> "_GenDRShader":
         super().to(device)
-        moved = (value.to(device) if isinstance(value, Tensor) else value for value in self.blend_params)
-        self.blend_params = GenDRBlendParams(*moved)
+        tensors = {name: x.to(device) for name, x in self.blend_params._asdict().items() if isinstance(x, Tensor)}
+        self.blend_params = self.blend_params._replace(**tensors)
         return self
 
     def _params(self, kwargs: dict[str, Any]) -> GenDRBlendParams:
@@ -105,7 +110,8 @@ class _FragmentShader(_GenDRShader):
 
 
 class GenDRPhongShader(_FragmentShader):
-    """Lights on every fragment, as PyTorch3D's SoftPhongShader: textures of any kind, positions and normals interpolated.
+    """Lights on every fragment, as PyTorch3D's SoftPhongShader, with interpolated positions and normals, and textures of
+    any kind.
 
     Returns (N, H, W, 4): colour, and alpha.
     """

@@ -11,7 +11,7 @@ from .projected_meshes import ProjectedMeshes
 
 
 def soft_depth(found: Fragments, meshes: ProjectedMeshes, params: GenDRBlendParams, zfar: list[float]) -> Tensor:
-    """(N, H, W, 1). With the coverages D of a pixel's faces, nearest first, and their running sum c_k = D_1 + ... + D_k,
+    """(N, H, W, 1). With the coverages D of a pixel's faces, nearest first, and their sums c_k = D_1 + ... + D_k,
 
     depth = sum_k (min(c_k, 1) - min(c_{k-1}, 1)) z_k + (1 - min(c_K, 1)) zfar.
     """

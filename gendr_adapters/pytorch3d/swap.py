@@ -41,8 +41,8 @@ def swap(renderer: Any) -> Any:
     """
     if type(renderer) not in (MeshRenderer, MeshRendererWithFragments):
         raise TypeError(
-            f"swap takes a MeshRenderer or MeshRendererWithFragments, got {_name(renderer)}; for a renderer of your own, "
-            "put a GenDRRasterizer and one of our shaders in it"
+            f"swap takes a MeshRenderer or MeshRendererWithFragments, got {_name(renderer)}; for a renderer of your "
+            "own, put a GenDRRasterizer and one of our shaders in it"
         )
     return type(renderer)(_rasterizer(renderer.rasterizer), _shader(renderer.shader))
 
