@@ -92,6 +92,8 @@ def lay_out(found: Fragments, images: list[int], image_size: tuple[int, int]) ->
     most = max([1, *(end - start for start, end in zip(starts, ends, strict=True))])
 
     def rows(values: Tensor) -> Tensor:
+        if len(images) == 1 and starts[0] < ends[0]:
+            return values[None, None, starts[0] : ends[0], None]
         filled = [
             torch.nn.functional.pad(
                 values[start:end], [*[0, 0] * (values.dim() - 1), 0, most - (end - start)], value=-1

@@ -40,7 +40,8 @@ class _GenDRShader(ShaderBase):
 
     def to(self, device: Any) -> "_GenDRShader":
         super().to(device)
-        tensors = {name: x.to(device) for name, x in self.blend_params._asdict().items() if isinstance(x, Tensor)}
+        fields = self.blend_params._asdict().items()
+        tensors: dict[str, Any] = {name: x.to(device) for name, x in fields if isinstance(x, Tensor)}
         self.blend_params = self.blend_params._replace(**tensors)
         return self
 
@@ -110,8 +111,7 @@ class _FragmentShader(_GenDRShader):
 
 
 class GenDRPhongShader(_FragmentShader):
-    """Lights on every fragment, as PyTorch3D's SoftPhongShader, with interpolated positions and normals, and textures of
-    any kind.
+    """Lights on every fragment, as PyTorch3D's SoftPhongShader: positions and normals interpolated, textures of any kind.
 
     Returns (N, H, W, 4): colour, and alpha.
     """
