@@ -111,7 +111,7 @@ class _FragmentShader(_GenDRShader):
 
 
 class GenDRPhongShader(_FragmentShader):
-    """Lights on every fragment, as PyTorch3D's SoftPhongShader: positions and normals interpolated, textures of any kind.
+    """Lights on every fragment, as PyTorch3D's SoftPhongShader: positions and normals interpolated, any textures.
 
     Returns (N, H, W, 4): colour, and alpha.
     """
