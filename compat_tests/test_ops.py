@@ -234,6 +234,7 @@ MIRRORED = {
     "gendr_backward": structs.Backward,
     "gendr_corners": structs.Corners,
     "gendr_fragments": structs.Fragments,
+    "gendr_fragment_blend": structs.FragmentBlend,
 }
 
 

@@ -1,12 +1,13 @@
 """Generalized soft rasterisation: one native core, one door for each ecosystem.
 
 `render` is the function under every door; `RenderSettings` says how; `gather_corners` turns an indexed mesh into the
-faces `render` takes; `find_fragments` lists the pairs of pixels and faces themselves. The doors
-are subpackages and import their ecosystem only when opened.
+faces `render` takes; `find_fragments` lists the pairs of pixels and faces themselves, and `blend_fragments` makes a
+picture of them, shaded. The doors are subpackages and import their ecosystem only when opened.
 """
 
 from . import distributions, t_conorms
 from ._native import NativeLibraryError
+from .blend import blend_fragments
 from .fragments import Fragments, find_fragments
 from .render import Rendered, gather_corners, render
 from .settings import RenderSettings
@@ -18,6 +19,7 @@ __all__ = [
     "NativeLibraryError",
     "RenderSettings",
     "Rendered",
+    "blend_fragments",
     "distributions",
     "find_fragments",
     "gather_corners",

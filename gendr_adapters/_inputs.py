@@ -164,11 +164,11 @@ def check_real(name: str, value: Tensor) -> None:
         raise TypeError(f"{name} is on {value.device}; only CPU and CUDA tensors can be rendered")
 
 
-def check_same(name: str, value: Tensor, like: Tensor) -> None:
+def check_same(name: str, value: Tensor, like: Tensor, other: str = "face_vertices") -> None:
     if value.dtype != like.dtype:
-        raise TypeError(f"{name} is {value.dtype}, face_vertices is {like.dtype}: they must be the same")
+        raise TypeError(f"{name} is {value.dtype}, {other} is {like.dtype}: they must be the same")
     if value.device != like.device:
-        raise TypeError(f"{name} is on {value.device}, face_vertices on {like.device}: they must share a device")
+        raise TypeError(f"{name} is on {value.device}, {other} on {like.device}: they must share a device")
 
 
 def kind(value: object) -> str:

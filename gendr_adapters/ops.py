@@ -1,4 +1,5 @@
-"""The torch ops under `render`, `fragments` and `gather_corners`: definition, implementation, fake and autograd.
+"""The torch ops under `render`, `find_fragments`, `blend_fragments` and `gather_corners`: definition, implementation,
+fake and autograd.
 
 An op takes few arguments, because autograd's cost grows with their number: settings travel as two lists.
 
@@ -30,14 +31,14 @@ _library = Library("gendr_adapters", "DEF")
 _library.define(
     "render(Tensor face_vertices, Tensor features, Tensor? dist_scale, Tensor? gamma, Tensor? background, "
     "Tensor? face_offsets, SymInt[] ints, float[] floats) -> (Tensor image, Tensor alpha, Tensor depth, "
-    "Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state)"
+    "Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, Tensor softmax_winner)"
 )
 _library.define(
     "render_backward(Tensor? grad_image, Tensor? grad_alpha, Tensor? grad_depth, Tensor face_vertices, "
     "Tensor features, Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? face_offsets, Tensor image, "
-    "Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, SymInt[] ints, float[] floats, "
-    "bool[] needs) -> (Tensor grad_face_vertices, Tensor grad_features, Tensor grad_dist_scale, Tensor grad_gamma, "
-    "Tensor grad_background)"
+    "Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, Tensor softmax_winner, "
+    "SymInt[] ints, float[] floats, bool[] needs) -> (Tensor grad_face_vertices, Tensor grad_features, "
+    "Tensor grad_dist_scale, Tensor grad_gamma, Tensor grad_background)"
 )
 _library.define(
     "fragments(Tensor face_vertices, Tensor? dist_scale, Tensor? face_offsets, SymInt[] ints, float[] floats) -> "
@@ -46,6 +47,18 @@ _library.define(
 _library.define(
     "fragments_backward(Tensor? grad_weights, Tensor? grad_depth, Tensor? grad_distance2, Tensor face_vertices, "
     "Tensor? dist_scale, Tensor? face_offsets, Tensor pixel, Tensor face, SymInt[] ints, float[] floats) -> Tensor"
+)
+_library.define(
+    "blend(Tensor offsets, Tensor depth, Tensor distance2, Tensor features, Tensor? dist_scale, Tensor? gamma, "
+    "Tensor? background, Tensor? face_offsets, SymInt[] ints, float[] floats) -> (Tensor image, Tensor alpha, "
+    "Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, Tensor softmax_winner)"
+)
+_library.define(
+    "blend_backward(Tensor? grad_image, Tensor? grad_alpha, Tensor offsets, Tensor depth, Tensor distance2, "
+    "Tensor features, Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? face_offsets, Tensor image, "
+    "Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, Tensor softmax_winner, SymInt[] ints, "
+    "float[] floats, bool[] needs) -> (Tensor grad_depth, Tensor grad_distance2, Tensor grad_features, "
+    "Tensor grad_dist_scale, Tensor grad_gamma, Tensor grad_background)"
 )
 _library.define("gather_corners(Tensor values, Tensor faces) -> Tensor")
 _library.define("scatter_corners(Tensor corners, Tensor faces, SymInt n_vertices) -> Tensor")
@@ -108,7 +121,7 @@ def _n_images(face_offsets: Tensor | None, ints: list[int]) -> int:
 
 
 def _empty_outputs(
-    face_vertices: Tensor, features: Tensor, face_offsets: Tensor | None, ints: list[int]
+    like: Tensor, features: Tensor, face_offsets: Tensor | None, ints: list[int], floats: list[float]
 ) -> list[Tensor]:
     n_images, height, width, outputs = _n_images(face_offsets, ints), *ints[11:14]
     t_conorm, blend = ints[1], ints[5]
@@ -116,20 +129,25 @@ def _empty_outputs(
     image = bool(outputs & IMAGE)
 
     def real(wanted: int, *shape: int) -> Tensor:
-        return face_vertices.new_empty(shape if wanted else (0,))
+        return like.new_empty(shape if wanted else (0,))
+
+    def winner(wanted: int) -> Tensor:
+        return like.new_empty(pixels if wanted else (0,), dtype=torch.int32)
 
     return [
         real(image, n_images, features.shape[-1], height, width),
         real(outputs & ALPHA, *pixels),
         real(outputs & DEPTH, *pixels),
-        face_vertices.new_empty(pixels if outputs & FACE_INDEX else (0,), dtype=torch.int64),
+        like.new_empty(pixels if outputs & FACE_INDEX else (0,), dtype=torch.int64),
         real(outputs & ALPHA, *pixels),
-        face_vertices.new_empty(pixels if outputs & ALPHA and t_conorm == _MAX else (0,), dtype=torch.int32),
+        winner(outputs & ALPHA and t_conorm == _MAX),
         real(image and blend == _SOFTMAX, n_images, 2, height, width),
+        winner(image and blend == _SOFTMAX and floats[_BACKGROUND_FLOOR] > 0),
     ]
 
 
 _MAX, _SOFTMAX = 1, 0  # numbers in ints of t_conorm 'max' and blend 'softmax'
+_BACKGROUND_FLOOR = 12  # its place in floats
 
 
 def _contiguous(tensors: Sequence[Tensor | None]) -> list[Any]:
@@ -142,7 +160,7 @@ def _contiguous(tensors: Sequence[Tensor | None]) -> list[Any]:
 def _render(*args: Any) -> tuple[Tensor, ...]:
     *tensors, ints, floats = args
     inputs = _contiguous(tensors)
-    outputs = _empty_outputs(inputs[0], inputs[1], inputs[5], ints)
+    outputs = _empty_outputs(inputs[0], inputs[1], inputs[5], ints, floats)
     lib = _native.library(inputs[0].device.type)
     call = structs.Forward()
     call.scene = _scene(inputs, ints, floats, _FORWARD_SIZE)
@@ -157,7 +175,7 @@ def _render(*args: Any) -> tuple[Tensor, ...]:
 def _render_backward(*args: Any) -> tuple[Tensor, ...]:
     *tensors, ints, floats, needs = args
     incoming, inputs, saved = map(_contiguous, (tensors[:3], tensors[3:9], tensors[9:]))
-    grads = _empty_gradients(inputs[:5], needs)
+    grads = _empty_gradients(inputs[:5], [True, *needs[1:]])
     lib = _native.library(inputs[0].device.type)
     call = structs.Backward()
     call.scene = _scene(inputs, ints, floats, _BACKWARD_SIZE)
@@ -173,10 +191,10 @@ def _render_backward(*args: Any) -> tuple[Tensor, ...]:
     return tuple(grads)
 
 
-def _empty_gradients(inputs: Sequence[Tensor | None], needs: list[bool]) -> list[Tensor]:
+def _empty_gradients(inputs: Sequence[Tensor | None], needs: Sequence[bool]) -> list[Tensor]:
     like = inputs[0]
     assert like is not None
-    wanted = zip(inputs, (True, *needs[1:]), strict=True)
+    wanted = zip(inputs, needs, strict=True)
     return [like.new_empty(x.shape if need and x is not None else (0,)) for x, need in wanted]
 
 
@@ -184,18 +202,18 @@ _FORWARD_SIZE, _BACKWARD_SIZE = map(structs.size_of, (structs.Forward, structs.B
 
 
 def _render_fake(*args: Any) -> tuple[Tensor, ...]:
-    face_vertices, features, *_, face_offsets, ints, _ = args
-    return tuple(_empty_outputs(face_vertices, features, face_offsets, ints))
+    face_vertices, features, *_, face_offsets, ints, floats = args
+    return tuple(_empty_outputs(face_vertices, features, face_offsets, ints, floats))
 
 
 def _render_backward_fake(*args: Any) -> tuple[Tensor, ...]:
-    return tuple(_empty_gradients(args[3:8], args[-1]))
+    return tuple(_empty_gradients(args[3:8], [True, *args[-1][1:]]))
 
 
 def _save_for_render_backward(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
     *tensors, ctx.ints, ctx.floats = inputs
-    image, _, _, face_index, alpha_state, alpha_winner, softmax_state = output
-    ctx.save_for_backward(*tensors, image, face_index, alpha_state, alpha_winner, softmax_state)
+    image, _, _, *states = output
+    ctx.save_for_backward(*tensors, image, *states)
     ctx.set_materialize_grads(False)
 
 
@@ -292,6 +310,76 @@ def _differentiate_fragments(ctx, grad_weights, grad_depth, grad_distance2, *_un
     return backward(*grads, *ctx.saved_tensors, ctx.ints, ctx.floats), None, None, None, None
 
 
+def _blend_call(inputs: list[Any], saved: Sequence[Any], ints: list[int], floats: list[float]) -> structs.FragmentBlend:
+    """inputs: the op's eight tensors, saved: its results but alpha; contiguous."""
+    offsets, depth, distance2, features, *scales, face_offsets = inputs
+    call = structs.FragmentBlend()
+    nothing = depth.new_empty(0)  # for faces and their features
+    call.scene = _scene([nothing, nothing, *scales, face_offsets], ints, floats, _BLEND_SIZE)
+    call.scene.n_channels = features.shape[1] if features.dim() == 2 else 0
+    image, *states = map(_pointer, saved)
+    call.out = structs.Outputs(image, None, None, None, *states)
+    call.n_fragments, call.offsets = depth.shape[0], offsets.data_ptr()
+    call.depth, call.distance2, call.values = map(_pointer, (depth, distance2, features))
+    return call
+
+
+_BLEND_SIZE = structs.size_of(structs.FragmentBlend)
+
+
+def _blend(*args: Any) -> tuple[Tensor, ...]:
+    *tensors, ints, floats = args
+    inputs = _contiguous(tensors)
+    image, alpha, *states = outputs = _blend_fake(*inputs, ints, floats)
+    call = _blend_call(inputs, [image, *states], ints, floats)
+    call.out.alpha = _pointer(alpha)
+    lib = _native.library(alpha.device.type)
+    _native.check(lib.gendr_blend_fragments(byref(call)), lib)
+    return outputs
+
+
+def _blend_backward(*args: Any) -> tuple[Tensor, ...]:
+    *tensors, ints, floats, needs = args
+    grads, inputs, saved = map(_contiguous, (tensors[:2], tensors[2:10], tensors[10:]))
+    results = _blend_backward_fake(*grads, *inputs, *saved, ints, floats, needs)
+    call = _blend_call(inputs, saved, ints, floats)
+    call.grad_image, call.grad_alpha = map(_pointer, grads)
+    call.grad_depth, call.grad_distance2, call.grad_values, *scales = map(_pointer, results)
+    call.grad_dist_scale, call.grad_gamma, call.grad_background = scales
+    lib = _native.library(inputs[1].device.type)
+    call.workspace_size = lib.gendr_blend_workspace_size(byref(call))
+    workspace = inputs[1].new_empty(call.workspace_size, dtype=torch.uint8)
+    call.workspace = workspace.data_ptr()
+    _native.check(lib.gendr_blend_fragments_backward(byref(call)), lib)
+    return results
+
+
+def _blend_fake(*args: Any) -> tuple[Tensor, ...]:
+    _, depth, _, features, _, _, _, face_offsets, ints, floats = args
+    image, alpha, _, _, *states = _empty_outputs(depth, features, face_offsets, ints, floats)
+    return image, alpha, *states
+
+
+def _blend_backward_fake(*args: Any) -> tuple[Tensor, ...]:
+    return tuple(_empty_gradients(args[3:9], args[-1]))
+
+
+def _save_for_blend_backward(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    *tensors, ctx.ints, ctx.floats = inputs
+    image, _, *states = output
+    ctx.save_for_backward(*tensors, image, *states)
+    ctx.mark_non_differentiable(*states)
+    ctx.set_materialize_grads(False)
+
+
+def _differentiate_blend(ctx, grad_image, grad_alpha, *_unused):  # type: ignore[no-untyped-def]
+    needs = list(ctx.needs_input_grad[1:7])
+    grads = torch.ops.gendr_adapters.blend_backward(
+        _asked(grad_image), _asked(grad_alpha), *ctx.saved_tensors, ctx.ints, ctx.floats, needs
+    )
+    return (None, *(grad if need else None for grad, need in zip(grads, needs, strict=True)), None, None, None)
+
+
 def _corners(values: Tensor, faces: Tensor, n_vertices: int, out: Tensor) -> structs.Corners:
     call = structs.Corners()
     call.struct_size = _CORNERS_SIZE
@@ -362,6 +450,8 @@ for _name, _native_op, _fake in (
     ("render_backward", _render_backward, _render_backward_fake),
     ("fragments", _fragments, _fragments_fake),
     ("fragments_backward", _fragments_backward, _fragments_backward_fake),
+    ("blend", _blend, _blend_fake),
+    ("blend_backward", _blend_backward, _blend_backward_fake),
     ("gather_corners", _gather_corners, _gather_corners_fake),
     ("scatter_corners", _scatter_corners, _scatter_corners_fake),
 ):
@@ -374,6 +464,8 @@ for _name, _backward, _setup in (
     ("render_backward", _no_double_backward, None),
     ("fragments", _differentiate_fragments, _save_for_fragments_backward),
     ("fragments_backward", _no_double_backward, None),
+    ("blend", _differentiate_blend, _save_for_blend_backward),
+    ("blend_backward", _no_double_backward, None),
     ("gather_corners", _differentiate_gather, _save_for_gather_backward),
     ("scatter_corners", _differentiate_scatter, _save_for_scatter_backward),
 ):

@@ -47,8 +47,9 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
     require(a.gamma || GENDR_ISA::scale_in_range(a.gamma_value), "gamma_value is out of range");
     require(a.face_offsets || (a.n_images == 0 ? a.n_faces == 0 : a.n_faces % a.n_images == 0),
             "without face_offsets all images have as many faces");
-    require(a.n_faces == 0 || a.face_vertices, "face_vertices must not be null");
     require(a.near_plane > 0.0 && a.far_plane > a.near_plane, "planes must satisfy 0 < near < far");
+    require(a.softmax_far > a.softmax_near, "the softmax's planes must satisfy near < far");
+    require(a.background_floor >= 0.0 && a.background_floor < 1.0, "background_floor must be in [0, 1)");
     require(a.half_width > 0.0 && a.half_height > 0.0, "half_width and half_height must be positive");
     require(a.reach >= 0.0 && a.reach_per_scale >= 0.0 && a.min_coverage >= 0.0,
             "reach, reach_per_scale and min_coverage must not be negative");
@@ -56,16 +57,28 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
             "features must not be null and need channels");
 }
 
+bool needs_softmax_winner(const gendr_scene& a, const void* image) {
+    return image && a.blend == GENDR_BLEND_SOFTMAX && a.background_floor > 0.0;
+}
+
+void check_faces(const gendr_scene& a) {
+    require(a.n_faces == 0 || a.face_vertices, "face_vertices must not be null");
+}
+
 void check_call(const gendr_forward& a) {
     check_scene(a.scene, sizeof(a));
+    check_faces(a.scene);
     require(!a.out.alpha || a.out.alpha_state, "alpha needs alpha_state");
     require(!a.out.image || a.scene.feature_kind != GENDR_NO_FEATURES, "an image needs features");
     require(!a.out.image || a.scene.blend != GENDR_BLEND_SOFTMAX || a.out.softmax_state,
             "a softmax image needs softmax_state");
+    require(!needs_softmax_winner(a.scene, a.out.image) || a.out.softmax_winner,
+            "an image with background_floor > 0 needs softmax_winner");
 }
 
 void check_call(const gendr_backward& a) {
     check_scene(a.scene, sizeof(a));
+    check_faces(a.scene);
     require(a.scene.n_faces == 0 || a.grad_face_vertices, "grad_face_vertices must not be null");
     require((!a.grad_dist_scale || a.scene.dist_scale) && (!a.grad_gamma || a.scene.gamma) &&
                 (!a.grad_background || a.scene.background),
@@ -75,11 +88,31 @@ void check_call(const gendr_backward& a) {
     const bool hard = a.scene.blend == GENDR_BLEND_HARD;
     require(!a.grad_image || (hard ? a.out.face_index != nullptr : a.out.image && a.out.softmax_state),
             "grad_image needs the image and its state (softmax) or face_index (hard)");
+    require(!needs_softmax_winner(a.scene, a.grad_image) || a.out.softmax_winner,
+            "grad_image with background_floor > 0 needs softmax_winner");
 }
 
 void check_call(const gendr_fragments& a) {
     check_scene(a.scene, sizeof(a));
+    check_faces(a.scene);
     require(a.n_fragments >= 0 && a.n_fragments < 0x7fffffff, "n_fragments must be below 2^31 - 1");
+}
+
+void check_call(const gendr_fragment_blend& a) {
+    const gendr_scene& s = a.scene;
+    check_scene(s, sizeof(a));
+    require(a.n_fragments >= 0 && a.n_fragments < 0x7fffffff, "n_fragments must be below 2^31 - 1");
+    require(a.offsets && (a.n_fragments == 0 || (a.depth && a.distance2 && (a.values || s.n_channels == 0))),
+            "offsets, depth, distance2 and values must not be null");
+    require(s.blend == GENDR_BLEND_SOFTMAX && s.gradient == GENDR_EXACT, "fragments have softmax and exact gradients");
+    require((!a.out.image && !a.grad_image) || s.n_channels >= 1, "an image needs channels");
+    require((!a.out.alpha && !a.grad_alpha) || a.out.alpha_state, "alpha needs alpha_state");
+    require((!a.out.image && !a.grad_image) || a.out.softmax_state, "an image needs softmax_state");
+    require((!needs_softmax_winner(s, a.out.image) && !needs_softmax_winner(s, a.grad_image)) || a.out.softmax_winner,
+            "an image with background_floor > 0 needs softmax_winner");
+    require(!a.grad_image || a.out.image, "grad_image needs the image");
+    require((!a.grad_dist_scale || s.dist_scale) && (!a.grad_gamma || s.gamma) && (!a.grad_background || s.background),
+            "what is null has no gradient");
 }
 
 void check_call(const gendr_corners& a) {

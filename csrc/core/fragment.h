@@ -55,16 +55,6 @@ GENDR_HD Fragment<T> make_fragment(const Face<T>& f, T b0, T b1, T b2, Flag<T> p
     return out;
 }
 
-// Depth on a scale that falls from 0 at `near` to -1 at `far`: the exponent of SoftRas' softmax, (far - z) / (far -
-// near), less 1. A softmax does not see the shift, and close to the camera this form keeps more digits.
-template <class T>
-struct DepthScale {
-    T near, far;
-    T inv_range;  // 1 / (far - near)
-    GENDR_HD T score(T z) const { return (near - z) * inv_range; }
-    GENDR_HD bool contains(T z) const { return z >= near && z <= far; }
-};
-
 template <class T>
 struct FragmentGradient {
     T z0, z1, z2;  // dL/dz_k

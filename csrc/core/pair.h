@@ -7,6 +7,7 @@
 #pragma once
 
 #include "fragment.h"
+#include "softmax.h"
 
 GENDR_BEGIN_NAMESPACE
 
@@ -43,47 +44,10 @@ GENDR_HD T signed_root(T signed2) {
     return signed2 < T(0) ? -sqrt_(-signed2) : sqrt_(signed2);
 }
 
-// The running softmax over depth: sum of D e^(exponent - largest), rescaled by `keep` when the largest exponent rises.
-template <class T>
-struct SoftmaxStep {
-    T largest, total;  // new values
-    T keep, weight;    // of the sum so far, and of this face
-};
-
-template <class T>
-GENDR_HD SoftmaxStep<T> softmax_add(T largest, T total, bool on, T exponent, T cdf) {
-    const T e = on ? exponent : largest;
-    const T fall = exp_(-abs_(e - largest));
-    const bool rises = e > largest;
-    SoftmaxStep<T> s;
-    s.keep = rises ? fall : T(1);
-    s.weight = on ? cdf * (rises ? T(1) : fall) : T(0);
-    s.largest = rises ? e : largest;
-    s.total = total * s.keep + s.weight;
-    return s;
-}
-
 // Does a face at depth z hide the nearest one so far? The lowest index wins ties.
 template <class T>
 GENDR_HD bool hides(T z, int32_t face, T nearest_z, int32_t nearest) {
     return z < nearest_z || (z == nearest_z && face < nearest);
-}
-
-// A face's part in its pixel's image.
-template <class T>
-struct SoftmaxShare {
-    T below;         // exponent less the pixel's largest, <= 0
-    T per_coverage;  // the share, divided by the coverage
-    T share;
-};
-
-template <class T>
-GENDR_HD SoftmaxShare<T> softmax_share(bool on, T exponent, T largest, T inv_weight, T cdf) {
-    SoftmaxShare<T> s;
-    s.below = on ? min_(exponent - largest, T(0)) : T(0);
-    s.per_coverage = on ? exp_(s.below) * inv_weight : T(0);
-    s.share = s.per_coverage * (on ? cdf : T(0));
-    return s;
 }
 
 template <class T>
@@ -100,6 +64,12 @@ template <class T>
 GENDR_HD T pull_plain(T grad_u, T u, T inv_tau, T distance2, T shortest) {
     const T inv_d = T(1) / max_(sqrt_(distance2), shortest);
     return -inv_tau * inv_d * (u > T(0) ? grad_u : -grad_u);
+}
+
+// The same to the signed squared distance itself, where u = +-d / tau.
+template <class T>
+GENDR_HD T pull_root(T grad_u, T signed2, T inv_tau) {
+    return T(0.5) * inv_tau * grad_u / max_(sqrt_(abs_(signed2)), sqrt_(Limits<T>::tiny));
 }
 
 // Through the distance to the corners: d(distance^2)/d(corner k) = -2 near_k (dx, dy).

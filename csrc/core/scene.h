@@ -9,6 +9,7 @@
 #include "../include/gendr.h"
 #include "dispatch.h"
 #include "fragment.h"
+#include "softmax.h"
 
 GENDR_BEGIN_NAMESPACE
 
@@ -81,6 +82,7 @@ struct Scene {
     T min_u;     // pairs with u <= min_u are dropped
     T median_u;  // T-conorm hard: D > 1/2 where u > median_u; near an edge D itself rounds to 1/2 in float32
     double quantile_u;
+    T background_floor;
     int64_t equal_share;  // faces an image, without face_offsets
     bool perspective, squared, barycentric, hard_blend, alpha_all;
     bool fused;  // logistic and probabilistic: silhouettes have a path of their own
@@ -120,7 +122,8 @@ struct Scene {
 
     explicit Scene(const gendr_scene& a) : args(a) {
         grid = {a.width, a.height, T(a.half_width / a.width), T(a.half_height / a.height)};
-        depth = {T(a.near_plane), T(a.far_plane), T(1.0 / (a.far_plane - a.near_plane))};
+        depth = {T(a.near_plane), T(a.far_plane), T(a.softmax_near), T(1.0 / (a.softmax_far - a.softmax_near))};
+        background_floor = T(a.background_floor);
         distribution = make_distribution<T>(a.dist_shape, a.dist_shift);
         tconorm = make_tconorm<T>(TConorm(a.t_conorm), a.t_conorm_p);
         quantile_u = quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, a.min_coverage);

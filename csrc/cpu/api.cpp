@@ -50,10 +50,7 @@ void check_values(const gendr_scene& a) {
     const auto scales = a.dtype == GENDR_FLOAT32 ? check_scales<float> : check_scales<double>;
     if (a.dist_scale) scales("dist_scale", a.dist_scale, a.n_scales);
     if (a.gamma) scales("gamma", a.gamma, a.n_gammas);
-    if (!a.face_offsets) return;
-    require(a.n_images == 0 || (a.face_offsets[0] == 0 && a.face_offsets[a.n_images] == a.n_faces),
-            "face_offsets must run from 0 to n_faces");
-    for (int32_t b = 0; b < a.n_images; ++b)
+    for (int32_t b = 0; a.face_offsets && b < a.n_images; ++b)
         require(a.face_offsets[b] <= a.face_offsets[b + 1], "face_offsets must not fall");
 }
 
@@ -61,6 +58,18 @@ template <class Call>
 void check(const Call& a) {
     check_call(a);
     check_values(a.scene);
+    const gendr_scene& s = a.scene;
+    require(!s.face_offsets || s.n_images == 0 || (s.face_offsets[0] == 0 && s.face_offsets[s.n_images] == s.n_faces),
+            "face_offsets must run from 0 to n_faces");
+}
+
+void check(const gendr_fragment_blend& a) {
+    check_call(a);
+    check_values(a.scene);
+    const int64_t pixels = int64_t(a.scene.n_images) * a.scene.height * a.scene.width;
+    bool rises = a.offsets[0] == 0 && a.offsets[pixels] == a.n_fragments;
+    for (int64_t i = 0; i < pixels; ++i) rises &= a.offsets[i] <= a.offsets[i + 1];
+    require(rises, "offsets must rise from 0 to the number of fragments");
 }
 
 void check(const gendr_corners& a) {
@@ -156,6 +165,28 @@ int gendr_fragments_backward(const gendr_fragments* args) {
         check(*args);
         require(args->workspace_size >= chosen().kernels->fragments_workspace_size(*args), "workspace is too small");
         chosen().kernels->fragments_backward(*args);
+    });
+}
+
+int gendr_blend_fragments(const gendr_fragment_blend* args) {
+    return guarded([&] {
+        check(*args);
+        chosen().kernels->blend_fragments(*args);
+    });
+}
+
+size_t gendr_blend_workspace_size(const gendr_fragment_blend* args) {
+    return guarded_size([&] {
+        check_call(*args);
+        return chosen().kernels->blend_workspace_size(*args);
+    });
+}
+
+int gendr_blend_fragments_backward(const gendr_fragment_blend* args) {
+    return guarded([&] {
+        check(*args);
+        require(args->workspace_size >= chosen().kernels->blend_workspace_size(*args), "workspace is too small");
+        chosen().kernels->blend_fragments_backward(*args);
     });
 }
 

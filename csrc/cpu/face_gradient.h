@@ -185,7 +185,7 @@ class FaceGradient {
         const T inv_gamma = p.view.params.inv_gamma;
         GENDR_LANES {
             const bool on = p.fragments.visible[l] > T(0) && p.coverage.cdf[l] > Limits<T>::tiny;
-            const SoftmaxShare<T> s = softmax_share(on, depth.score(p.fragments.z[l]) * inv_gamma, largest[l],
+            const SoftmaxShare<T> s = softmax_share(on, depth.exponent(p.fragments.z[l], inv_gamma), largest[l],
                                                     inv_weight[l], p.coverage.cdf[l]);
             p.below[l] = s.below;
             p.per_coverage[l] = s.per_coverage;

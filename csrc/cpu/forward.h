@@ -220,7 +220,7 @@ class Forward {
         GENDR_LANES {
             const bool on = fragments.visible[l] > T(0) && coverage.cdf[l] > Limits<T>::tiny;
             const SoftmaxStep<T> s =
-                softmax_add(largest[l], total[l], on, depth.score(fragments.z[l]) * inv_gamma, coverage.cdf[l]);
+                softmax_add(largest[l], total[l], on, depth.exponent(fragments.z[l], inv_gamma), coverage.cdf[l]);
             largest[l] = s.largest;
             total[l] = s.total;
             keep[l] = s.keep;

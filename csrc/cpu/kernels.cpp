@@ -2,6 +2,8 @@
 #include "kernels.h"
 
 #include "backward.h"
+#include "blend.h"
+#include "blend_backward.h"
 #include "forward.h"
 #include "fragments.h"
 
@@ -54,6 +56,13 @@ extern const Kernels kernels = {
     },
     [](const gendr_fragments& a) {
         single(a.scene) ? FragmentGradients<float>(a).run() : FragmentGradients<double>(a).run();
+    },
+    [](const gendr_fragment_blend& a) { single(a.scene) ? Blend<float>(a).run() : Blend<double>(a).run(); },
+    [](const gendr_fragment_blend& a) {
+        return single(a.scene) ? BlendBackward<float>::workspace_size(a) : BlendBackward<double>::workspace_size(a);
+    },
+    [](const gendr_fragment_blend& a) {
+        single(a.scene) ? BlendBackward<float>(a).run() : BlendBackward<double>(a).run();
     },
     [](int id, double shape, double shift, double coverage) {
         return quantile(Distribution(id), shape, shift, coverage);

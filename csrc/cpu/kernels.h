@@ -16,6 +16,9 @@ struct Kernels {
     void (*count_fragments)(const gendr_fragments&);
     void (*fill_fragments)(const gendr_fragments&);
     void (*fragments_backward)(const gendr_fragments&);
+    void (*blend_fragments)(const gendr_fragment_blend&);
+    size_t (*blend_workspace_size)(const gendr_fragment_blend&);
+    void (*blend_fragments_backward)(const gendr_fragment_blend&);
     double (*quantile)(int id, double shape, double shift, double coverage);
 };
 

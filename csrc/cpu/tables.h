@@ -42,6 +42,8 @@ struct TConormFunctions {
     // Adds the lanes with counts > 0 to the state; `winner` (max only) becomes `face` where that face leads.
     void (*add)(const TConormParams<T>&, const CoverageLanes<T>&, const Lanes<T>& counts, Lanes<T>& state,
                 Lanes<int32_t>& winner, int32_t face);
+    // What each lane's pair would add to a state.
+    void (*term)(const TConormParams<T>&, const CoverageLanes<T>&, Lanes<T>& out);
     void (*alpha)(const TConormParams<T>&, int64_t n, const T* state, T* alpha);
     // d alpha / du of the lanes.
     void (*slope)(const TConormParams<T>&, const CoverageLanes<T>&, const Lanes<T>& state, Lanes<T>& out);
@@ -67,6 +69,10 @@ struct TConormLanes {
             }
         }
     }
+    static void term(const TConormParams<T>& params, const CoverageLanes<T>& c, Lanes<T>& out) {
+        const TConormParams<T> p = params;
+        GENDR_LANES out[l] = tconorm_term<K>(c.cdf[l], c.log_survival[l], p);
+    }
     static void alpha(const TConormParams<T>& params, int64_t n, const T* state, T* out) {
         const TConormParams<T> p = params;
         for (int64_t i = 0; i < n; ++i) out[i] = tconorm_alpha<K>(state[i], p);
@@ -85,12 +91,12 @@ struct TConormLanes {
 template <class T>
 TConormFunctions<T> tconorm_functions(TConorm kind) {
     switch (kind) {
-#define GENDR_T_CONORM(name)                                   \
-    case TConorm::name:                                        \
-        if constexpr (TConorm::name != TConorm::einstein) {    \
-            using L = TConormLanes<TConorm::name, T>;          \
-            return {L::add, L::alpha, L::slope, L::reference}; \
-        }                                                      \
+#define GENDR_T_CONORM(name)                                            \
+    case TConorm::name:                                                 \
+        if constexpr (TConorm::name != TConorm::einstein) {             \
+            using L = TConormLanes<TConorm::name, T>;                   \
+            return {L::add, L::term, L::alpha, L::slope, L::reference}; \
+        }                                                               \
         break; /* einstein is hamacher with p = 2: make_tconorm */
 #include "../core/tconorms.def"
 #undef GENDR_T_CONORM

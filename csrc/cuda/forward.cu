@@ -88,7 +88,7 @@ __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image,
     SoftmaxStep<T> s = {};
     if (!scene.hard_blend) {
         const bool on = c.cdf > Limits<T>::tiny;
-        s = softmax_add(p.exponent, p.weight, on, scene.depth.score(a.z) * image.inv_gamma, c.cdf);
+        s = softmax_add(p.exponent, p.weight, on, scene.depth.exponent(a.z, image.inv_gamma), c.cdf);
         p.exponent = s.largest;
         p.weight = s.total;
     } else if (!closer) {

@@ -155,7 +155,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
             const T* state = static_cast<const T*>(call.out.softmax_state) + 2 * at.image * pixels + in_image;
             const bool on = c.cdf > Limits<T>::tiny;
             part =
-                softmax_share(on, scene.depth.score(a.z) * at.params.inv_gamma, state[0], T(1) / state[pixels], c.cdf);
+                softmax_share(on, scene.depth.exponent(a.z, at.params.inv_gamma), state[0], T(1) / state[pixels], c.cdf);
         }
         T grad_z = nearest && call.grad_depth ? call.grad_depth[pixel] : T(0);
         ImageGradient<T> g = {};

@@ -153,6 +153,29 @@ typedef struct gendr_fragments {
     size_t workspace_size;
 } gendr_fragments;
 
+/* Blending of given fragments, whatever their colours come from: as gendr_render_forward blends those of its faces, but
+ * every fragment counts, wherever it is. The winners in `out` are numbers of fragments; depth and face_index are not
+ * written. */
+typedef struct gendr_fragment_blend {
+    gendr_scene scene;   /* n_channels: of values, 0: none; of the faces only face_offsets are read, by T-conorm sum */
+    gendr_outputs out;   /* gendr_blend_fragments writes it, backward reads it */
+    int64_t n_fragments; /* M */
+    const int64_t* offsets; /* (B * H * W + 1,): where each pixel's begin, and M */
+    const void* depth;      /* real (M,) */
+    const void* distance2;  /* real (M,), as in gendr_fragments */
+    const void* values;     /* real (M, C): what each shows; null without channels */
+    const void* grad_image; /* real (B, C, H, W) or null; these for backward */
+    const void* grad_alpha; /* real (B, H, W) or null */
+    void* grad_depth;       /* real (M,) or null */
+    void* grad_distance2;   /* real (M,) or null */
+    void* grad_values;      /* real (M, C) or null */
+    void* grad_dist_scale;  /* real (n_scales,) or null */
+    void* grad_gamma;       /* real (n_gammas,) or null */
+    void* grad_background;  /* real (n_backgrounds, C) or null */
+    void* workspace;        /* backward: gendr_blend_workspace_size() bytes, aligned to 64; forward: may be null */
+    size_t workspace_size;
+} gendr_fragment_blend;
+
 /* Corners of an indexed mesh: out[b, f, k, :] = values[b, faces[f, k], :], and the transpose of that. */
 typedef struct gendr_corners {
     int32_t struct_size;
@@ -199,6 +222,10 @@ GENDR_API size_t gendr_fragments_workspace_size(const gendr_fragments* args);
 GENDR_API int gendr_count_fragments(const gendr_fragments* args);
 GENDR_API int gendr_fill_fragments(const gendr_fragments* args);
 GENDR_API int gendr_fragments_backward(const gendr_fragments* args);
+
+GENDR_API int gendr_blend_fragments(const gendr_fragment_blend* args);
+GENDR_API size_t gendr_blend_workspace_size(const gendr_fragment_blend* args);
+GENDR_API int gendr_blend_fragments_backward(const gendr_fragment_blend* args);
 
 GENDR_API int gendr_gather_corners(const gendr_corners* args);
 GENDR_API size_t gendr_corners_workspace_size(const gendr_corners* args);

@@ -128,6 +128,30 @@ class Fragments(ctypes.Structure):
     ]
 
 
+class FragmentBlend(ctypes.Structure):
+    """gendr_fragment_blend"""
+
+    _fields_ = [
+        ("scene", Scene),
+        ("out", Outputs),
+        ("n_fragments", c_int64),
+        ("offsets", c_void_p),
+        ("depth", c_void_p),
+        ("distance2", c_void_p),
+        ("values", c_void_p),
+        ("grad_image", c_void_p),
+        ("grad_alpha", c_void_p),
+        ("grad_depth", c_void_p),
+        ("grad_distance2", c_void_p),
+        ("grad_values", c_void_p),
+        ("grad_dist_scale", c_void_p),
+        ("grad_gamma", c_void_p),
+        ("grad_background", c_void_p),
+        ("workspace", c_void_p),
+        ("workspace_size", c_size_t),
+    ]
+
+
 class Corners(ctypes.Structure):
     """gendr_corners"""
 
@@ -171,6 +195,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gendr_count_fragments": (c_int, [POINTER(Fragments)]),
     "gendr_fill_fragments": (c_int, [POINTER(Fragments)]),
     "gendr_fragments_backward": (c_int, [POINTER(Fragments)]),
+    "gendr_blend_fragments": (c_int, [POINTER(FragmentBlend)]),
+    "gendr_blend_workspace_size": (c_size_t, [POINTER(FragmentBlend)]),
+    "gendr_blend_fragments_backward": (c_int, [POINTER(FragmentBlend)]),
     "gendr_gather_corners": (c_int, [POINTER(Corners)]),
     "gendr_corners_workspace_size": (c_size_t, [POINTER(Corners)]),
     "gendr_scatter_corners": (c_int, [POINTER(Corners)]),

@@ -1,0 +1,158 @@
+"""`blend_fragments`: a picture of given fragments, whatever shaded them."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from . import ops
+from ._inputs import (
+    background_rows,
+    check_real,
+    check_same,
+    check_scale,
+    image_shape,
+    kind,
+    refuse_forward_mode,
+    scale_tensor,
+)
+from .fragments import Fragments
+from .render import Rendered
+from .settings import RenderSettings
+
+_OUTPUTS = {"image": ops.IMAGE, "alpha": ops.ALPHA}
+
+
+def blend_fragments(
+    fragments: Fragments,
+    features: Tensor | None,
+    image_size: int | tuple[int, int],
+    settings: RenderSettings = RenderSettings(),  # noqa: B008 (frozen)
+    background: Tensor | Sequence[float] | None = None,
+    face_offsets: Tensor | None = None,
+    n_images: int = 1,
+    outputs: Sequence[str] = ("image", "alpha"),
+) -> Rendered:
+    """Blend fragments as `gendr_adapters.render` does: a T-conorm unites their coverages, a softmax over depth mixes
+    what they show.
+
+    With features = (found.weights[..., None] * corner_features[found.face]).sum(1) of found = find_fragments(...) it is
+    `render`, numbers and gradients; where T-conorm max has equals, another of them may get the gradient.
+
+    Args:
+        fragments: of find_fragments for this image_size; offsets, depth and distance2 are read. All of them count:
+            reach, near, far, cull and min_coverage have no say here.
+        features: (M, C), what each fragment shows, of the dtype of depth. None: no image.
+        image_size: side or (H, W), pixels.
+        settings: distribution, dist_*, t_conorm*, gamma, softmax_range (else near and far), background_eps and
+            background_floor count. blend must be 'softmax', gradient 'exact'.
+        background: features behind everything, (C,) or (B, C); None: 0.
+        face_offsets: (B + 1,) int64, as find_fragments took them; for a batch (B, F, 3, 3), F * torch.arange(B + 1).
+            T-conorm 'sum', a mean over the faces of a mesh, needs them; others do not.
+        n_images: B, where face_offsets is None.
+        outputs: 'image', 'alpha' or both.
+
+    Returns:
+        Rendered, with image (B, C, H, W) and alpha (B, H, W). They have gradients to depth, distance2, features,
+        background, dist_scale and gamma, the same bits in every run.
+
+    Raises:
+        TypeError, ValueError: tensors, shapes, dtypes, devices or settings that do not fit. On CUDA the offsets and
+            scales are not looked at: see `render`.
+    """
+    offsets, depth, distance2 = _checked_fragments(fragments)
+    if not isinstance(settings, RenderSettings):
+        raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
+    for name, allowed in (("blend", "softmax"), ("gradient", "exact")):
+        if (got := getattr(settings, name)) != allowed:
+            raise ValueError(f"fragments are blended with {name}={allowed!r} only, got {got!r}")
+    height, width = image_shape(image_size)
+    n_images = _image_count(face_offsets, n_images, depth, settings)
+    if offsets.shape[0] != n_images * height * width + 1:
+        raise ValueError(
+            f"fragments are of {offsets.shape[0] - 1} pixels, {n_images} images of {height} x {width} pixels have "
+            f"{n_images * height * width}"
+        )
+    refuse_forward_mode(depth, distance2, features, background, settings.dist_scale, settings.gamma)
+    wanted = _wanted(outputs)
+    if features is None:
+        if background is not None:
+            raise ValueError("background goes with features: without them there is no image for it to be behind")
+        if not wanted & ops.ALPHA:
+            raise ValueError("outputs=('image',) needs features: they are what an image shows")
+        wanted, shown, back = ops.ALPHA, depth.new_empty(0), None
+    else:
+        check_real("features", features)
+        check_same("features", features, depth, "fragments.depth")
+        if features.dim() != 2 or features.shape[0] != depth.shape[0] or features.shape[1] < 1:
+            raise ValueError(f"features must be ({depth.shape[0]}, C), got shape {tuple(features.shape)}")
+        shown, back = features, background_rows(background, features.shape[1], n_images, depth)
+    dist_scale = scale_tensor("dist_scale", settings.dist_scale, n_images, depth)
+    gamma = scale_tensor("gamma", settings.gamma, n_images, depth)
+    if settings.check_finite:
+        check_scale("dist_scale", dist_scale)
+        check_scale("gamma", gamma)
+    image, alpha, *_ = torch.ops.gendr_adapters.blend(
+        offsets,
+        depth,
+        distance2,
+        shown,
+        dist_scale,
+        gamma,
+        back,
+        face_offsets,
+        [*settings.packed_ints, height, width, wanted, n_images],
+        [*settings.packed_floats, 1.0, 1.0],
+    )
+    return Rendered(image if wanted & ops.IMAGE else None, alpha if wanted & ops.ALPHA else None, None, None)
+
+
+def _checked_fragments(fragments: Fragments) -> tuple[Tensor, Tensor, Tensor]:
+    if not isinstance(fragments, Fragments):
+        raise TypeError(f"fragments must be what find_fragments returns, got {type(fragments).__name__}")
+    offsets, depth, distance2 = fragments.offsets, fragments.depth, fragments.distance2
+    check_real("fragments.depth", depth)
+    check_real("fragments.distance2", distance2)
+    check_same("fragments.distance2", distance2, depth, "fragments.depth")
+    if depth.dim() != 1 or depth.shape != distance2.shape:
+        raise ValueError(
+            f"fragments.depth and distance2 must be (M,), got shapes {tuple(depth.shape)} and {tuple(distance2.shape)}"
+        )
+    _check_numbers("fragments.offsets", offsets, depth)
+    return offsets, depth, distance2
+
+
+def _check_numbers(name: str, values: Tensor, depth: Tensor) -> None:
+    if not isinstance(values, Tensor) or values.dtype != torch.int64:
+        raise TypeError(f"{name} must be an int64 tensor, got {kind(values)}")
+    if values.device != depth.device:
+        raise TypeError(f"{name} are on {values.device}, fragments.depth on {depth.device}")
+    if values.dim() != 1 or values.shape[0] < 1:
+        raise ValueError(f"{name} must have one dimension and at least one entry, got shape {tuple(values.shape)}")
+
+
+def _image_count(face_offsets: Tensor | None, n_images: int, depth: Tensor, settings: RenderSettings) -> int:
+    if face_offsets is not None:
+        _check_numbers("face_offsets", face_offsets, depth)
+        return face_offsets.shape[0] - 1
+    if settings.t_conorm == "sum":
+        raise ValueError(
+            "t_conorm='sum' is a mean over the faces of each mesh and needs face_offsets; for one mesh of F faces, "
+            "torch.tensor([0, F])"
+        )
+    if not isinstance(n_images, int) or isinstance(n_images, bool):
+        raise TypeError(f"n_images must be an int, got {n_images!r}")
+    if n_images < 0:
+        raise ValueError(f"n_images must be >= 0, got {n_images}")
+    return n_images
+
+
+def _wanted(outputs: Sequence[str]) -> int:
+    if isinstance(outputs, str):
+        raise TypeError(f"outputs must be a sequence of names, e.g. ({outputs!r},), got the string {outputs!r}")
+    wanted = 0
+    for name in outputs:
+        if name not in _OUTPUTS:
+            raise ValueError(f"unknown output {name!r}; allowed: {', '.join(_OUTPUTS)}")
+        wanted |= _OUTPUTS[name]
+    return wanted
