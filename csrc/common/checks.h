@@ -49,6 +49,10 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
             "without face_offsets all images have as many faces");
     require(a.n_faces == 0 || a.face_vertices, "face_vertices must not be null");
     require(a.near_plane > 0.0 && a.far_plane > a.near_plane, "planes must satisfy 0 < near < far");
+    require(a.near_clip >= 0.0 && a.near_clip <= std::numeric_limits<double>::max(),
+            "near_clip must be a depth > 0, or 0 for none");
+    require(a.near_clip == 0.0 || (a.distance != GENDR_BARYCENTRIC && a.gradient != GENDR_REFERENCE),
+            "near_clip does not go with GENDR_BARYCENTRIC or GENDR_REFERENCE");
     require(a.half_width > 0.0 && a.half_height > 0.0, "half_width and half_height must be positive");
     require(a.reach >= 0.0 && a.reach_per_scale >= 0.0 && a.min_coverage >= 0.0,
             "reach, reach_per_scale and min_coverage must not be negative");
