@@ -50,6 +50,10 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
     require(a.near_plane > 0.0 && a.far_plane > a.near_plane, "planes must satisfy 0 < near < far");
     require(a.softmax_far > a.softmax_near, "the softmax's planes must satisfy near < far");
     require(a.background_floor >= 0.0 && a.background_floor < 1.0, "background_floor must be in [0, 1)");
+    require(a.near_clip >= 0.0 && a.near_clip <= std::numeric_limits<double>::max(),
+            "near_clip must be a depth > 0, or 0 for none");
+    require(a.near_clip == 0.0 || (a.distance != GENDR_BARYCENTRIC && a.gradient != GENDR_REFERENCE),
+            "near_clip does not go with GENDR_BARYCENTRIC or GENDR_REFERENCE");
     require(a.half_width > 0.0 && a.half_height > 0.0, "half_width and half_height must be positive");
     require(a.reach >= 0.0 && a.reach_per_scale >= 0.0 && a.min_coverage >= 0.0,
             "reach, reach_per_scale and min_coverage must not be negative");

@@ -37,6 +37,7 @@ enum FaceFlags : int32_t {
     kColourCulled = 2,  // never in colour, depth or face index
     kAlphaCulled = 4,   // never in alpha
     kDepthInRange = 8,  // every point of the face has near <= z <= far
+    kCut = 16,          // by the near plane: see cut_face.h; of the numbers above only x, y, z and area2 mean anything
 };
 
 // Where pixels lie. Centre of column c: (2 c + 1 - W) * x_step; of row r: (H - 1 - 2 r) * y_step.

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "../include/gendr.h"
+#include "cut_face.h"
 #include "dispatch.h"
 #include "fragment.h"
 #include "softmax.h"
@@ -79,6 +80,7 @@ struct Scene {
     DepthScale<T> depth;
     DistributionParams<T> distribution;
     TConormParams<T> tconorm;
+    CutPlane<T> cut_plane;
     T min_u;     // pairs with u <= min_u are dropped
     T median_u;  // T-conorm hard: D > 1/2 where u > median_u; near an edge D itself rounds to 1/2 in float32
     double quantile_u;
@@ -137,6 +139,7 @@ struct Scene {
         barycentric = a.distance == GENDR_BARYCENTRIC;
         hard_blend = a.blend == GENDR_BLEND_HARD;
         alpha_all = a.alpha_range == GENDR_ALPHA_ALL;
+        cut_plane = {a.near_clip > 0.0 ? max_(T(a.near_clip), Limits<T>::tiny) : T(0), perspective};
     }
 
     GENDR_HD ImageParams<T> image_params(int image) const {
@@ -156,6 +159,10 @@ struct Scene {
         return p;
     }
 
+    GENDR_HD CutRule<T> cut_rule() const {
+        return {Flag<T>(perspective), Flag<T>(args.clip != GENDR_CLIP_NONE), cut_plane.depth};
+    }
+
     // The mesh's face count enters SoftRas' mean.
     GENDR_HD TConormParams<T> tconorm_of(int image) const {
         TConormParams<T> p = tconorm;
@@ -172,6 +179,16 @@ GENDR_HD void with_fragment_rule(const Scene<T>& scene, Use&& use) {
         use(UnitRule<T>{perspective});
     } else {
         use(MeanRule<T>{perspective, Flag<T>(scene.args.clip == GENDR_CLIP_NONNEGATIVE)});
+    }
+}
+
+// The same for one face: one that is cut has a rule of its own.
+template <class T, class Use>
+GENDR_HD void with_rule_of(const Scene<T>& scene, const Face<T>& f, Use&& use) {
+    if (f.flags & kCut) {
+        use(scene.cut_rule());
+    } else {
+        with_fragment_rule(scene, use);
     }
 }
 
@@ -198,10 +215,24 @@ GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, i
     }
     if (check != T(0) || farthest > T(1e18)) return;
     setup_face(corners, f);
+    T z_min = min_(f.z[0], min_(f.z[1], f.z[2]));
+    const T z_max = max_(f.z[0], max_(f.z[1], f.z[2]));
+    T x_min = min_(f.x[0], min_(f.x[1], f.x[2])), x_max = max_(f.x[0], max_(f.x[1], f.x[2]));
+    T y_min = min_(f.y[0], min_(f.y[1], f.y[2])), y_max = max_(f.y[0], max_(f.y[1], f.y[2]));
+    if (scene.cut_plane.depth > T(0) && z_min < scene.cut_plane.depth) {
+        Cut<T> cut;
+        if (z_max < scene.cut_plane.depth || !make_cut(f, scene.cut_plane, cut)) return;
+        f.flags = kCut;
+        f.area2 = cut.area2;
+        z_min = scene.cut_plane.depth;
+        x_min = min_(min_(cut.x[0], cut.x[1]), min_(cut.x[2], cut.x[3]));
+        x_max = max_(max_(cut.x[0], cut.x[1]), max_(cut.x[2], cut.x[3]));
+        y_min = min_(min_(cut.y[0], cut.y[1]), min_(cut.y[2], cut.y[3]));
+        y_max = max_(max_(cut.y[0], cut.y[1]), max_(cut.y[2], cut.y[3]));
+    }
 
     const bool front = f.area2 != T(0) && (f.area2 > T(0)) == (a.front == GENDR_COUNTERCLOCKWISE);
     const bool back_culled = a.cull == GENDR_CULL_BACK && !front;
-    const T z_min = min_(f.z[0], min_(f.z[1], f.z[2])), z_max = max_(f.z[0], max_(f.z[1], f.z[2]));
     // Across or behind the camera plane the projected triangle is not the face. Only the references count it, in alpha
     // and with screen-space weights; perspective weights of depths of either sign would be no average of the corners.
     const bool behind = !(z_min > T(0));
@@ -214,14 +245,13 @@ GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, i
     if ((f.flags & kColourCulled) && (f.flags & kAlphaCulled)) return;
     if (scene.barycentric && (f.flags & kFlat)) return;  // zero area: no barycentrics, so no distance
 
-    const double x[3] = {double(f.x[0]), double(f.x[1]), double(f.x[2])};
-    const double y[3] = {double(f.y[0]), double(f.y[1]), double(f.y[2])};
-    double x_lo = min_(x[0], min_(x[1], x[2])), x_hi = max_(x[0], max_(x[1], x[2]));
-    double y_lo = min_(y[0], min_(y[1], y[2])), y_hi = max_(y[0], max_(y[1], y[2]));
+    const double x_lo = x_min, x_hi = x_max, y_lo = y_min, y_hi = y_max;
     double box[4] = {x_lo - image.box_reach, x_hi + image.box_reach, y_lo - image.box_reach, y_hi + image.box_reach};
     if (scene.barycentric && isfinite(image.box_weight)) {
         // {w_k >= -b} is the triangle scaled by 1 + 3 b about its centroid.
-        const double s = 1.0 + 3.0 * image.box_weight, mx = (x[0] + x[1] + x[2]) / 3.0, my = (y[0] + y[1] + y[2]) / 3.0;
+        const double s = 1.0 + 3.0 * image.box_weight;
+        const double mx = (double(f.x[0]) + double(f.x[1]) + double(f.x[2])) / 3.0;
+        const double my = (double(f.y[0]) + double(f.y[1]) + double(f.y[2])) / 3.0;
         box[0] = max_(box[0], mx + s * (x_lo - mx));
         box[1] = min_(box[1], mx + s * (x_hi - mx));
         box[2] = max_(box[2], my + s * (y_lo - my));

@@ -7,6 +7,7 @@
 
 #include <cstring>
 
+#include "../core/cut_face.h"
 #include "../core/pair.h"
 #include "../core/scene.h"
 
@@ -69,7 +70,8 @@ void for_each_block(const Scene<T>& scene, const ImageParams<T>& image, const Fa
     const int32_t y0 = f.y0 > row_begin ? f.y0 : row_begin, y1 = f.y1 < row_end - 1 ? f.y1 : row_end - 1;
     const int32_t width = f.x1 - f.x0 + 1;
     const int log2_rows = width <= 4 ? 2 : width <= 8 ? 1 : 0;
-    const bool bounded = width > kLanes && !(f.flags & kFlat) && !scene.barycentric && std::isfinite(image.box_reach);
+    const bool triangle = !(f.flags & (kFlat | kCut));
+    const bool bounded = width > kLanes && triangle && !scene.barycentric && std::isfinite(image.box_reach);
     if (!bounded) {
         for (int32_t row = y0; row <= y1; row += 1 << log2_rows) {
             for (int32_t col = f.x0; col <= f.x1; col += kLanes) visit(BlockPosition<T>{row, col, y1, f.x1, log2_rows});
@@ -122,31 +124,70 @@ alignas(64) constexpr T kLaneRows[3][kLanes] = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
                                                 {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1},
                                                 {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}};
 
+// A face and, where the near plane cuts it, what is left of it: worked out once for all its blocks.
+template <class T>
+struct Shape {
+    const Face<T>& face;
+    Cut<T> cut;  // filled only for a face that is cut
+
+    Shape(const Scene<T>& scene, const Face<T>& f) : face(f) {
+        if (is_cut()) make_cut(f, scene.cut_plane, cut);
+    }
+    bool is_cut() const { return (face.flags & kCut) != 0; }
+};
+
 // What the lanes of a block see of a face.
 template <class T>
 struct SightLanes {
     Lanes<T> u;                    // scaled signed distance
     Lanes<T> active;               // 1: this pair counts
     Lanes<T> inside;               // 1: on the closed triangle
-    Lanes<T> b0, b1, b2;           // barycentrics as make_fragment takes them (raw; for a flat face, nearest point's)
+    Lanes<T> b0, b1, b2;  // what the rules take: barycentrics (raw; for a flat face, nearest point's); cut: b'
     Lanes<T> dx, dy;               // from the nearest point of the outline
-    Lanes<T> near0, near1, near2;  // weights of that point
+    Lanes<T> near0, near1, near2;  // weights of that point; not for a face that is cut
     Lanes<T> distance2;            // squared distance in the unit of the distance asked for
 };
 
-// kWeights: fill b0..b2 and inside; kNearest: fill dx..near2 and distance2.
+// The part of `look` that differs for a face that is cut: u becomes the signed squared distance, valid 1 within reach.
 template <bool kWeights, bool kNearest, class T>
-inline void look(const Scene<T>& scene, const ImageParams<T>& image, const Face<T>& f, const BlockPosition<T>& at,
-                 SightLanes<T>& out) {
+[[gnu::noinline]] void look_at_cut_lanes(const Scene<T>& scene, T reach2, const Cut<T>& shape,
+                                         const BlockPosition<T>& at, SightLanes<T>& out, Lanes<T>& valid) {
+    const Cut<T> cut = shape;
+    const Grid<T> grid = scene.grid;
+    const Flag<T> bounded = scene.cut_rule().bounded;
+    const T col0 = T(at.col), row0 = T(at.row), last_col = T(at.last_col), last_row = T(at.last_row);
+    const T* lane_col = kLaneColumns<T>[at.log2_rows];
+    const T* lane_row = kLaneRows<T>[at.log2_rows];
+    GENDR_LANES {
+        const T col = col0 + lane_col[l], row = row0 + lane_row[l];
+        const CutSight<T> s = look_at_cut(cut, bounded, grid.x(col), grid.y(row));
+        valid[l] = col <= last_col && row <= last_row && (s.in || s.distance2 < reach2) ? T(1) : T(0);
+        out.u[l] = s.in ? s.distance2 : -s.distance2;
+        if constexpr (kWeights) {
+            out.inside[l] = s.in || s.distance2 == T(0) ? T(1) : T(0);
+            out.b0[l] = s.b0;
+            out.b1[l] = s.b1;
+            out.b2[l] = s.b2;
+        }
+        if constexpr (kNearest) {
+            out.dx[l] = s.dx;
+            out.dy[l] = s.dy;
+            out.distance2[l] = s.distance2;
+        }
+    }
+}
+
+// The same for others.
+template <bool kWeights, bool kNearest, class T>
+inline void look_at_lanes(const Scene<T>& scene, T reach2, const Face<T>& f, const BlockPosition<T>& at,
+                          SightLanes<T>& out, Lanes<T>& valid) {
     const Flag<T> flat((f.flags & kFlat) != 0), barycentric(scene.barycentric);
-    const T reach2 = image.reach2;
     const Face<T> face = f;
     const Grid<T> grid = scene.grid;
     // Whole numbers as T, exact below 2^24: cheaper in a vector than converting integers.
     const T col0 = T(at.col), row0 = T(at.row), last_col = T(at.last_col), last_row = T(at.last_row);
     const T* lane_col = kLaneColumns<T>[at.log2_rows];
     const T* lane_row = kLaneRows<T>[at.log2_rows];
-    Lanes<T> valid;
     GENDR_LANES {
         const T col = col0 + lane_col[l], row = row0 + lane_row[l];
         const Sight<T> s = look_at(face, grid.x(col), grid.y(row), flat, barycentric, reach2);
@@ -166,6 +207,18 @@ inline void look(const Scene<T>& scene, const ImageParams<T>& image, const Face<
             out.near2[l] = s.pair.near2;
             out.distance2[l] = s.distance2;
         }
+    }
+}
+
+// kWeights: fill b0..b2 and inside; kNearest: fill dx..near2 and distance2.
+template <bool kWeights, bool kNearest, class T>
+inline void look(const Scene<T>& scene, const ImageParams<T>& image, const Shape<T>& shape, const BlockPosition<T>& at,
+                 SightLanes<T>& out) {
+    Lanes<T> valid;
+    if (shape.is_cut()) {
+        look_at_cut_lanes<kWeights, kNearest>(scene, image.reach2, shape.cut, at, out, valid);
+    } else {
+        look_at_lanes<kWeights, kNearest>(scene, image.reach2, shape.face, at, out, valid);
     }
     if (!scene.squared) {
         GENDR_LANES out.u[l] = signed_root(out.u[l]);
@@ -207,7 +260,7 @@ template <class T>
 inline void make_fragments(const Scene<T>& scene, const Face<T>& f, const SightLanes<T>& sight, Fragments<T>& out) {
     const Face<T> face = f;
     const DepthScale<T> depth = scene.depth;
-    with_fragment_rule(scene, [&](auto rule) {
+    with_rule_of(scene, f, [&](auto rule) {
         GENDR_LANES {
             const Fragment<T> a = rule.make(face, sight.b0[l], sight.b1[l], sight.b2[l]);
             out.z[l] = a.z;

@@ -44,13 +44,13 @@ class FaceGradient {
             if (corners_) std::fill(feature_lanes, feature_lanes + 3 * n_channels * kLanes, T(0));
             sums.features = corners_ ? feature_lanes : out.features;
         }
-        Pairs pairs(view, f, index, index - scene_.first_face(view.image));
+        Pairs pairs(scene_, view, f, index, index - scene_.first_face(view.image));
         pairs.alpha = args_.grad_alpha && !(f.flags & kAlphaCulled);
         pairs.colour = (args_.grad_image || args_.grad_depth) && !(f.flags & kColourCulled);
         // The references drop the alpha gradient of fragments out of [near, far] (S4) though they count in alpha.
         pairs.depth_matters = pairs.alpha && (reference_ || !scene_.alpha_all) && !(f.flags & kDepthInRange);
         const bool short_path =
-            scene_.fused && !pairs.colour && !pairs.depth_matters && !scene_.barycentric && !reference_;
+            scene_.fused && !pairs.colour && !pairs.depth_matters && !scene_.barycentric && !reference_ && !(f.flags & kCut);
         for_each_block(scene_, view.params, f, row_begin, row_end, [&](const BlockPosition<T>& at) {
             pairs.move_to(at);
             short_path ? add_logistic_block(pairs, sums) : add_block(pairs, sums);
@@ -58,7 +58,8 @@ class FaceGradient {
         for (int k = 0; k < 3; ++k) {
             out.vertices[3 * k] = total(sums.x[k].v);
             out.vertices[3 * k + 1] = total(sums.y[k].v);
-            out.vertices[3 * k + 2] = pairs.colour ? total(sums.z[k].v) : T(0);
+            // Where a face is cut, the outline depends on depths, too.
+            out.vertices[3 * k + 2] = pairs.colour || pairs.shape.is_cut() ? total(sums.z[k].v) : T(0);
         }
         out.scales[0] = total(sums.tau.v);
         out.scales[1] = pairs.colour ? total(sums.gamma.v) : T(0);
@@ -78,6 +79,7 @@ class FaceGradient {
     struct Pairs {
         const View<T>& view;
         const Face<T>& face;
+        Shape<T> shape;
         int64_t index;  // of the face, among all
         int32_t id;     // of the face, in its image
         bool alpha, colour, depth_matters;
@@ -94,8 +96,8 @@ class FaceGradient {
         Lanes<T> grad_weight[3];  // dL/d(feature weights)
         Lanes<T> grad_z;          // dL/d(depth)
 
-        Pairs(const View<T>& v, const Face<T>& f, int64_t i, int64_t local)
-            : view(v), face(f), index(i), id(int32_t(local)) {}
+        Pairs(const Scene<T>& scene, const View<T>& v, const Face<T>& f, int64_t i, int64_t local)
+            : view(v), face(f), shape(scene, f), index(i), id(int32_t(local)) {}
         void move_to(const BlockPosition<T>& position) {
             at = position;
             offset = at.row * view.pixels.stride + at.col;
@@ -111,7 +113,7 @@ class FaceGradient {
     // The short path of silhouettes: alpha = 1 - e^-sum(softplus(u)), so dL/du = grad (1 - alpha) logistic(u).
     void add_logistic_block(Pairs& p, Sums& sums) const {
         if (!p.alpha) return;
-        look<false, true>(scene_, p.view.params, p.face, p.at, p.sight);
+        look<false, true>(scene_, p.view.params, p.shape, p.at, p.sight);
         const Lanes<T> grad = p.load(p.view.pixels.grad_alpha);
         GENDR_LANES {
             const T u = p.sight.u[l], e = exp_(-abs_(u)), r = T(1) / (T(1) + e);
@@ -121,7 +123,7 @@ class FaceGradient {
     }
 
     void add_block(Pairs& p, Sums& sums) const {
-        look<true, true>(scene_, p.view.params, p.face, p.at, p.sight);
+        look<true, true>(scene_, p.view.params, p.shape, p.at, p.sight);
         if (!any(p.sight.active)) return;
         coverage_(scene_.distribution, p.sight.u, p.coverage);
         if (p.colour || p.depth_matters) make_fragments(scene_, p.face, p.sight, p.fragments);
@@ -132,6 +134,10 @@ class FaceGradient {
             find_share(p);
             if (args_.grad_image) add_image(p, sums);
             add_fragments(p, sums);
+        }
+        if (p.shape.is_cut()) {
+            add_cut(p, sums);
+            return;
         }
         if (scene_.barycentric) {
             add_barycentric_distance(p, sums);
@@ -270,7 +276,7 @@ class FaceGradient {
     void add_fragments(Pairs& p, Sums& sums) const {
         const Face<T> face = p.face;
         const Flag<T> frozen(reference_);
-        with_fragment_rule(scene_, [&](auto rule) {
+        with_rule_of(scene_, p.face, [&](auto rule) {
             GENDR_LANES {
                 const T b0 = p.sight.b0[l], b1 = p.sight.b1[l], b2 = p.sight.b2[l];
                 const Fragment<T> v = rule.make(face, b0, b1, b2);
@@ -288,17 +294,24 @@ class FaceGradient {
         });
     }
 
-    void add_distance(const Pairs& p, Sums& sums) const {
+    // dL/d(distance vector)
+    Lanes<T> find_pull(const Pairs& p) const {
         const SightLanes<T>& sight = p.sight;
-        const Lanes<T>& grad_u = p.grad_u;
         const T inv_tau = p.view.params.inv_tau;
         Lanes<T> pull;
         if (scene_.squared) {
-            GENDR_LANES pull[l] = pull_squared(grad_u[l], sight.u[l], inv_tau);
+            GENDR_LANES pull[l] = pull_squared(p.grad_u[l], sight.u[l], inv_tau);
         } else {
             const T shortest = reference_ ? kReferenceShortest<T> : sqrt_(Limits<T>::tiny);
-            GENDR_LANES pull[l] = pull_plain(grad_u[l], sight.u[l], inv_tau, sight.distance2[l], shortest);
+            GENDR_LANES pull[l] = pull_plain(p.grad_u[l], sight.u[l], inv_tau, sight.distance2[l], shortest);
         }
+        return pull;
+    }
+
+    void add_distance(const Pairs& p, Sums& sums) const {
+        const SightLanes<T>& sight = p.sight;
+        const Lanes<T>& grad_u = p.grad_u;
+        const Lanes<T> pull = find_pull(p);
         GENDR_LANES {
             const CornerGradient<T> g = pull_corners(grad_u[l], pull[l], sight.dx[l], sight.dy[l], sight.near0[l],
                                                      sight.near1[l], sight.near2[l]);
@@ -327,6 +340,31 @@ class FaceGradient {
             const CornerGradient<T> g = pull_weights(face, on, p.grad_w[0][l], p.grad_w[1][l], p.grad_w[2][l],
                                                      p.sight.b0[l], p.sight.b1[l], p.sight.b2[l]);
             add_corners(g, l, sums);
+        }
+    }
+
+    // A cut face's distance and weights, and through them to depths as well.
+    void add_cut(const Pairs& p, Sums& sums) const {
+        const Cut<T> cut = p.shape.cut;
+        const Grid<T> grid = scene_.grid;
+        const Flag<T> bounded = scene_.cut_rule().bounded;
+        const Lanes<T> pull = find_pull(p);
+        const T col0 = T(p.at.col), row0 = T(p.at.row);
+        const T* lane_col = kLaneColumns<T>[p.at.log2_rows];
+        const T* lane_row = kLaneRows<T>[p.at.log2_rows];
+        GENDR_LANES {
+            const T x = grid.x(col0 + lane_col[l]), y = grid.y(row0 + lane_row[l]);
+            const CutSight<T> s = look_at_cut(cut, bounded, x, y);
+            const FragmentPull<T> g = pull_cut_pair(cut, s, bounded, x, y, p.grad_u[l], pull[l], p.grad_w[0][l],
+                                                    p.grad_w[1][l], p.grad_w[2][l]);
+            const bool on = p.sight.active[l] > T(0);  // beyond the image distances may be any
+            add_corners({on ? g.corners.x0 : T(0), on ? g.corners.x1 : T(0), on ? g.corners.x2 : T(0),
+                         on ? g.corners.y0 : T(0), on ? g.corners.y1 : T(0), on ? g.corners.y2 : T(0)},
+                        l, sums);
+            sums.z[0][l] += on ? g.z0 : T(0);
+            sums.z[1][l] += on ? g.z1 : T(0);
+            sums.z[2][l] += on ? g.z2 : T(0);
+            sums.tau[l] += p.grad_u[l] * (p.grad_u[l] != T(0) ? p.sight.u[l] : T(0));
         }
     }
 

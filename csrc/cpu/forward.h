@@ -110,13 +110,14 @@ class Forward {
             const bool alpha = args_.out.alpha && !(f.flags & kAlphaCulled);
             const bool colour = (args_.out.image || nearest_) && !(f.flags & kColourCulled);
             const bool depth_matters = alpha && !scene_.alpha_all && !(f.flags & kDepthInRange);
+            const Shape<T> shape(scene_, f);
             if (colour || depth_matters || !scene_.fused) {
                 for_each_block(scene_, band.params, f, band.row_begin, band.row_end, [&](const BlockPosition<T>& at) {
-                    add_block(band, f, id, at, alpha, colour, depth_matters);
+                    add_block(band, shape, id, at, alpha, colour, depth_matters);
                 });
             } else if (alpha) {
                 for_each_block(scene_, band.params, f, band.row_begin, band.row_end,
-                               [&](const BlockPosition<T>& at) { add_logistic_block(band, f, at); });
+                               [&](const BlockPosition<T>& at) { add_logistic_block(band, shape, at); });
             }
         });
         finish(band);
@@ -145,9 +146,9 @@ class Forward {
     }
 
     // The fused hot path: a logistic, probabilistic silhouette adds softplus(u) per pair.
-    void add_logistic_block(Band& band, const Face<T>& f, const BlockPosition<T>& at) const {
+    void add_logistic_block(Band& band, const Shape<T>& shape, const BlockPosition<T>& at) const {
         SightLanes<T> sight;
-        look<false, false>(scene_, band.params, f, at, sight);
+        look<false, false>(scene_, band.params, shape, at, sight);
         Lanes<T> state;
         T* base = band.pixels.alpha + band.offset(at);
         load_lanes(base, band.pixels.stride, at.log2_rows, state.v);
@@ -155,16 +156,16 @@ class Forward {
         store_lanes(base, band.pixels.stride, at.log2_rows, state.v);
     }
 
-    void add_block(Band& band, const Face<T>& f, int32_t id, const BlockPosition<T>& at, bool alpha, bool colour,
+    void add_block(Band& band, const Shape<T>& shape, int32_t id, const BlockPosition<T>& at, bool alpha, bool colour,
                    bool depth_matters) const {
         SightLanes<T> sight;
-        look<true, false>(scene_, band.params, f, at, sight);
+        look<true, false>(scene_, band.params, shape, at, sight);
         if (!any(sight.active)) return;
         const std::ptrdiff_t stride = band.pixels.stride, offset = band.offset(at);
         CoverageLanes<T> coverage;
         coverage_(scene_.distribution, sight.u, coverage);
         Fragments<T> fragments;
-        if (colour || depth_matters) make_fragments(scene_, f, sight, fragments);
+        if (colour || depth_matters) make_fragments(scene_, shape.face, sight, fragments);
         if (alpha) {
             Lanes<T> state;
             Lanes<int32_t> winner;

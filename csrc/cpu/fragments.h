@@ -73,10 +73,11 @@ class FragmentLists {
         const int64_t first_row = int64_t(image) * args_.scene.height;
         faces_.for_each_face(image, band, [&](const Face<T>& f, int32_t id) {
             if (f.flags & kColourCulled) return;
+            const Shape<T> shape(scene_, f);
             for_each_block(scene_, params, f, faces_.row_begin(band), faces_.row_end(band),
                            [&](const BlockPosition<T>& at) {
                                SightLanes<T> sight;
-                               look<true, true>(scene_, params, f, at, sight);
+                               look<true, true>(scene_, params, shape, at, sight);
                                if (!any(sight.active)) return;
                                Fragments<T> fragments;
                                make_fragments(scene_, f, sight, fragments);
@@ -146,8 +147,9 @@ class FragmentGradients {
         if (starts_[index + 1] > starts_[index]) {
             Face<T> f;
             prepare_face(scene_, scene_.image_params(scene_.image_of(index)), index, f);
+            const Shape<T> shape(scene_, f);
             for (int64_t first = starts_[index]; first < starts_[index + 1]; first += kLanes) {
-                add_block(f, first, int(std::min<int64_t>(kLanes, starts_[index + 1] - first)), sums);
+                add_block(shape, first, int(std::min<int64_t>(kLanes, starts_[index + 1] - first)), sums);
             }
         }
         T* out = static_cast<T*>(args_.grad_face_vertices) + 9 * index;
@@ -158,7 +160,7 @@ class FragmentGradients {
         }
     }
 
-    void add_block(const Face<T>& f, int64_t first, int n, Sums& sums) const {
+    void add_block(const Shape<T>& shape, int64_t first, int n, Sums& sums) const {
         const int32_t width = scene_.grid.width, height = scene_.grid.height;
         const auto load = [](const void* array, int64_t at) { return array ? static_cast<const T*>(array)[at] : T(0); };
         Lanes<T> x, y, gv0, gv1, gv2, gz, gd;
@@ -173,24 +175,32 @@ class FragmentGradients {
             gz[l] = on ? load(args_.grad_depth, i) : T(0);
             gd[l] = on ? load(args_.grad_distance2, i) : T(0);
         }
-        const Face<T> face = f;
-        const Flag<T> flat((f.flags & kFlat) != 0), barycentric(scene_.barycentric);
+        const Face<T> face = shape.face;
+        if (shape.is_cut()) {
+            const Cut<T> cut = shape.cut;
+            const CutRule<T> rule = scene_.cut_rule();
+            GENDR_LANES add(pull_cut_fragment(face, cut, rule, x[l], y[l], gv0[l], gv1[l], gv2[l], gz[l], gd[l]), l, sums);
+            return;
+        }
+        const Flag<T> flat((face.flags & kFlat) != 0), barycentric(scene_.barycentric);
         with_fragment_rule(scene_, [&](auto rule) {
             GENDR_LANES {
                 const Sight<T> s = look_at(face, x[l], y[l], flat, barycentric, T(0));
-                const FragmentPull<T> g =
-                    pull_fragment(face, rule, s, barycentric, gv0[l], gv1[l], gv2[l], gz[l], gd[l]);
-                sums.x[0][l] += g.corners.x0;
-                sums.x[1][l] += g.corners.x1;
-                sums.x[2][l] += g.corners.x2;
-                sums.y[0][l] += g.corners.y0;
-                sums.y[1][l] += g.corners.y1;
-                sums.y[2][l] += g.corners.y2;
-                sums.z[0][l] += g.z0;
-                sums.z[1][l] += g.z1;
-                sums.z[2][l] += g.z2;
+                add(pull_fragment(face, rule, s, barycentric, gv0[l], gv1[l], gv2[l], gz[l], gd[l]), l, sums);
             }
         });
+    }
+
+    GENDR_HD static void add(const FragmentPull<T>& g, int l, Sums& sums) {
+        sums.x[0][l] += g.corners.x0;
+        sums.x[1][l] += g.corners.x1;
+        sums.x[2][l] += g.corners.x2;
+        sums.y[0][l] += g.corners.y0;
+        sums.y[1][l] += g.corners.y1;
+        sums.y[2][l] += g.corners.y2;
+        sums.z[0][l] += g.z0;
+        sums.z[1][l] += g.z1;
+        sums.z[2][l] += g.z2;
     }
 
     const gendr_fragments& args_;

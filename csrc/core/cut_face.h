@@ -1,0 +1,186 @@
+// One pixel and a face that the near plane cuts: as pair.h and fragment.h, for the polygon of cut_polygon.h. It counts as
+// one face with the outline of the polygon, the cut edge included.
+//
+// Weights and depth at a point of the screen, with b' of cut_polygon.h and S = sum b':
+//     v_k = b'_k / S;   z = 1 / S, or, linear in depth, sum v_k z_k
+// That point is the pixel where it is inside, and for clip 'none' everywhere; otherwise it is the nearest point of the
+// outline, for 'unit' and 'nonnegative' alike: those clamp the barycentrics of a triangle, and a polygon of four corners
+// has none. With clip 'none' a pixel beyond the horizon of the face's plane, S <= 0, does not see the face.
+//
+// Backward, from gv_k = dL/dv_k and gz = dL/dz to g_k = dL/db'_k:
+//     perspective   g_k = z (gv_k - sum_j gv_j v_j) - z^2 gz
+//     linear        g_k = (h_k - sum_j h_j v_j) / S,  h_k = gv_k + z_k gz;   dL/dz_k = v_k gz + ...
+// From there to the polygon's corners P_j and the values b_j of b' in them:
+//     At the pixel, b' = sum_j w_j b_j with weights w_j of three corners, affine in the pixel: moving corner j by delta
+//     moves the pixel by -w_j delta, so dL/dP_j = -w_j h, h = sum_k g_k grad b'_k; dL/db_j = w_j g.
+//     At the nearest point of edge j, b' = (1 - t) b_j + t b_{j+1}: dL/db_j = (1 - t) g, dL/db_{j+1} = t g, and, where
+//     t = a.e / e.e, a = p - P_j, is not clamped, with d = a - t e, k = g.(b_{j+1} - b_j) / e.e:
+//         dt/dP_j = -((1 - t) e + d) / e.e,  dt/dP_{j+1} = (d - t e) / e.e
+//         dL/dP_j = -(1 - t) k e - k d,      dL/dP_{j+1} = -t k e + k d
+//     The distance pulls as in a triangle: dL/dP_j = (1 - t) pull d, dL/dP_{j+1} = t pull d.
+// From the polygon to the face: cut_polygon.h's derivatives.
+#pragma once
+
+#include "cut_polygon.h"
+#include "pair.h"
+
+GENDR_BEGIN_NAMESPACE
+
+// Weights and depth, as the rules of fragment.h; b: b' at the point that counts.
+template <class T>
+struct CutRule {
+    Flag<T> perspective;
+    Flag<T> bounded;  // clip rules other than 'none'
+    T nearest;        // depth of the cut
+
+    GENDR_HD Fragment<T> make(const Face<T>& f, T b0, T b1, T b2) const {
+        const T sum = b0 + b1 + b2;
+        Fragment<T> out;
+        out.inv_sum = sum > Limits<T>::tiny ? T(1) / sum : T(0);
+        out.v0 = out.c0 = b0 * out.inv_sum;
+        out.v1 = out.c1 = b1 * out.inv_sum;
+        out.v2 = out.c2 = b2 * out.inv_sum;
+        const T z = perspective.pick(out.inv_sum, out.v0 * f.z[0] + out.v1 * f.z[1] + out.v2 * f.z[2]);
+        // Rounding must not carry the depth out of [near, far] where `near` is the plane of the cut.
+        const T farthest = max_(f.z[0], max_(f.z[1], f.z[2]));
+        out.z = out.inv_sum > T(0) ? bounded.pick(clamp_(z, nearest, farthest), z) : T(0);
+        return out;
+    }
+    // w: dL/db'; z: what does not come by way of b'.
+    GENDR_HD FragmentGradient<T> differentiate(const Face<T>& f, T, T, T, const Fragment<T>& a, T gv0, T gv1, T gv2,
+                                               T gz) const {
+        const T h0 = gv0 + perspective.pick(-a.inv_sum, f.z[0]) * gz, h1 = gv1 + perspective.pick(-a.inv_sum, f.z[1]) * gz;
+        const T h2 = gv2 + perspective.pick(-a.inv_sum, f.z[2]) * gz;
+        // Of the perspective depth's pull, the same for all three, nothing is to be taken off.
+        const T mean = gv0 * a.v0 + gv1 * a.v1 + gv2 * a.v2 +
+                       perspective.pick(T(0), (a.v0 * f.z[0] + a.v1 * f.z[1] + a.v2 * f.z[2]) * gz);
+        const T direct = perspective.pick(T(0), gz);
+        return {a.v0 * direct,          a.v1 * direct,          a.v2 * direct,
+                (h0 - mean) * a.inv_sum, (h1 - mean) * a.inv_sum, (h2 - mean) * a.inv_sum};
+    }
+};
+
+// How a pixel sees a cut face.
+template <class T>
+struct CutSight {
+    bool in;
+    T distance2;
+    T dx, dy;                  // from the nearest point of the outline to the pixel
+    T t;                       // where that point is on its edge, 0 to 1
+    T on0, on1, on2, on3;      // 1 for that edge
+    T b0, b1, b2;              // b' at the point that counts
+};
+
+template <class T>
+GENDR_HD CutSight<T> look_at_cut(const Cut<T>& cut, Flag<T> bounded, T px, T py) {
+    T d2[4], dx[4], dy[4], t[4], side[4];
+    const T sense = cut.area2 > T(0) ? T(1) : T(-1);
+#pragma GCC unroll 4
+    for (int j = 0; j < kCutCorners; ++j) {
+        const T ax = px - cut.start_x[j], ay = py - cut.start_y[j];
+        const T from_start = clamp_((ax * cut.ex[j] + ay * cut.ey[j]) * cut.inv_length2[j], -cut.at_end[j],
+                                    T(1) - cut.at_end[j]);
+        t[j] = cut.at_end[j] + from_start;
+        dx[j] = ax - from_start * cut.ex[j];
+        dy[j] = ay - from_start * cut.ey[j];
+        d2[j] = dx[j] * dx[j] + dy[j] * dy[j];
+        side[j] = sense * (cut.ex[j] * ay - cut.ey[j] * ax) + cut.unbounded[j];
+    }
+    const bool late01 = d2[1] < d2[0], late23 = d2[3] < d2[2];
+    const T d01 = late01 ? d2[1] : d2[0], d23 = late23 ? d2[3] : d2[2];
+    const bool late = d23 < d01;
+    CutSight<T> s;
+    s.in = min_(min_(side[0], side[1]), min_(side[2], side[3])) > T(0);
+    s.distance2 = late ? d23 : d01;
+    s.dx = late ? (late23 ? dx[3] : dx[2]) : (late01 ? dx[1] : dx[0]);
+    s.dy = late ? (late23 ? dy[3] : dy[2]) : (late01 ? dy[1] : dy[0]);
+    s.t = late ? (late23 ? t[3] : t[2]) : (late01 ? t[1] : t[0]);
+    s.on0 = late || late01 ? T(0) : T(1);
+    s.on1 = late || !late01 ? T(0) : T(1);
+    s.on2 = !late || late23 ? T(0) : T(1);
+    s.on3 = late && late23 ? T(1) : T(0);
+    const T rx = px - cut.x[0], ry = py - cut.y[0], u = T(1) - s.t;
+    const T near0 = s.on0 * u + s.on3 * s.t, near1 = s.on1 * u + s.on0 * s.t;
+    const T near2 = s.on2 * u + s.on1 * s.t, near3 = s.on3 * u + s.on2 * s.t;
+    const bool at_pixel = s.in || !(bounded.value > T(0));
+    const auto b = [&](int k) {
+        const T here = cut.b[0][k] + (cut.bx[k] * rx + cut.by[k] * ry);
+        const T there = near0 * cut.b[0][k] + near1 * cut.b[1][k] + near2 * cut.b[2][k] + near3 * cut.b[3][k];
+        return at_pixel ? bounded.pick(max_(here, T(0)), here) : there;
+    };
+    s.b0 = b(0);
+    s.b1 = b(1);
+    s.b2 = b(2);
+    return s;
+}
+
+// fx, fy: dL/d(nearest point), the distance's pull; g: dL/db'.
+template <class T>
+GENDR_HD FragmentPull<T> pull_cut(const Cut<T>& cut, const CutSight<T>& s, Flag<T> bounded, T px, T py, T fx, T fy,
+                                  T g0, T g1, T g2) {
+    const bool at_pixel = s.in || !(bounded.value > T(0));
+    const T on[4] = {s.on0, s.on1, s.on2, s.on3};
+    const T rx = px - cut.x[0], ry = py - cut.y[0];
+    const T w1 = cut.wx[1] * rx + cut.wy[1] * ry, w2 = cut.wx[2] * rx + cut.wy[2] * ry;
+    const T w3 = cut.wx[3] * rx + cut.wy[3] * ry;
+    const T w[4] = {T(1) - (w1 + w2 + w3), w1, w2, w3};
+    const T hx = at_pixel ? g0 * cut.bx[0] + g1 * cut.bx[1] + g2 * cut.bx[2] : T(0);
+    const T hy = at_pixel ? g0 * cut.by[0] + g1 * cut.by[1] + g2 * cut.by[2] : T(0);
+    // +1 for the end of the nearest edge, -1 for its start.
+    const T end[4] = {on[3] - on[0], on[0] - on[1], on[1] - on[2], on[2] - on[3]};
+    T gt = T(0), ex = T(0), ey = T(0), inv_length2 = T(0);
+#pragma GCC unroll 4
+    for (int j = 0; j < kCutCorners; ++j) {
+        gt += end[j] * (g0 * cut.b[j][0] + g1 * cut.b[j][1] + g2 * cut.b[j][2]);
+        ex += on[j] * cut.ex[j];
+        ey += on[j] * cut.ey[j];
+        inv_length2 += on[j] * cut.inv_length2[j];
+    }
+    const bool slides = !at_pixel && s.t > T(0) && s.t < T(1);
+    const T k = slides ? gt * inv_length2 : T(0);
+    FragmentPull<T> out = {};
+#pragma GCC unroll 4
+    for (int j = 0; j < kCutCorners; ++j) {
+        const T near = on[j] * (T(1) - s.t) + on[(j + 3) % 4] * s.t;
+        const T gx = near * (fx - k * ex) + end[j] * k * s.dx - w[j] * hx;  // dL/dP_j
+        const T gy = near * (fy - k * ey) + end[j] * k * s.dy - w[j] * hy;
+        out.corners.x0 += cut.share[j][0] * gx;
+        out.corners.x1 += cut.share[j][1] * gx;
+        out.corners.x2 += cut.share[j][2] * gx;
+        out.corners.y0 += cut.share[j][0] * gy;
+        out.corners.y1 += cut.share[j][1] * gy;
+        out.corners.y2 += cut.share[j][2] * gy;
+        const T gl = gx * cut.along_x[j] + gy * cut.along_y[j];
+        const T gs = (at_pixel ? w[j] : near) *
+                     (g0 * cut.b_slope[j][0] + g1 * cut.b_slope[j][1] + g2 * cut.b_slope[j][2]);
+        out.z0 += cut.slide[j][0] * gl + cut.rate[j][0] * gs;
+        out.z1 += cut.slide[j][1] * gl + cut.rate[j][1] * gs;
+        out.z2 += cut.slide[j][2] * gl + cut.rate[j][2] * gs;
+    }
+    return out;
+}
+
+// dL/d(nearest point) from dL/du, pull as for pull_corners, and dL/db' from a rule.
+template <class T>
+GENDR_HD FragmentPull<T> pull_cut_pair(const Cut<T>& cut, const CutSight<T>& s, Flag<T> bounded, T px, T py, T grad_u,
+                                       T pull, T g0, T g1, T g2) {
+    const T fx = grad_u != T(0) ? pull * s.dx : T(0), fy = grad_u != T(0) ? pull * s.dy : T(0);
+    return pull_cut(cut, s, bounded, px, py, fx, fy, g0, g1, g2);
+}
+
+// pull_fragment (pair.h) for a cut face.
+template <class T>
+GENDR_HD FragmentPull<T> pull_cut_fragment(const Face<T>& f, const Cut<T>& cut, const CutRule<T>& rule, T px, T py,
+                                           T gv0, T gv1, T gv2, T gz, T gd) {
+    const CutSight<T> s = look_at_cut(cut, rule.bounded, px, py);
+    const Fragment<T> a = rule.make(f, s.b0, s.b1, s.b2);
+    const FragmentGradient<T> d = rule.differentiate(f, s.b0, s.b1, s.b2, a, gv0, gv1, gv2, gz);
+    const T signed2 = s.in ? s.distance2 : -s.distance2;
+    FragmentPull<T> out = pull_cut_pair(cut, s, rule.bounded, px, py, gd, pull_squared(gd, signed2, T(1)), d.w0, d.w1, d.w2);
+    out.z0 += d.z0;
+    out.z1 += d.z1;
+    out.z2 += d.z2;
+    return out;
+}
+
+GENDR_END_NAMESPACE

@@ -1,0 +1,231 @@
+// What the near plane leaves of a face with corners on both sides of it: a convex polygon on the screen.
+//
+//          k                   one corner nearer than c:  i, j, P on j-k, Q on i-k           (four corners)
+//         . .                  two:                       i, P on i-j, Q on i-k              (three)
+//     Q ------- P   z = c
+//      /         \             The cut point between a corner b behind the plane and a corner a in front of it:
+//     i --------- j                s = (z_b - c) / (z_b - z_a),   in space V_b + s (V_a - V_b)
+//
+// On screen. Linear in depth (not perspective_correct): P = p_b + s (p_a - p_b). Perspective: V = (x z, y z, z), for
+// z <= 0 too, where x and y are mirrored; divided by the depth, which is c,
+//     P = p_b + l (p_a - p_b),   l = s z_a / c,   1 - l = (1 - s) z_b / c
+// which holds up where z_a is close to 0 and p_a huge: their product counts.
+//
+// The cut edge from P to Q, as P and Q may be close together and far from the origin: with the slopes of two edges that
+// meet in corner o (k above, or i), m = dV/dz = p_b + z_a (p_a - p_b) / (z_a - z_b),
+//     Q - P = (c - z_o) / c (m_Q - m_P);    linear: (c - z_o) (m_Q - m_P), m = (p_a - p_b) / (z_a - z_b)
+// so that every edge has the right direction, however short it is.
+//
+// Weights: b' = V^-1 (x, y, 1) (Olano and Greer, "Triangle Scan Conversion using 2D Homogeneous Coordinates", 1997) is
+// affine on the screen, with sum 1 / depth, and known at the polygon's corners: e_b / z_b at a corner of the face,
+// ((1 - s) e_b + s e_a) / c at a cut point; linear: the same without the divisions. Three corners say what it is
+// everywhere: the deepest one, from which it is measured since b' is smallest there, and two more that make the largest
+// triangle. (V itself need not be inverted; it may have columns that are nearly 0.)
+//
+// Derivatives, with r = 1 / (z_b - z_a):  ds/dz_b = (1 - s) r,  ds/dz_a = s r;
+// perspective:  dl/dz_b = ds/dz_b z_a / c,  dl/dz_a = ds/dz_a z_b / c;  linear: l = s.
+#pragma once
+
+#include "geometry.h"
+
+GENDR_BEGIN_NAMESPACE
+
+// A triangle is a polygon of four corners, the last of which is the first again.
+constexpr int kCutCorners = 4;
+
+template <class T>
+struct Cut {
+    static constexpr int n = kCutCorners;
+    // Corner j = sum_k share[j][k] (x_k, y_k) of the face's corners k. The first is the deepest.
+    T x[n], y[n], share[n][3];
+    T b[n][3];                     // b' there
+    T along_x[n], along_y[n];      // p_a - p_b, the way a cut point moves when l changes; 0 for a corner of the face
+    T slide[n][3];                 // dl/dz_k
+    T b_slope[n][3], rate[n][3];   // db'[m]/dz_k = b_slope[m] rate[k]
+    // Edge j from corner j to j + 1. start: one of its ends, that closer to the origin; at_end: 1 where it is j + 1.
+    T ex[n], ey[n], inv_length2[n], start_x[n], start_y[n], at_end[n];
+    T unbounded[n];      // 1 for an edge of no length, which has no outer side
+    T bx[3], by[3];      // gradient of b'
+    T wx[n], wy[n];      // gradient of the weights of corners 1 to 3 in b'; 0 for the one that is not used
+    T area2;             // twice the signed area, > 0 counter-clockwise
+};
+
+// How faces are cut.
+template <class T>
+struct CutPlane {
+    T depth;  // c; 0: no face is
+    bool perspective;
+};
+
+namespace cutting {
+
+// Corner j of the polygon is corner b of the face, or, with a >= 0, the cut point between b and a.
+struct Source {
+    int b, a;
+};
+
+// Corners of the face in the order of the polygon's.
+template <class T>
+GENDR_HD void find_sources(const T* z, T depth, Source* source) {
+    const bool near0 = z[0] < depth, near1 = z[1] < depth, near2 = z[2] < depth;
+    const bool quadrilateral = int(near0) + int(near1) + int(near2) == 1;
+    // The corner that is alone on its side, and its successors.
+    const int o = near0 != near1 ? (near0 != near2 ? 0 : 1) : 2;
+    const int i = o == 2 ? 0 : o + 1, j = o == 0 ? 2 : o - 1;
+    if (!quadrilateral) {
+        source[0] = source[3] = {o, -1};
+        source[1] = {o, i};
+        source[2] = {o, j};
+    } else if (z[i] >= z[j]) {
+        source[0] = {i, -1};
+        source[1] = {j, -1};
+        source[2] = {j, o};
+        source[3] = {i, o};
+    } else {
+        source[0] = {j, -1};
+        source[1] = {j, o};
+        source[2] = {i, o};
+        source[3] = {i, -1};
+    }
+}
+
+template <class T>
+GENDR_HD void place_corner(const Face<T>& f, const CutPlane<T>& plane, Source from, int j, Cut<T>& cut) {
+    const int b = from.b, a = from.a < 0 ? from.b : from.a;
+    for (int k = 0; k < 3; ++k) cut.share[j][k] = cut.b[j][k] = cut.slide[j][k] = cut.b_slope[j][k] = cut.rate[j][k] = T(0);
+    cut.along_x[j] = f.x[a] - f.x[b];
+    cut.along_y[j] = f.y[a] - f.y[b];
+    const T za = f.z[a], zb = f.z[b], c = plane.depth;
+    if (from.a < 0) {
+        cut.x[j] = f.x[b];
+        cut.y[j] = f.y[b];
+        cut.share[j][b] = T(1);
+        cut.b[j][b] = plane.perspective ? T(1) / zb : T(1);
+        cut.b_slope[j][b] = plane.perspective ? -(T(1) / zb) / zb : T(0);
+        cut.rate[j][b] = T(1);
+        return;
+    }
+    const T r = T(1) / (zb - za), s = (zb - c) * r, rest = (c - za) * r, scale = plane.perspective ? T(1) / c : T(1);
+    const T l = plane.perspective ? s * za * scale : s;
+    cut.x[j] = f.x[b] + l * cut.along_x[j];
+    cut.y[j] = f.y[b] + l * cut.along_y[j];
+    cut.share[j][a] = l;
+    cut.share[j][b] = plane.perspective ? rest * zb * scale : rest;
+    cut.b[j][a] = s * scale;
+    cut.b[j][b] = rest * scale;
+    cut.b_slope[j][a] = scale;
+    cut.b_slope[j][b] = -scale;
+    cut.rate[j][a] = s * r;
+    cut.rate[j][b] = rest * r;
+    cut.slide[j][a] = plane.perspective ? s * r * zb * scale : s * r;
+    cut.slide[j][b] = plane.perspective ? rest * r * za * scale : rest * r;
+}
+
+// From corner j of the polygon to the next.
+template <class T>
+GENDR_HD void place_edge(const Face<T>& f, const CutPlane<T>& plane, Source from, Source to, int j, Cut<T>& cut) {
+    const int next = (j + 1) % kCutCorners;
+    if (from.a < 0 && to.a < 0) {
+        cut.ex[j] = f.x[to.b] - f.x[from.b];
+        cut.ey[j] = f.y[to.b] - f.y[from.b];
+    } else if (from.a < 0) {
+        const T l = cut.share[next][to.a];
+        cut.ex[j] = l * cut.along_x[next];
+        cut.ey[j] = l * cut.along_y[next];
+    } else if (to.a < 0) {
+        const T l = -cut.share[j][from.a];
+        cut.ex[j] = l * cut.along_x[j];
+        cut.ey[j] = l * cut.along_y[j];
+    } else {
+        const T c = plane.depth, z_shared = f.z[from.a == to.a ? from.a : from.b];
+        const T from_r = T(1) / (f.z[from.a] - f.z[from.b]), to_r = T(1) / (f.z[to.a] - f.z[to.b]);
+        const T p = plane.perspective ? f.z[from.a] * from_r : from_r, q = plane.perspective ? f.z[to.a] * to_r : to_r;
+        const T apart = plane.perspective ? T(1) : T(0), scale = plane.perspective ? (c - z_shared) / c : c - z_shared;
+        const T mx = apart * (f.x[to.b] - f.x[from.b]) + (q * cut.along_x[next] - p * cut.along_x[j]);
+        const T my = apart * (f.y[to.b] - f.y[from.b]) + (q * cut.along_y[next] - p * cut.along_y[j]);
+        cut.ex[j] = scale * mx;
+        cut.ey[j] = scale * my;
+    }
+    const T length2 = cut.ex[j] * cut.ex[j] + cut.ey[j] * cut.ey[j];
+    const bool proper = length2 > Limits<T>::tiny;
+    cut.inv_length2[j] = proper ? T(1) / length2 : T(0);
+    cut.unbounded[j] = proper ? T(0) : T(1);
+    const bool at_end = abs_(cut.x[next]) + abs_(cut.y[next]) < abs_(cut.x[j]) + abs_(cut.y[j]);
+    cut.at_end[j] = at_end ? T(1) : T(0);
+    cut.start_x[j] = at_end ? cut.x[next] : cut.x[j];
+    cut.start_y[j] = at_end ? cut.y[next] : cut.y[j];
+}
+
+// b' everywhere, from its values at the deepest corner and at two others.
+template <class T>
+GENDR_HD void spread_weights(Cut<T>& cut) {
+    const T* ex = cut.ex;
+    const T* ey = cut.ey;
+    // To corners 1, 2 and 3 from corner 0, and the areas of the triangles that they make with it two by two.
+    const T dx[4] = {T(0), ex[0], ex[0] + ex[1], -ex[3]}, dy[4] = {T(0), ey[0], ey[0] + ey[1], -ey[3]};
+    const T area12 = ex[0] * ey[1] - ey[0] * ex[1], area23 = ex[2] * ey[3] - ey[2] * ex[3];
+    const T area13 = ex[3] * ey[0] - ey[3] * ex[0];
+    const bool first = abs_(area12) >= abs_(area23) && abs_(area12) >= abs_(area13);
+    const bool second = !first && abs_(area23) >= abs_(area13);
+    const int u = second ? 2 : 1, v = first ? 2 : 3;
+    const T inv_area = T(1) / (first ? area12 : second ? area23 : area13);
+    for (int j = 0; j < kCutCorners; ++j) cut.wx[j] = cut.wy[j] = T(0);
+    cut.wx[u] = dy[v] * inv_area;
+    cut.wy[u] = -dx[v] * inv_area;
+    cut.wx[v] = -dy[u] * inv_area;
+    cut.wy[v] = dx[u] * inv_area;
+    for (int k = 0; k < 3; ++k) {
+        const T bu = cut.b[u][k] - cut.b[0][k], bv = cut.b[v][k] - cut.b[0][k];
+        cut.bx[k] = bu * cut.wx[u] + bv * cut.wx[v];
+        cut.by[k] = bu * cut.wy[u] + bv * cut.wy[v];
+    }
+}
+
+// Are all numbers such that products of a few of them are finite?
+template <class T>
+GENDR_HD bool all_usable(const Cut<T>& cut) {
+    T farthest = T(0), largest = T(0), check = T(0);
+    const auto see = [&](T value) {
+        check += value * T(0);
+        largest = max_(largest, abs_(value));
+    };
+    for (int j = 0; j < kCutCorners; ++j) {
+        farthest = max_(farthest, max_(abs_(cut.x[j]), abs_(cut.y[j])));
+        check += (cut.x[j] + cut.y[j] + cut.ex[j] + cut.ey[j]) * T(0);
+        for (int k = 0; k < 3; ++k) {
+            see(cut.b[j][k]);
+            see(cut.share[j][k]);
+            see(cut.b_slope[j][k] * cut.rate[j][k]);
+            see(cut.slide[j][k] * cut.along_x[j]);
+            see(cut.slide[j][k] * cut.along_y[j]);
+        }
+    }
+    for (int k = 0; k < 3; ++k) {
+        see(cut.bx[k]);
+        see(cut.by[k]);
+    }
+    return check == T(0) && farthest <= T(1e18) && largest <= Limits<T>::huge;
+}
+
+}  // namespace cutting
+
+// The polygon of a face with corners on both sides of the plane. False: it has no area to speak of (the face is seen from its edge), or is too large
+// for the numbers.
+template <class T>
+GENDR_HD_NOINLINE bool make_cut(const Face<T>& f, const CutPlane<T>& plane, Cut<T>& cut) {
+    cutting::Source source[kCutCorners];
+    cutting::find_sources(f.z, plane.depth, source);
+    for (int j = 0; j < kCutCorners; ++j) cutting::place_corner(f, plane, source[j], j, cut);
+    T longest = T(0);
+    for (int j = 0; j < kCutCorners; ++j) {
+        cutting::place_edge(f, plane, source[j], source[(j + 1) % kCutCorners], j, cut);
+        longest = max_(longest, cut.ex[j] * cut.ex[j] + cut.ey[j] * cut.ey[j]);
+    }
+    cut.area2 = (cut.ex[0] * cut.ey[1] - cut.ey[0] * cut.ex[1]) + (cut.ex[2] * cut.ey[3] - cut.ey[2] * cut.ex[3]);
+    // As in setup_face.
+    if (!(abs_(cut.area2) > max_(T(2) * Limits<T>::epsilon * longest, Limits<T>::tiny))) return false;
+    cutting::spread_weights(cut);
+    return cutting::all_usable(cut);
+}
+
+GENDR_END_NAMESPACE
