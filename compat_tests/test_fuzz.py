@@ -40,6 +40,8 @@ def render_settings(draw: st.DrawFn) -> dict[str, Any]:
         "reach": one_of(None, 0.05, 1.0),
         "min_coverage": one_of(0.0, 1e-6, 0.01),
         "background_eps": one_of(1e-3, 0.0, 0.5),
+        "background_floor": one_of(0.0, 1e-10, 0.5),
+        "softmax_range": one_of(None, (1.0, 3.0), (-5.0, 0.0)),
         "half_extent": one_of(None, (0.5, 2.0)),
         "gradient": one_of("exact", "reference"),
     }

@@ -22,6 +22,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "max, hard": {"t_conorm": "max", "blend": "hard"},
     "reference": {"t_conorm": "hard", "gradient": "reference"},
     "clip": {"clip": "nonnegative"},
+    "floor": {"background_floor": 0.1, "softmax_range": (2.0, 3.0), "gamma": 0.5},
     "barycentric": {"distance": "barycentric", "distribution": "cauchy"},
 }
 

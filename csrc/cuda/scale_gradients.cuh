@@ -13,6 +13,7 @@
 #include "../common/memory.h"
 #include "../core/pair.h"
 #include "../core/scene.h"
+#include "background.cuh"
 #include "prepare.cuh"
 
 GENDR_BEGIN_NAMESPACE
@@ -71,16 +72,12 @@ __global__ void __launch_bounds__(kThreads)
             continue;
         }
         const T* state = static_cast<const T*>(out.softmax_state) + 2 * image * pixels + i;
-        const T below = own - state[0], share = exp_(below) / state[pixels];
+        const BackgroundWeight<T> b = background_weight(own, state[0], scene.background_floor);
+        const T share = b.weight / state[pixels];
         if (value < a.n_channels) {
             sum += double(share * grad[value * pixels + i]);
         } else {
-            const T* rendered = static_cast<const T*>(out.image) + int64_t(image) * a.n_channels * pixels + i;
-            T excess = T(0);
-            for (int c = 0; c < a.n_channels; ++c) {
-                excess += grad[c * pixels + i] * (scene.background(image, c) - rendered[c * pixels]);
-            }
-            sum += double(share * excess * below);
+            sum += double(share * background_excess(scene, out, grad_image, image, i) * b.below);
         }
     }
     sum = block_sum(sum);
