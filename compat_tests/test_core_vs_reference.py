@@ -252,7 +252,7 @@ def test_background_floor(texels: int, gamma: float, floor: float, device: str) 
 @pytest.mark.parametrize("limits", [(1.0, 100.0), (2.0, 3.0), (-1.0, 0.5), (10.0, 20.0)], ids=str)
 @pytest.mark.parametrize("floor", [0.0, 0.01])
 def test_softmax_range(limits: tuple[float, float], floor: float, device: str) -> None:
-    """Other depths for the exponent than those that drop faces: all, some or none of the scene's 1.5 to 5 are within."""
+    """Other depths for the exponent than those that drop faces: all, some or none of the scene's are within."""
     check(
         device,
         {"softmax_range": limits, "gamma": 0.3, "near": 2.0, "far": 4.5, "background_floor": floor},
