@@ -1,6 +1,7 @@
 """blend_fragments against `render` of the same scene, PyTorch3D's formulas written out in torch, and finite
 differences; the floor under the background both ways."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -187,7 +188,7 @@ def test_the_first_of_equally_near_fragments_leads(device: str) -> None:
     assert got.image is not None
     rgb, _, behind = softmax_rgb_blend(
         colours[None], found.depth[None], -found.distance2[None], torch.ones((1, 4), device=device), *scales,
-        torch.tensor([0.1], device=device).double(), 1.0, 100.0,
+        torch.tensor([0.1], dtype=torch.float64, device=device), 1.0, 100.0,
     )  # fmt: skip
     assert 0.1 < float(behind) < 0.9
     assert_close(got.image.flatten(), rgb.flatten())
@@ -201,26 +202,33 @@ def test_the_first_of_equally_near_fragments_leads(device: str) -> None:
 
 @DEVICES
 def test_the_first_of_equally_near_faces_leads(device: str) -> None:
-    """The same for faces, parallel to the picture at one depth; the pixel is beyond the reach of none."""
-    corners = torch.tensor([[[-0.9, -0.5], [-0.3, 0.6], [-0.5, -0.6]], [[0.35, 0.5], [0.9, -0.6], [0.5, 0.4]]]).double()
-    corners = torch.cat([corners, torch.full((2, 3, 1), 2.0, dtype=torch.float64)], 2).to(device).requires_grad_()
-    colours = torch.tensor([0.9, 0.2], dtype=torch.float64, device=device)[:, None, None].expand(2, 3, 1)
-    pytorch3d = pytorch3d_settings(*(torch.tensor([x], device=device).double() for x in (7e-3, 1e-3)), 1.0, 100.0, 2.0)
-    got = render(corners, 1, colours, settings=pytorch3d, background=[0.1])
-    assert got.image is not None
-    (gradient,) = torch.autograd.grad(got.image.sum(), corners)
-    found = find_fragments(corners, 1, settings=pytorch3d)
-    order = torch.argsort(found.face)
-    z, d = found.depth[order], found.distance2[order]
-    rgb, _, behind = softmax_rgb_blend(
-        colours[:, 0][None], z[None], -d[None], torch.ones((1, 2), device=device), pytorch3d.dist_scale,
-        pytorch3d.gamma, torch.tensor([0.1], device=device).double(), 1.0, 100.0,
-    )  # fmt: skip
-    assert 0.01 < float(behind) < 0.99
-    assert_close(got.image.flatten(), rgb.flatten())
-    (expected,) = torch.autograd.grad(rgb.sum(), corners)
-    assert_close(gradient, expected, rtol=1e-9, atol=1e-9)
-    assert expected[0, :, 2].abs().max() > 1.1 * expected[1, :, 2].abs().max(), "a tie that makes no difference"
+    """The same for two faces of the same depth on both sides of the one pixel: their order makes a difference."""
+    xy = torch.tensor([[[-0.39, 0.0], [-0.9, 0.3], [-0.9, -0.3]], [[0.4, 0.0], [0.9, -0.3], [0.9, 0.3]]]).double()
+    depth = torch.full((2, 3, 1), 2.0, dtype=torch.float64)
+    corners = torch.cat([xy, depth], 2).to(device).requires_grad_()
+    colours, background, sigma, gamma = (
+        torch.tensor(x, dtype=torch.float64, device=device) for x in ([0.9, 0.2], [0.1], [7e-3], [1e-3])
+    )
+    # The nearest corner's depth, by this clip to the last bit.
+    s = dataclasses.replace(pytorch3d_settings(sigma, gamma, 1.0, 100.0, reach=2.0), clip="unit")
+
+    def gradient(order: list[int]) -> Tensor:
+        shown = colours[order, None, None].expand(2, 3, 1)
+        image = render(corners[order], 1, shown, settings=s, background=background).image
+        found = find_fragments(corners[order], 1, settings=s)
+        own = torch.argsort(found.face)
+        rgb, _, behind = softmax_rgb_blend(
+            colours[order][None, :, None], found.depth[own][None], -found.distance2[own][None],
+            torch.ones((1, 2), device=device), sigma, gamma, background, 1.0, 100.0,
+        )  # fmt: skip
+        assert image is not None and 0.01 < float(behind) < 0.99
+        assert_close(image.flatten(), rgb.flatten())
+        (got,), (expected,) = (torch.autograd.grad(x.sum(), corners) for x in (image, rgb))
+        assert_close(got, expected, rtol=1e-9, atol=1e-9)
+        return got
+
+    first, second = gradient([0, 1]), gradient([1, 0])
+    assert (first - second).abs().max() > 0.1 * first[..., 2].abs().max() > 1e-3
 
 
 # Long lists
