@@ -229,12 +229,18 @@ def reference_render(
         else:
             visible = kept & seen
             gamma = torch.as_tensor(s.gamma, dtype=w.dtype, device=w.device).reshape(())
-            nearness = torch.where(visible, (s.far - depth) / (s.far - s.near), torch.zeros_like(depth))
-            # Subtracting the largest exponent changes nothing but overflow.
-            peak = torch.cat([nearness.detach(), torch.full_like(alpha, s.background_eps)[:, None]], 1).amax(1)
+            first, last = getattr(s, "softmax_range", None) or (s.near, s.far)
+            # What cannot be seen competes as the background: the softmax of the others does not notice.
+            behind_all = torch.full_like(alpha, s.background_eps)[:, None]
+            nearness = torch.where(visible, (last - depth) / (last - first), behind_all)
+            # The exponents are relative to the largest one, which changes nothing but overflow and where the floor is.
+            # One face only is the largest, and so is its gradient.
+            candidates = torch.cat([behind_all, nearness], 1)
+            peak = candidates.gather(1, (candidates == candidates.amax(1, True)).to(torch.uint8).argmax(1, True))[:, 0]
             weight = torch.where(visible, coverage, torch.zeros_like(coverage))
             weight = weight * ((nearness - peak[:, None]) / gamma).exp()
             weight_behind = ((s.background_eps - peak) / gamma).exp()
+            weight_behind = weight_behind.clamp(min=getattr(s, "background_floor", 0.0))
             shade = torch.where(visible[..., None], shade, torch.zeros_like(shade))
             total = weight.sum(1) + weight_behind
             image = ((weight[..., None] * shade).sum(1) + weight_behind[:, None] * behind) / total[:, None]

@@ -240,6 +240,28 @@ def test_gamma_and_background(gamma: float, background_eps: float, device: str) 
 
 
 @DEVICES
+@pytest.mark.parametrize("floor", [1e-10, 1e-3, 0.3, 0.9])
+@pytest.mark.parametrize("gamma", [1e-2, 0.1])
+@pytest.mark.parametrize("texels", [3, 1], ids=["corners", "R1"])
+def test_background_floor(texels: int, gamma: float, floor: float, device: str) -> None:
+    settings = {"gamma": gamma, "background_floor": floor, "background_eps": 0.05, "min_coverage": 0.0}
+    check(device, settings, make_scene(13, texels=texels, channels=5), image_tolerance=1e-11, gradient_tolerance=1e-8)
+
+
+@DEVICES
+@pytest.mark.parametrize("limits", [(1.0, 100.0), (2.0, 3.0), (-1.0, 0.5), (10.0, 20.0)], ids=str)
+@pytest.mark.parametrize("floor", [0.0, 0.01])
+def test_softmax_range(limits: tuple[float, float], floor: float, device: str) -> None:
+    """Other depths for the exponent than those that drop faces: all, some or none of the scene's are within."""
+    check(
+        device,
+        {"softmax_range": limits, "gamma": 0.3, "near": 2.0, "far": 4.5, "background_floor": floor},
+        make_scene(14),
+        gradient_tolerance=1e-8,
+    )
+
+
+@DEVICES
 @pytest.mark.parametrize("tau", [1e-7, 1e-5, 1e-3])
 def test_narrow_edges(tau: float, device: str) -> None:
     check(device, {"dist_scale": tau}, make_scene(5), size=(24, 28), gradient_tolerance=1e-8)
@@ -254,6 +276,7 @@ def test_narrow_edges(tau: float, device: str) -> None:
         {"t_conorm": "aczel_alsina", "t_conorm_p": 5.0}, {"t_conorm": "yager", "t_conorm_p": 2.0},
         {"t_conorm": "schweizer_sklar", "t_conorm_p": -2.0}, {"t_conorm": "frank", "t_conorm_p": 2.0},
         {"distance": "barycentric", "dist_scale": 0.1},
+        {"background_floor": 0.2, "softmax_range": (2.0, 3.0), "gamma": 0.4},
     ],
     ids=label,
 )  # fmt: skip

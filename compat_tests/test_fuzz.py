@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scenes import ALL_OUTPUTS, distribution_settings, loss, t_conorm_settings
 from torch import Tensor
 
-from gendr_adapters import Rendered, RenderSettings, render
+from gendr_adapters import Rendered, RenderSettings, blend_fragments, find_fragments, render
 
 fuzz = settings(
     max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
@@ -40,6 +40,8 @@ def render_settings(draw: st.DrawFn) -> dict[str, Any]:
         "reach": one_of(None, 0.05, 1.0),
         "min_coverage": one_of(0.0, 1e-6, 0.01),
         "background_eps": one_of(1e-3, 0.0, 0.5),
+        "background_floor": one_of(0.0, 1e-10, 0.5),
+        "softmax_range": one_of(None, (1.0, 3.0), (-5.0, 0.0)),
         "half_extent": one_of(None, (0.5, 2.0)),
         "gradient": one_of("exact", "reference"),
     }
@@ -121,3 +123,33 @@ def test_an_output_does_not_depend_on_the_others(
     a, b = getattr(alone, name), getattr(everything, name)
     # A silhouette by itself may take a shorter path, which rounds differently.
     torch.testing.assert_close(a, b, rtol=0, atol=8 * torch.finfo(faces.dtype).eps if name == "alpha" else 0.0)
+
+
+@fuzz
+@given(scenes(st.integers(1, 3)), render_settings())
+def test_blended_fragments(scene: tuple[Tensor, Tensor, Tensor, tuple[int, int]], s: dict[str, Any]) -> None:
+    """The picture is that of render, up to rounding, and gradients are finite."""
+    faces, features, background, size = scene
+    s = {**s, "blend": "softmax", "gradient": "exact", "alpha_range": "near_far"}
+    features = features[:, :, :1].expand(-1, -1, 3, -1).flatten(0, 1)  # of corners, or of a whole face
+    images, count = faces.shape[:2]
+    offsets = torch.arange(images + 1) * count
+    found = find_fragments(faces, size, settings=RenderSettings(**s))
+    colours = (found.weights[..., None] * features[found.face]).sum(1)
+    inputs = [
+        found.depth.requires_grad_(),
+        found.distance2.requires_grad_(),
+        colours.requires_grad_(),
+        background.clone(),
+    ]
+    inputs[-1].requires_grad_()
+    blended = blend_fragments(found, inputs[2], size, RenderSettings(**s), inputs[3], offsets)
+    expected = render(faces.flatten(0, 1), size, features, offsets, RenderSettings(**s), background)
+    # Exponents are depths divided by gamma: so are their rounding errors.
+    near, far = s["softmax_range"] or (1.0, 100.0)
+    eps = torch.finfo(faces.dtype).eps
+    for name, got, true in zip(("image", "alpha"), blended, expected, strict=False):
+        bound = eps * (64 + 512 / (s["gamma"] * (far - near))) if name == "image" else 64 * eps
+        torch.testing.assert_close(got, true, rtol=0, atol=bound, msg=lambda m, n=name: f"{n}: {m}")
+    for gradient in torch.autograd.grad(loss(blended), inputs, allow_unused=True):
+        assert gradient is not None and gradient.isfinite().all()

@@ -126,6 +126,14 @@ def test_cut_off_by_reach_and_coverage(device: str) -> None:
 
 
 @DEVICES
+@pytest.mark.parametrize("floor", [1e-10, 0.02, 0.5])
+@pytest.mark.parametrize("softmax_range", [None, (2.0, 3.0), (6.0, 7.0)], ids=str)
+def test_background_floor(softmax_range: tuple[float, float] | None, floor: float, device: str) -> None:
+    settings = {"background_floor": floor, "softmax_range": softmax_range, "background_eps": 0.1}
+    gradcheck(device, settings, random_scene(11, faces=5))
+
+
+@DEVICES
 def test_sharp_edges_and_saturated_coverage(device: str) -> None:
     """Most coverages are 0 or 1 to the last bit."""
     gradcheck(device, {"dist_scale": 1e-3}, random_scene(8), size=(12, 11), step=1e-7)

@@ -22,6 +22,7 @@ HEADER = Path(__file__).parents[1] / "csrc" / "include" / "gendr.h"
 SETTINGS = {
     "default": RenderSettings(),
     "hard": RenderSettings(blend="hard", t_conorm="max", distribution="uniform"),
+    "floor": RenderSettings(background_floor=1e-10),
     "reference": RenderSettings(gradient="reference", t_conorm="yager", t_conorm_p=2.0),
 }
 OUTPUTS = {

@@ -14,7 +14,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from scenes import random_scene, render_with_gradients, sphere  # noqa: E402
 
-from gendr_adapters import RenderSettings, _native, find_fragments, gather_corners, render  # noqa: E402
+from gendr_adapters import (  # noqa: E402
+    RenderSettings,
+    _native,
+    blend_fragments,
+    find_fragments,
+    gather_corners,
+    render,
+)
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "fused": {},
@@ -22,6 +29,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "max, hard": {"t_conorm": "max", "blend": "hard"},
     "reference": {"t_conorm": "hard", "gradient": "reference"},
     "clip": {"clip": "nonnegative"},
+    "floor": {"background_floor": 0.1, "softmax_range": (2.0, 3.0), "gamma": 0.5},
     "barycentric": {"distance": "barycentric", "distribution": "cauchy"},
 }
 
@@ -55,6 +63,29 @@ def fragments_of_a_mesh() -> dict[str, Tensor]:
     return {**found._asdict(), "d/d vertices": torch.autograd.grad(loss, positions)[0]}
 
 
+def blended_fragments(dtype: torch.dtype, **settings: Any) -> dict[str, Tensor]:
+    """Two meshes, six channels, a scale and a background for each."""
+    scene = random_scene(5, 12, channels=6)
+    scales = {"dist_scale": torch.tensor([0.02, 0.03]), "gamma": torch.tensor([0.2, 0.1])}
+    scales = {name: x.to(dtype).requires_grad_() for name, x in scales.items()}
+    offsets, background = torch.tensor([0, 5, 12]), torch.stack([scene.background] * 2).to(dtype).requires_grad_()
+    s = RenderSettings(**settings, **scales)
+    found = find_fragments(scene.face_vertices.to(dtype), (13, 18), offsets, s)
+    colours = (found.weights[..., None] * scene.features.to(dtype)[found.face]).sum(1).requires_grad_()
+    found = found._replace(depth=found.depth.requires_grad_(), distance2=found.distance2.requires_grad_())
+    image, alpha, *_ = blend_fragments(found, colours, (13, 18), s, background, offsets)
+    assert image is not None and alpha is not None
+    inputs = {
+        "depth": found.depth,
+        "distance2": found.distance2,
+        "features": colours,
+        "background": background,
+        **scales,
+    }
+    gradients = torch.autograd.grad(image.square().sum() + alpha.sin().sum(), list(inputs.values()))
+    return {"image": image, "alpha": alpha, **{f"d/d {k}": g for k, g in zip(inputs, gradients, strict=True)}}
+
+
 def all_results() -> dict[str, Tensor]:
     runs = {f"{name}, {dtype}": scene_results(settings, dtype, (13, 18), faces=20)
             for name, settings in SETTINGS.items() for dtype in (torch.float32, torch.float64)}  # fmt: skip
@@ -68,6 +99,9 @@ def all_results() -> dict[str, Tensor]:
     runs["many"] = scene_results({"dist_scale": 1e-5}, single, (160, 300), faces=600, channels=1)
     runs["mesh"] = silhouette_of_a_mesh()
     runs["fragments"] = fragments_of_a_mesh()
+    for dtype in (torch.float32, torch.float64):
+        runs[f"blend, {dtype}"] = blended_fragments(dtype, background_floor=0.1)
+        runs[f"blend, general, {dtype}"] = blended_fragments(dtype, distribution="gaussian", t_conorm="max")
     return {f"{run}: {name}": value.detach() for run, results in runs.items() for name, value in results.items()}
 
 

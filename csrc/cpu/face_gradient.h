@@ -225,6 +225,13 @@ class FaceGradient {
             p.grad_z[l] += p.share[l] * excess[l] * dz;
             sums.gamma[l] += p.share[l] * excess[l] * p.below[l];
         }
+        if (!pixels.leader) return;
+        // Where the background's floor holds, its exponent is the leading face's.
+        const Lanes<int32_t> leader = p.load(pixels.leader);
+        const Lanes<T> raised = p.load(pixels.raised);
+        for (int l = 0; l < kLanes; ++l) {
+            if (leader[l] == p.id && p.fragments.visible[l] > T(0)) p.grad_z[l] += raised[l] * dz;
+        }
     }
 
     void add_corner_features(Pairs& p, int channel, const Lanes<T>& grad, Lanes<T>& feature, Sums& sums) const {

@@ -13,10 +13,11 @@ struct BandPixels {
     std::ptrdiff_t plane;   // lanes from a channel to the next
     T* alpha;
     int32_t* winner;
-    T* exponent;  // softmax: largest exponent so far,
-    T* weight;    //   sum of D e^(exponent - largest),
-    T* image;     //   and the same sum with features (hard blend: features of the nearest face)
-    T* depth;     // of the nearest face
+    T* exponent;      // softmax: largest exponent so far,
+    T* weight;        //   sum of D e^(exponent - largest),
+    T* image;         //   the same sum with features (hard blend: features of the nearest face),
+    int32_t* leader;  // and, with a floor under the background, the face of the largest exponent
+    T* depth;         // of the nearest face
     int32_t* nearest;
 
     BandPixels(Workspace& ws, const gendr_forward& args, int32_t rows) {
@@ -28,6 +29,7 @@ struct BandPixels {
         exponent = ws.take<T>(image_wanted && !hard ? plane : 0);
         weight = ws.take<T>(image_wanted && !hard ? plane : 0);
         image = ws.take<T>(image_wanted ? plane * args.scene.n_channels : 0);
+        leader = ws.take<int32_t>(image_wanted && !hard && args.scene.background_floor > 0.0 ? plane : 0);
         depth = ws.take<T>(needs_nearest(args) ? plane : 0);
         nearest = ws.take<int32_t>(needs_nearest(args) ? plane : 0);
     }
@@ -137,6 +139,7 @@ class Forward {
             if (!scene_.hard_blend) {
                 fill(p.exponent, band.params.background_exponent);
                 fill(p.weight, T(1));
+                fill(p.leader, int32_t(-1));
             }
         }
         if (nearest_) {
@@ -218,6 +221,16 @@ class Forward {
         Lanes<T> largest, total, keep, weight;
         load_lanes(p.exponent + offset, p.stride, at.log2_rows, largest.v);
         load_lanes(p.weight + offset, p.stride, at.log2_rows, total.v);
+        if (p.leader) {
+            Lanes<int32_t> leader;
+            load_lanes(p.leader + offset, p.stride, at.log2_rows, leader.v);
+            for (int l = 0; l < kLanes; ++l) {
+                const bool on = fragments.visible[l] > T(0) && coverage.cdf[l] > Limits<T>::tiny;
+                const T exponent = depth.exponent(fragments.z[l], inv_gamma);
+                if (on && leads_softmax(exponent, id, largest[l], leader[l])) leader[l] = id;
+            }
+            store_lanes(p.leader + offset, p.stride, at.log2_rows, leader.v);
+        }
         GENDR_LANES {
             const bool on = fragments.visible[l] > T(0) && coverage.cdf[l] > Limits<T>::tiny;
             const SoftmaxStep<T> s =
@@ -286,6 +299,10 @@ class Forward {
                 if (out.alpha_winner) std::copy(p.winner + from, p.winner + from + width, out.alpha_winner + to);
             }
             if (out.image) {
+                if (p.leader) {
+                    raise_background(band, from);
+                    std::copy(p.leader + from, p.leader + from + width, out.softmax_winner + to);
+                }
                 const T* weight = p.weight + from;
                 for (int c = 0; c < args_.scene.n_channels; ++c) {
                     const T* sum = p.image + c * p.plane + from;
@@ -307,6 +324,20 @@ class Forward {
                 const int32_t id = p.nearest[from + i];
                 if (out.depth) static_cast<T*>(out.depth)[to + i] = id < 0 ? T(0) : p.depth[from + i];
                 if (out.face_index) out.face_index[to + i] = id;
+            }
+        }
+    }
+
+    // What the floor under the background adds to a row's sums.
+    void raise_background(const Band& band, std::ptrdiff_t from) const {
+        const BandPixels<T>& p = band.pixels;
+        for (int32_t i = 0; i < args_.scene.width; ++i) {
+            const T missing =
+                background_weight(band.params.background_exponent, p.exponent[from + i], scene_.background_floor)
+                    .missing;
+            p.weight[from + i] += missing;
+            for (int c = 0; c < args_.scene.n_channels; ++c) {
+                p.image[c * p.plane + from + i] += missing * scene_.background(band.image, c);
             }
         }
     }

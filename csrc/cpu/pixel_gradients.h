@@ -20,6 +20,8 @@ struct PixelGradients {
     T* inv_weight;    //   1 / sum of weights
     T* grad_image;    // C planes
     T* image;         // C planes
+    int32_t* leader;  // where the background has a floor: the face of the largest exponent,
+    T* raised;        //   and dL/d(background's exponent) if the floor holds, else 0
     T* grad_depth;
     int32_t* nearest;
 
@@ -36,6 +38,8 @@ struct PixelGradients {
         inv_weight = ws.take<T>(lanes(args.grad_image && !hard));
         grad_image = ws.take<T>(lanes(args.grad_image) * a.n_channels);
         image = ws.take<T>(lanes(args.grad_image && !hard) * a.n_channels);
+        leader = ws.take<int32_t>(lanes(args.grad_image && !hard && a.background_floor > 0.0));
+        raised = ws.take<T>(lanes(args.grad_image && !hard && a.background_floor > 0.0));
         grad_depth = ws.take<T>(lanes(args.grad_depth));
         nearest = ws.take<int32_t>(lanes(args.grad_depth || (args.grad_image && hard)));
     }
@@ -87,14 +91,17 @@ struct PixelGradients {
         // The background is one more competitor, of coverage 1.
         const T own = params.background_exponent;
         for (int32_t i = 0; i < a.width; ++i) {
-            const T below = own - largest[i], share = exp_(below) / weight[i];
+            const BackgroundWeight<T> own_weight = background_weight(own, largest[i], scene.background_floor);
+            const T share = own_weight.weight / weight[i];
             T excess = T(0);
             for (int c = 0; c < a.n_channels; ++c) {
                 row_sums[c] += share * grad[c * pixels + i];
                 excess += grad[c * pixels + i] * (scene.background(image_index, c) - rendered[c * pixels + i]);
             }
-            row_sums[a.n_channels] += share * excess * below;
+            row_sums[a.n_channels] += share * excess * own_weight.below;
+            if (raised) raised[to + i] = own_weight.floor ? share * excess : T(0);
         }
+        if (leader) std::copy(args.out.softmax_winner + from, args.out.softmax_winner + from + a.width, leader + to);
     }
 };
 

@@ -1,6 +1,7 @@
 // The C ABI of the CUDA core: argument checks, and no exception past this point.
 #include "../common/checks.h"
 #include "backward.h"
+#include "blend.h"
 #include "corners.h"
 #include "forward.h"
 #include "fragments.h"
@@ -115,6 +116,28 @@ int gendr_fragments_backward(const gendr_fragments* args) {
         check_call(*args);
         require(args->workspace_size >= fragments_workspace_size(*args), "workspace is too small");
         fragments_backward(*args);
+    });
+}
+
+int gendr_blend_fragments(const gendr_fragment_blend* args) {
+    return guarded([&] {
+        check_call(*args);
+        blend_fragments(*args);
+    });
+}
+
+size_t gendr_blend_workspace_size(const gendr_fragment_blend* args) {
+    return guarded_size([&] {
+        check_call(*args);
+        return blend_workspace_size(*args);
+    });
+}
+
+int gendr_blend_fragments_backward(const gendr_fragment_blend* args) {
+    return guarded([&] {
+        check_call(*args);
+        require(args->workspace_size >= blend_workspace_size(*args), "workspace is too small");
+        blend_fragments_backward(*args);
     });
 }
 

@@ -29,7 +29,8 @@ struct Pixel<T, true> {
     int32_t winner;
     T exponent;          // softmax: largest exponent so far,
     T weight;            //   sum of D e^(exponent - largest),
-    T image[kChannels];  //   and the same sum with features (hard blend: features of the nearest face)
+    T image[kChannels];  //   the same sum with features (hard blend: features of the nearest face),
+    int32_t leader;      //   and the face of the largest exponent
     T depth;             // of the nearest face
     int32_t nearest;
 };
@@ -62,6 +63,7 @@ __device__ void clear(const TileCall<T>& call, const Place<T>& at, const ImagePa
     if constexpr (kColour) {
         p.exponent = image.background_exponent;
         p.weight = first_part ? T(1) : T(0);
+        p.leader = -1;
         GENDR_UNROLL
         for (int k = 0; k < kChannels; ++k) {
             const int c = at.first_channel + k;
@@ -88,7 +90,9 @@ __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image,
     SoftmaxStep<T> s = {};
     if (!scene.hard_blend) {
         const bool on = c.cdf > Limits<T>::tiny;
-        s = softmax_add(p.exponent, p.weight, on, scene.depth.exponent(a.z, image.inv_gamma), c.cdf);
+        const T exponent = scene.depth.exponent(a.z, image.inv_gamma);
+        if (on && leads_softmax(exponent, id, p.exponent, p.leader)) p.leader = id;
+        s = softmax_add(p.exponent, p.weight, on, exponent, c.cdf);
         p.exponent = s.largest;
         p.weight = s.total;
     } else if (!closer) {
@@ -172,6 +176,9 @@ __device__ void merge(const TileCall<T>& call, const TConormParams<T>& tconorm, 
         const bool hard = call.scene.hard_blend;
         T mine = T(1), theirs = T(1);
         if (!hard) {
+            if (other.leader >= 0 && leads_softmax(other.exponent, other.leader, p.exponent, p.leader)) {
+                p.leader = other.leader;
+            }
             const T largest = max_(p.exponent, other.exponent);
             mine = exp_(p.exponent - largest);
             theirs = exp_(other.exponent - largest);
@@ -187,8 +194,8 @@ __device__ void merge(const TileCall<T>& call, const TConormParams<T>& tconorm, 
 }
 
 template <class T, bool kFused, bool kColour>
-__device__ void finish(const TileCall<T>& call, const TConormParams<T>& tconorm, const Place<T>& at,
-                       const Pixel<T, kColour>& p) {
+__device__ void finish(const TileCall<T>& call, const ImageParams<T>& image, const TConormParams<T>& tconorm,
+                       const Place<T>& at, const Pixel<T, kColour>& p) {
     if (!at.in_image) return;
     const gendr_outputs& out = call.out;
     const gendr_scene& a = call.scene.args;
@@ -208,14 +215,21 @@ __device__ void finish(const TileCall<T>& call, const TConormParams<T>& tconorm,
             if (out.face_index) out.face_index[pixel] = p.nearest;
         }
         if (!out.image) return;
+        const bool hard = call.scene.hard_blend;
+        const T floor = call.scene.background_floor;
+        const T missing = floor > T(0) ? background_weight(image.background_exponent, p.exponent, floor).missing : T(0);
+        const T weight = p.weight + missing;
         for (int k = 0; k < kChannels && at.first_channel + k < a.n_channels; ++k) {
-            const int64_t to = (int64_t(at.image) * a.n_channels + at.first_channel + k) * pixels + in_image;
-            static_cast<T*>(out.image)[to] = (call.scene.hard_blend ? p.image[k] : p.image[k] / p.weight) + bad;
+            const int channel = at.first_channel + k;
+            const int64_t to = (int64_t(at.image) * a.n_channels + channel) * pixels + in_image;
+            const T sum = missing > T(0) ? p.image[k] + missing * call.scene.background(at.image, channel) : p.image[k];
+            static_cast<T*>(out.image)[to] = (hard ? p.image[k] : sum / weight) + bad;
         }
-        if (!call.scene.hard_blend && at.first_channel == 0) {
+        if (!hard && at.first_channel == 0) {
             T* state = static_cast<T*>(out.softmax_state) + 2 * at.image * pixels + in_image;
             state[0] = p.exponent;
-            state[pixels] = p.weight + bad;
+            state[pixels] = weight + bad;
+            if (out.softmax_winner) out.softmax_winner[pixel] = p.leader;
         }
     }
 }
@@ -273,7 +287,7 @@ __global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call)
             merge<T, kFused>(call, tconorm, merged[threadIdx.x + other * kWarpSize], pixel);
         }
     }
-    finish<T, kFused>(call, tconorm, at, pixel);
+    finish<T, kFused>(call, params, tconorm, at, pixel);
 }
 
 // Several warps a tile until there are enough to fill a large GPU. It depends on sizes alone: the same call gives the

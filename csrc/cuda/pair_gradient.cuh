@@ -3,6 +3,7 @@
 
 #include "../core/pair.h"
 #include "../core/scene.h"
+#include "background.cuh"
 #include "tiles.h"
 
 GENDR_BEGIN_NAMESPACE
@@ -103,6 +104,18 @@ __device__ ImageGradient<T> add_image(const BackwardCall<T>& call, const FaceAt<
     return g;
 }
 
+// dL/d(background's exponent) where the background's floor holds, else 0. Its exponent is then the leading face's.
+template <class T>
+__device__ T raised_gradient(const BackwardCall<T>& call, const FaceAt<T>& at, int64_t in_image) {
+    const gendr_scene& s = call.scene.args;
+    const int64_t pixels = int64_t(s.height) * s.width;
+    const T* state = static_cast<const T*>(call.out.softmax_state) + 2 * at.image * pixels + in_image;
+    const BackgroundWeight<T> b =
+        background_weight(at.params.background_exponent, state[0], call.scene.background_floor);
+    if (!b.floor) return T(0);
+    return b.weight / state[pixels] * background_excess(call.scene, call.out, call.grad_image, at.image, in_image);
+}
+
 // Returns the pixel's share in the image, for texels.
 template <class T, bool kFused, bool kColour>
 __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>& at, int32_t row, int32_t column,
@@ -154,8 +167,8 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
         if (softmax) {
             const T* state = static_cast<const T*>(call.out.softmax_state) + 2 * at.image * pixels + in_image;
             const bool on = c.cdf > Limits<T>::tiny;
-            part =
-                softmax_share(on, scene.depth.exponent(a.z, at.params.inv_gamma), state[0], T(1) / state[pixels], c.cdf);
+            part = softmax_share(on, scene.depth.exponent(a.z, at.params.inv_gamma), state[0], T(1) / state[pixels],
+                                 c.cdf);
         }
         T grad_z = nearest && call.grad_depth ? call.grad_depth[pixel] : T(0);
         ImageGradient<T> g = {};
@@ -171,6 +184,9 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
             }
         }
         if (!lead) return result;
+        if (softmax && call.out.softmax_winner && call.out.softmax_winner[pixel] == at.id) {
+            grad_z -= raised_gradient(call, at, in_image) * at.params.inv_gamma * scene.depth.inv_range;
+        }
         // Through depth and feature weights to corner depths and barycentrics. The references keep the weights constant
         // (S6).
         const Flag<T> frozen(call.reference);

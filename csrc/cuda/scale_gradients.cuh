@@ -6,6 +6,8 @@
 //                  lost to cancellation.
 //     dL/dbackground_c = sum over pixels of grad_c times the background's share
 //
+// Where fragments are blended, it is pixels that have the sums of tau and gamma, not faces.
+//
 // First each image's faces and pixels are summed in kChunks chunks, a block each; then one block an entry of the result
 // adds up the chunks, of its image or of all.
 #pragma once
@@ -13,6 +15,7 @@
 #include "../common/memory.h"
 #include "../core/pair.h"
 #include "../core/scene.h"
+#include "background.cuh"
 #include "prepare.cuh"
 
 GENDR_BEGIN_NAMESPACE
@@ -37,14 +40,16 @@ __device__ inline double* chunks_of(double* chunks, int n_values, int image, int
     return chunks + (int64_t(image) * n_values + value) * kChunks;
 }
 
+// per_image: entries of scales an image has; 0: those of its faces.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    sum_face_scales(const Scene<T> scene, const T* scales, int n_values, double* chunks) {
+    sum_scales(const Scene<T> scene, const T* scales, int64_t per_image, int n_values, double* chunks) {
     const int chunk = int(blockIdx.x) % kChunks, which = int(blockIdx.x) / kChunks % 2;
     const int image = int(blockIdx.x) / (2 * kChunks);
     // Offsets in device memory may be anything.
-    const int64_t begin = clamp_(scene.first_face(image), int64_t(0), scene.args.n_faces);
-    const int64_t n = clamp_(scene.first_face(image + 1), begin, scene.args.n_faces) - begin;
+    const int64_t first_face = clamp_(scene.first_face(image), int64_t(0), scene.args.n_faces);
+    const int64_t n_faces = clamp_(scene.first_face(image + 1), first_face, scene.args.n_faces) - first_face;
+    const int64_t begin = per_image ? image * per_image : first_face, n = per_image ? per_image : n_faces;
     double sum = 0.0;
     for (int64_t i = n * chunk / kChunks + threadIdx.x; i < n * (chunk + 1) / kChunks; i += kThreads) {
         sum += double(scales[2 * (begin + i) + which]);
@@ -71,16 +76,12 @@ __global__ void __launch_bounds__(kThreads)
             continue;
         }
         const T* state = static_cast<const T*>(out.softmax_state) + 2 * image * pixels + i;
-        const T below = own - state[0], share = exp_(below) / state[pixels];
+        const BackgroundWeight<T> b = background_weight(own, state[0], scene.background_floor);
+        const T share = b.weight / state[pixels];
         if (value < a.n_channels) {
             sum += double(share * grad[value * pixels + i]);
         } else {
-            const T* rendered = static_cast<const T*>(out.image) + int64_t(image) * a.n_channels * pixels + i;
-            T excess = T(0);
-            for (int c = 0; c < a.n_channels; ++c) {
-                excess += grad[c * pixels + i] * (scene.background(image, c) - rendered[c * pixels]);
-            }
-            sum += double(share * excess * below);
+            sum += double(share * background_excess(scene, out, grad_image, image, i) * b.below);
         }
     }
     sum = block_sum(sum);
@@ -142,7 +143,8 @@ class ScaleSums {
     }
 
     template <class T>
-    void run(const Scene<T>& scene, const gendr_backward& args, const T* scales, cudaStream_t stream) const {
+    void run(const Scene<T>& scene, const gendr_backward& args, const T* scales, cudaStream_t stream,
+             int64_t per_image = 0) const {
         const gendr_scene& a = args.scene;
         const ScaleResults results = {args.grad_dist_scale, args.grad_gamma, args.grad_background,
                                       args.grad_image != nullptr};
@@ -151,8 +153,8 @@ class ScaleSums {
         if (entries == 0) return;
         const int64_t chunks = int64_t(a.n_images) * kChunks;
         if (a.n_images > 0) {
-            GENDR_LAUNCH(sum_face_scales<T>, blocks_for(2 * chunks, 1), kThreads, stream, scene, scales, n_values_,
-                         chunks_);
+            GENDR_LAUNCH(sum_scales<T>, blocks_for(2 * chunks, 1), kThreads, stream, scene, scales, per_image,
+                         n_values_, chunks_);
             if (results.has_background && (results.gamma || results.background)) {
                 GENDR_LAUNCH(sum_background<T>, blocks_for((a.n_channels + 1) * chunks, 1), kThreads, stream, scene,
                              args.out, static_cast<const T*>(args.grad_image), n_values_, chunks_);

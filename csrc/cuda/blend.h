@@ -1,0 +1,15 @@
+// Blending of given fragments (see blend.cu).
+#pragma once
+
+#include <cstddef>
+
+#include "../core/config.h"
+#include "../include/gendr.h"
+
+GENDR_BEGIN_NAMESPACE
+
+void blend_fragments(const gendr_fragment_blend& args);
+size_t blend_workspace_size(const gendr_fragment_blend& args);
+void blend_fragments_backward(const gendr_fragment_blend& args);
+
+GENDR_END_NAMESPACE
