@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
+from reference_cut import CutFace, cut_face
 from torch import Tensor
 
 from gendr_adapters.distributions import ALIASES, cdf
@@ -116,6 +117,27 @@ def _background(background: Any, channels: int, like: Tensor) -> Tensor:
     return torch.as_tensor(background, dtype=like.dtype, device=like.device).reshape(-1)
 
 
+def _cut_faces(face_vertices: Tensor, pixels: Tensor, s: Any) -> tuple[Tensor, dict[int, CutFace]]:
+    """Which faces of (F, 3, 3) are whole, and what is left of those that are not."""
+    whole = face_vertices.detach().isfinite().all(-1).all(-1)
+    near_clip = getattr(s, "near_clip", None)
+    if near_clip is None:
+        return whole, {}
+    nearer = (face_vertices[..., 2] < near_clip).sum(-1)
+    cuts = {}
+    for i in (whole & (nearer > 0) & (nearer < 3)).nonzero()[:, 0].tolist():
+        cut = cut_face(face_vertices[i], pixels, near_clip, s.perspective_correct, s.clip)
+        if cut is not None:
+            cuts[i] = cut
+    return whole & (nearer == 0), cuts
+
+
+def _with(values: Tensor, cuts: dict[int, CutFace], name: str, dim: int) -> Tensor:
+    """values, but those of the cut faces in place of theirs."""
+    columns = [getattr(cuts[i], name) if i in cuts else x for i, x in enumerate(values.unbind(dim))]
+    return torch.stack(columns, dim) if cuts else values
+
+
 class _Pairs(NamedTuple):
     """Every (pixel, face) pair of one mesh; all (P, F) but the first two."""
 
@@ -132,21 +154,25 @@ class _Pairs(NamedTuple):
 def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any) -> _Pairs:
     # Faces that cannot be drawn at all.
     z_corner = face_vertices[..., 2]
-    drawable = face_vertices.detach().isfinite().all(-1).all(-1)
+    pixels = pixel_centres(height, width, s.half_extent, face_vertices)
+    drawable, cuts = _cut_faces(face_vertices, pixels, s)
     if s.alpha_range == "near_far":
         drawable = drawable & (z_corner > 0).all(-1)
     vertices = torch.where(drawable[:, None, None], face_vertices, torch.ones_like(face_vertices))
     corners, z_corner = vertices[..., :2], vertices[..., 2]
-    pixels = pixel_centres(height, width, s.half_extent, vertices)
 
     # Geometry of every (pixel, face) pair.
     double_area = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     longest2 = (corners.roll(-1, dims=1) - corners).square().sum(-1).amax(-1)
     proper = double_area.abs() > 2 * torch.finfo(double_area.dtype).eps * longest2  # else zero up to rounding
     outline_d2, outline_weights = _nearest_on_outline(pixels, corners)
+    outline_d2 = _with(outline_d2, cuts, "d2", 1)
     w = _barycentrics(pixels, corners, torch.where(proper, double_area, torch.zeros_like(double_area)))
-    inside = proper & (w > 0).all(-1)
-    closed = proper & (w >= 0).all(-1)
+    inside = _with(proper & (w > 0).all(-1), cuts, "inside", 1)
+    closed = _with(proper & (w >= 0).all(-1), cuts, "closed", 1)
+    is_cut = torch.tensor([i in cuts for i in range(len(vertices))], dtype=torch.bool)
+    drawable, proper = drawable | is_cut, proper | is_cut
+    double_area = _with(double_area, cuts, "double_area", 0)
     sign = torch.where(inside, 1.0, -1.0).to(w.dtype)
     if s.distance == "euclidean":
         d2 = outline_d2
@@ -166,7 +192,9 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any) -> _Pairs
         coverage = cdf(s.distribution, sign * (d2 if s.dist_squared else d) / tau, s.dist_shape, s.dist_shift)
     kept = drawable & (coverage > s.min_coverage)
     if s.reach is not None and math.isfinite(s.reach):
-        low, high = corners.min(1).values - s.reach, corners.max(1).values + s.reach
+        extents = [cuts[i].corners if i in cuts else face for i, face in enumerate(corners)]
+        low = torch.stack([x.min(0).values for x in extents] or [corners.new_zeros(2)]) - s.reach
+        high = torch.stack([x.max(0).values for x in extents] or [corners.new_zeros(2)]) + s.reach
         kept = kept & ((pixels[:, None] >= low) & (pixels[:, None] <= high)).all(-1)
         if not hard_edge:
             kept = kept & (inside | (d < s.reach))
@@ -174,6 +202,7 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any) -> _Pairs
     # Depth, and which pairs may be seen. A face of zero area is its outline: it has the depth and the features of the
     # nearest point there, no front side, and nothing inside.
     weights, depth = _weights_and_depth(s, torch.where(proper[:, None], w, outline_weights.detach()), z_corner)
+    weights, depth = _with(weights, cuts, "weights", 1), _with(depth, cuts, "depth", 1)
     seen = (depth >= s.near) & (depth <= s.far)
     if s.perspective_correct:  # weights divided by depths of either sign are no average: such a face has no colour
         seen = seen & (z_corner > 0).all(-1)

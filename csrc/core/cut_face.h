@@ -102,15 +102,15 @@ GENDR_HD CutSight<T> look_at_cut(const Cut<T>& cut, Flag<T> bounded, T px, T py)
     const T rx = px - cut.x[0], ry = py - cut.y[0], u = T(1) - s.t;
     const T near0 = s.on0 * u + s.on3 * s.t, near1 = s.on1 * u + s.on0 * s.t;
     const T near2 = s.on2 * u + s.on1 * s.t, near3 = s.on3 * u + s.on2 * s.t;
-    const bool at_pixel = s.in || !(bounded.value > T(0));
-    const auto b = [&](int k) {
-        const T here = cut.b[0][k] + (cut.bx[k] * rx + cut.by[k] * ry);
-        const T there = near0 * cut.b[0][k] + near1 * cut.b[1][k] + near2 * cut.b[2][k] + near3 * cut.b[3][k];
-        return at_pixel ? bounded.pick(max_(here, T(0)), here) : there;
-    };
-    s.b0 = b(0);
-    s.b1 = b(1);
-    s.b2 = b(2);
+    T here[3], there[3];
+#pragma GCC unroll 3
+    for (int k = 0; k < 3; ++k) {
+        here[k] = cut.b[0][k] + (cut.bx[k] * rx + cut.by[k] * ry);
+        there[k] = near0 * cut.b[0][k] + near1 * cut.b[1][k] + near2 * cut.b[2][k] + near3 * cut.b[3][k];
+    }
+    s.b0 = bounded.pick(s.in ? max_(here[0], T(0)) : there[0], here[0]);
+    s.b1 = bounded.pick(s.in ? max_(here[1], T(0)) : there[1], here[1]);
+    s.b2 = bounded.pick(s.in ? max_(here[2], T(0)) : there[2], here[2]);
     return s;
 }
 
@@ -168,6 +168,22 @@ GENDR_HD FragmentPull<T> pull_cut_pair(const Cut<T>& cut, const CutSight<T>& s, 
     return pull_cut(cut, s, bounded, px, py, fx, fy, g0, g1, g2);
 }
 
+// Outside, and closer than the reach, or inside; b: b'. Of the pair only what does not name corners of a triangle is there.
+template <class T>
+GENDR_HD Sight<T> sight_of(const CutSight<T>& s, T reach2) {
+    Sight<T> out = {};
+    out.pair.dx = s.dx;
+    out.pair.dy = s.dy;
+    out.distance2 = s.distance2;
+    out.signed2 = s.in ? s.distance2 : -s.distance2;
+    out.b0 = s.b0;
+    out.b1 = s.b1;
+    out.b2 = s.b2;
+    out.closed = s.in || s.distance2 == T(0);
+    out.within = s.in || s.distance2 < reach2;
+    return out;
+}
+
 // pull_fragment (pair.h) for a cut face.
 template <class T>
 GENDR_HD FragmentPull<T> pull_cut_fragment(const Face<T>& f, const Cut<T>& cut, const CutRule<T>& rule, T px, T py,
@@ -181,6 +197,31 @@ GENDR_HD FragmentPull<T> pull_cut_fragment(const Face<T>& f, const Cut<T>& cut, 
     out.z1 += d.z1;
     out.z2 += d.z2;
     return out;
+}
+
+// One pixel at a time, for CUDA threads: each makes the polygon for itself, out of the way of the faces that are whole.
+template <class T>
+GENDR_HD_NOINLINE Sight<T> look_at_cut_face(const Face<T>& f, const CutPlane<T>& plane, Flag<T> bounded, T px, T py,
+                                            T reach2) {
+    Cut<T> cut;
+    make_cut(f, plane, cut);
+    return sight_of(look_at_cut(cut, bounded, px, py), reach2);
+}
+
+template <class T>
+GENDR_HD_NOINLINE FragmentPull<T> pull_cut_face(const Face<T>& f, const CutPlane<T>& plane, Flag<T> bounded, T px, T py,
+                                                T grad_u, T pull, T g0, T g1, T g2) {
+    Cut<T> cut;
+    make_cut(f, plane, cut);
+    return pull_cut_pair(cut, look_at_cut(cut, bounded, px, py), bounded, px, py, grad_u, pull, g0, g1, g2);
+}
+
+template <class T>
+GENDR_HD_NOINLINE FragmentPull<T> pull_cut_fragment(const Face<T>& f, const CutPlane<T>& plane, const CutRule<T>& rule,
+                                                    T px, T py, T gv0, T gv1, T gv2, T gz, T gd) {
+    Cut<T> cut;
+    make_cut(f, plane, cut);
+    return pull_cut_fragment(f, cut, rule, px, py, gv0, gv1, gv2, gz, gd);
 }
 
 GENDR_END_NAMESPACE

@@ -192,6 +192,13 @@ GENDR_HD void with_rule_of(const Scene<T>& scene, const Face<T>& f, Use&& use) {
     }
 }
 
+// What the pixel at (x, y) sees of a face, cut or not.
+template <class T>
+GENDR_HD Sight<T> look_at_face(const Scene<T>& scene, const Face<T>& f, T x, T y, T reach2) {
+    if (f.flags & kCut) return look_at_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, x, y, reach2);
+    return look_at(f, x, y, Flag<T>((f.flags & kFlat) != 0), Flag<T>(scene.barycentric), reach2);
+}
+
 // Pixel range of [lo, hi] (NDC, along one axis, in the direction of growing index), a thousandth of a pixel wider
 // against rounding.
 GENDR_HD void pixel_range(double lo, double hi, double half, int32_t n, int32_t* first, int32_t* last) {

@@ -179,7 +179,11 @@ class FragmentGradients {
         if (shape.is_cut()) {
             const Cut<T> cut = shape.cut;
             const CutRule<T> rule = scene_.cut_rule();
-            GENDR_LANES add(pull_cut_fragment(face, cut, rule, x[l], y[l], gv0[l], gv1[l], gv2[l], gz[l], gd[l]), l, sums);
+            GENDR_LANES {
+                const FragmentPull<T> g =
+                    pull_cut_fragment(face, cut, rule, x[l], y[l], gv0[l], gv1[l], gv2[l], gz[l], gd[l]);
+                add(g, l, sums);
+            }
             return;
         }
         const Flag<T> flat((face.flags & kFlat) != 0), barycentric(scene_.barycentric);

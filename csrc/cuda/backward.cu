@@ -251,7 +251,9 @@ void render(const gendr_backward& args) {
                                   layout.scales,
                                   layout.piece_sums};
         const int64_t n_pieces = layout.pieces.capacity;
-        const bool colour = args.grad_image || args.grad_depth, corners = a.feature_kind == GENDR_CORNERS;
+        // The outline of a face that is cut depends on depths, as colours do.
+        const bool colour = args.grad_image || args.grad_depth || a.near_clip > 0.0;
+        const bool corners = a.feature_kind == GENDR_CORNERS;
         const int groups = grad_features && corners ? divide_up(a.n_channels, kChannels) : 1;
         const dim3 grid(blocks_for(n_pieces + a.n_faces, kWarps), unsigned(groups));
         if (colour && scene.fused) {

@@ -115,8 +115,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     const bool colour = kColour && !(f.flags & kColourCulled);
     const bool depth_matters = alpha && !scene.alpha_all && !(f.flags & kDepthInRange);
     if (!alpha && !colour) return;
-    const Sight<T> s =
-        look_at(f, at.x, at.y, Flag<T>((f.flags & kFlat) != 0), Flag<T>(scene.barycentric), image.reach2);
+    const Sight<T> s = look_at_face(scene, f, at.x, at.y, image.reach2);
     const T u = (scene.squared ? s.signed2 : signed_root(s.signed2)) * image.inv_tau;
     if (!(at.in_image && s.within && u > scene.min_u)) return;
     // The box around a face is larger than its Euclidean reach, but not than a barycentric one.
@@ -130,7 +129,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     Fragment<T> a = {};
     bool visible = false;
     if (colour || depth_matters) {
-        with_fragment_rule(scene, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
+        with_rule_of(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
         visible = scene.depth.contains(a.z);
     }
     if (alpha && (visible || !depth_matters) && c.cdf > T(0)) {

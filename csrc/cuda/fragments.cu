@@ -43,13 +43,12 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> cal
     TileFaces<T>(call.filed, memory, image, tile_column, tile_row, 0, 1)
         .for_each(scene, params, [&](const Face<T>& f, int64_t face) {
             if (!in_image || (f.flags & kColourCulled)) return;
-            const Sight<T> s =
-                look_at(f, x, y, Flag<T>((f.flags & kFlat) != 0), Flag<T>(scene.barycentric), params.reach2);
+            const Sight<T> s = look_at_face(scene, f, x, y, params.reach2);
             const T u = (scene.squared ? s.signed2 : signed_root(s.signed2)) * params.inv_tau;
             if (!(s.within && u > scene.min_u)) return;
             if (scene.barycentric && (column < f.x0 || column > f.x1 || row < f.y0 || row > f.y1)) return;
             Fragment<T> a = {};
-            with_fragment_rule(scene, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
+            with_rule_of(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
             if (!scene.depth.contains(a.z)) return;
             if (kFill) {
                 call.out.pixel[next] = pixel;
@@ -86,13 +85,17 @@ __global__ void __launch_bounds__(kThreads)
         const int64_t i = order[k], pixel = a.pixel[i];
         const T px = scene.grid.x(T(pixel % scene.args.width));
         const T py = scene.grid.y(T(pixel / scene.args.width % scene.args.height));
-        const Flag<T> barycentric(scene.barycentric);
-        const Sight<T> s = look_at(f, px, py, Flag<T>((f.flags & kFlat) != 0), barycentric, T(0));
+        const T gv0 = load(a.grad_weights, 3 * i), gv1 = load(a.grad_weights, 3 * i + 1);
+        const T gv2 = load(a.grad_weights, 3 * i + 2), gz = load(a.grad_depth, i), gd = load(a.grad_distance2, i);
         FragmentPull<T> g = {};
-        with_fragment_rule(scene, [&](auto rule) {
-            g = pull_fragment(f, rule, s, barycentric, load(a.grad_weights, 3 * i), load(a.grad_weights, 3 * i + 1),
-                              load(a.grad_weights, 3 * i + 2), load(a.grad_depth, i), load(a.grad_distance2, i));
-        });
+        if (f.flags & kCut) {
+            g = pull_cut_fragment(f, scene.cut_plane, scene.cut_rule(), px, py, gv0, gv1, gv2, gz, gd);
+        } else {
+            const Flag<T> barycentric(scene.barycentric);
+            const Sight<T> s = look_at(f, px, py, Flag<T>((f.flags & kFlat) != 0), barycentric, T(0));
+            with_fragment_rule(
+                scene, [&](auto rule) { g = pull_fragment(f, rule, s, barycentric, gv0, gv1, gv2, gz, gd); });
+        }
         x[0] += g.corners.x0;
         x[1] += g.corners.x1;
         x[2] += g.corners.x2;

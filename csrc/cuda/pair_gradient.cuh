@@ -123,8 +123,8 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     const Scene<T>& scene = call.scene;
     const Face<T>& f = *at.face;
     const T inv_tau = at.params.inv_tau;
-    const Sight<T> s = look_at(f, scene.grid.x(T(column)), scene.grid.y(T(row)), Flag<T>((f.flags & kFlat) != 0),
-                               Flag<T>(scene.barycentric), at.params.reach2);
+    const T x = scene.grid.x(T(column)), y = scene.grid.y(T(row));
+    const Sight<T> s = look_at_face(scene, f, x, y, at.params.reach2);
     const T u = (scene.squared ? s.signed2 : signed_root(s.signed2)) * inv_tau;
     TexelShare<T> result = {T(0), 0};
     if (!(s.within && u > scene.min_u)) return result;
@@ -142,7 +142,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     Fragment<T> a = {};
     bool visible = false;
     if (colour || depth_matters) {
-        with_fragment_rule(scene, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
+        with_rule_of(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
         visible = scene.depth.contains(a.z);
     }
     T grad_u = T(0);
@@ -191,7 +191,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
         // (S6).
         const Flag<T> frozen(call.reference);
         FragmentGradient<T> d = {};
-        with_fragment_rule(scene, [&](auto rule) {
+        with_rule_of(scene, f, [&](auto rule) {
             d = rule.differentiate(f, s.b0, s.b1, s.b2, a, frozen.pick(T(0), g.v0), frozen.pick(T(0), g.v1),
                                    frozen.pick(T(0), g.v2), grad_z);
         });
@@ -209,8 +209,18 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
         const T shortest = call.reference ? kReferenceShortest<T> : sqrt_(Limits<T>::tiny);
         const T pull =
             scene.squared ? pull_squared(grad_u, u, inv_tau) : pull_plain(grad_u, u, inv_tau, s.distance2, shortest);
-        const Pair<T>& p = s.pair;
-        sums.add(pull_corners(grad_u, pull, p.dx, p.dy, p.near0, p.near1, p.near2));
+        if (kColour && (f.flags & kCut)) {
+            const FragmentPull<T> g = pull_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, x, y, grad_u, pull,
+                                                    grad_w.w0, grad_w.w1, grad_w.w2);
+            sums.add(g.corners);
+            sums.z[0] += g.z0;
+            sums.z[1] += g.z1;
+            sums.z[2] += g.z2;
+            grad_w = {};
+        } else {
+            const Pair<T>& p = s.pair;
+            sums.add(pull_corners(grad_u, pull, p.dx, p.dy, p.near0, p.near1, p.near2));
+        }
     }
     sums.tau += grad_u != T(0) ? grad_u * u : T(0);
     if (kColour || scene.barycentric) {
