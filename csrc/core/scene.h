@@ -55,7 +55,7 @@ inline double quantile(Distribution d, double shape, double shift, double covera
 template <class T>
 struct ImageParams {
     T inv_tau;
-    T inv_gamma;
+    T exponent_scale;       // of the softmax: 1 / (gamma (softmax_far - softmax_near))
     T background_exponent;  // of the softmax, on DepthScale's scale
     T reach2;               // outside pixels at this squared distance (in the distance's own unit) or more are dropped
     double box_reach;       // NDC around a face's bounding box
@@ -124,7 +124,7 @@ struct Scene {
 
     explicit Scene(const gendr_scene& a) : args(a) {
         grid = {a.width, a.height, T(a.half_width / a.width), T(a.half_height / a.height)};
-        depth = {T(a.near_plane), T(a.far_plane), T(a.softmax_near), T(1.0 / (a.softmax_far - a.softmax_near))};
+        depth = {T(a.near_plane), T(a.far_plane), T(a.softmax_near)};
         background_floor = T(a.background_floor);
         distribution = make_distribution<T>(a.dist_shape, a.dist_shift);
         tconorm = make_tconorm<T>(TConorm(a.t_conorm), a.t_conorm_p);
@@ -146,7 +146,8 @@ struct Scene {
         const double scale = double(tau(image)), g = double(gamma(image));
         ImageParams<T> p;
         p.inv_tau = T(1.0 / scale);
-        p.inv_gamma = T(1.0 / g);
+        // Depths may lie outside the softmax's range, however narrow that is: exponents must not overflow.
+        p.exponent_scale = T(min_(1.0 / (g * (args.softmax_far - args.softmax_near)), double(Limits<T>::huge)));
         p.background_exponent = clamp_(T((args.background_eps - 1.0) / g), -Limits<T>::huge, Limits<T>::huge);
         // Outside, u = -d^2 / tau or -d / tau reaches quantile_u at this distance:
         const double limit = max_(-quantile_u, 0.0) * scale;

@@ -1,6 +1,6 @@
 // The softmax over depth that blends the features at a pixel (Liu et al., "Soft Rasterizer", ICCV 2019, eq. 2): face k
-// weighs D_k e^(e_k), e_k = score(z_k) / gamma, the background e^b, b = background_eps / gamma on the same scale, but
-// no less than `floor` times e^L, L the largest exponent at the pixel (PyTorch3D: 1e-10). Weights are kept relative to
+// weighs D_k e^(e_k), e_k = (far - z_k) / (far - near) / gamma, the background e^b, b = background_eps / gamma, but no
+// less than `floor` times e^L, L the largest exponent at the pixel (PyTorch3D: 1e-10). Weights are kept relative to
 // e^L.
 //
 // With s_k the shares, g the image's gradient and excess_k = g . (feature_k - image):
@@ -14,19 +14,16 @@
 
 GENDR_BEGIN_NAMESPACE
 
-// Depth on a scale that falls from 0 at `first` to -1 at the far end of the softmax's range: the exponent of SoftRas'
-// softmax, (far - z) / (far - near), less 1. A softmax does not see the shift, and close to the camera this form keeps
-// more digits.
+// The exponent falls from 0 at depth `first` to -1 / gamma at the far end of the softmax's range: it is that of
+// SoftRas' softmax, (far - z) / (far - near) / gamma, less 1 / gamma. A softmax does not see the shift, and close to
+// the camera this form keeps more digits.
 template <class T>
 struct DepthScale {
     T near, far;  // fragments outside are dropped
     T first;
-    T inv_range;
     GENDR_HD bool contains(T z) const { return z >= near && z <= far; }
-    // Depths may lie outside the softmax's range, however narrow that is: it must not overflow.
-    GENDR_HD T exponent(T z, T inv_gamma) const {
-        return clamp_((first - z) * inv_range * inv_gamma, -Limits<T>::huge, Limits<T>::huge);
-    }
+    // scale: 1 / gamma over the softmax's range (ImageParams).
+    GENDR_HD T exponent(T z, T scale) const { return (first - z) * scale; }
 };
 
 // The running softmax over depth: sum of D e^(exponent - largest), rescaled by `keep` when the largest exponent rises.

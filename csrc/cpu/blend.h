@@ -99,10 +99,10 @@ class Blend : FragmentBlending<T> {
         if (args_.out.image) {
             const Lanes<T> z = load_block<T>(run, begin, args_.depth);
             const DepthScale<T> depth = scene_.depth;
-            const T inv_gamma = task.params.inv_gamma;
+            const T scale = task.params.exponent_scale;
             GENDR_LANES {
                 const bool on = coverage.cdf[l] > Limits<T>::tiny;
-                values.exponent[begin + l] = on ? depth.exponent(z[l], inv_gamma) : -Limits<T>::huge;
+                values.exponent[begin + l] = on ? depth.exponent(z[l], scale) : -Limits<T>::huge;
                 values.cdf[begin + l] = on ? coverage.cdf[l] : T(0);
             }
         }

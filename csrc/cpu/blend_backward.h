@@ -162,10 +162,10 @@ class BlendBackward : FragmentBlending<T> {
         if (args_.grad_image) {
             const Lanes<T> z = load_block<T>(run, begin, args_.depth);
             const DepthScale<T> depth = scene_.depth;
-            const T inv_gamma = task.params.inv_gamma;
+            const T scale = task.params.exponent_scale;
             GENDR_LANES {
                 const bool on = coverage.cdf[l] > Limits<T>::tiny;
-                const SoftmaxShare<T> s = softmax_share(on, depth.exponent(z[l], inv_gamma), v.largest[begin + l],
+                const SoftmaxShare<T> s = softmax_share(on, depth.exponent(z[l], scale), v.largest[begin + l],
                                                         v.inv_weight[begin + l], coverage.cdf[l]);
                 v.share[begin + l] = s.share;
                 v.below[begin + l] = s.below;
@@ -214,7 +214,7 @@ class BlendBackward : FragmentBlending<T> {
             grad_z[l] = gamma[l] = T(0);
         }
         if (args_.grad_image) {
-            const T dz = -task.params.inv_gamma * scene_.depth.inv_range;
+            const T dz = -task.params.exponent_scale;
             GENDR_LANES {
                 const T excess = v.excess[begin + l], slope = v.share[begin + l] * excess;
                 grad_u[l] += excess != T(0) ? v.pull[begin + l] * excess : T(0);
@@ -246,7 +246,7 @@ class BlendBackward : FragmentBlending<T> {
     // Where the background's floor holds, its exponent is the leading fragment's.
     void add_raised(const BlendTask<T>& task, const Pixels& pixels, const FragmentRun& run) const {
         const int32_t* leader = args_.out.softmax_winner + task.first_pixel;
-        const T dz = -task.params.inv_gamma * scene_.depth.inv_range;
+        const T dz = -task.params.exponent_scale;
         T* grad_depth = static_cast<T*>(args_.grad_depth);
         for (int32_t s = 0; s < run.n_segments; ++s) {
             const Segment at = run.segments[s];

@@ -188,10 +188,10 @@ class FaceGradient {
         if (!softmax) return;
         const Lanes<T> largest = p.load(pixels.exponent), inv_weight = p.load(pixels.inv_weight);
         const DepthScale<T> depth = scene_.depth;
-        const T inv_gamma = p.view.params.inv_gamma;
+        const T scale = p.view.params.exponent_scale;
         GENDR_LANES {
             const bool on = p.fragments.visible[l] > T(0) && p.coverage.cdf[l] > Limits<T>::tiny;
-            const SoftmaxShare<T> s = softmax_share(on, depth.exponent(p.fragments.z[l], inv_gamma), largest[l],
+            const SoftmaxShare<T> s = softmax_share(on, depth.exponent(p.fragments.z[l], scale), largest[l],
                                                     inv_weight[l], p.coverage.cdf[l]);
             p.below[l] = s.below;
             p.per_coverage[l] = s.per_coverage;
@@ -219,7 +219,7 @@ class FaceGradient {
         }
         if (scene_.hard_blend) return;
         // The image is a softmax: dL/d(weight) weight = share sum(grad (feature - image)).
-        const T dz = -p.view.params.inv_gamma * scene_.depth.inv_range;
+        const T dz = -p.view.params.exponent_scale;
         GENDR_LANES {
             p.grad_u[l] += excess[l] != T(0) ? p.per_coverage[l] * excess[l] * p.coverage.pdf[l] : T(0);
             p.grad_z[l] += p.share[l] * excess[l] * dz;

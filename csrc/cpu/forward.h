@@ -217,7 +217,7 @@ class Forward {
         const BandPixels<T>& p = band.pixels;
         const std::ptrdiff_t offset = band.offset(at);
         const DepthScale<T> depth = scene_.depth;
-        const T inv_gamma = band.params.inv_gamma;
+        const T scale = band.params.exponent_scale;
         Lanes<T> largest, total, keep, weight;
         load_lanes(p.exponent + offset, p.stride, at.log2_rows, largest.v);
         load_lanes(p.weight + offset, p.stride, at.log2_rows, total.v);
@@ -226,7 +226,7 @@ class Forward {
             load_lanes(p.leader + offset, p.stride, at.log2_rows, leader.v);
             for (int l = 0; l < kLanes; ++l) {
                 const bool on = fragments.visible[l] > T(0) && coverage.cdf[l] > Limits<T>::tiny;
-                const T exponent = depth.exponent(fragments.z[l], inv_gamma);
+                const T exponent = depth.exponent(fragments.z[l], scale);
                 if (on && leads_softmax(exponent, id, largest[l], leader[l])) leader[l] = id;
             }
             store_lanes(p.leader + offset, p.stride, at.log2_rows, leader.v);
@@ -234,7 +234,7 @@ class Forward {
         GENDR_LANES {
             const bool on = fragments.visible[l] > T(0) && coverage.cdf[l] > Limits<T>::tiny;
             const SoftmaxStep<T> s =
-                softmax_add(largest[l], total[l], on, depth.exponent(fragments.z[l], inv_gamma), coverage.cdf[l]);
+                softmax_add(largest[l], total[l], on, depth.exponent(fragments.z[l], scale), coverage.cdf[l]);
             largest[l] = s.largest;
             total[l] = s.total;
             keep[l] = s.keep;

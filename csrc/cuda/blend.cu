@@ -20,8 +20,8 @@ struct BlendCall {
         const T signed2 = static_cast<const T*>(args.distance2)[fragment];
         return (scene.squared ? signed2 : signed_root(signed2)) * inv_tau;
     }
-    __device__ T exponent_at(int64_t fragment, T inv_gamma) const {
-        return scene.depth.exponent(static_cast<const T*>(args.depth)[fragment], inv_gamma);
+    __device__ T exponent_at(int64_t fragment, T scale) const {
+        return scene.depth.exponent(static_cast<const T*>(args.depth)[fragment], scale);
     }
 };
 
@@ -88,7 +88,7 @@ __global__ void __launch_bounds__(kThreads) blend_pixels(const BlendCall<T> call
             }
         }
         if (!out.image) continue;
-        const T exponent = call.exponent_at(i, params.inv_gamma);
+        const T exponent = call.exponent_at(i, params.exponent_scale);
         const bool on = c.cdf > Limits<T>::tiny;
         if (on && leads_softmax(exponent, int32_t(i), largest, leader)) leader = int32_t(i);
         const SoftmaxStep<T> s = softmax_add(largest, weight, on, exponent, c.cdf);
@@ -188,7 +188,7 @@ __global__ void __launch_bounds__(kThreads) differentiate_pixels(const BlendCall
     const TConormParams<T> tconorm = scene.tconorm_of(at.image);
     const BlendPixel<T> p = load_pixel(call, at, params);
     const T bad = scales_in_range(scene, at.image) ? T(0) : T(NAN);
-    const T dz = -params.inv_gamma * scene.depth.inv_range;
+    const T dz = -params.exponent_scale;
     T tau = T(0), gamma = T(0);
     for (int64_t i = at.first; i < at.last; ++i) {
         const T u = call.u_at(i, params.inv_tau);
@@ -203,7 +203,7 @@ __global__ void __launch_bounds__(kThreads) differentiate_pixels(const BlendCall
         SoftmaxShare<T> part = {};
         if (a.grad_image) {
             const bool on = c.cdf > Limits<T>::tiny;
-            part = softmax_share(on, call.exponent_at(i, params.inv_gamma), p.largest, p.inv_weight, c.cdf);
+            part = softmax_share(on, call.exponent_at(i, params.exponent_scale), p.largest, p.inv_weight, c.cdf);
         }
         if (a.grad_image || a.grad_values) {
             const T excess = value_gradients(call, at, i, part.share, bad), slope = part.share * excess;

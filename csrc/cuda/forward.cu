@@ -90,7 +90,7 @@ __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image,
     SoftmaxStep<T> s = {};
     if (!scene.hard_blend) {
         const bool on = c.cdf > Limits<T>::tiny;
-        const T exponent = scene.depth.exponent(a.z, image.inv_gamma);
+        const T exponent = scene.depth.exponent(a.z, image.exponent_scale);
         if (on && leads_softmax(exponent, id, p.exponent, p.leader)) p.leader = id;
         s = softmax_add(p.exponent, p.weight, on, exponent, c.cdf);
         p.exponent = s.largest;

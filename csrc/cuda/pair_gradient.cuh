@@ -167,8 +167,8 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
         if (softmax) {
             const T* state = static_cast<const T*>(call.out.softmax_state) + 2 * at.image * pixels + in_image;
             const bool on = c.cdf > Limits<T>::tiny;
-            part = softmax_share(on, scene.depth.exponent(a.z, at.params.inv_gamma), state[0], T(1) / state[pixels],
-                                 c.cdf);
+            part = softmax_share(on, scene.depth.exponent(a.z, at.params.exponent_scale), state[0],
+                                 T(1) / state[pixels], c.cdf);
         }
         T grad_z = nearest && call.grad_depth ? call.grad_depth[pixel] : T(0);
         ImageGradient<T> g = {};
@@ -179,13 +179,13 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
             // The image is a softmax: dL/d(weight) weight = share sum(grad (feature - image)).
             if (softmax) {
                 grad_u += g.excess != T(0) ? part.per_coverage * g.excess * c.pdf : T(0);
-                grad_z -= part.share * g.excess * at.params.inv_gamma * scene.depth.inv_range;
+                grad_z -= part.share * g.excess * at.params.exponent_scale;
                 sums.gamma += part.share * g.excess * part.below;
             }
         }
         if (!lead) return result;
         if (softmax && call.out.softmax_winner && call.out.softmax_winner[pixel] == at.id) {
-            grad_z -= raised_gradient(call, at, in_image) * at.params.inv_gamma * scene.depth.inv_range;
+            grad_z -= raised_gradient(call, at, in_image) * at.params.exponent_scale;
         }
         // Through depth and feature weights to corner depths and barycentrics. The references keep the weights constant
         // (S6).
