@@ -38,16 +38,16 @@ struct Cut {
     static constexpr int n = kCutCorners;
     // Corner j = sum_k share[j][k] (x_k, y_k) of the face's corners k. The first is the deepest.
     T x[n], y[n], share[n][3];
-    T b[n][3];                     // b' there
-    T along_x[n], along_y[n];      // p_a - p_b, the way a cut point moves when l changes; 0 for a corner of the face
-    T slide[n][3];                 // dl/dz_k
-    T b_slope[n][3], rate[n][3];   // db'[m]/dz_k = b_slope[m] rate[k]
+    T b[n][3];                    // b' there
+    T along_x[n], along_y[n];     // p_a - p_b, the way a cut point moves when l changes; 0 for a corner of the face
+    T slide[n][3];                // dl/dz_k
+    T b_slope[n][3], rate[n][3];  // db'[m]/dz_k = b_slope[m] rate[k]
     // Edge j from corner j to j + 1. start: one of its ends, that closer to the origin; at_end: 1 where it is j + 1.
     T ex[n], ey[n], inv_length2[n], start_x[n], start_y[n], at_end[n];
-    T unbounded[n];      // 1 for an edge of no length, which has no outer side
-    T bx[3], by[3];      // gradient of b'
-    T wx[n], wy[n];      // gradient of the weights of corners 1 to 3 in b'; 0 for the one that is not used
-    T area2;             // twice the signed area, > 0 counter-clockwise
+    T unbounded[n];  // 1 for an edge of no length, which has no outer side
+    T bx[3], by[3];  // gradient of b'
+    T wx[n], wy[n];  // gradient of the weights of corners 1 to 3 in b'; 0 for the one that is not used
+    T area2;         // twice the signed area, > 0 counter-clockwise
 };
 
 // How faces are cut.
@@ -92,7 +92,8 @@ GENDR_HD void find_sources(const T* z, T depth, Source* source) {
 template <class T>
 GENDR_HD void place_corner(const Face<T>& f, const CutPlane<T>& plane, Source from, int j, Cut<T>& cut) {
     const int b = from.b, a = from.a < 0 ? from.b : from.a;
-    for (int k = 0; k < 3; ++k) cut.share[j][k] = cut.b[j][k] = cut.slide[j][k] = cut.b_slope[j][k] = cut.rate[j][k] = T(0);
+    for (int k = 0; k < 3; ++k)
+        cut.share[j][k] = cut.b[j][k] = cut.slide[j][k] = cut.b_slope[j][k] = cut.rate[j][k] = T(0);
     cut.along_x[j] = f.x[a] - f.x[b];
     cut.along_y[j] = f.y[a] - f.y[b];
     const T za = f.z[a], zb = f.z[b], c = plane.depth;
@@ -209,8 +210,8 @@ GENDR_HD bool all_usable(const Cut<T>& cut) {
 
 }  // namespace cutting
 
-// The polygon of a face with corners on both sides of the plane. False: it has no area to speak of (the face is seen from its edge), or is too large
-// for the numbers.
+// The polygon of a face with corners on both sides of the plane. False: it has no area to speak of (the face is seen
+// from its edge), or is too large for the numbers.
 template <class T>
 GENDR_HD_NOINLINE bool make_cut(const Face<T>& f, const CutPlane<T>& plane, Cut<T>& cut) {
     cutting::Source source[kCutCorners];

@@ -142,7 +142,7 @@ struct SightLanes {
     Lanes<T> u;                    // scaled signed distance
     Lanes<T> active;               // 1: this pair counts
     Lanes<T> inside;               // 1: on the closed triangle
-    Lanes<T> b0, b1, b2;  // what the rules take: barycentrics (raw; for a flat face, nearest point's); cut: b'
+    Lanes<T> b0, b1, b2;           // what the rules take: barycentrics (raw; for a flat face, nearest point's); cut: b'
     Lanes<T> dx, dy;               // from the nearest point of the outline
     Lanes<T> near0, near1, near2;  // weights of that point; not for a face that is cut
     Lanes<T> distance2;            // squared distance in the unit of the distance asked for

@@ -49,8 +49,8 @@ class FaceGradient {
         pairs.colour = (args_.grad_image || args_.grad_depth) && !(f.flags & kColourCulled);
         // The references drop the alpha gradient of fragments out of [near, far] (S4) though they count in alpha.
         pairs.depth_matters = pairs.alpha && (reference_ || !scene_.alpha_all) && !(f.flags & kDepthInRange);
-        const bool short_path =
-            scene_.fused && !pairs.colour && !pairs.depth_matters && !scene_.barycentric && !reference_ && !(f.flags & kCut);
+        const bool short_path = scene_.fused && !pairs.colour && !pairs.depth_matters && !scene_.barycentric &&
+                                !reference_ && !(f.flags & kCut);
         for_each_block(scene_, view.params, f, row_begin, row_end, [&](const BlockPosition<T>& at) {
             pairs.move_to(at);
             short_path ? add_logistic_block(pairs, sums) : add_block(pairs, sums);

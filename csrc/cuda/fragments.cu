@@ -93,8 +93,8 @@ __global__ void __launch_bounds__(kThreads)
         } else {
             const Flag<T> barycentric(scene.barycentric);
             const Sight<T> s = look_at(f, px, py, Flag<T>((f.flags & kFlat) != 0), barycentric, T(0));
-            with_fragment_rule(
-                scene, [&](auto rule) { g = pull_fragment(f, rule, s, barycentric, gv0, gv1, gv2, gz, gd); });
+            with_fragment_rule(scene,
+                               [&](auto rule) { g = pull_fragment(f, rule, s, barycentric, gv0, gv1, gv2, gz, gd); });
         }
         x[0] += g.corners.x0;
         x[1] += g.corners.x1;
