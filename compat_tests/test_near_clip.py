@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from devices import DEVICES, on_cpu
+from devices import DEVICES, is_emulated, on_cpu
 from reference import reference_fragments, reference_render
 from scenes import ALL_OUTPUTS, Scene, loss, random_scene
 from torch import Tensor
@@ -250,14 +250,18 @@ def render_all(scene: Scene, size: Any, settings: dict[str, Any], device: str, d
 @DEVICES
 @DTYPES
 def test_faces_behind_the_plane_are_what_they_were(dtype: torch.dtype, device: str) -> None:
-    """To the last bit: a plane that cuts nothing changes nothing."""
+    """A plane that cuts nothing changes nothing: no bit on the CPU; CUDA has kernels of their own for scenes with a plane,
+    in which the compiler may join multiplications and additions otherwise."""
+    exact = device == "cpu" and not is_emulated()
     scene = random_scene(5, 9)
     assert scene.face_vertices[..., 2].min() > PLANE
     for name in ("default", "PyTorch3D", "linear", "Cauchy, max"):
         settings = {**BASE, **SETTINGS[name]}
         with_plane = render_all(scene, SIZE, settings, device, dtype)
         without = render_all(scene, SIZE, {**settings, "near_clip": None}, device, dtype)
-        assert all(torch.equal(a, b) for a, b in zip(with_plane, without, strict=True))
+        for a, b in zip(with_plane, without, strict=True):
+            bound = 0.0 if exact else 500 * torch.finfo(dtype).eps * b.abs().max().item()
+            assert_close(a, b, rtol=0, atol=bound)
 
 
 @DEVICES
@@ -356,6 +360,16 @@ def test_a_corner_cut_off_just_so(dtype: torch.dtype, device: str) -> None:
             one = render(cut[None].to(device), 32, settings=RenderSettings(**settings), outputs=("alpha", "depth"))
             assert_close(one.alpha, whole.alpha, rtol=0, atol=1e-4)
             assert_close(one.depth, whole.depth, rtol=1e-4, atol=0)
+    # In every direction and for every shape: one image each.
+    generator = torch.Generator().manual_seed(0)
+    many = torch.rand((400, 1, 3, 3), generator=generator, dtype=torch.float64)
+    many = torch.cat([2 * many[..., :2] - 1, 1 + 2 * many[..., 2:]], 3).to(dtype)
+    many[:, 0, 2, 2] = PLANE
+    whole = render(many.to(device), 8, settings=RenderSettings(**settings), outputs=("alpha",))
+    for ulps in (1, 2, 3, 10):
+        many[:, 0, 2, 2] = PLANE * (1 - ulps * torch.finfo(dtype).eps)
+        cut = render(many.to(device), 8, settings=RenderSettings(**settings), outputs=("alpha",))
+        assert_close(cut.alpha, whole.alpha, rtol=0, atol=1e-4)
     # The same where the plane leaves next to nothing: two corners at it, the third in front.
     little = corners.clone()
     little[:2, 2] = PLANE

@@ -76,7 +76,7 @@ template <class T>
 GENDR_HD CutSight<T> look_at_cut(const Cut<T>& cut, Flag<T> bounded, T px, T py) {
     T d2[4], dx[4], dy[4], t[4], side[4];
     const T sense = cut.area2 > T(0) ? T(1) : T(-1);
-#pragma GCC unroll 4
+    GENDR_UNROLL_4
     for (int j = 0; j < kCutCorners; ++j) {
         const T ax = px - cut.start_x[j], ay = py - cut.start_y[j];
         const T from_start =
@@ -104,7 +104,7 @@ GENDR_HD CutSight<T> look_at_cut(const Cut<T>& cut, Flag<T> bounded, T px, T py)
     const T near0 = s.on0 * u + s.on3 * s.t, near1 = s.on1 * u + s.on0 * s.t;
     const T near2 = s.on2 * u + s.on1 * s.t, near3 = s.on3 * u + s.on2 * s.t;
     T here[3], there[3];
-#pragma GCC unroll 3
+    GENDR_UNROLL_4
     for (int k = 0; k < 3; ++k) {
         here[k] = cut.b[0][k] + (cut.bx[k] * rx + cut.by[k] * ry);
         there[k] = near0 * cut.b[0][k] + near1 * cut.b[1][k] + near2 * cut.b[2][k] + near3 * cut.b[3][k];
@@ -130,7 +130,7 @@ GENDR_HD FragmentPull<T> pull_cut(const Cut<T>& cut, const CutSight<T>& s, Flag<
     // +1 for the end of the nearest edge, -1 for its start.
     const T end[4] = {on[3] - on[0], on[0] - on[1], on[1] - on[2], on[2] - on[3]};
     T gt = T(0), ex = T(0), ey = T(0), inv_length2 = T(0);
-#pragma GCC unroll 4
+    GENDR_UNROLL_4
     for (int j = 0; j < kCutCorners; ++j) {
         gt += end[j] * (g0 * cut.b[j][0] + g1 * cut.b[j][1] + g2 * cut.b[j][2]);
         ex += on[j] * cut.ex[j];
@@ -140,7 +140,7 @@ GENDR_HD FragmentPull<T> pull_cut(const Cut<T>& cut, const CutSight<T>& s, Flag<
     const bool slides = !at_pixel && s.t > T(0) && s.t < T(1);
     const T k = slides ? gt * inv_length2 : T(0);
     FragmentPull<T> out = {};
-#pragma GCC unroll 4
+    GENDR_UNROLL_4
     for (int j = 0; j < kCutCorners; ++j) {
         const T near = on[j] * (T(1) - s.t) + on[(j + 3) % 4] * s.t;
         const T gx = near * (fx - k * ex) + end[j] * k * s.dx - w[j] * hx;  // dL/dP_j

@@ -19,8 +19,8 @@
 // Weights: b' = V^-1 (x, y, 1) (Olano and Greer, "Triangle Scan Conversion using 2D Homogeneous Coordinates", 1997) is
 // affine on the screen, with sum 1 / depth, and known at the polygon's corners: e_b / z_b at a corner of the face,
 // ((1 - s) e_b + s e_a) / c at a cut point; linear: the same without the divisions. Three corners say what it is
-// everywhere: the deepest one, from which it is measured since b' is smallest there, and two more that make the largest
-// triangle. (V itself need not be inverted; it may have columns that are nearly 0.)
+// everywhere: one of the face's own, from which it is measured since b' is small there, and two more that make the
+// largest triangle. (V itself need not be inverted; it may have columns that are nearly 0.)
 //
 // Derivatives, with r = 1 / (z_b - z_a):  ds/dz_b = (1 - s) r,  ds/dz_a = s r;
 // perspective:  dl/dz_b = ds/dz_b z_a / c,  dl/dz_a = ds/dz_a z_b / c;  linear: l = s.
@@ -36,7 +36,7 @@ constexpr int kCutCorners = 4;
 template <class T>
 struct Cut {
     static constexpr int n = kCutCorners;
-    // Corner j = sum_k share[j][k] (x_k, y_k) of the face's corners k. The first is the deepest.
+    // Corner j = sum_k share[j][k] (x_k, y_k) of the face's corners k. The first is one of those.
     T x[n], y[n], share[n][3];
     T b[n][3];                    // b' there
     T along_x[n], along_y[n];     // p_a - p_b, the way a cut point moves when l changes; 0 for a corner of the face
@@ -76,16 +76,11 @@ GENDR_HD void find_sources(const T* z, T depth, Source* source) {
         source[0] = source[3] = {o, -1};
         source[1] = {o, i};
         source[2] = {o, j};
-    } else if (z[i] >= z[j]) {
+    } else {
         source[0] = {i, -1};
         source[1] = {j, -1};
         source[2] = {j, o};
         source[3] = {i, o};
-    } else {
-        source[0] = {j, -1};
-        source[1] = {j, o};
-        source[2] = {i, o};
-        source[3] = {i, -1};
     }
 }
 
@@ -157,7 +152,7 @@ GENDR_HD void place_edge(const Face<T>& f, const CutPlane<T>& plane, Source from
     cut.start_y[j] = at_end ? cut.y[next] : cut.y[j];
 }
 
-// b' everywhere, from its values at the deepest corner and at two others.
+// b' everywhere, from its values at corner 0 and at two others.
 template <class T>
 GENDR_HD void spread_weights(Cut<T>& cut) {
     const T* ex = cut.ex;

@@ -276,7 +276,7 @@ class FaceGradient {
     void add_fragments(Pairs& p, Sums& sums) const {
         const Face<T> face = p.face;
         const Flag<T> frozen(reference_);
-        with_rule_of(scene_, p.face, [&](auto rule) {
+        with_rule_of<true>(scene_, p.face, [&](auto rule) {
             GENDR_LANES {
                 const T b0 = p.sight.b0[l], b1 = p.sight.b1[l], b2 = p.sight.b2[l];
                 const Fragment<T> v = rule.make(face, b0, b1, b2);
