@@ -30,7 +30,7 @@ demo: $(STAMPS)/demo $(STAMPS)/package
 
 # The second run has the kernels of the CUDA core, emulated, in the place of the CPU core.
 EMULATED_TESTS := test_parity test_core_vs_reference test_cuda test_cuda_inputs test_distributions test_fragments
-EMULATED_TESTS += test_blend pytorch3d/test_fragments_parity
+EMULATED_TESTS += test_blend test_near_clip pytorch3d/test_fragments_parity
 
 test: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
 	GENDR_REQUIRE_PYTORCH3D=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -39,6 +39,7 @@ test: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
 # A second build beside the first; pytest by its script, not -m, which would put the first build before it.
 CHECKED := $(VENV)/sanitize
 SANITIZED_TESTS := test_fuzz test_regressions test_robustness test_core_vs_reference test_parity test_fragments test_blend
+SANITIZED_TESTS += test_near_clip
 
 sanitize: $(STAMPS)/test $(STAMPS)/package
 	rm -rf $(CHECKED)

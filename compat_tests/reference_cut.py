@@ -1,5 +1,5 @@
-"""A face cut at the near plane, straight from its definition, with autograd: the corners in space, clipped one after the
-other (Sutherland and Hodgman), projected, and weights by inverting the matrix of the corners.
+"""A face cut at the near plane, straight from its definition, with autograd: its corners in space, clipped edge by edge
+(Sutherland and Hodgman), projected, and weights by inverting the matrix of the corners.
 
 It shares no formula with csrc/core/cut_polygon.h, which has closed forms on the screen."""
 

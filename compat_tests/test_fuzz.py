@@ -25,13 +25,16 @@ def render_settings(draw: st.DrawFn) -> dict[str, Any]:
     def one_of(*values: object) -> Any:
         return draw(st.sampled_from(values))
 
+    distance, gradient = one_of("euclidean", "barycentric"), one_of("exact", "reference")
+    # Corners lie on these planes.
+    may_cut = distance == "euclidean" and gradient == "exact"
     return {
         **draw(st.sampled_from(distribution_settings())),
         **draw(st.sampled_from(t_conorm_settings())),
         "dist_scale": 10 ** draw(st.floats(-7, 1)),
         "gamma": 10 ** draw(st.floats(-6, 1)),
         "dist_squared": one_of(True, False),
-        "distance": one_of("euclidean", "barycentric"),
+        "distance": distance,
         "blend": one_of("softmax", "hard"),
         "cull": one_of("none", "back"),
         "front": one_of("counterclockwise", "clockwise"),
@@ -43,7 +46,9 @@ def render_settings(draw: st.DrawFn) -> dict[str, Any]:
         "background_floor": one_of(0.0, 1e-10, 0.5),
         "softmax_range": one_of(None, (1.0, 3.0), (-5.0, 0.0)),
         "half_extent": one_of(None, (0.5, 2.0)),
-        "gradient": one_of("exact", "reference"),
+        "gradient": gradient,
+        "near_clip": one_of(None, 0.1, 2.0, 3.0) if may_cut else None,
+        "clip": one_of("unit", "nonnegative"),
     }
 
 

@@ -70,10 +70,15 @@ class RenderSettings:
         clip: of the barycentrics of pixels outside a face. 'unit': as above, SoftRas' rule. 'nonnegative': perspective
             first, then negative weights are 0 and the others normalised, PyTorch3D's clip_barycentric_coords; 'none':
             perspective only, so features are extrapolated. With either, depth is the weighted mean of the corners'.
-        near_clip: depth > 0; faces are cut there, and what is left of one is a polygon of three or four corners with
-            the features of the face (csrc/core/cut_face.h). perspective_correct says whether x and y are projected ones
-            (cut along straight lines in space) or linear in depth. None: a face with a corner at z <= 0 is dropped
-            whole. Not with distance 'barycentric' or gradient 'reference'.
+            Of a face that is cut (near_clip), a pixel outside has the weights and the depth of the nearest point of
+            the outline with 'unit' and 'nonnegative' alike, and with 'none' those of the face's plane at the pixel;
+            beyond the horizon of the plane it does not see the face.
+        near_clip: depth > 0; faces are cut there: what is nearer is not seen, whatever alpha_range, and what is left
+            of a face is a polygon of three or four corners that counts as one face, with the distance to its outline,
+            its features and its index (csrc/core/cut_face.h). It is nowhere if seen from its edge. perspective_correct
+            says whether x and y are projected ones (x z and y z count, mirrored ones of z <= 0 included) or linear in
+            depth. None: a face with a corner at z <= 0 is dropped whole. Not with distance 'barycentric' or gradient
+            'reference'.
         half_extent: (x, y) NDC half-extents of the image. None: the shorter side spans [-1, 1], pixels are square.
     Gradient
         gradient: 'exact': the derivative of the forward pass. 'reference': what the backward passes of SoftRas and

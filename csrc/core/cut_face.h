@@ -1,11 +1,11 @@
-// One pixel and a face that the near plane cuts: as pair.h and fragment.h, for the polygon of cut_polygon.h. It counts as
-// one face with the outline of the polygon, the cut edge included.
+// One pixel and a face that the near plane cuts: as pair.h and fragment.h, for the polygon of cut_polygon.h. It counts
+// as one face with the outline of the polygon, the cut edge included.
 //
 // Weights and depth at a point of the screen, with b' of cut_polygon.h and S = sum b':
 //     v_k = b'_k / S;   z = 1 / S, or, linear in depth, sum v_k z_k
 // That point is the pixel where it is inside, and for clip 'none' everywhere; otherwise it is the nearest point of the
-// outline, for 'unit' and 'nonnegative' alike: those clamp the barycentrics of a triangle, and a polygon of four corners
-// has none. With clip 'none' a pixel beyond the horizon of the face's plane, S <= 0, does not see the face.
+// outline, for 'unit' and 'nonnegative' alike: those clamp the barycentrics of a triangle, and a polygon of four
+// corners has none. With clip 'none' a pixel beyond the horizon of the face's plane, S <= 0, does not see the face.
 //
 // Backward, from gv_k = dL/dv_k and gz = dL/dz to g_k = dL/db'_k:
 //     perspective   g_k = z (gv_k - sum_j gv_j v_j) - z^2 gz
@@ -49,13 +49,14 @@ struct CutRule {
     // w: dL/db'; z: what does not come by way of b'.
     GENDR_HD FragmentGradient<T> differentiate(const Face<T>& f, T, T, T, const Fragment<T>& a, T gv0, T gv1, T gv2,
                                                T gz) const {
-        const T h0 = gv0 + perspective.pick(-a.inv_sum, f.z[0]) * gz, h1 = gv1 + perspective.pick(-a.inv_sum, f.z[1]) * gz;
+        const T h0 = gv0 + perspective.pick(-a.inv_sum, f.z[0]) * gz,
+                h1 = gv1 + perspective.pick(-a.inv_sum, f.z[1]) * gz;
         const T h2 = gv2 + perspective.pick(-a.inv_sum, f.z[2]) * gz;
         // Of the perspective depth's pull, the same for all three, nothing is to be taken off.
         const T mean = gv0 * a.v0 + gv1 * a.v1 + gv2 * a.v2 +
                        perspective.pick(T(0), (a.v0 * f.z[0] + a.v1 * f.z[1] + a.v2 * f.z[2]) * gz);
         const T direct = perspective.pick(T(0), gz);
-        return {a.v0 * direct,          a.v1 * direct,          a.v2 * direct,
+        return {a.v0 * direct,           a.v1 * direct,           a.v2 * direct,
                 (h0 - mean) * a.inv_sum, (h1 - mean) * a.inv_sum, (h2 - mean) * a.inv_sum};
     }
 };
@@ -65,21 +66,21 @@ template <class T>
 struct CutSight {
     bool in;
     T distance2;
-    T dx, dy;                  // from the nearest point of the outline to the pixel
-    T t;                       // where that point is on its edge, 0 to 1
-    T on0, on1, on2, on3;      // 1 for that edge
-    T b0, b1, b2;              // b' at the point that counts
+    T dx, dy;              // from the nearest point of the outline to the pixel
+    T t;                   // where that point is on its edge, 0 to 1
+    T on0, on1, on2, on3;  // 1 for that edge
+    T b0, b1, b2;          // b' at the point that counts
 };
 
 template <class T>
 GENDR_HD CutSight<T> look_at_cut(const Cut<T>& cut, Flag<T> bounded, T px, T py) {
     T d2[4], dx[4], dy[4], t[4], side[4];
     const T sense = cut.area2 > T(0) ? T(1) : T(-1);
-#pragma GCC unroll 4
+    GENDR_UNROLL_4
     for (int j = 0; j < kCutCorners; ++j) {
         const T ax = px - cut.start_x[j], ay = py - cut.start_y[j];
-        const T from_start = clamp_((ax * cut.ex[j] + ay * cut.ey[j]) * cut.inv_length2[j], -cut.at_end[j],
-                                    T(1) - cut.at_end[j]);
+        const T from_start =
+            clamp_((ax * cut.ex[j] + ay * cut.ey[j]) * cut.inv_length2[j], -cut.at_end[j], T(1) - cut.at_end[j]);
         t[j] = cut.at_end[j] + from_start;
         dx[j] = ax - from_start * cut.ex[j];
         dy[j] = ay - from_start * cut.ey[j];
@@ -103,7 +104,7 @@ GENDR_HD CutSight<T> look_at_cut(const Cut<T>& cut, Flag<T> bounded, T px, T py)
     const T near0 = s.on0 * u + s.on3 * s.t, near1 = s.on1 * u + s.on0 * s.t;
     const T near2 = s.on2 * u + s.on1 * s.t, near3 = s.on3 * u + s.on2 * s.t;
     T here[3], there[3];
-#pragma GCC unroll 3
+    GENDR_UNROLL_4
     for (int k = 0; k < 3; ++k) {
         here[k] = cut.b[0][k] + (cut.bx[k] * rx + cut.by[k] * ry);
         there[k] = near0 * cut.b[0][k] + near1 * cut.b[1][k] + near2 * cut.b[2][k] + near3 * cut.b[3][k];
@@ -129,7 +130,7 @@ GENDR_HD FragmentPull<T> pull_cut(const Cut<T>& cut, const CutSight<T>& s, Flag<
     // +1 for the end of the nearest edge, -1 for its start.
     const T end[4] = {on[3] - on[0], on[0] - on[1], on[1] - on[2], on[2] - on[3]};
     T gt = T(0), ex = T(0), ey = T(0), inv_length2 = T(0);
-#pragma GCC unroll 4
+    GENDR_UNROLL_4
     for (int j = 0; j < kCutCorners; ++j) {
         gt += end[j] * (g0 * cut.b[j][0] + g1 * cut.b[j][1] + g2 * cut.b[j][2]);
         ex += on[j] * cut.ex[j];
@@ -139,7 +140,7 @@ GENDR_HD FragmentPull<T> pull_cut(const Cut<T>& cut, const CutSight<T>& s, Flag<
     const bool slides = !at_pixel && s.t > T(0) && s.t < T(1);
     const T k = slides ? gt * inv_length2 : T(0);
     FragmentPull<T> out = {};
-#pragma GCC unroll 4
+    GENDR_UNROLL_4
     for (int j = 0; j < kCutCorners; ++j) {
         const T near = on[j] * (T(1) - s.t) + on[(j + 3) % 4] * s.t;
         const T gx = near * (fx - k * ex) + end[j] * k * s.dx - w[j] * hx;  // dL/dP_j
@@ -151,8 +152,8 @@ GENDR_HD FragmentPull<T> pull_cut(const Cut<T>& cut, const CutSight<T>& s, Flag<
         out.corners.y1 += cut.share[j][1] * gy;
         out.corners.y2 += cut.share[j][2] * gy;
         const T gl = gx * cut.along_x[j] + gy * cut.along_y[j];
-        const T gs = (at_pixel ? w[j] : near) *
-                     (g0 * cut.b_slope[j][0] + g1 * cut.b_slope[j][1] + g2 * cut.b_slope[j][2]);
+        const T gs =
+            (at_pixel ? w[j] : near) * (g0 * cut.b_slope[j][0] + g1 * cut.b_slope[j][1] + g2 * cut.b_slope[j][2]);
         out.z0 += cut.slide[j][0] * gl + cut.rate[j][0] * gs;
         out.z1 += cut.slide[j][1] * gl + cut.rate[j][1] * gs;
         out.z2 += cut.slide[j][2] * gl + cut.rate[j][2] * gs;
@@ -168,7 +169,8 @@ GENDR_HD FragmentPull<T> pull_cut_pair(const Cut<T>& cut, const CutSight<T>& s, 
     return pull_cut(cut, s, bounded, px, py, fx, fy, g0, g1, g2);
 }
 
-// Outside, and closer than the reach, or inside; b: b'. Of the pair only what does not name corners of a triangle is there.
+// Outside, and closer than the reach, or inside; b: b'. Of the pair only what does not name corners of a triangle is
+// there.
 template <class T>
 GENDR_HD Sight<T> sight_of(const CutSight<T>& s, T reach2) {
     Sight<T> out = {};
@@ -192,7 +194,8 @@ GENDR_HD FragmentPull<T> pull_cut_fragment(const Face<T>& f, const Cut<T>& cut, 
     const Fragment<T> a = rule.make(f, s.b0, s.b1, s.b2);
     const FragmentGradient<T> d = rule.differentiate(f, s.b0, s.b1, s.b2, a, gv0, gv1, gv2, gz);
     const T signed2 = s.in ? s.distance2 : -s.distance2;
-    FragmentPull<T> out = pull_cut_pair(cut, s, rule.bounded, px, py, gd, pull_squared(gd, signed2, T(1)), d.w0, d.w1, d.w2);
+    FragmentPull<T> out =
+        pull_cut_pair(cut, s, rule.bounded, px, py, gd, pull_squared(gd, signed2, T(1)), d.w0, d.w1, d.w2);
     out.z0 += d.z0;
     out.z1 += d.z1;
     out.z2 += d.z2;

@@ -19,8 +19,8 @@
 // Weights: b' = V^-1 (x, y, 1) (Olano and Greer, "Triangle Scan Conversion using 2D Homogeneous Coordinates", 1997) is
 // affine on the screen, with sum 1 / depth, and known at the polygon's corners: e_b / z_b at a corner of the face,
 // ((1 - s) e_b + s e_a) / c at a cut point; linear: the same without the divisions. Three corners say what it is
-// everywhere: the deepest one, from which it is measured since b' is smallest there, and two more that make the largest
-// triangle. (V itself need not be inverted; it may have columns that are nearly 0.)
+// everywhere: one of the face's own, from which it is measured since b' is small there, and two more that make the
+// largest triangle. (V itself need not be inverted; it may have columns that are nearly 0.)
 //
 // Derivatives, with r = 1 / (z_b - z_a):  ds/dz_b = (1 - s) r,  ds/dz_a = s r;
 // perspective:  dl/dz_b = ds/dz_b z_a / c,  dl/dz_a = ds/dz_a z_b / c;  linear: l = s.
@@ -36,18 +36,18 @@ constexpr int kCutCorners = 4;
 template <class T>
 struct Cut {
     static constexpr int n = kCutCorners;
-    // Corner j = sum_k share[j][k] (x_k, y_k) of the face's corners k. The first is the deepest.
+    // Corner j = sum_k share[j][k] (x_k, y_k) of the face's corners k. The first is one of those.
     T x[n], y[n], share[n][3];
-    T b[n][3];                     // b' there
-    T along_x[n], along_y[n];      // p_a - p_b, the way a cut point moves when l changes; 0 for a corner of the face
-    T slide[n][3];                 // dl/dz_k
-    T b_slope[n][3], rate[n][3];   // db'[m]/dz_k = b_slope[m] rate[k]
+    T b[n][3];                    // b' there
+    T along_x[n], along_y[n];     // p_a - p_b, the way a cut point moves when l changes; 0 for a corner of the face
+    T slide[n][3];                // dl/dz_k
+    T b_slope[n][3], rate[n][3];  // db'[m]/dz_k = b_slope[m] rate[k]
     // Edge j from corner j to j + 1. start: one of its ends, that closer to the origin; at_end: 1 where it is j + 1.
     T ex[n], ey[n], inv_length2[n], start_x[n], start_y[n], at_end[n];
-    T unbounded[n];      // 1 for an edge of no length, which has no outer side
-    T bx[3], by[3];      // gradient of b'
-    T wx[n], wy[n];      // gradient of the weights of corners 1 to 3 in b'; 0 for the one that is not used
-    T area2;             // twice the signed area, > 0 counter-clockwise
+    T unbounded[n];  // 1 for an edge of no length, which has no outer side
+    T bx[3], by[3];  // gradient of b'
+    T wx[n], wy[n];  // gradient of the weights of corners 1 to 3 in b'; 0 for the one that is not used
+    T area2;         // twice the signed area, > 0 counter-clockwise
 };
 
 // How faces are cut.
@@ -76,23 +76,19 @@ GENDR_HD void find_sources(const T* z, T depth, Source* source) {
         source[0] = source[3] = {o, -1};
         source[1] = {o, i};
         source[2] = {o, j};
-    } else if (z[i] >= z[j]) {
+    } else {
         source[0] = {i, -1};
         source[1] = {j, -1};
         source[2] = {j, o};
         source[3] = {i, o};
-    } else {
-        source[0] = {j, -1};
-        source[1] = {j, o};
-        source[2] = {i, o};
-        source[3] = {i, -1};
     }
 }
 
 template <class T>
 GENDR_HD void place_corner(const Face<T>& f, const CutPlane<T>& plane, Source from, int j, Cut<T>& cut) {
     const int b = from.b, a = from.a < 0 ? from.b : from.a;
-    for (int k = 0; k < 3; ++k) cut.share[j][k] = cut.b[j][k] = cut.slide[j][k] = cut.b_slope[j][k] = cut.rate[j][k] = T(0);
+    for (int k = 0; k < 3; ++k)
+        cut.share[j][k] = cut.b[j][k] = cut.slide[j][k] = cut.b_slope[j][k] = cut.rate[j][k] = T(0);
     cut.along_x[j] = f.x[a] - f.x[b];
     cut.along_y[j] = f.y[a] - f.y[b];
     const T za = f.z[a], zb = f.z[b], c = plane.depth;
@@ -156,7 +152,7 @@ GENDR_HD void place_edge(const Face<T>& f, const CutPlane<T>& plane, Source from
     cut.start_y[j] = at_end ? cut.y[next] : cut.y[j];
 }
 
-// b' everywhere, from its values at the deepest corner and at two others.
+// b' everywhere, from its values at corner 0 and at two others.
 template <class T>
 GENDR_HD void spread_weights(Cut<T>& cut) {
     const T* ex = cut.ex;
@@ -209,8 +205,8 @@ GENDR_HD bool all_usable(const Cut<T>& cut) {
 
 }  // namespace cutting
 
-// The polygon of a face with corners on both sides of the plane. False: it has no area to speak of (the face is seen from its edge), or is too large
-// for the numbers.
+// The polygon of a face with corners on both sides of the plane. False: it has no area to speak of (the face is seen
+// from its edge), or is too large for the numbers.
 template <class T>
 GENDR_HD_NOINLINE bool make_cut(const Face<T>& f, const CutPlane<T>& plane, Cut<T>& cut) {
     cutting::Source source[kCutCorners];

@@ -183,10 +183,11 @@ GENDR_HD void with_fragment_rule(const Scene<T>& scene, Use&& use) {
     }
 }
 
-// The same for one face: one that is cut has a rule of its own.
-template <class T, class Use>
+// The same for one face: one that is cut has a rule of its own. kCuts: faces may be cut; kernels without know nothing
+// of it, for the registers' sake.
+template <bool kCuts, class T, class Use>
 GENDR_HD void with_rule_of(const Scene<T>& scene, const Face<T>& f, Use&& use) {
-    if (f.flags & kCut) {
+    if (kCuts && (f.flags & kCut)) {
         use(scene.cut_rule());
     } else {
         with_fragment_rule(scene, use);
@@ -194,9 +195,11 @@ GENDR_HD void with_rule_of(const Scene<T>& scene, const Face<T>& f, Use&& use) {
 }
 
 // What the pixel at (x, y) sees of a face, cut or not.
-template <class T>
+template <bool kCuts, class T>
 GENDR_HD Sight<T> look_at_face(const Scene<T>& scene, const Face<T>& f, T x, T y, T reach2) {
-    if (f.flags & kCut) return look_at_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, x, y, reach2);
+    if constexpr (kCuts) {
+        if (f.flags & kCut) return look_at_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, x, y, reach2);
+    }
     return look_at(f, x, y, Flag<T>((f.flags & kFlat) != 0), Flag<T>(scene.barycentric), reach2);
 }
 
@@ -208,8 +211,8 @@ GENDR_HD void pixel_range(double lo, double hi, double half, int32_t n, int32_t*
     *last = !(b >= -1.0) ? -1 : b > n - 1.0 ? n - 1 : int32_t(floor(b + 1e-3));
 }
 
-// Face `index`, with its pixel box and culling flags.
-template <class T>
+// Face `index`, with its pixel box and culling flags. kCuts: as for with_rule_of.
+template <bool kCuts, class T>
 GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, int64_t index, Face<T>& f) {
     const gendr_scene& a = scene.args;
     const T* corners = scene.corners(index);
@@ -227,7 +230,7 @@ GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, i
     const T z_max = max_(f.z[0], max_(f.z[1], f.z[2]));
     T x_min = min_(f.x[0], min_(f.x[1], f.x[2])), x_max = max_(f.x[0], max_(f.x[1], f.x[2]));
     T y_min = min_(f.y[0], min_(f.y[1], f.y[2])), y_max = max_(f.y[0], max_(f.y[1], f.y[2]));
-    if (scene.cut_plane.depth > T(0) && z_min < scene.cut_plane.depth) {
+    if (kCuts && z_min < scene.cut_plane.depth && scene.cut_plane.depth > T(0)) {
         Cut<T> cut;
         if (z_max < scene.cut_plane.depth || !make_cut(f, scene.cut_plane, cut)) return;
         f.flags = kCut;

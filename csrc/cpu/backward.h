@@ -82,7 +82,7 @@ class Backward {
             for (int64_t i = from; i < to; ++i) {
                 while (i >= scene_.first_face(image + 1)) view = view_of(++image, first);
                 Face<T> f;
-                prepare_face(scene_, view.params, i, f);
+                prepare_face<true>(scene_, view.params, i, f);
                 layout_.in_pieces[i] = int64_t(f.x1 - f.x0 + 1) * (f.y1 - f.y0 + 1) > layout_.kPiecePixels;
                 if (!layout_.in_pieces[i]) gradient_.sum_rows(view, f, i, f.y0, f.y1 + 1, lanes_of(thread), sums_of(i));
             }
@@ -109,7 +109,7 @@ class Backward {
 
     void sum_in_pieces(const View<T>& view, int64_t index) {
         Face<T> f;
-        prepare_face(scene_, view.params, index, f);
+        prepare_face<true>(scene_, view.params, index, f);
         const int64_t n_features = features_per_face(args_.scene), size = 11 + n_features;
         const int32_t height = f.y1 - f.y0 + 1, pieces = std::min(height, int32_t(layout_.kMaxPieces));
         const auto piece = [&](int64_t i) {

@@ -142,7 +142,7 @@ struct SightLanes {
     Lanes<T> u;                    // scaled signed distance
     Lanes<T> active;               // 1: this pair counts
     Lanes<T> inside;               // 1: on the closed triangle
-    Lanes<T> b0, b1, b2;  // what the rules take: barycentrics (raw; for a flat face, nearest point's); cut: b'
+    Lanes<T> b0, b1, b2;           // what the rules take: barycentrics (raw; for a flat face, nearest point's); cut: b'
     Lanes<T> dx, dy;               // from the nearest point of the outline
     Lanes<T> near0, near1, near2;  // weights of that point; not for a face that is cut
     Lanes<T> distance2;            // squared distance in the unit of the distance asked for
@@ -260,7 +260,7 @@ template <class T>
 inline void make_fragments(const Scene<T>& scene, const Face<T>& f, const SightLanes<T>& sight, Fragments<T>& out) {
     const Face<T> face = f;
     const DepthScale<T> depth = scene.depth;
-    with_rule_of(scene, f, [&](auto rule) {
+    with_rule_of<true>(scene, f, [&](auto rule) {
         GENDR_LANES {
             const Fragment<T> a = rule.make(face, sight.b0[l], sight.b1[l], sight.b2[l]);
             out.z[l] = a.z;

@@ -49,8 +49,8 @@ class FaceGradient {
         pairs.colour = (args_.grad_image || args_.grad_depth) && !(f.flags & kColourCulled);
         // The references drop the alpha gradient of fragments out of [near, far] (S4) though they count in alpha.
         pairs.depth_matters = pairs.alpha && (reference_ || !scene_.alpha_all) && !(f.flags & kDepthInRange);
-        const bool short_path =
-            scene_.fused && !pairs.colour && !pairs.depth_matters && !scene_.barycentric && !reference_ && !(f.flags & kCut);
+        const bool short_path = scene_.fused && !pairs.colour && !pairs.depth_matters && !scene_.barycentric &&
+                                !reference_ && !(f.flags & kCut);
         for_each_block(scene_, view.params, f, row_begin, row_end, [&](const BlockPosition<T>& at) {
             pairs.move_to(at);
             short_path ? add_logistic_block(pairs, sums) : add_block(pairs, sums);
@@ -283,7 +283,7 @@ class FaceGradient {
     void add_fragments(Pairs& p, Sums& sums) const {
         const Face<T> face = p.face;
         const Flag<T> frozen(reference_);
-        with_rule_of(scene_, p.face, [&](auto rule) {
+        with_rule_of<true>(scene_, p.face, [&](auto rule) {
             GENDR_LANES {
                 const T b0 = p.sight.b0[l], b1 = p.sight.b1[l], b2 = p.sight.b2[l];
                 const Fragment<T> v = rule.make(face, b0, b1, b2);

@@ -146,7 +146,7 @@ class FragmentGradients {
         Sums sums = {};
         if (starts_[index + 1] > starts_[index]) {
             Face<T> f;
-            prepare_face(scene_, scene_.image_params(scene_.image_of(index)), index, f);
+            prepare_face<true>(scene_, scene_.image_params(scene_.image_of(index)), index, f);
             const Shape<T> shape(scene_, f);
             for (int64_t first = starts_[index]; first < starts_[index + 1]; first += kLanes) {
                 add_block(shape, first, int(std::min<int64_t>(kLanes, starts_[index + 1] - first)), sums);

@@ -82,7 +82,7 @@ __device__ void write_sums(const FaceCall<T>& call, const FaceAt<T>& at, LaneSum
 
 // Walks the face's box in rectangles of 8 x 4 pixels, from `first` to before `last`. Where there are many, 32 of them
 // are tested at a time for being in reach at all.
-template <class T, bool kFused, bool kColour>
+template <class T, bool kFused, bool kCuts, bool kColour>
 __device__ void walk(const FaceCall<T>& call, const FaceAt<T>& at, int32_t across, int32_t first, int32_t last,
                      T* texel_sums, LaneSums<T, kColour>& sums) {
     const Face<T>& f = *at.face;
@@ -95,14 +95,14 @@ __device__ void walk(const FaceCall<T>& call, const FaceAt<T>& at, int32_t acros
         bool wanted = mine < last;
         if (test && wanted) {
             const T x = grid.x(T(column) + T(kTileWidth - 1) / T(2)), y = grid.y(T(row) + T(kTileHeight - 1) / T(2));
-            wanted = may_reach(f, grid, x, y, T(at.params.box_reach));
+            wanted = may_reach<kCuts>(f, grid, x, y, T(at.params.box_reach));
         }
         for (unsigned left = __ballot_sync(kAllLanes, wanted); left; left &= left - 1) {
             const int source = __ffs(int(left)) - 1;
             const int32_t c = __shfl_sync(kAllLanes, column, source) + lane % kTileWidth;
             const int32_t r = __shfl_sync(kAllLanes, row, source) + lane / kTileWidth;
             TexelShare<T> share = {T(0), 0};
-            if (c <= f.x1 && r <= f.y1) share = add_pixel<T, kFused>(call.pairs, at, r, c, sums);
+            if (c <= f.x1 && r <= f.y1) share = add_pixel<T, kFused, kCuts>(call.pairs, at, r, c, sums);
             if (kColour && texel_sums) {
                 add_texels(call.pairs, at, share, int64_t(r) * call.pairs.scene.args.width + c, texel_sums);
             }
@@ -110,7 +110,7 @@ __device__ void walk(const FaceCall<T>& call, const FaceAt<T>& at, int32_t acros
     }
 }
 
-template <class T, bool kFused, bool kColour>
+template <class T, bool kFused, bool kColour, bool kCuts>
 __global__ void __launch_bounds__(kThreads) sum_faces(const FaceCall<T> call) {
     GENDR_SHARED(Face<T>, faces, kWarps);
     const Scene<T>& scene = call.pairs.scene;
@@ -151,7 +151,7 @@ __global__ void __launch_bounds__(kThreads) sum_faces(const FaceCall<T> call) {
     const int32_t first = whole ? 0 : int32_t(int64_t(n) * piece.index / piece.count);
     const int32_t last = whole ? n : int32_t(int64_t(n) * (piece.index + 1) / piece.count);
     LaneSums<T, kColour> sums = {};
-    if (n > 0) walk<T, kFused>(call, at, across, first, last, texel_sums, sums);
+    if (n > 0) walk<T, kFused, kCuts>(call, at, across, first, last, texel_sums, sums);
     write_sums(call, at, sums, to);
 }
 
@@ -231,9 +231,8 @@ void render(const gendr_backward& args) {
     if (a.n_images > 0 && a.n_faces > 0) {
         check_cuda(cudaMemsetAsync(layout.counters, 0, 2 * sizeof(*layout.counters), stream), "clearing counters");
         const TileTree tree(a.height, a.width);
-        const int64_t n = a.n_faces > a.n_images ? a.n_faces : a.n_images;
-        GENDR_LAUNCH(prepare<T>, blocks_for(n, kThreads), kThreads, stream, scene, tree, layout.faces, layout.images,
-                     PrepareOutputs{nullptr, nullptr, layout.counters});
+        launch_prepare(scene, tree, layout.faces, layout.images, PrepareOutputs{nullptr, nullptr, layout.counters},
+                       stream);
         GENDR_LAUNCH(cut_faces<T>, blocks_for(a.n_faces, kThreads), kThreads, stream, layout.faces, a.n_faces,
                      layout.pieces);
 
@@ -251,19 +250,21 @@ void render(const gendr_backward& args) {
                                   layout.scales,
                                   layout.piece_sums};
         const int64_t n_pieces = layout.pieces.capacity;
-        // The outline of a face that is cut depends on depths, as colours do.
-        const bool colour = args.grad_image || args.grad_depth || a.near_clip > 0.0;
-        const bool corners = a.feature_kind == GENDR_CORNERS;
+        const bool colour = args.grad_image || args.grad_depth, corners = a.feature_kind == GENDR_CORNERS;
         const int groups = grad_features && corners ? divide_up(a.n_channels, kChannels) : 1;
         const dim3 grid(blocks_for(n_pieces + a.n_faces, kWarps), unsigned(groups));
-        if (colour && scene.fused) {
-            GENDR_LAUNCH((sum_faces<T, true, true>), grid, kThreads, stream, call);
+        if (has_cuts(a) && scene.fused) {
+            GENDR_LAUNCH((sum_faces<T, true, true, true>), grid, kThreads, stream, call);
+        } else if (has_cuts(a)) {
+            GENDR_LAUNCH((sum_faces<T, false, true, true>), grid, kThreads, stream, call);
+        } else if (colour && scene.fused) {
+            GENDR_LAUNCH((sum_faces<T, true, true, false>), grid, kThreads, stream, call);
         } else if (colour) {
-            GENDR_LAUNCH((sum_faces<T, false, true>), grid, kThreads, stream, call);
+            GENDR_LAUNCH((sum_faces<T, false, true, false>), grid, kThreads, stream, call);
         } else if (scene.fused) {
-            GENDR_LAUNCH((sum_faces<T, true, false>), grid, kThreads, stream, call);
+            GENDR_LAUNCH((sum_faces<T, true, false, false>), grid, kThreads, stream, call);
         } else {
-            GENDR_LAUNCH((sum_faces<T, false, false>), grid, kThreads, stream, call);
+            GENDR_LAUNCH((sum_faces<T, false, false, false>), grid, kThreads, stream, call);
         }
         if (n_pieces > 0) {
             GENDR_LAUNCH(join_pieces<T>, blocks_for(n_pieces, kWarps), kThreads, stream, call);

@@ -34,9 +34,7 @@ class FaceFiling {
 
     void run(const Scene<T>& scene, cudaStream_t stream) const {
         const gendr_scene& a = scene.args;
-        const int64_t n = a.n_faces > a.n_images ? a.n_faces : a.n_images;
-        const PrepareOutputs outputs = {sort_.keys(), boxes_by_face_, nullptr};
-        GENDR_LAUNCH(prepare<T>, blocks_for(n, kThreads), kThreads, stream, scene, tree_, faces_, images_, outputs);
+        launch_prepare(scene, tree_, faces_, images_, PrepareOutputs{sort_.keys(), boxes_by_face_, nullptr}, stream);
         sort_.run(stream);
         const int64_t larger = n_nodes_ + 1 > a.n_faces ? n_nodes_ + 1 : a.n_faces;
         GENDR_LAUNCH(index_nodes<int32_t>, blocks_for(larger, kThreads), kThreads, stream, sort_.sorted_keys(),

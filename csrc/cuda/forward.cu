@@ -107,15 +107,17 @@ __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image,
     }
 }
 
-template <class T, bool kFused, bool kColour>
+template <class T, bool kFused, bool kCuts, bool kColour>
 __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, const TConormParams<T>& tconorm,
                          const Place<T>& at, const Face<T>& f, int64_t face, Pixel<T, kColour>& p) {
     const Scene<T>& scene = call.scene;
     const bool alpha = call.out.alpha && at.first_channel == 0 && !(f.flags & kAlphaCulled);
-    const bool colour = kColour && !(f.flags & kColourCulled);
+    // With cuts, there is no kernel for silhouettes alone.
+    const bool wanted = kColour && (!kCuts || call.out.image || call.nearest);
+    const bool colour = wanted && !(f.flags & kColourCulled);
     const bool depth_matters = alpha && !scene.alpha_all && !(f.flags & kDepthInRange);
     if (!alpha && !colour) return;
-    const Sight<T> s = look_at_face(scene, f, at.x, at.y, image.reach2);
+    const Sight<T> s = look_at_face<kCuts>(scene, f, at.x, at.y, image.reach2);
     const T u = (scene.squared ? s.signed2 : signed_root(s.signed2)) * image.inv_tau;
     if (!(at.in_image && s.within && u > scene.min_u)) return;
     // The box around a face is larger than its Euclidean reach, but not than a barycentric one.
@@ -129,7 +131,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     Fragment<T> a = {};
     bool visible = false;
     if (colour || depth_matters) {
-        with_rule_of(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
+        with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
         visible = scene.depth.contains(a.z);
     }
     if (alpha && (visible || !depth_matters) && c.cdf > T(0)) {
@@ -233,7 +235,7 @@ __device__ void finish(const TileCall<T>& call, const ImageParams<T>& image, con
     }
 }
 
-template <class T, bool kFused, bool kColour>
+template <class T, bool kFused, bool kColour, bool kCuts>
 __global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call) {
     GENDR_SHARED(Face<T>, batches, (kWarps * kBatch));
     GENDR_SHARED(int32_t, ids, (kWarps * kBatch));
@@ -274,8 +276,8 @@ __global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call)
         const TileMemory<T> memory = {batches + warp * kBatch, ids + warp * kBatch, queues + warp * kQueue,
                                       node_at + warp * kMaxNodesOfTile, node_sum + warp * (kMaxNodesOfTile + 1)};
         TileFaces<T>(call.filed, memory, image, column, row, part, call.parts)
-            .for_each(scene, params, [&](const Face<T>& f, int64_t face) {
-                add_face<T, kFused>(call, params, tconorm, at, f, face, pixel);
+            .template for_each<kCuts>(scene, params, [&](const Face<T>& f, int64_t face) {
+                add_face<T, kFused, kCuts>(call, params, tconorm, at, f, face, pixel);
             });
     }
     if (call.parts > 1) {
@@ -315,14 +317,20 @@ void render(const gendr_forward& args) {
     const int groups = args.out.image ? divide_up(a.n_channels, kChannels) : 1;
     if (groups > 65535) throw std::invalid_argument("more channels than the CUDA core can render: 262140");
     const dim3 grid(blocks_for(tiles * parts, kWarps), unsigned(groups));
-    if (colour && scene.fused) {
-        GENDR_LAUNCH((render_tiles<T, true, true>), grid, kThreads, stream, call);
+    if (!colour && !args.out.alpha) {
+        // Nothing is asked for.
+    } else if (has_cuts(a) && scene.fused) {
+        GENDR_LAUNCH((render_tiles<T, true, true, true>), grid, kThreads, stream, call);
+    } else if (has_cuts(a)) {
+        GENDR_LAUNCH((render_tiles<T, false, true, true>), grid, kThreads, stream, call);
+    } else if (colour && scene.fused) {
+        GENDR_LAUNCH((render_tiles<T, true, true, false>), grid, kThreads, stream, call);
     } else if (colour) {
-        GENDR_LAUNCH((render_tiles<T, false, true>), grid, kThreads, stream, call);
-    } else if (args.out.alpha && scene.fused) {
-        GENDR_LAUNCH((render_tiles<T, true, false>), grid, kThreads, stream, call);
-    } else if (args.out.alpha) {
-        GENDR_LAUNCH((render_tiles<T, false, false>), grid, kThreads, stream, call);
+        GENDR_LAUNCH((render_tiles<T, false, true, false>), grid, kThreads, stream, call);
+    } else if (scene.fused) {
+        GENDR_LAUNCH((render_tiles<T, true, false, false>), grid, kThreads, stream, call);
+    } else {
+        GENDR_LAUNCH((render_tiles<T, false, false, false>), grid, kThreads, stream, call);
     }
     check_cuda(cudaGetLastError(), "rendering");
 }

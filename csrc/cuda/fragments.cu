@@ -16,7 +16,7 @@ struct ListCall {
 };
 
 // kFill: write the fragments; else count them.
-template <class T, bool kFill>
+template <class T, bool kFill, bool kCuts>
 __global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> call) {
     GENDR_SHARED(Face<T>, batches, (kWarps * kBatch));
     GENDR_SHARED(int32_t, ids, (kWarps * kBatch));
@@ -41,14 +41,14 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> cal
                                   node_at + warp * kMaxNodesOfTile, node_sum + warp * (kMaxNodesOfTile + 1)};
     int64_t next = kFill && in_image ? call.out.offsets[pixel] : 0;
     TileFaces<T>(call.filed, memory, image, tile_column, tile_row, 0, 1)
-        .for_each(scene, params, [&](const Face<T>& f, int64_t face) {
+        .template for_each<kCuts>(scene, params, [&](const Face<T>& f, int64_t face) {
             if (!in_image || (f.flags & kColourCulled)) return;
-            const Sight<T> s = look_at_face(scene, f, x, y, params.reach2);
+            const Sight<T> s = look_at_face<kCuts>(scene, f, x, y, params.reach2);
             const T u = (scene.squared ? s.signed2 : signed_root(s.signed2)) * params.inv_tau;
             if (!(s.within && u > scene.min_u)) return;
             if (scene.barycentric && (column < f.x0 || column > f.x1 || row < f.y0 || row > f.y1)) return;
             Fragment<T> a = {};
-            with_rule_of(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
+            with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
             if (!scene.depth.contains(a.z)) return;
             if (kFill) {
                 call.out.pixel[next] = pixel;
@@ -70,7 +70,7 @@ __global__ void __launch_bounds__(kThreads) find_faces(const gendr_fragments a, 
     if (i < a.n_fragments) keys[i] = uint32_t(a.face[i]);
 }
 
-template <class T>
+template <class T, bool kCuts>
 __global__ void __launch_bounds__(kThreads)
     sum_fragments(const Scene<T> scene, const gendr_fragments a, const int32_t* starts, const int32_t* order) {
     const int64_t face = int64_t(blockIdx.x) * kWarps + warp_of_block();
@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(kThreads)
     const auto load = [](const void* array, int64_t at) { return array ? static_cast<const T*>(array)[at] : T(0); };
     const int32_t first = starts[face], last = starts[face + 1];
     Face<T> f = {};
-    if (first < last) prepare_face(scene, scene.image_params(scene.image_of(face)), face, f);
+    if (first < last) prepare_face<kCuts>(scene, scene.image_params(scene.image_of(face)), face, f);
     T x[3] = {}, y[3] = {}, z[3] = {};
     for (int32_t k = first + lane; k < last; k += kWarpSize) {
         const int64_t i = order[k], pixel = a.pixel[i];
@@ -88,13 +88,13 @@ __global__ void __launch_bounds__(kThreads)
         const T gv0 = load(a.grad_weights, 3 * i), gv1 = load(a.grad_weights, 3 * i + 1);
         const T gv2 = load(a.grad_weights, 3 * i + 2), gz = load(a.grad_depth, i), gd = load(a.grad_distance2, i);
         FragmentPull<T> g = {};
-        if (f.flags & kCut) {
+        if (kCuts && (f.flags & kCut)) {
             g = pull_cut_fragment(f, scene.cut_plane, scene.cut_rule(), px, py, gv0, gv1, gv2, gz, gd);
         } else {
             const Flag<T> barycentric(scene.barycentric);
             const Sight<T> s = look_at(f, px, py, Flag<T>((f.flags & kFlat) != 0), barycentric, T(0));
-            with_fragment_rule(
-                scene, [&](auto rule) { g = pull_fragment(f, rule, s, barycentric, gv0, gv1, gv2, gz, gd); });
+            with_fragment_rule(scene,
+                               [&](auto rule) { g = pull_fragment(f, rule, s, barycentric, gv0, gv1, gv2, gz, gd); });
         }
         x[0] += g.corners.x0;
         x[1] += g.corners.x1;
@@ -128,10 +128,14 @@ void list(const gendr_fragments& args, bool fill) {
     filing.run(scene, stream);
     const ListCall<T> call = {scene, filing.faces(), filing.images(), args};
     const unsigned blocks = blocks_for(filing.tiles_per_image() * a.n_images, kWarps);
-    if (fill) {
-        GENDR_LAUNCH((list_fragments<T, true>), blocks, kThreads, stream, call);
+    if (fill && has_cuts(a)) {
+        GENDR_LAUNCH((list_fragments<T, true, true>), blocks, kThreads, stream, call);
+    } else if (fill) {
+        GENDR_LAUNCH((list_fragments<T, true, false>), blocks, kThreads, stream, call);
+    } else if (has_cuts(a)) {
+        GENDR_LAUNCH((list_fragments<T, false, true>), blocks, kThreads, stream, call);
     } else {
-        GENDR_LAUNCH((list_fragments<T, false>), blocks, kThreads, stream, call);
+        GENDR_LAUNCH((list_fragments<T, false, false>), blocks, kThreads, stream, call);
     }
     check_cuda(cudaGetLastError(), "listing fragments");
 }
@@ -156,8 +160,14 @@ void differentiate(const gendr_fragments& args) {
     }
     layout.sort.run(stream);
     layout.sort.find_starts(a.n_faces, layout.starts, stream);
-    GENDR_LAUNCH(sum_fragments<T>, blocks_for(a.n_faces, kWarps), kThreads, stream, Scene<T>(a), args, layout.starts,
-                 layout.sort.order());
+    const unsigned blocks = blocks_for(a.n_faces, kWarps);
+    if (has_cuts(a)) {
+        GENDR_LAUNCH((sum_fragments<T, true>), blocks, kThreads, stream, Scene<T>(a), args, layout.starts,
+                     layout.sort.order());
+    } else {
+        GENDR_LAUNCH((sum_fragments<T, false>), blocks, kThreads, stream, Scene<T>(a), args, layout.starts,
+                     layout.sort.order());
+    }
     check_cuda(cudaGetLastError(), "differentiating fragments");
 }
 

@@ -117,21 +117,23 @@ __device__ T raised_gradient(const BackwardCall<T>& call, const FaceAt<T>& at, i
 }
 
 // Returns the pixel's share in the image, for texels.
-template <class T, bool kFused, bool kColour>
+template <class T, bool kFused, bool kCuts, bool kColour>
 __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>& at, int32_t row, int32_t column,
                                    LaneSums<T, kColour>& sums) {
     const Scene<T>& scene = call.scene;
     const Face<T>& f = *at.face;
     const T inv_tau = at.params.inv_tau;
     const T x = scene.grid.x(T(column)), y = scene.grid.y(T(row));
-    const Sight<T> s = look_at_face(scene, f, x, y, at.params.reach2);
+    const Sight<T> s = look_at_face<kCuts>(scene, f, x, y, at.params.reach2);
     const T u = (scene.squared ? s.signed2 : signed_root(s.signed2)) * inv_tau;
     TexelShare<T> result = {T(0), 0};
     if (!(s.within && u > scene.min_u)) return result;
 
     const bool lead = at.first_channel == 0;
     const bool alpha = call.grad_alpha && lead && !(f.flags & kAlphaCulled);
-    const bool colour = kColour && !(f.flags & kColourCulled);
+    // With cuts, there is no kernel for silhouettes alone.
+    const bool wanted = kColour && (!kCuts || call.grad_image || call.grad_depth);
+    const bool colour = wanted && !(f.flags & kColourCulled);
     // The references drop the alpha gradient of fragments out of [near, far] (S4) though they count in alpha.
     const bool depth_matters = alpha && (call.reference || !scene.alpha_all) && !(f.flags & kDepthInRange);
     const int64_t pixels = int64_t(scene.args.height) * scene.args.width;
@@ -142,7 +144,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     Fragment<T> a = {};
     bool visible = false;
     if (colour || depth_matters) {
-        with_rule_of(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
+        with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
         visible = scene.depth.contains(a.z);
     }
     T grad_u = T(0);
@@ -191,7 +193,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
         // (S6).
         const Flag<T> frozen(call.reference);
         FragmentGradient<T> d = {};
-        with_rule_of(scene, f, [&](auto rule) {
+        with_rule_of<kCuts>(scene, f, [&](auto rule) {
             d = rule.differentiate(f, s.b0, s.b1, s.b2, a, frozen.pick(T(0), g.v0), frozen.pick(T(0), g.v1),
                                    frozen.pick(T(0), g.v2), grad_z);
         });
@@ -209,7 +211,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
         const T shortest = call.reference ? kReferenceShortest<T> : sqrt_(Limits<T>::tiny);
         const T pull =
             scene.squared ? pull_squared(grad_u, u, inv_tau) : pull_plain(grad_u, u, inv_tau, s.distance2, shortest);
-        if (kColour && (f.flags & kCut)) {
+        if (kCuts && (f.flags & kCut)) {
             const FragmentPull<T> g = pull_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, x, y, grad_u, pull,
                                                     grad_w.w0, grad_w.w1, grad_w.w2);
             sums.add(g.corners);

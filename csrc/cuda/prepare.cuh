@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../core/scene.h"
+#include "launch.h"
 #include "tiles.h"
 
 GENDR_BEGIN_NAMESPACE
@@ -12,6 +13,11 @@ __device__ bool scales_in_range(const Scene<T>& scene, int image) {
     return scale_in_range(scene.tau(image)) && scale_in_range(scene.gamma(image));
 }
 
+// Whether kernels must expect faces that are cut.
+inline bool has_cuts(const gendr_scene& a) {
+    return a.near_clip > 0.0;
+}
+
 // What else it is to write; null: not wanted.
 struct PrepareOutputs {
     uint32_t* keys;              // (F,): the face's node in the tile trees of all images
@@ -19,7 +25,7 @@ struct PrepareOutputs {
     unsigned long long* pixels;  // pixels in all boxes together; added to
 };
 
-template <class T>
+template <class T, bool kCuts>
 __global__ void __launch_bounds__(kThreads)
     prepare(const Scene<T> scene, const TileTree tree, Face<T>* faces, ImageParams<T>* images, PrepareOutputs out) {
     const int64_t i = global_thread();
@@ -28,7 +34,7 @@ __global__ void __launch_bounds__(kThreads)
     if (i < scene.args.n_faces) {
         const int image = scene.image_of(i);
         Face<T> f = {};
-        prepare_face(scene, scene.image_params(image), i, f);
+        prepare_face<kCuts>(scene, scene.image_params(image), i, f);
         faces[i] = f;
         pixels = int64_t(f.x1 - f.x0 + 1) * (f.y1 - f.y0 + 1);
         if (out.keys) {
@@ -40,6 +46,18 @@ __global__ void __launch_bounds__(kThreads)
     if (out.pixels) {
         pixels = warp_sum(pixels);
         if (lane_of_thread() == 0 && pixels > 0) atomicAdd(out.pixels, static_cast<unsigned long long>(pixels));
+    }
+}
+
+template <class T>
+void launch_prepare(const Scene<T>& scene, const TileTree& tree, Face<T>* faces, ImageParams<T>* images,
+                    const PrepareOutputs& out, cudaStream_t stream) {
+    const gendr_scene& a = scene.args;
+    const unsigned blocks = blocks_for(a.n_faces > a.n_images ? a.n_faces : a.n_images, kThreads);
+    if (has_cuts(a)) {
+        GENDR_LAUNCH((prepare<T, true>), blocks, kThreads, stream, scene, tree, faces, images, out);
+    } else {
+        GENDR_LAUNCH((prepare<T, false>), blocks, kThreads, stream, scene, tree, faces, images, out);
     }
 }
 

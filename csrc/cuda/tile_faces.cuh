@@ -67,14 +67,14 @@ class TileFaces {
     }
 
     // Calls use(face, its number among all) for every face that may reach the tile, all lanes together.
-    template <class Use>
+    template <bool kCuts, class Use>
     __device__ void for_each(const Scene<T>& scene, const ImageParams<T>& params, Use&& use) {
         const T x = scene.grid.x(T(column_ * kTileWidth) + T(kTileWidth - 1) / T(2));
         const T y = scene.grid.y(T(row_ * kTileHeight) + T(kTileHeight - 1) / T(2));
         const int lane = lane_of_thread();
         while (const int n = next_batch()) {
-            const bool close = lane < n && (scene.barycentric ||
-                                            may_reach(memory_.batch[lane], scene.grid, x, y, T(params.box_reach)));
+            const bool close = lane < n && (scene.barycentric || may_reach<kCuts>(memory_.batch[lane], scene.grid, x, y,
+                                                                                  T(params.box_reach)));
             for (unsigned left = __ballot_sync(kAllLanes, close); left; left &= left - 1) {
                 const int i = __ffs(int(left)) - 1;
                 use(memory_.batch[i], memory_.ids[i]);

@@ -70,9 +70,9 @@ struct TileTree {
 
 // Can a pixel of the tile-sized rectangle of pixels around (x, y) be in reach of the face? Never a wrong no: the slack
 // is for the rounding of coordinates as large as the face. Of a face that is cut only the box is known.
-template <class T>
+template <bool kCuts, class T>
 GENDR_HD bool may_reach(const Face<T>& f, const Grid<T>& grid, T x, T y, T box_reach) {
-    if (f.flags & kCut) return true;
+    if (kCuts && (f.flags & kCut)) return true;
     const T rx = T(kTileWidth - 1) * grid.x_step, ry = T(kTileHeight - 1) * grid.y_step;
     T size = T(0);
     for (int k = 0; k < 3; ++k) size += abs_(f.ex[k]) + abs_(f.ey[k]);

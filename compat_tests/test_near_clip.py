@@ -1,0 +1,454 @@
+"""Faces cut at RenderSettings.near_clip: against the cut written in torch (reference_cut.py), against the same surface
+finely tessellated, and where corners lie on the plane, on the camera, or very far out."""
+
+import itertools
+import math
+from typing import Any
+
+import pytest
+import torch
+from devices import DEVICES, is_emulated, on_cpu
+from reference import reference_fragments, reference_render
+from scenes import ALL_OUTPUTS, Scene, loss, random_scene
+from torch import Tensor
+from torch.testing import assert_close
+
+from gendr_adapters import Rendered, RenderSettings, find_fragments, render
+
+SIZE = (9, 11)
+PLANE = 0.5
+BASE: dict[str, Any] = {"near_clip": PLANE, "near": 0.3, "far": 10.0, "dist_scale": 1e-2, "gamma": 0.1, "reach": 0.4}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "PyTorch3D": {"clip": "nonnegative", "min_coverage": 0.0},
+    "no clip": {"clip": "none"},
+    "linear": {"perspective_correct": False},
+    "linear, no clip": {"perspective_correct": False, "clip": "none"},
+    "culled": {"cull": "back"},
+    "culled clockwise": {"cull": "back", "front": "clockwise"},
+    "planes": {"near": 0.8, "far": 2.0},
+    "planes, all alpha": {"near": 0.8, "far": 2.0, "alpha_range": "all"},
+    "hard blending": {"blend": "hard"},
+    "not squared": {"dist_squared": False, "dist_scale": 0.05},
+    "Cauchy, max": {"distribution": "cauchy", "t_conorm": "max"},
+    "uniform, Yager": {"distribution": "uniform", "t_conorm": "yager", "t_conorm_p": 2.0, "dist_scale": 0.1},
+    "exponential, sum": {"distribution": "exponential", "t_conorm": "sum", "reach": None},
+    "hard": {"distribution": "hard", "t_conorm": "hard"},
+}
+DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+
+
+def crossing_faces(seed: int, perspective: bool = True, faces: int = 7) -> Tensor:
+    """Faces (F, 3, 3) with corners on either side of PLANE and of the camera, around the middle of the picture."""
+    generator = torch.Generator().manual_seed(seed)
+    points = torch.rand((faces, 3, 3), generator=generator, dtype=torch.float64)
+    z = -1.5 + 5 * points[..., 2:]
+    xy = 3 * points[..., :2] - 1.5
+    return torch.cat([xy / z if perspective else xy, z], 2)
+
+
+def crossing_scene(seed: int, perspective: bool = True, faces: int = 7) -> Scene:
+    return random_scene(seed, faces)._replace(face_vertices=crossing_faces(seed, perspective, faces))
+
+
+def nearer_corners(faces: Tensor) -> Tensor:
+    return (faces[..., 2] < PLANE).sum(-1)
+
+
+def gradients_of(values: list[Tensor], inputs: list[Tensor]) -> list[Tensor]:
+    """Of each of the values alone, so that none hides another."""
+    generator = torch.Generator().manual_seed(3)
+    found = []
+    for value in values:
+        weights = torch.randn(value.shape, generator=generator, dtype=torch.float64)
+        total = (weights * value.double().cpu()).sum()
+        if not total.requires_grad:
+            found += [torch.zeros_like(x).cpu() for x in inputs]
+            continue
+        grads = torch.autograd.grad(total, inputs, retain_graph=True, allow_unused=True)
+        found += [torch.zeros_like(x).cpu() if g is None else g.cpu() for g, x in zip(grads, inputs, strict=True)]
+    return found
+
+
+def assert_gradients_close(got: list[Tensor], expected: list[Tensor], tolerance: float) -> None:
+    for a, b in zip(got, expected, strict=True):
+        assert_close(a.double(), b, rtol=0, atol=tolerance * (b.abs().max().item() + 1e-6))
+
+
+def test_the_scenes_have_faces_of_every_kind() -> None:
+    counts = torch.bincount(torch.cat([nearer_corners(crossing_faces(seed)) for seed in range(3)]), minlength=4)
+    assert (counts >= 1).all() and counts[1] >= 3 and counts[2] >= 3
+
+
+@DEVICES
+@pytest.mark.parametrize("name", SETTINGS)
+def test_pictures_and_their_gradients(name: str, device: str) -> None:
+    for seed in range(3):
+        settings = {**BASE, **SETTINGS[name]}
+        scene = crossing_scene(seed, settings.get("perspective_correct", True))
+        scales = {
+            k: torch.tensor([settings[k]], dtype=torch.float64, requires_grad=True) for k in ("dist_scale", "gamma")
+        }
+        inputs = [x.requires_grad_() for x in scene]
+        expected = reference_render(inputs[0], SIZE, inputs[1], RenderSettings(**{**settings, **scales}), inputs[2])
+        values = [x for x in (expected.image, expected.alpha, expected.depth) if x is not None]
+        expected_gradients = gradients_of(values, [*inputs, *scales.values()])
+
+        moved = [x.detach().to(device).requires_grad_() for x in inputs]
+        moved_scales = {k: x.detach().to(device).requires_grad_() for k, x in scales.items()}
+        full = RenderSettings(**{**settings, **moved_scales})
+        rendered = render(moved[0], SIZE, moved[1], None, full, moved[2], ALL_OUTPUTS)
+        image, alpha, depth, face_index = on_cpu(rendered)
+        assert torch.equal(face_index[0], expected.face_index)
+        for a, b in zip((image, alpha, depth), values, strict=True):
+            assert_close(a[0], b, rtol=1e-11, atol=1e-11)
+        got = gradients_of([rendered.image[0], rendered.alpha[0], rendered.depth[0]], [*moved, *moved_scales.values()])
+        assert_gradients_close(got, expected_gradients, 1e-9)
+        cut = (nearer_corners(inputs[0]) % 3 > 0).nonzero()[:, 0]
+        if name == "default":
+            assert any(g[cut, :, 2].any() for g in expected_gradients if g.shape == inputs[0].shape)
+
+
+@DEVICES
+@DTYPES
+@pytest.mark.parametrize("name", SETTINGS)
+def test_fragments_and_their_gradients(name: str, dtype: torch.dtype, device: str) -> None:
+    settings = RenderSettings(**{**BASE, **SETTINGS[name]})
+    faces = crossing_faces(1, settings.perspective_correct, 14).to(dtype)
+    doubles = faces.double().requires_grad_()
+    expected = reference_fragments(doubles, SIZE, settings)
+    corners = faces.to(device).requires_grad_()
+    found = find_fragments(corners, SIZE, settings=settings)
+    order = torch.argsort(found.pixel * len(faces) + found.face)
+    assert torch.equal(found.pixel[order].cpu(), expected.pixel) and torch.equal(found.face[order].cpu(), expected.face)
+    kinds = nearer_corners(faces)[expected.face]
+    assert (kinds == 1).sum() > 5 and (kinds == 2).sum() > 5
+    tolerance = 1e-11 if dtype == torch.float64 else 2e-5
+    got = [x[order] for x in found[3:]]
+    for a, b in zip(got, expected[2:], strict=True):
+        assert_close(a.double().cpu(), b, rtol=tolerance, atol=tolerance)
+    bound = 1e-9 if dtype == torch.float64 else 1e-3
+    assert_gradients_close(gradients_of(got, [corners]), gradients_of(list(expected[2:]), [doubles]), bound)
+
+
+def test_gradcheck() -> None:
+    """Finite differences, tau and gamma included."""
+    tau, gamma = (torch.tensor([x], dtype=torch.float64, requires_grad=True) for x in (0.02, 0.3))
+    for perspective, clip, squared in itertools.product([True, False], ["unit", "nonnegative", "none"], [True, False]):
+        scene = crossing_scene(4, perspective)
+        inputs = [x.requires_grad_() for x in scene]
+        base = {**BASE, "perspective_correct": perspective, "clip": clip, "dist_squared": squared, "reach": 10.0}
+        base |= {"near": 1e-3, "far": 1e3, "min_coverage": 0.0}
+
+        def picture(faces: Tensor, features: Tensor, background: Tensor, t: Tensor, g: Tensor, b: Any = base) -> Any:
+            settings = RenderSettings(**{**b, "dist_scale": t, "gamma": g})
+            return render(faces, (3, 4), features, None, settings, background, ALL_OUTPUTS)[:3]
+
+        def pairs(faces: Tensor, b: Any = base) -> Any:
+            return find_fragments(faces, (3, 4), settings=RenderSettings(**b))[3:]
+
+        # Depths are huge near the horizon of an extrapolated face.
+        tolerances = {"atol": 1e-3, "rtol": 1e-2} if clip == "none" else {"atol": 1e-5, "rtol": 1e-3}
+        assert torch.autograd.gradcheck(picture, (*inputs, tau, gamma), fast_mode=True, **tolerances)
+        if clip != "none":
+            assert torch.autograd.gradcheck(pairs, (inputs[0],), fast_mode=True, **tolerances)
+
+
+# A ground plane below the camera that reaches behind it: X from -2.1 to 1.9, Z from -3 to 9 at Y = -0.63.
+GROUND_X, GROUND_Y, GROUND_Z = (-2.1, 1.9), -0.63, (-3.0, 9.0)
+GROUND_SIZE = (41, 37)
+
+
+def grid(nx: int, nz: int, z_from: float, perspective: bool) -> Scene:
+    """The part of the ground from z_from on as 2 nx nz faces; features are X and Z."""
+    x = torch.linspace(*GROUND_X, nx + 1, dtype=torch.float64)
+    z = torch.linspace(z_from, GROUND_Z[1], nz + 1, dtype=torch.float64)
+    xz = torch.stack(torch.meshgrid(x, z, indexing="ij"), -1)
+    a, b, c, d = xz[:-1, :-1], xz[1:, :-1], xz[1:, 1:], xz[:-1, 1:]
+    faces = torch.stack([torch.stack([a, b, c], 2), torch.stack([a, c, d], 2)], 2).reshape(-1, 3, 2)
+    fx, fz = faces[..., 0], faces[..., 1]
+    # Linear in depth, the plane is seen from a little above, or it would be a line.
+    screen = (fx / fz, GROUND_Y / fz) if perspective else (0.4 * fx, 0.1 * fz - 0.3)
+    return Scene(torch.stack([*screen, fz], -1), faces, torch.tensor([-5.0, -5.0], dtype=torch.float64))
+
+
+@DEVICES
+@pytest.mark.parametrize("perspective", [True, False], ids=["perspective", "linear"])
+def test_the_ground_as_many_faces(perspective: bool, device: str) -> None:
+    """Two faces, one cut to a triangle and one to a quadrilateral, are the plane that many small faces make up."""
+    coarse, fine = grid(1, 1, GROUND_Z[0], perspective), grid(14, 60, PLANE, perspective)
+    assert nearer_corners(coarse.face_vertices).tolist() == [2, 1]
+    assert not nearer_corners(fine.face_vertices).any()
+
+    def pictures(scene: Scene, **changes: Any) -> Rendered:
+        # 'unit' has a depth of its own for faces that are not cut, where x and y are linear in it.
+        settings = {**BASE, "perspective_correct": perspective, "clip": "nonnegative", "far": 100.0, "blend": "hard"}
+        settings |= changes
+        faces, features, background = (x.to(device) for x in scene)
+        everything = render(faces, GROUND_SIZE, features, None, RenderSettings(**settings), background, ALL_OUTPUTS)
+        return on_cpu(everything)
+
+    whole, pieces = (pictures(x, distribution="hard", t_conorm="max") for x in (coarse, fine))
+    assert torch.equal(whole.alpha, pieces.alpha)
+    assert 0.2 < whole.alpha.mean() < 0.8
+    covered = whole.alpha[0] > 0
+    assert_close(whole.depth, pieces.depth, rtol=1e-11, atol=1e-11)
+    assert_close(whole.image, pieces.image, rtol=1e-10, atol=1e-10)
+    assert whole.image[0, 1, covered].min() >= PLANE
+    softly, softly_pieces = (pictures(x, t_conorm="max", reach=None, dist_scale=0.02) for x in (coarse, fine))
+    outside = ~covered
+    assert (softly.alpha[0, outside] > 0.01).sum() > 50
+    assert_close(softly.alpha[0, outside], softly_pieces.alpha[0, outside], rtol=1e-10, atol=1e-10)
+
+
+@DEVICES
+@DTYPES
+def test_no_seam(dtype: torch.dtype, device: str) -> None:
+    """A face cut to a quadrilateral is one face: within, alpha depends on the distance to its outline alone."""
+    quadrilateral = grid(1, 1, GROUND_Z[0], True).face_vertices[1:]
+    settings = RenderSettings(**{**BASE, "reach": None, "far": 100.0, "dist_scale": 1e-3})
+    faces = quadrilateral.to(device, dtype).requires_grad_()
+    alpha = render(faces, (64, 64), settings=settings, outputs=("alpha",)).alpha
+    hard = RenderSettings(**{**BASE, "far": 100.0, "distribution": "hard"})
+    within = render(faces.detach(), (64, 64), settings=hard, outputs=("alpha",)).alpha > 0
+    assert within.sum() > 300 and (alpha[within] > 0.5).all() and (alpha[~within] <= 0.5).all()
+    found = find_fragments(faces.detach(), (64, 64), settings=settings)
+    expected = torch.sigmoid(found.distance2 / 1e-3)
+    assert_close(alpha.detach().reshape(-1)[found.pixel], expected, rtol=1e-5, atol=1e-6)
+    (gradient,) = torch.autograd.grad(alpha.sum(), faces)
+    assert gradient.isfinite().all() and gradient[0, :, 2].any()
+
+
+@DEVICES
+def test_culling_is_that_of_the_surface(device: str) -> None:
+    """A face in space turns its front to the camera or not, wherever the projections of its corners are."""
+    faces = crossing_faces(11, faces=60)
+    points = torch.cat([faces[..., :2] * faces[..., 2:], faces[..., 2:]], 2)
+    front = torch.linalg.det(points) > 0
+    base = {**BASE, "reach": None, "far": 100.0}
+    seen = find_fragments(faces.to(device), 24, settings=RenderSettings(**base)).face.unique().cpu()
+    cut = seen[nearer_corners(faces)[seen] > 0]
+    assert len(cut) > 20 and front[cut].any() and not front[cut].all()
+    for side, wanted in (("counterclockwise", front), ("clockwise", ~front)):
+        settings = RenderSettings(**{**base, "cull": "back", "front": side})
+        assert torch.equal(
+            find_fragments(faces.to(device), 24, settings=settings).face.unique().cpu(), seen[wanted[seen]]
+        )
+
+
+def render_all(scene: Scene, size: Any, settings: dict[str, Any], device: str, dtype: torch.dtype) -> list[Tensor]:
+    """All outputs, and the gradients to faces, features, background, tau and gamma."""
+    inputs = [x.to(device, dtype).requires_grad_() for x in scene]
+    scales = {
+        k: torch.tensor([settings[k]], dtype=dtype, device=device, requires_grad=True) for k in ("dist_scale", "gamma")
+    }
+    full = RenderSettings(**{**settings, **scales})
+    rendered = on_cpu(render(inputs[0], size, inputs[1], None, full, inputs[2], ALL_OUTPUTS))
+    return [*(x.detach() for x in rendered), *torch.autograd.grad(loss(rendered), [*inputs, *scales.values()])]
+
+
+@DEVICES
+@DTYPES
+def test_faces_behind_the_plane_are_what_they_were(dtype: torch.dtype, device: str) -> None:
+    """A plane that cuts nothing changes nothing: no bit on the CPU; CUDA has kernels of their own for scenes with a plane,
+    in which the compiler may join multiplications and additions otherwise."""
+    exact = device == "cpu" and not is_emulated()
+    scene = random_scene(5, 9)
+    assert scene.face_vertices[..., 2].min() > PLANE
+    for name in ("default", "PyTorch3D", "linear", "Cauchy, max"):
+        settings = {**BASE, **SETTINGS[name]}
+        with_plane = render_all(scene, SIZE, settings, device, dtype)
+        without = render_all(scene, SIZE, {**settings, "near_clip": None}, device, dtype)
+        for a, b in zip(with_plane, without, strict=True):
+            bound = 0.0 if exact else 500 * torch.finfo(dtype).eps * b.abs().max().item()
+            assert_close(a, b, rtol=0, atol=bound)
+
+
+@DEVICES
+def test_what_lies_before_the_plane_is_nowhere(device: str) -> None:
+    scene = crossing_scene(6, faces=12)
+    behind = scene.face_vertices[..., 2].clamp(max=PLANE - 1e-3)
+    scene = scene._replace(face_vertices=torch.cat([scene.face_vertices[..., :2], behind[..., None]], 2))
+    for name in ("default", "planes, all alpha", "linear"):
+        image, alpha, depth, face_index, gradient, *_ = render_all(
+            scene, SIZE, {**BASE, **SETTINGS[name]}, device, torch.float64
+        )
+        assert not alpha.any() and not depth.any() and not gradient.any() and (face_index == -1).all()
+        assert_close(image[0], scene.background[:, None, None].expand_as(image[0]))
+
+
+@DEVICES
+def test_the_plane_of_the_cut_is_in_sight(device: str) -> None:
+    """Where near is near_clip, rounding does not take pixels away whose nearest point is on the cut edge."""
+    for dtype, seed in itertools.product([torch.float32, torch.float64], range(4)):
+        settings = {**BASE, "reach": None, "min_coverage": 0.0, "far": 100.0}
+        scene = crossing_scene(seed)
+        at, below = (render_all(scene, SIZE, {**settings, "near": near}, device, dtype) for near in (PLANE, PLANE / 2))
+        assert_close(at[1], below[1], rtol=0, atol=0)
+        assert torch.equal(at[3], below[3])
+
+
+@DEVICES
+@DTYPES
+def test_a_batch_is_its_images(dtype: torch.dtype, device: str) -> None:
+    scenes = [crossing_scene(seed) for seed in (1, 2)]
+    together = Scene(*(torch.stack(x) for x in zip(*scenes, strict=True)))
+    outputs = render_all(together, SIZE, BASE, device, dtype)[:4]
+    for b, scene in enumerate(scenes):
+        for one, many in zip(render_all(scene, SIZE, BASE, device, dtype)[:4], outputs, strict=True):
+            assert torch.equal(one[0], many[b])
+
+
+@DEVICES
+def test_the_same_bits_every_time(device: str) -> None:
+    scene = grid(3, 2, GROUND_Z[0], True)
+    size = (150, 140)  # rows enough for bands, pixels enough for pieces
+
+    def run() -> list[Tensor]:
+        return render_all(scene, size, {**BASE, "reach": None}, device, torch.float32)
+
+    first, threads = run(), torch.get_num_threads()
+    assert first[4].any()
+    try:
+        for n in (1, 2, 3):
+            torch.set_num_threads(n)
+            assert all(torch.equal(a, b) for a, b in zip(run(), first, strict=True))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def assert_single_is_close(scene: Scene, size: Any, settings: dict[str, Any], device: str, tolerance: float) -> None:
+    """Float32 against float64 for the same float32 numbers: alpha, image, depth; gradients relative to the largest."""
+    scene = Scene(*(x.float().double() for x in scene))
+    single = render_all(scene, size, settings, device, torch.float32)
+    double = render_all(scene, size, settings, device, torch.float64)
+    for k in (0, 1):
+        assert_close(single[k].double(), double[k], rtol=0, atol=tolerance)
+    both = (single[3] == double[3]) & (double[3] >= 0)
+    assert both.sum() >= 0.99 * (double[3] >= 0).sum()
+    assert_close(single[2][both].double(), double[2][both], rtol=tolerance, atol=0)
+    for a, b in zip(single[4:], double[4:], strict=True):
+        assert_close(a.double().cpu(), b.cpu(), rtol=0, atol=100 * tolerance * (b.abs().max().item() + 1e-3))
+
+
+@DEVICES
+def test_single_precision(device: str) -> None:
+    settings = {**BASE, "reach": None, "min_coverage": 0.0}
+    for seed, perspective in itertools.product(range(5), [True, False]):
+        scene = crossing_scene(seed, perspective)
+        assert_single_is_close(scene, SIZE, {**settings, "perspective_correct": perspective}, device, 2e-5)
+    # A plane close to the camera, cut at x of some hundred; and a small face at the picture's edge.
+    ground = {**settings, "near_clip": 0.01, "near": 0.005, "far": 100.0, "gamma": 1.0}
+    assert_single_is_close(grid(1, 1, GROUND_Z[0], True), SIZE, ground, device, 1e-4)
+    corner = torch.tensor([[0.9, 0.85, 0.501], [0.903, 0.849, 0.502], [0.901, 0.852, 0.4995]], dtype=torch.float64)
+    small = random_scene(0, 1)._replace(face_vertices=corner[None])
+    assert_single_is_close(small, 64, {**settings, "dist_scale": 1e-5, "gamma": 1.0}, device, 2e-4)
+
+
+@DEVICES
+@DTYPES
+def test_a_corner_cut_off_just_so(dtype: torch.dtype, device: str) -> None:
+    """The picture does not jump where the plane first touches a face, however short the new edge is."""
+    corners = torch.tensor([[-0.6, -0.7, 2.0], [0.7, -0.5, 3.0], [0.1, 0.8, PLANE]], dtype=dtype)
+    settings = {**BASE, "reach": None, "far": 100.0}
+    whole = render(corners[None].to(device), 32, settings=RenderSettings(**settings), outputs=("alpha", "depth"))
+    for less in (torch.finfo(dtype).eps, 1e-6, 1e-5):
+        for first in range(3):
+            cut = corners.roll(first, 0).clone()
+            cut[(first + 2) % 3, 2] -= less * PLANE
+            assert nearer_corners(cut) == 1
+            one = render(cut[None].to(device), 32, settings=RenderSettings(**settings), outputs=("alpha", "depth"))
+            assert_close(one.alpha, whole.alpha, rtol=0, atol=1e-4)
+            assert_close(one.depth, whole.depth, rtol=1e-4, atol=0)
+    # In every direction and for every shape: one image each.
+    generator = torch.Generator().manual_seed(0)
+    many = torch.rand((400, 1, 3, 3), generator=generator, dtype=torch.float64)
+    many = torch.cat([2 * many[..., :2] - 1, 1 + 2 * many[..., 2:]], 3).to(dtype)
+    many[:, 0, 2, 2] = PLANE
+    whole = render(many.to(device), 8, settings=RenderSettings(**settings), outputs=("alpha",))
+    for ulps in (1, 2, 3, 10):
+        many[:, 0, 2, 2] = PLANE * (1 - ulps * torch.finfo(dtype).eps)
+        cut = render(many.to(device), 8, settings=RenderSettings(**settings), outputs=("alpha",))
+        assert_close(cut.alpha, whole.alpha, rtol=0, atol=1e-4)
+    # The same where the plane leaves next to nothing: two corners at it, the third in front.
+    little = corners.clone()
+    little[:2, 2] = PLANE
+    little[2, 2] = 0.2
+    alpha = render(little[None].to(device), 32, settings=RenderSettings(**settings), outputs=("alpha",)).alpha
+    assert not alpha.any(), "a polygon without area counts nowhere"
+
+
+ODD_CORNERS = {
+    "on the plane": (0.3, PLANE),
+    "just before it": (0.3, PLANE * (1 - 1e-7)),
+    "on the camera": (0.3, 0.0),
+    "on the camera, far out": (1e18, 0.0),
+    "next to the camera": (0.3, 1e-6),
+    "next to the camera, far out": (3e5, 1e-6),
+    "behind it, far out": (-3e5, -1e-6),
+    "very far out": (1e15, 1e-15),
+    "as far as it goes": (1e18, 1e-18),
+    "far behind": (0.3, -1e30),
+    "far ahead": (0.3, 1e30),
+}
+
+
+@DEVICES
+@DTYPES
+@pytest.mark.parametrize("name", ODD_CORNERS)
+def test_odd_corners(name: str, dtype: torch.dtype, device: str) -> None:
+    x, z = ODD_CORNERS[name]
+    ways = itertools.product([(0,), (0, 1), (2,)], [True, False], ["unit", "nonnegative", "none"], [PLANE, 1e-6, 1e-30])
+    for corners, perspective, clip, plane in ways:
+        for other_z in (2.0, -1.0):
+            scene = random_scene(2, 2)
+            scene.face_vertices[0, corners, 0], scene.face_vertices[0, corners, 2] = x, z
+            scene.face_vertices[0, 1, 2] = other_z if 1 not in corners else z
+            settings = {**BASE, "near": 1e-3, "far": 1e4, "clip": clip, "perspective_correct": perspective}
+            settings |= {"near_clip": plane, "reach": None}
+            results = render_all(scene, 5, settings, device, dtype)
+            context = (corners, perspective, clip, plane, other_z)
+            assert all(value.isfinite().all() for value in results), context
+            assert results[1].min() >= 0 and results[1].max() <= 1 + 1e-6, context
+            if clip != "none":
+                assert results[0].min() >= -1e-6 and results[0].max() <= 1 + 1e-6, context
+            faces = scene.face_vertices.to(device, dtype).requires_grad_()
+            found = find_fragments(faces, 5, settings=RenderSettings(**settings))
+            (gradient,) = torch.autograd.grad(sum(value.sum() for value in found[3:]), faces)
+            assert gradient.isfinite().all(), context
+
+
+def test_a_cut_point_does_not_depend_on_how_far_out_its_end_is() -> None:
+    """x z counts: the same line in space with its end ever closer to the plane of the camera."""
+    line = torch.tensor([[-0.5, -0.6, 2.0], [0.6, -0.4, 2.0]], dtype=torch.float64)
+    settings = RenderSettings(**{**BASE, "reach": None, "far": 100.0})
+
+    def alpha(z: float, dtype: torch.dtype) -> Tensor:
+        point = torch.tensor([0.1, 0.9], dtype=torch.float64)  # where, in space, the third corner is at depth z
+        corner = torch.tensor([[point[0] / z, point[1] / z, z]], dtype=torch.float64)
+        return render(torch.cat([line, corner])[None].to(dtype), 32, settings=settings, outputs=("alpha",)).alpha
+
+    limit = alpha(1e-12, torch.float64)
+    assert limit.mean() > 0.1
+    for z in (1e-4, -1e-4, 1e-6, -1e-6, 1e-12, -1e-12):
+        for dtype in (torch.float32, torch.float64):
+            assert_close(alpha(z, dtype).double(), limit, rtol=0, atol=max(20 * abs(z), 1e-5))
+
+
+def test_the_c_abi_refuses_what_cannot_be_cut() -> None:
+    settings = RenderSettings(**BASE)
+    faces = crossing_faces(0)
+    plane = RenderSettings(near_clip=PLANE).packed_floats.index(PLANE)
+    ints, floats = list(settings.packed_ints), list(settings.packed_floats)
+
+    def call(ints: list[int], floats: list[float]) -> None:
+        torch.ops.gendr_adapters.fragments(faces, None, None, [*ints, *SIZE, 0, 1], [*floats, 1.0, 1.0])
+
+    call(ints, floats)
+    for name, value in (("distance", "barycentric"), ("gradient", "reference")):
+        other = RenderSettings(**{name: value}).packed_ints
+        with pytest.raises(ValueError, match="near_clip does not go with"):
+            call(list(other), floats)
+    for bad in (-1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="near_clip must be a depth > 0"):
+            call(ints, [*floats[:plane], bad, *floats[plane + 1 :]])
