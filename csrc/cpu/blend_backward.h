@@ -206,7 +206,8 @@ class BlendBackward : FragmentBlending<T> {
         }
     }
 
-    // From dL/du and the excess to depth and distance; tau's and gamma's parts.
+    // From dL/du and the excess to depth and distance; tau's and gamma's parts, to which lanes past the run's end, of
+    // no gradient and no share, add 0.
     void write(const BlendTask<T>& task, const FragmentRun& run, int32_t begin, const Values& v, Sums& sums) const {
         Lanes<T> grad_u, grad_z, tau, gamma;
         GENDR_LANES {
@@ -221,11 +222,9 @@ class BlendBackward : FragmentBlending<T> {
                 grad_z[l] = slope * dz;
                 gamma[l] = slope * v.below[begin + l];
             }
-            zero_past_end(run, begin, gamma);
             sums.gamma += double(total(gamma.v));
         }
         GENDR_LANES tau[l] = grad_u[l] != T(0) ? grad_u[l] * v.u[begin + l] : T(0);
-        zero_past_end(run, begin, tau);
         sums.tau += double(total(tau.v));
         if (args_.grad_depth) store_block(run, begin, grad_z, args_.grad_depth);
         if (!args_.grad_distance2) return;
@@ -237,10 +236,6 @@ class BlendBackward : FragmentBlending<T> {
             GENDR_LANES grad_u[l] = pull_root(grad_u[l], signed2[l], inv_tau);
         }
         store_block(run, begin, grad_u, args_.grad_distance2);
-    }
-
-    static void zero_past_end(const FragmentRun& run, int32_t begin, Lanes<T>& values) {
-        for (int32_t l = run.size - begin; l < kLanes; ++l) values[l] = T(0);
     }
 
     // Where the background's floor holds, its exponent is the leading fragment's.
