@@ -250,8 +250,8 @@ def render_all(scene: Scene, size: Any, settings: dict[str, Any], device: str, d
 @DEVICES
 @DTYPES
 def test_faces_behind_the_plane_are_what_they_were(dtype: torch.dtype, device: str) -> None:
-    """A plane that cuts nothing changes nothing: no bit on the CPU; CUDA has kernels of their own for scenes with a plane,
-    in which the compiler may join multiplications and additions otherwise."""
+    """A plane that cuts nothing changes nothing: no bit on the CPU; CUDA has kernels of their own for such scenes, in
+    which the compiler may join multiplications and additions otherwise."""
     exact = device == "cpu" and not is_emulated()
     scene = random_scene(5, 9)
     assert scene.face_vertices[..., 2].min() > PLANE
@@ -280,12 +280,15 @@ def test_what_lies_before_the_plane_is_nowhere(device: str) -> None:
 @DEVICES
 def test_the_plane_of_the_cut_is_in_sight(device: str) -> None:
     """Where near is near_clip, rounding does not take pixels away whose nearest point is on the cut edge."""
-    for dtype, seed in itertools.product([torch.float32, torch.float64], range(4)):
-        settings = {**BASE, "reach": None, "min_coverage": 0.0, "far": 100.0}
-        scene = crossing_scene(seed)
-        at, below = (render_all(scene, SIZE, {**settings, "near": near}, device, dtype) for near in (PLANE, PLANE / 2))
-        assert_close(at[1], below[1], rtol=0, atol=0)
-        assert torch.equal(at[3], below[3])
+    for dtype, seed, perspective in itertools.product([torch.float32, torch.float64], range(4), [True, False]):
+        base = {**BASE, "reach": 0.6, "min_coverage": 0.0, "far": 100.0, "perspective_correct": perspective}
+        faces = crossing_faces(seed, perspective).to(device, dtype)
+        at, below = (
+            find_fragments(faces, SIZE, settings=RenderSettings(**{**base, "near": near}))
+            for near in (PLANE, PLANE / 2)
+        )
+        assert (at.depth == PLANE).sum() > 10
+        assert all(torch.equal(a, b) for a, b in zip(at, below, strict=True))
 
 
 @DEVICES
@@ -390,6 +393,7 @@ ODD_CORNERS = {
     "as far as it goes": (1e18, 1e-18),
     "far behind": (0.3, -1e30),
     "far ahead": (0.3, 1e30),
+    "far behind and far out": (1e18, -1e30),
 }
 
 

@@ -9,7 +9,7 @@
 #define GENDR_UNROLL_4 _Pragma("unroll")
 #else
 #define GENDR_HD inline __attribute__((always_inline))
-#define GENDR_HD_NOINLINE inline
+#define GENDR_HD_NOINLINE inline __attribute__((noinline))
 #if defined(__clang__)
 #define GENDR_UNROLL_4 _Pragma("unroll")
 #else

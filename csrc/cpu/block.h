@@ -133,7 +133,7 @@ struct Shape {
     Shape(const Scene<T>& scene, const Face<T>& f) : face(f) {
         if (is_cut()) make_cut(f, scene.cut_plane, cut);
     }
-    bool is_cut() const { return (face.flags & kCut) != 0; }
+    bool is_cut() const { return __builtin_expect(face.flags & kCut, 0) != 0; }
 };
 
 // What the lanes of a block see of a face.
