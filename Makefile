@@ -11,11 +11,12 @@ PYTEST_ARGS ?=
 NATIVE := $(shell find csrc -type f ! -name budget.json)
 CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE))
 
-.PHONY: help demo test sanitize budget lint bench bench-gpu format hooks clean
+.PHONY: help demo example test sanitize budget lint bench bench-gpu format hooks clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo    render spot, fit a sphere to an airplane; pictures in $(OUT)/"
+	@echo "make example fit a sphere to pictures of spot, a PyTorch3D program on our core; pictures in $(OUT)/"
 	@echo "make test    all tests; PYTEST_ARGS='-k parity' picks some"
 	@echo "make sanitize  the tests of the native core, on a build that checks memory and undefined behaviour"
 	@echo "make budget  let the CUDA kernels' budget (csrc/cuda/budget.json) be what they use now"
@@ -27,6 +28,9 @@ help:
 
 demo: $(STAMPS)/demo $(STAMPS)/package
 	$(BIN)/python -m gendr_adapters.demo --out $(OUT)
+
+example: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
+	$(BIN)/python examples/pytorch3d_fit_mesh.py --out $(OUT)
 
 # The second run has the kernels of the CUDA core, emulated, in the place of the CPU core.
 EMULATED_TESTS := test_parity test_core_vs_reference test_cuda test_cuda_inputs test_distributions test_fragments
@@ -57,7 +61,7 @@ lint: $(STAMPS)/lint
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(CXX_FILES)
 
-bench: $(STAMPS)/demo $(STAMPS)/package
+bench: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
 	$(BIN)/python -m benchmarks
 
 bench-gpu: $(STAMPS)/demo $(STAMPS)/package

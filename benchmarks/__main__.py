@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -71,6 +72,20 @@ def spot_memory() -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def swapped_renderers(seconds: float) -> dict[str, Any] | None:
+    """Measure and print benchmarks/pytorch3d.py; without PyTorch3D a line says so, and the result is None."""
+    try:
+        import pytorch3d.renderer  # noqa: F401
+    except ImportError as error:
+        print(f"\nPyTorch3D renderers, swapped: skipped, there is no PyTorch3D ({error})")
+        return None
+    from benchmarks.pytorch3d import measure, print_report
+
+    result = measure(seconds)
+    print_report(result)
+    return result
+
+
 def processor() -> str:
     """Its name, where /proc tells."""
     cpuinfo = Path("/proc/cpuinfo")
@@ -107,9 +122,11 @@ def main() -> None:
         print_table(title, rows)
     memory = spot_memory()
     print(f"\nPeak extra memory of the first scene, forward and backward: {memory:.1f} MiB")
+    pytorch3d = swapped_renderers(options.seconds)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps({"machine": machine, "tables": tables, "spot_memory_mib": memory}, indent=1))
+        result = {"machine": machine, "tables": tables, "spot_memory_mib": memory, "pytorch3d": pytorch3d}
+        options.json.write_text(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,10 +51,19 @@ def peak_memory(scene: Scene) -> float:
     picture, _ = tiny()
     picture.backward(torch.ones_like(picture))  # a process's first backward loads half of torch: not ours to count
     run = scene.renderer()
+
+    def once() -> None:
+        picture, _ = run()
+        picture.backward(torch.ones_like(picture))
+
+    return rise_of_peak(once)
+
+
+def rise_of_peak(call: Callable[[], None]) -> float:
+    """MiB by which the process's peak memory rises during the call. Linux only."""
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is resident now
     before = _peak_kib()
-    picture, _ = run()
-    picture.backward(torch.ones_like(picture))
+    call()
     return (_peak_kib() - before) / 1024
 
 

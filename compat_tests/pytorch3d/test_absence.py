@@ -36,6 +36,33 @@ def test_tests_that_need_pytorch3d(required: bool, tmp_path: Path) -> None:
         assert "SKIPPED [1] compat_tests/pytorch3d/" in output and reason in output and "77 passed, 1 skipped" in output
 
 
+def test_the_door_says_how_to_get_pytorch3d(tmp_path: Path) -> None:
+    """Without PyTorch3D the rest works, and no import of it leaves half a door behind."""
+    (tmp_path / "pytorch3d").mkdir()
+    (tmp_path / "pytorch3d" / "__init__.py").write_text(ABSENT)
+    program = """
+import gendr_adapters, gendr_adapters.softras.functional, gendr_adapters.cameras
+for _ in range(2):
+    try:
+        import gendr_adapters.pytorch3d
+    except ImportError as error:
+        print(error)
+"""
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=HERE.parent.parent,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert result.returncode == 0, result.stderr
+    first, second = result.stdout.splitlines()
+    assert first == second and "gendr_adapters.pytorch3d needs PyTorch3D (No module named 'pytorch3d')" in first
+    assert "github.com/facebookresearch/pytorch3d, INSTALL.md" in first
+
+
 def test_this_folder_is_no_package() -> None:
     """It has the name of PyTorch3D, which would be hidden from every test."""
     assert not (HERE / "__init__.py").exists()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from golden_fragments import FragmentsCase, fragments_cases
+from golden_noise import clips, is_smooth, leaf_meshes, perspective_of, rounding
 from pytorch3d.renderer import MeshRasterizer
-from pytorch3d.structures import Meshes
 from torch import Tensor
 
 from gendr_adapters import Fragments, RenderSettings, find_fragments, gather_corners
@@ -17,19 +17,13 @@ SMALLEST_AREA = 1e-8  # PyTorch3D drops faces of less, twice
 
 def our_fragments(case: FragmentsCase, moved: int = 0) -> tuple[Fragments, list[Tensor]]:
     """Those of the case, and the world-space vertices they have gradients to; moved: seed for moving these by 1e-6."""
-    generator = torch.Generator().manual_seed(moved)
-    verts = [torch.from_numpy(v) for v in case.meshes.verts]
-    verts = [v + (1e-6 if moved else 0.0) * torch.randn(v.shape, generator=generator) for v in verts]
-    verts = [v.requires_grad_() for v in verts]
-    meshes = Meshes(verts, [torch.from_numpy(f) for f in case.meshes.faces])
+    meshes, verts = leaf_meshes(case, moved)
     in_ndc: Any = MeshRasterizer(cameras=case.cameras()).transform(meshes)
     corners = gather_corners(in_ndc.verts_packed() * torch.tensor([-1.0, 1.0, 1.0]), in_ndc.faces_packed())
     a, b = corners[:, 1, :2] - corners[:, 0, :2], corners[:, 2, :2] - corners[:, 0, :2]
     area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
     corners = torch.where((area.abs() > SMALLEST_AREA)[:, None, None], corners, torch.nan)
     s = case.settings
-    perspective = s["perspective_correct"]
-    clip = s["clip_barycentric_coords"]
     found = find_fragments(
         corners,
         s["image_size"],
@@ -40,8 +34,8 @@ def our_fragments(case: FragmentsCase, moved: int = 0) -> tuple[Fragments, list[
             near=1e-30,
             far=1e30,
             cull="back" if s["cull_backfaces"] else "none",
-            perspective_correct=case.camera != "ortho" if perspective is None else perspective,
-            clip="nonnegative" if (s["blur_radius"] > 0 if clip is None else clip) else "none",
+            perspective_correct=perspective_of(case),
+            clip="nonnegative" if clips(case) else "none",
         ),
     )
     return found, verts
@@ -73,12 +67,6 @@ def of_pairs(values: Any, pairs: Pairs) -> Tensor:
     """Those of a golden array (N, H, W, K, ...) that we have, too."""
     flat = torch.from_numpy(values).reshape(*pairs.occupied.shape, *values.shape[4:])
     return flat[pairs.occupied][pairs.found]
-
-
-# Not clipped, weights and depth grow without bound towards the horizon of a face's plane, and so do their rounding
-# errors: the relative error of Q (core/fragment.h), a sum of terms of either sign, is that of sum |weights|.
-def rounding(bary: Tensor) -> Tensor:
-    return 8 * torch.finfo(torch.float32).eps * bary.abs().sum(-1)
 
 
 @pytest.mark.parametrize("case", fragments_cases(), ids=str)
@@ -123,17 +111,7 @@ def gradient_of(case: FragmentsCase, moved: int = 0) -> Tensor:
     return torch.cat(torch.autograd.grad(loss, verts, allow_unused=True, materialize_grads=True))
 
 
-def is_smooth(case: FragmentsCase) -> bool:
-    """Does the gradient say something? Not where a pixel is on a kink, so that vertices moved by 1e-6 have another; nor
-    where PyTorch3D's is 1e5 and more, the rounding errors of denominators near 0."""
-    largest = np.abs(np.concatenate(case.grad_verts)).max()
-    if largest > 1e5:
-        return False
-    gradient = gradient_of(case)
-    return all((gradient_of(case, seed) - gradient).abs().max() <= 5e-3 * largest for seed in (1, 2, 3))
-
-
-SMOOTH = [case for case in fragments_cases() if is_smooth(case)]
+SMOOTH = [case for case in fragments_cases() if is_smooth(case, gradient_of)]
 
 
 def test_most_gradients_are_compared() -> None:

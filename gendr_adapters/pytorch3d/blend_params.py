@@ -50,7 +50,7 @@ def as_gendr(params: Any) -> GenDRBlendParams:
 
 
 def blend_settings(
-    base: RenderSettings, params: GenDRBlendParams, znear: float = 1.0, zfar: float = 100.0
+    base: RenderSettings, params: GenDRBlendParams, n_images: int, znear: float = 1.0, zfar: float = 100.0
 ) -> RenderSettings:
     """`base`, which says what is seen, with how it is blended."""
     if params.background not in ("pytorch3d", "paper", "softras"):
@@ -63,21 +63,23 @@ def blend_settings(
     return replace(
         base,
         distribution=params.distribution,
-        dist_scale=_scale("sigma", params.sigma),
+        dist_scale=_scale("sigma", params.sigma, n_images),
         dist_squared=params.dist_squared,
         dist_shape=params.dist_shape,
         dist_shift=params.dist_shift,
         t_conorm=params.t_conorm,
         t_conorm_p=params.t_conorm_p,
-        gamma=_scale("gamma", params.gamma),
+        gamma=_scale("gamma", params.gamma, n_images),
         background_eps=2 * eps if params.background == "softras" else eps,
         background_floor=_PYTORCH3D_EPS if params.background == "pytorch3d" else 0.0,
         softmax_range=(znear, zfar),
     )
 
 
-def _scale(name: str, value: float | Tensor) -> float | Tensor:
+def _scale(name: str, value: float | Tensor, n_images: int) -> float | Tensor:
     if isinstance(value, Tensor) and value.dim() == 0:
         value = value[None]
     check_scale(name, value)
+    if isinstance(value, Tensor) and value.shape[0] not in (1, n_images):
+        raise ValueError(f"{name} must have 1 entry or one an image ({n_images}), got {value.shape[0]}")
     return value

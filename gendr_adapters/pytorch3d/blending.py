@@ -31,7 +31,7 @@ def depth_ranges(cameras: Any, n_images: int, kwargs: dict[str, Any]) -> list[Ra
 
 def silhouette(meshes: ProjectedMeshes, params: GenDRBlendParams) -> Tensor:
     """(N, H, W), alpha alone."""
-    settings = blend_settings(meshes.settings, params)
+    settings = blend_settings(meshes.settings, params, len(meshes))
     alpha = render(
         meshes.corners, meshes.image_size, face_offsets=meshes.face_offsets, settings=settings, outputs=("alpha",)
     ).alpha
@@ -54,7 +54,7 @@ def blend_corners(meshes: ProjectedMeshes, features: Tensor, params: GenDRBlendP
         meshes.image_size,
         features,
         face_offsets=meshes.face_offsets,
-        settings=blend_settings(meshes.settings, params, *_first(ranges)),
+        settings=blend_settings(meshes.settings, params, len(meshes), *_first(ranges)),
         background=_background(params, features),
     )
     return _channels_last(rendered)
@@ -87,7 +87,7 @@ def _blend_shaded(
         found,
         colours,
         meshes.image_size,
-        blend_settings(meshes.settings, params, *_first(ranges)),
+        blend_settings(meshes.settings, params, len(meshes), *_first(ranges)),
         background=_background(params, colours),
         face_offsets=meshes.face_offsets,
     )

@@ -20,7 +20,8 @@ Shade = Callable[[Fragments, list[int], Any, Any, Any], Tensor]
 def shade_fragments(fragments: GenDRFragments, shade: Shade, lights: Any, cameras: Any, materials: Any) -> Tensor:
     """(M, C): what each of fragments.found shows.
 
-    Images with about as many fragments are shaded together, as (n, 1, M, 1), padded to the largest.
+    Images with about as many fragments are shaded together, as (n, 1, M, 1), padded to the largest; those without any
+    are not shaded.
     """
     size, n_images = fragments.meshes.image_size, len(fragments.meshes)
     counts = counts_of(fragments.found, n_images)
@@ -34,15 +35,15 @@ def shade_fragments(fragments: GenDRFragments, shade: Shade, lights: Any, camera
         colours |= {i: shaded[k, 0, : counts[i], 0] for k, i in enumerate(images)}
     if not colours:
         return fragments.found.weights.new_empty((0, 3))
-    return torch.cat([colours[i] for i in range(n_images)]) if n_images > 1 else colours[0]
+    return torch.cat([colours[i] for i in sorted(colours)]) if len(colours) > 1 else colours.popitem()[1]
 
 
 def groups(counts: list[int]) -> list[list[int]]:
-    """The images in groups, each ascending, such that filling all of a group up to its largest adds no more than a
-    quarter."""
+    """The images that have fragments in groups, each ascending, such that filling all of a group up to its largest adds
+    no more than a quarter."""
     result: list[list[int]] = []
     most = together = 0
-    for i in sorted(range(len(counts)), key=lambda i: -counts[i]):
+    for i in sorted((i for i, count in enumerate(counts) if count), key=lambda i: -counts[i]):
         fits = result and most * (len(result[-1]) + 1) <= (1 + _MAX_PADDING) * (together + counts[i])
         if fits:
             result[-1].append(i)

@@ -1,5 +1,6 @@
 """Meshes as PyTorch3D's rasteriser sees them, as our core takes them."""
 
+import math
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
@@ -56,11 +57,11 @@ def project_meshes(
     clip: a rule of RenderSettings.clip. The other arguments, and what is raised: rasterize_meshes.
     """
     size = image_shape(tuple(image_size) if isinstance(image_size, list) else image_size)
-    if isinstance(blur_radius, bool) or not isinstance(blur_radius, Real) or not blur_radius >= 0:
+    if not _is(Real, blur_radius) or not 0 <= blur_radius < math.inf:
         raise ValueError(f"blur_radius must be a squared distance in NDC, >= 0, got {blur_radius!r}")
-    if faces_per_pixel is not None and (not isinstance(faces_per_pixel, Integral) or faces_per_pixel < 1):
+    if faces_per_pixel is not None and (not _is(Integral, faces_per_pixel) or faces_per_pixel < 1):
         raise ValueError(f"faces_per_pixel must be an int >= 1, or None for all faces, got {faces_per_pixel!r}")
-    if near_clip is not None and not near_clip > 0:
+    if near_clip is not None and (not _is(Real, near_clip) or not 0 < near_clip < math.inf):
         raise ValueError(f"z_clip_value must be a depth > 0 or None, got {near_clip!r}")
     settings = RenderSettings(
         reach=float(blur_radius) ** 0.5,
@@ -79,6 +80,10 @@ def project_meshes(
     counts = meshes.num_faces_per_mesh()
     offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
     return ProjectedMeshes(corners, offsets, size, settings, faces_per_pixel)
+
+
+def _is(number: type, value: object) -> bool:
+    return isinstance(value, number) and not isinstance(value, bool)
 
 
 def _unseen(

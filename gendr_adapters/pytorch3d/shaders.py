@@ -59,12 +59,14 @@ class _GenDRShader(ShaderBase):
         return cameras
 
     def _lit(self, meshes: Any, kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
-        """Lights, cameras and materials, where the meshes are."""
+        """Lights, cameras and materials, of the meshes' device and number."""
         lights, materials = (kwargs.get(name, getattr(self, name)) for name in ("lights", "materials"))
         scene = {"lights": lights, "cameras": self._get_cameras(**kwargs), "materials": materials}
         for name, value in scene.items():
             if torch.device(value.device) != torch.device(meshes.device):
                 raise TypeError(f"meshes are on {meshes.device}, {name} on {value.device}: call renderer.to(device)")
+            if len(value) not in (1, len(meshes)):
+                raise ValueError(f"{name} must be of batch size 1 or {len(meshes)}, as the meshes, got {len(value)}")
         return lights, scene["cameras"], materials
 
 

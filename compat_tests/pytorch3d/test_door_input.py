@@ -1,0 +1,173 @@
+"""Bad input of the PyTorch3D door: the message says what was got, and what to pass."""
+
+from typing import Any
+
+import pytest
+import torch
+from door_scenes import cameras_of, lights_of, renderer_of, settings_of, two_meshes
+from pytorch3d.renderer import FoVPerspectiveCameras, Materials, PointLights
+from pytorch3d.structures import Meshes
+
+from gendr_adapters.pytorch3d import (
+    GenDRBlendParams,
+    GenDRDepthShader,
+    GenDRFlatShader,
+    GenDRGouraudShader,
+    GenDRNormalShader,
+    GenDRPhongShader,
+    GenDRRasterizer,
+    GenDRSilhouetteShader,
+    rasterize_meshes,
+)
+
+LIT = (GenDRPhongShader, GenDRGouraudShader, GenDRFlatShader)
+SHADERS = (*LIT, GenDRNormalShader, GenDRDepthShader, GenDRSilhouetteShader)
+COLOURED = (*LIT, GenDRNormalShader)
+
+
+def meshes_of(textures: str = "vertex") -> Meshes:
+    return two_meshes(textures, torch.float32)[0]
+
+
+def draw(shader: Any, meshes: Meshes | None = None, cameras: Any = "as the shader's", **scene: Any) -> Any:
+    scene = {"cameras": cameras_of("fov", dtype=torch.float32), "lights": lights_of(torch.float32), **scene}
+    cameras = scene["cameras"] if isinstance(cameras, str) else cameras
+    return renderer_of(shader(**scene), cameras)(meshes_of() if meshes is None else meshes)
+
+
+def first_name(value: Any) -> str:
+    return next(iter(value)) if isinstance(value, dict) else ""
+
+
+def test_the_scene_here_is_good() -> None:
+    for shader in SHADERS:
+        draw(shader)
+
+
+def test_no_cameras() -> None:
+    with pytest.raises(
+        ValueError, match=r"cameras are needed: pass them to GenDRRasterizer or to the call, renderer\("
+    ):
+        draw(GenDRPhongShader, cameras=None)
+    with pytest.raises(ValueError, match="cameras are needed"):
+        GenDRRasterizer()(meshes_of())
+    cameras = cameras_of("fov", dtype=torch.float32)
+    for shader in (*COLOURED, GenDRDepthShader):
+        name = shader.__name__
+        with pytest.raises(ValueError, match=rf"{name} needs cameras: pass them to {name} or to the call, renderer\("):
+            renderer_of(shader(), cameras)(meshes_of())
+
+
+def test_wrong_number_of_cameras() -> None:
+    with pytest.raises(ValueError, match=r"2 meshes need 1 camera or 2, got 3.*meshes\.extend\(len\(cameras\)\)"):
+        draw(GenDRSilhouetteShader, cameras=cameras_of("fov", 3, torch.float32))
+    with pytest.raises(ValueError, match="1 meshes need 1 camera or 1, got 3"):
+        GenDRRasterizer(cameras_of("fov", 3, torch.float32)).transform(meshes_of()[0])
+
+
+@pytest.mark.parametrize(
+    "what, value",
+    [
+        ("lights", PointLights(location=torch.rand(3, 3))),
+        ("materials", Materials(shininess=torch.tensor([1.0, 2.0, 3.0]))),
+    ],
+)
+@pytest.mark.parametrize("shader", LIT)
+def test_wrong_number_of_lights_and_materials(shader: Any, what: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=what):
+        draw(shader, **{what: value})
+
+
+def test_textures() -> None:
+    for shader in (GenDRPhongShader, GenDRFlatShader):
+        with pytest.raises(
+            ValueError, match=r"meshes have no textures: give them some, e\.g\. Meshes\(\.\.\., textures="
+        ):
+            draw(shader, meshes_of("none"))
+    for kind, named in (("none", "none"), ("uv", "TexturesUV"), ("atlas", "TexturesAtlas")):
+        message = f"meshes need TexturesVertex, got {named}; GenDRPhongShader takes any textures"
+        with pytest.raises(ValueError, match=message):
+            draw(GenDRGouraudShader, meshes_of(kind))
+
+
+def test_devices() -> None:
+    with pytest.raises(
+        TypeError, match=r"meshes are on cpu, cameras on meta: move one.*renderer\.to\(meshes\.device\)"
+    ):
+        draw(GenDRSilhouetteShader, cameras=FoVPerspectiveCameras(device="meta"))
+    for name, value in (("lights", PointLights(device="meta")), ("materials", Materials(device="meta"))):
+        for shader in LIT:
+            with pytest.raises(TypeError, match=rf"meshes are on cpu, {name} on meta: call renderer\.to\(device\)"):
+                draw(shader, **{name: value})
+
+
+@pytest.mark.parametrize(
+    "settings, error, message",
+    [
+        ({"blur_radius": -1.0}, ValueError, "blur_radius must be a squared distance in NDC, >= 0, got -1.0"),
+        ({"blur_radius": float("nan")}, ValueError, "blur_radius must be .* got nan"),
+        ({"faces_per_pixel": 0}, ValueError, "faces_per_pixel must be an int >= 1, or None for all faces, got 0"),
+        ({"faces_per_pixel": 2.5}, ValueError, "faces_per_pixel must be .* got 2.5"),
+        ({"z_clip_value": 0.0}, ValueError, "z_clip_value must be a depth > 0 or None, got 0.0"),
+        ({"z_clip_value": -1.0}, ValueError, "z_clip_value must be .* got -1.0"),
+        ({"image_size": 0}, ValueError, "image sides must be 1 to 32768 pixels, got 0"),
+        ({"image_size": (3,)}, TypeError, r"image_size must be an int or \(H, W\), got \(3,\)"),
+        ({"image_size": 2.5}, TypeError, "image_size must be .* got 2.5"),
+    ],
+    ids=first_name,
+)
+def test_settings(settings: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        GenDRRasterizer(cameras_of("fov", dtype=torch.float32), settings_of(**settings))(meshes_of())
+    with pytest.raises(error, match=message):
+        rasterize_meshes(meshes_of(), **{"image_size": 8, **settings})
+
+
+def test_clip_rule() -> None:
+    with pytest.raises(ValueError, match="unknown clip 'uni'; did you mean 'unit'"):
+        GenDRRasterizer(cameras_of("fov", dtype=torch.float32), settings_of(), clip="uni")(meshes_of())
+
+
+@pytest.mark.parametrize(
+    "params, message, shaders",
+    [
+        ({"sigma": 0.0}, "sigma must be > 0.* got 0.0", SHADERS),
+        ({"sigma": torch.tensor([1e-3, -1.0])}, "sigma must be > 0", SHADERS),
+        ({"sigma": torch.ones(2, 1)}, r"sigma must be a number or a floating-point tensor of shape \(1,\)", SHADERS),
+        ({"sigma": torch.full((3,), 1e-3)}, "sigma must have 1 entry or one an image.*2.*, got 3", SHADERS),
+        ({"gamma": 0.0}, "gamma must be > 0.* got 0.0", SHADERS),
+        ({"gamma": torch.full((3,), 1e-3)}, "gamma must have 1 entry or one an image.*2.*, got 3", COLOURED),
+        ({"background_color": (1.0, 0.0)}, "background_color must have 3 entries, as the colours have, got", LIT),
+        ({"background": "papr"}, "background must be 'pytorch3d', 'paper' or 'softras', got 'papr'", SHADERS),
+        ({"background_eps": float("nan")}, "background_eps must be finite, got nan", SHADERS),
+        ({"distribution": "logistik"}, "unknown distribution 'logistik'; did you mean 'logistic'", SHADERS),
+        ({"t_conorm": "probabilstic"}, "did you mean 'probabilistic'", SHADERS),
+        ({"t_conorm": "yager"}, "T-conorm 'yager' needs its parameter p", SHADERS),
+        ({"distribution": "gamma"}, "distribution 'gamma' needs dist_shape > 0", SHADERS),
+    ],
+    ids=first_name,
+)
+def test_blend_params(params: dict[str, Any], message: str, shaders: Any) -> None:
+    for shader in shaders:
+        with pytest.raises(ValueError, match=message):
+            draw(shader, blend_params=GenDRBlendParams(**params))
+
+
+@pytest.mark.parametrize("shader", SHADERS)
+def test_blend_params_of_another_type(shader: Any) -> None:
+    message = "blend_params must be GenDRBlendParams or PyTorch3D's BlendParams, got tuple"
+    with pytest.raises(TypeError, match=message):
+        shader(blend_params=(1e-4, 1e-4, (1.0, 1.0, 1.0)))
+    cameras = cameras_of("fov", dtype=torch.float32)
+    with pytest.raises(TypeError, match=message):
+        renderer_of(shader(cameras=cameras), cameras)(meshes_of(), blend_params=(1e-4, 1e-4, (1.0, 1.0, 1.0)))
+
+
+@pytest.mark.parametrize("shader", COLOURED)
+def test_depth_range(shader: Any) -> None:
+    cameras = cameras_of("perspective", dtype=torch.float32)
+    renderer = renderer_of(shader(cameras=cameras), cameras)
+    with pytest.raises(ValueError, match="znear must be less than zfar, got 5.0 and 2.0"):
+        renderer(meshes_of(), znear=5.0, zfar=2.0)
+    with pytest.raises(ValueError, match="zfar must be one number, or one for each of 2 images, got 3"):
+        renderer(meshes_of(), zfar=torch.tensor([10.0, 20.0, 30.0]))

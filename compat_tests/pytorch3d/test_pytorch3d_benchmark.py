@@ -1,0 +1,63 @@
+"""benchmarks/pytorch3d.py on tiny pictures: that it runs, and that what it counts is right."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import pytorch3d.renderer  # noqa: F401
+import torch
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT))  # benchmarks is not installed
+
+from benchmarks import __main__ as all_benchmarks  # noqa: E402
+from benchmarks import pytorch3d as benchmark  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def result():
+    return benchmark.measure(0.0, image_size=16)
+
+
+def test_every_shader_is_timed(result):
+    for kind, row in result["swapped"].items():
+        assert row["forward_ms"] > 0 and row["backward_ms"] > 0 and row["repeats"] >= 3, kind
+    phong = result["swapped"]["phong"]
+    assert all(value > 0 for value in phong["stages_ms"].values())
+    assert phong["peak_mib"] > 0 and phong["bytes_per_fragment"] > 0
+
+
+def test_silhouettes_have_no_fragments(result):
+    stages = result["swapped"]["silhouette"]["stages_ms"]
+    assert stages["project"] > 0 and all(stages[name] == 0 for name in ("fragments", "textures", "lights", "blend"))
+
+
+def test_the_dense_view_of_the_largest_k_has_all_fragments(result):
+    largest = result["dense"][-1]
+    assert largest["faces_per_pixel"] == result["most_at_a_pixel"]
+    rasterizer = benchmark.swap(benchmark.renderer("phong", 16, largest["faces_per_pixel"])).rasterizer
+    dense = rasterizer(benchmark.spot("vertex"))
+    assert (dense.pix_to_face >= 0).sum() == result["fragments"]
+    assert largest["slots"] == dense.pix_to_face.numel()
+    values = (dense.pix_to_face, dense.zbuf, dense.bary_coords, dense.dists)
+    assert sum(x.nbytes for x in values) / 2**20 == pytest.approx(largest["fragments_mib"])
+
+
+def test_gradients_reach_the_vertices():
+    for kind in benchmark.SHADERS:
+        job = benchmark.Job(kind, benchmark.swap(benchmark.renderer(kind, 16)))
+        job.backward(job.forward())
+        assert torch.isfinite(job.offsets.grad).all() and job.offsets.grad.abs().max() > 0, kind
+
+
+def test_the_report_can_be_printed_and_stored(result, capsys):
+    benchmark.print_report(json.loads(json.dumps(result)))
+    printed = capsys.readouterr().out
+    assert f"{result['fragments']:,} fragments" in printed and "Phong, stage by stage" in printed
+
+
+def test_without_pytorch3d_a_line_says_so(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "pytorch3d.renderer", None)
+    assert all_benchmarks.swapped_renderers(0.0) is None
+    assert "skipped, there is no PyTorch3D" in capsys.readouterr().out
