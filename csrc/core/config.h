@@ -6,15 +6,16 @@
 #if defined(__CUDACC__)
 #define GENDR_HD __host__ __device__ __forceinline__
 #define GENDR_HD_NOINLINE __host__ __device__ __noinline__
-#define GENDR_UNROLL_4 _Pragma("unroll")
 #else
 #define GENDR_HD inline __attribute__((always_inline))
 #define GENDR_HD_NOINLINE inline __attribute__((noinline))
-#if defined(__clang__)
+#endif
+#if defined(__CUDA_ARCH__) || (defined(__clang__) && !defined(__CUDACC__))
 #define GENDR_UNROLL_4 _Pragma("unroll")
+#elif defined(__CUDACC__)  // nvcc's pass for the host, whose code nobody calls
+#define GENDR_UNROLL_4
 #else
 #define GENDR_UNROLL_4 _Pragma("GCC unroll 4")
-#endif
 #endif
 
 // The CPU core is compiled once per instruction set; a namespace each keeps the linker from mixing them.
