@@ -10,10 +10,10 @@
 #define GENDR_HD inline __attribute__((always_inline))
 #define GENDR_HD_NOINLINE inline __attribute__((noinline))
 #endif
-#if defined(__CUDA_ARCH__) || (defined(__clang__) && !defined(__CUDACC__))
-#define GENDR_UNROLL_4 _Pragma("unroll")
-#elif defined(__CUDACC__)  // nvcc's pass for the host, whose code nobody calls
+#if defined(__CUDACC__) && !defined(__CUDA_ARCH__)  // nvcc's pass for the host, whose code nobody calls
 #define GENDR_UNROLL_4
+#elif defined(__CUDACC__) || defined(__clang__)
+#define GENDR_UNROLL_4 _Pragma("unroll")
 #else
 #define GENDR_UNROLL_4 _Pragma("GCC unroll 4")
 #endif
