@@ -41,6 +41,7 @@ from benchmarks.measure import rise_of_peak
 from gendr_adapters import data
 from gendr_adapters.demo.meshes import load_texture
 from gendr_adapters.pytorch3d import GenDRRasterizer, fragments, shaders, swap
+from gendr_adapters.pytorch3d.lighting import Lighting
 
 Row = dict[str, Any]
 
@@ -55,7 +56,8 @@ STAGES = {
     "project": (GenDRRasterizer, "forward"),
     "fragments": (fragments, "find_fragments"),
     "textures": (shaders, "sample_textures"),
-    "lights": (shaders, "illuminate"),
+    "interpolate": (shaders, "interpolate"),
+    "lights": (Lighting, "shine"),
     "blend": (shaders, "blend_shaded"),
 }
 
@@ -223,7 +225,7 @@ def print_report(result: dict[str, Any]) -> None:
 
     phong = result["swapped"]["phong"]
     stages = {**phong["stages_ms"], "the rest": phong["forward_ms"] - sum(phong["stages_ms"].values())}
-    print("\nPhong, stage by stage (the rest: normals, positions and normals at the fragments, copies)\n")
+    print("\nPhong, stage by stage (the rest: vertex normals, copies)\n")
     for name, value in {**stages, "backward": phong["backward_ms"]}.items():
         print(f"    {name:12} {value:8.1f} ms")
 

@@ -81,7 +81,7 @@ def check_offsets(offsets: Tensor, face_vertices: Tensor) -> None:
         raise ValueError(f"face_offsets must rise from 0 to the number of faces, {face_vertices.shape[0]}, got {shown}")
 
 
-def image_shape(image_size: int | tuple[int, int]) -> tuple[int, int]:
+def image_shape(image_size: int | Sequence[int]) -> tuple[int, int]:
     shape: object = (image_size, image_size) if isinstance(image_size, Integral) else image_size
     if not (
         isinstance(shape, tuple | list)

@@ -137,7 +137,11 @@ def test_clip_rule() -> None:
         ({"sigma": torch.full((3,), 1e-3)}, "sigma must have 1 entry or one an image.*2.*, got 3", SHADERS),
         ({"gamma": 0.0}, "gamma must be > 0.* got 0.0", SHADERS),
         ({"gamma": torch.full((3,), 1e-3)}, "gamma must have 1 entry or one an image.*2.*, got 3", COLOURED),
-        ({"background_color": (1.0, 0.0)}, "background_color must have 3 entries, as the colours have, got", LIT),
+        (
+            {"background_color": (1.0, 0.0)},
+            r"background_color must be 3 numbers, as the colours have.* got shape \(2,\)",
+            LIT,
+        ),
         ({"background": "papr"}, "background must be 'pytorch3d', 'paper' or 'softras', got 'papr'", SHADERS),
         ({"background_eps": float("nan")}, "background_eps must be finite, got nan", SHADERS),
         ({"distribution": "logistik"}, "unknown distribution 'logistik'; did you mean 'logistic'", SHADERS),

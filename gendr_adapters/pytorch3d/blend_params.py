@@ -8,6 +8,7 @@ from pytorch3d.renderer import BlendParams
 from torch import Tensor
 
 from ..settings import RenderSettings, check_scale
+from .projected_meshes import ProjectedMeshes
 
 # PyTorch3D's softmax_rgb_blend: exponent of the background, and the least it weighs beside the nearest face.
 _PYTORCH3D_EPS = 1e-10
@@ -19,7 +20,7 @@ class GenDRBlendParams(NamedTuple):
 
     sigma: scale of the edges, tau in the papers: NDC^2 if dist_squared, else NDC. gamma: temperature of the blending
         over depth. Each a float, or a tensor (1,) or (N,), one an image, which may require a gradient.
-    background_color: (C,) numbers or tensor.
+    background_color: what PyTorch3D takes: one number, (C,) or (N, C) of them, or a picture (H, W, C) or (N, H, W, C).
     distribution, dist_squared, dist_shape, dist_shift, t_conorm, t_conorm_p: see gendr_adapters.RenderSettings.
     background: how much the background weighs in the softmax, where a face at depth z weighs
         D e^(zn / gamma), zn = (zfar - z) / (zfar - znear): 'paper': e^(eps / gamma); 'softras': e^(2 eps / gamma), as
@@ -50,9 +51,9 @@ def as_gendr(params: Any) -> GenDRBlendParams:
 
 
 def blend_settings(
-    base: RenderSettings, params: GenDRBlendParams, n_images: int, znear: float = 1.0, zfar: float = 100.0
+    meshes: ProjectedMeshes, params: GenDRBlendParams, znear: float = 1.0, zfar: float = 100.0
 ) -> RenderSettings:
-    """`base`, which says what is seen, with how it is blended."""
+    """meshes.settings, which say what is seen, with how it is blended."""
     if params.background not in ("pytorch3d", "paper", "softras"):
         raise ValueError(f"background must be 'pytorch3d', 'paper' or 'softras', got {params.background!r}")
     eps = params.background_eps
@@ -61,25 +62,27 @@ def blend_settings(
     if not znear < zfar:
         raise ValueError(f"znear must be less than zfar, got {znear} and {zfar}")
     return replace(
-        base,
+        meshes.settings,
         distribution=params.distribution,
-        dist_scale=_scale("sigma", params.sigma, n_images),
+        dist_scale=_scale("sigma", params.sigma, meshes),
         dist_squared=params.dist_squared,
         dist_shape=params.dist_shape,
         dist_shift=params.dist_shift,
         t_conorm=params.t_conorm,
         t_conorm_p=params.t_conorm_p,
-        gamma=_scale("gamma", params.gamma, n_images),
+        gamma=_scale("gamma", params.gamma, meshes),
         background_eps=2 * eps if params.background == "softras" else eps,
         background_floor=_PYTORCH3D_EPS if params.background == "pytorch3d" else 0.0,
         softmax_range=(znear, zfar),
     )
 
 
-def _scale(name: str, value: float | Tensor, n_images: int) -> float | Tensor:
+def _scale(name: str, value: float | Tensor, meshes: ProjectedMeshes) -> float | Tensor:
     if isinstance(value, Tensor) and value.dim() == 0:
         value = value[None]
     check_scale(name, value)
-    if isinstance(value, Tensor) and value.shape[0] not in (1, n_images):
-        raise ValueError(f"{name} must have 1 entry or one an image ({n_images}), got {value.shape[0]}")
+    if isinstance(value, Tensor) and value.shape[0] not in (1, len(meshes)):
+        raise ValueError(f"{name} must have 1 entry or one an image ({len(meshes)}), got {value.shape[0]}")
+    if isinstance(value, Tensor) and value.device != meshes.corners.device:
+        raise TypeError(f"{name} is on {value.device}, the meshes are on {meshes.corners.device}")
     return value

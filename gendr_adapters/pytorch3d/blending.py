@@ -1,5 +1,6 @@
 """From projected meshes or shaded fragments to images, with the blending of GenDRBlendParams."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,20 +9,29 @@ from torch import Tensor
 
 from ..blend import blend_fragments
 from ..fragments import Fragments
-from ..render import render
+from ..render import Rendered, render
 from .blend_params import GenDRBlendParams, blend_settings
-from .fragments import GenDRFragments
+from .fragments import GenDRFragments, bounds_of
 from .projected_meshes import ProjectedMeshes
 
 Range = tuple[float, float]
 
 
 def depth_ranges(cameras: Any, n_images: int, kwargs: dict[str, Any]) -> list[Range]:
-    """(znear, zfar) of each image: from the call, else from the cameras, else PyTorch3D's 1 and 100."""
+    """(znear, zfar) of each image: from the call, else from the cameras, else PyTorch3D's 1 and 100.
+
+    Raises ValueError for others than one number or one an image, and where they require a gradient, which they do not
+    get here.
+    """
 
     def numbers(name: str, default: float) -> list[float]:
         value = kwargs.get(name, getattr(cameras, name, default))
-        values = value.detach().flatten().tolist() if isinstance(value, Tensor) else [float(value)]
+        if isinstance(value, Tensor) and value.requires_grad:
+            raise ValueError(f"there is no gradient to {name} here: pass {name}.detach()")
+        try:
+            values = torch.as_tensor(value, dtype=torch.float64).flatten().tolist()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{name} must be a number, or one for each image, got {value!r}") from error
         if len(values) not in (1, n_images):
             raise ValueError(f"{name} must be one number, or one for each of {n_images} images, got {len(values)}")
         return values * n_images if len(values) == 1 else values
@@ -31,7 +41,7 @@ def depth_ranges(cameras: Any, n_images: int, kwargs: dict[str, Any]) -> list[Ra
 
 def silhouette(meshes: ProjectedMeshes, params: GenDRBlendParams) -> Tensor:
     """(N, H, W), alpha alone."""
-    settings = blend_settings(meshes.settings, params, len(meshes))
+    settings = blend_settings(meshes, params)
     alpha = render(
         meshes.corners, meshes.image_size, face_offsets=meshes.face_offsets, settings=settings, outputs=("alpha",)
     ).alpha
@@ -45,19 +55,17 @@ def blend_corners(meshes: ProjectedMeshes, features: Tensor, params: GenDRBlendP
         bounds = meshes.face_offsets.tolist()
         return torch.cat(
             [
-                blend_corners(_image(meshes, i, bounds), features[bounds[i] : bounds[i + 1]], row, [ranges[i]])
-                for i, row in enumerate(_rows(params, len(meshes)))
+                blend_corners(_image(meshes, i, bounds), features[bounds[i] : bounds[i + 1]], own, [ranges[i]])
+                for i, own in enumerate(_split(params, meshes))
             ]
         )
-    rendered = render(
-        meshes.corners,
-        meshes.image_size,
-        features,
-        face_offsets=meshes.face_offsets,
-        settings=blend_settings(meshes.settings, params, len(meshes), *_first(ranges)),
-        background=_background(params, features),
-    )
-    return _channels_last(rendered)
+    settings = blend_settings(meshes, params, *_first(ranges))
+    size, offsets = meshes.image_size, meshes.face_offsets
+
+    def blend(shown: Tensor, background: Tensor | None) -> Rendered:
+        return render(meshes.corners, size, shown, face_offsets=offsets, settings=settings, background=background)
+
+    return _over_background(blend, features.to(meshes.corners.dtype), params, meshes)
 
 
 def blend_shaded(fragments: GenDRFragments, colours: Tensor, params: GenDRBlendParams, ranges: list[Range]) -> Tensor:
@@ -69,41 +77,62 @@ def _blend_shaded(
     found: Fragments, meshes: ProjectedMeshes, colours: Tensor, params: GenDRBlendParams, ranges: list[Range]
 ) -> Tensor:
     if len(set(ranges)) > 1:
-        bounds, size = meshes.face_offsets.tolist(), meshes.image_size
-        firsts = found.offsets[:: size[0] * size[1]].tolist()
+        faces, bounds = meshes.face_offsets.tolist(), bounds_of(found, len(meshes))
         return torch.cat(
             [
                 _blend_shaded(
-                    _fragments_of(found, i, size[0] * size[1], firsts, bounds[i]),
-                    _image(meshes, i, bounds),
-                    colours[firsts[i] : firsts[i + 1]],
-                    row,
+                    _fragments_of(found, i, meshes.image_size, bounds, faces[i]),
+                    _image(meshes, i, faces),
+                    colours[bounds[i] : bounds[i + 1]],
+                    own,
                     [ranges[i]],
                 )
-                for i, row in enumerate(_rows(params, len(meshes)))
+                for i, own in enumerate(_split(params, meshes))
             ]
         )
-    rendered = blend_fragments(
-        found,
-        colours,
-        meshes.image_size,
-        blend_settings(meshes.settings, params, len(meshes), *_first(ranges)),
-        background=_background(params, colours),
-        face_offsets=meshes.face_offsets,
-    )
-    return _channels_last(rendered)
+    settings = blend_settings(meshes, params, *_first(ranges))
+    size, offsets = meshes.image_size, meshes.face_offsets
+
+    def blend(shown: Tensor, background: Tensor | None) -> Rendered:
+        return blend_fragments(found, shown, size, settings, background=background, face_offsets=offsets)
+
+    return _over_background(blend, colours.to(meshes.corners.dtype), params, meshes)
 
 
-def _channels_last(rendered: Any) -> Tensor:
-    return torch.cat([rendered.image.permute(0, 2, 3, 1), rendered.alpha[..., None]], 3)
+def _over_background(
+    blend: Callable[[Tensor, Tensor | None], Rendered], shown: Tensor, params: GenDRBlendParams, meshes: ProjectedMeshes
+) -> Tensor:
+    """(N, H, W, C + 1), blended over a colour or a picture."""
+    background = _background(params, shown, meshes)
+    if background.dim() == 2:
+        rendered = blend(shown, background)
+        assert rendered.image is not None and rendered.alpha is not None
+        return torch.cat([rendered.image.permute(0, 2, 3, 1), rendered.alpha[..., None]], 3)
+    # A channel of ones over 0 is the faces' share in the softmax; the picture has the rest.
+    rendered = blend(torch.cat([shown, torch.ones_like(shown[..., :1])], -1), None)
+    assert rendered.image is not None and rendered.alpha is not None
+    *colours, share = rendered.image.unbind(1)
+    image = torch.stack(colours, 3) + (1 - share)[..., None] * background
+    return torch.cat([image, rendered.alpha[..., None]], 3)
 
 
-def _background(params: GenDRBlendParams, like: Tensor) -> Tensor:
+def _background(params: GenDRBlendParams, like: Tensor, meshes: ProjectedMeshes) -> Tensor:
+    """(1 or N, C), or a picture (1 or N, H, W, C)."""
     colour = torch.as_tensor(params.background_color, dtype=like.dtype, device=like.device)
-    n = like.shape[-1]
-    if colour.shape[-1:] != (n,):
-        raise ValueError(f"background_color must have {n} entries, as the colours have, got {tuple(colour.shape)}")
-    return colour
+    n, channels, size = len(meshes), like.shape[-1], meshes.image_size
+    for shape in ((1, channels), (n, channels), (1, 1, 1, channels), (n, 1, 1, channels), (n, *size, channels)):
+        if colour.dim() <= len(shape) and _fits(colour.shape, shape):
+            full = colour.expand(shape)
+            return full if len(shape) == 2 else full[:, 0, 0] if shape[1:3] == (1, 1) else full
+    raise ValueError(
+        f"background_color must be {channels} numbers, as the colours have, ({n}, {channels}), one row an image, or a "
+        f"picture ({n}, {size[0]}, {size[1]}, {channels}), got shape {tuple(colour.shape)}"
+    )
+
+
+def _fits(shape: torch.Size, into: tuple[int, ...]) -> bool:
+    aligned = zip(reversed(shape), reversed(into), strict=False)
+    return all(a in (1, b) for a, b in aligned)
 
 
 def _first(ranges: list[Range]) -> Range:
@@ -119,16 +148,29 @@ def _image(meshes: ProjectedMeshes, i: int, bounds: list[int]) -> ProjectedMeshe
     return replace(meshes, corners=meshes.corners[first:last], face_offsets=offsets)
 
 
-def _fragments_of(found: Fragments, i: int, n_pixels: int, firsts: list[int], first_face: int) -> Fragments:
-    here = slice(firsts[i], firsts[i + 1])
-    offsets = found.offsets[i * n_pixels : (i + 1) * n_pixels + 1] - firsts[i]
+def _fragments_of(
+    found: Fragments, i: int, image_size: tuple[int, int], bounds: list[int], first_face: int
+) -> Fragments:
+    n_pixels, here = image_size[0] * image_size[1], slice(bounds[i], bounds[i + 1])
+    offsets = found.offsets[i * n_pixels : (i + 1) * n_pixels + 1] - bounds[i]
     pixel, face, *numbers = (values[here] for values in found[1:])
     return Fragments(offsets, pixel - i * n_pixels, face - first_face, *numbers)
 
 
-def _rows(params: GenDRBlendParams, n_images: int) -> list[GenDRBlendParams]:
-    def row(value: Any, i: int) -> Any:
-        several = isinstance(value, Tensor) and value.dim() == 1 and value.shape[0] > 1
-        return value[i : i + 1] if several else value
+def _split(params: GenDRBlendParams, meshes: ProjectedMeshes) -> list[GenDRBlendParams]:
+    """Those of each image."""
+    n = len(meshes)
 
-    return [params._replace(sigma=row(params.sigma, i), gamma=row(params.gamma, i)) for i in range(n_images)]
+    def own(value: Any, i: int) -> Any:
+        return value[i : i + 1] if isinstance(value, Tensor) and value.dim() > 0 and value.shape[0] == n else value
+
+    colour = torch.as_tensor(params.background_color)
+    by_image = colour.dim() in (2, 4) and colour.shape[0] == n
+    return [
+        params._replace(
+            sigma=own(params.sigma, i),
+            gamma=own(params.gamma, i),
+            background_color=colour[i : i + 1] if by_image else params.background_color,
+        )
+        for i in range(n)
+    ]

@@ -1,5 +1,7 @@
 """What a rasteriser hands a shader: PyTorch3D's Fragments, worked out only when they are read."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -45,7 +47,8 @@ class GenDRFragments(PyTorch3DFragments):
         """Every pair of a pixel and a face in reach, of all images, one behind the other (gendr_adapters.Fragments)."""
         if "_found" not in self.__dict__:
             m = self.meshes
-            found = find_fragments(m.corners, m.image_size, face_offsets=m.face_offsets, settings=m.settings)
+            with _graph_of(m.corners):
+                found = find_fragments(m.corners, m.image_size, face_offsets=m.face_offsets, settings=m.settings)
             object.__setattr__(self, "_found", found)
         return self._found  # type: ignore[attr-defined, no-any-return]
 
@@ -54,7 +57,8 @@ class GenDRFragments(PyTorch3DFragments):
 
         Images with fewer are filled up with -1. PyTorch3D's textures and shading take them as they are.
         """
-        return lay_out(self.found, list(range(len(self.meshes))), self.meshes.image_size)
+        n_images = len(self.meshes)
+        return lay_out(self.found, list(range(n_images)), bounds_of(self.found, n_images))
 
     def detach(self) -> "GenDRFragments":
         by_hand = "_meshes" not in self.__dict__
@@ -69,7 +73,9 @@ class GenDRFragments(PyTorch3DFragments):
     def __getattr__(self, name: str) -> Any:  # asked only for what is not there yet
         if name not in _DENSE or "_meshes" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__} has no {name!r}")
-        for field, value in zip(_DENSE, dense_view(self.found, self.meshes), strict=True):
+        with _graph_of(self.meshes.corners):
+            values = dense_view(self.found, self.meshes)
+        for field, value in zip(_DENSE, values, strict=True):
             object.__setattr__(self, field, value)
         return self.__dict__[name]
 
@@ -79,16 +85,22 @@ class GenDRFragments(PyTorch3DFragments):
         return f"GenDRFragments({len(self.meshes)} images of {self.meshes.image_size})"
 
 
-def counts_of(found: Fragments, n_images: int) -> list[int]:
-    """How many fragments each image has."""
-    ends = found.offsets[:: max(1, (found.offsets.shape[0] - 1) // max(1, n_images))]
-    return torch.diff(ends).tolist() if n_images else []
+@contextmanager
+def _graph_of(corners: Tensor) -> Iterator[None]:
+    """What is computed late has the graph it would have had at once, also where it is first read under no_grad."""
+    with torch.inference_mode(corners.is_inference()), torch.set_grad_enabled(corners.requires_grad):
+        yield
 
 
-def lay_out(found: Fragments, images: list[int], image_size: tuple[int, int]) -> PyTorch3DFragments:
+def bounds_of(found: Fragments, n_images: int) -> list[int]:
+    """(n_images + 1,): where each image's fragments begin, and where the last one's end."""
+    n_pixels = (found.offsets.shape[0] - 1) // max(1, n_images)
+    return found.offsets[:: max(1, n_pixels)].tolist()[: n_images + 1]
+
+
+def lay_out(found: Fragments, images: list[int], bounds: list[int]) -> PyTorch3DFragments:
     """The fragments of some images as PyTorch3D's, (len(images), 1, M, 1), filled up with -1. Face numbers stay."""
-    n_pixels = image_size[0] * image_size[1]
-    starts, ends = ([int(found.offsets[(i + k) * n_pixels]) for i in images] for k in (0, 1))
+    starts, ends = ([bounds[i + k] for i in images] for k in (0, 1))
     most = max([1, *(end - start for start, end in zip(starts, ends, strict=True))])
 
     def rows(values: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """PyTorch3D's lights and materials on points of any layout, and vertex normals whose gradients repeat bit for bit."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -8,29 +8,42 @@ from torch import Tensor
 from ..render import gather_corners
 
 
-def illuminate(points: Tensor, normals: Tensor, lights: Any, cameras: Any, materials: Any) -> tuple[Tensor, Tensor]:
-    """What a surface multiplies its own colour by (ambient and diffuse light), and what it adds to it (specular light).
+class Lighting(NamedTuple):
+    """What lights a batch of N meshes: PyTorch3D's lights and materials, or what behaves like them, and the cameras'
+    positions, (1, 3) or (N, 3), in world space."""
 
-    Phong's reflection model with PyTorch3D's lights: (ambient + diffuse) texel + specular. points, normals: (N, ..., 3)
-    in world space, or (P, 3) with properties gathered for each of the P. Colours of batch size N, of lights and
-    materials, broadcast along the first axis, whatever is behind it: PyTorch3D's own function multiplies a material's
-    (N, 3) with (N, H, W, K, 3) as they are, which is right for N = 1 alone.
-    """
+    lights: Any
+    materials: Any
+    eye: Tensor
 
-    def spread(colours: Tensor) -> Tensor:
-        return colours.view(colours.shape[0], *[1] * (points.dim() - 2), colours.shape[-1])
+    @property
+    def can_pick(self) -> bool:
+        return all(hasattr(x, "gather_props") for x in (self.lights, self.materials))
 
-    diffuse = lights.diffuse(normals=normals, points=points)
-    specular = lights.specular(
-        normals=normals, points=points, camera_position=cameras.get_camera_center(), shininess=materials.shininess
-    )
-    ambient = materials.ambient_color * lights.ambient_color
-    return spread(ambient) + spread(materials.diffuse_color) * diffuse, spread(materials.specular_color) * specular
+    def pick(self, index: Tensor) -> "Lighting":
+        """The entries of each batch at index; what has batch size 1 stays."""
+        lights, materials = (x.clone().gather_props(index) for x in (self.lights, self.materials))
+        return Lighting(lights, materials, self.eye[index] if self.eye.shape[0] > 1 else self.eye)
 
+    def shine(self, points: Tensor, normals: Tensor) -> tuple[Tensor, Tensor]:
+        """What a surface multiplies its own colour by (ambient and diffuse light), and what it adds to it (specular).
 
-def gathered(properties: Any, index: Tensor) -> Any:
-    """Lights, materials or cameras with their batch entries picked by index; what has batch size 1 stays."""
-    return properties.clone().gather_props(index)
+        Phong's reflection model: (ambient + diffuse) texel + specular. points, normals: (N, ..., 3) in world space, or
+        (P, 3) with an entry picked for each of the P. Colours of batch size N broadcast along the first axis, whatever
+        is behind it: PyTorch3D's own function multiplies a material's (N, 3) with (N, H, W, K, 3) as they are, which is
+        right for N = 1 alone.
+        """
+
+        def spread(colours: Tensor) -> Tensor:
+            return colours.view(colours.shape[0], *[1] * (points.dim() - 2), colours.shape[-1])
+
+        lights, materials = self.lights, self.materials
+        diffuse = lights.diffuse(normals=normals, points=points)
+        specular = lights.specular(
+            normals=normals, points=points, camera_position=self.eye, shininess=materials.shininess
+        )
+        ambient = materials.ambient_color * lights.ambient_color
+        return spread(ambient) + spread(materials.diffuse_color) * diffuse, spread(materials.specular_color) * specular
 
 
 def vertex_normals(meshes: Any) -> Tensor:
@@ -50,10 +63,9 @@ def face_cross_products(meshes: Any) -> Tensor:
     return torch.linalg.cross(b - a, c - a)
 
 
-def lit_vertices(meshes: Any, lights: Any, cameras: Any, materials: Any) -> Tensor:
+def lit_vertices(meshes: Any, lighting: Lighting) -> Tensor:
     """(V, 3): the colours of a mesh's vertices under the lights, for Gouraud shading."""
     if len(meshes) > 1:
-        index = meshes.verts_packed_to_mesh_idx()
-        lights, cameras, materials = (gathered(x, index) for x in (lights, cameras, materials))
-    light, specular = illuminate(meshes.verts_packed(), vertex_normals(meshes), lights, cameras, materials)
+        lighting = lighting.pick(meshes.verts_packed_to_mesh_idx())
+    light, specular = lighting.shine(meshes.verts_packed(), vertex_normals(meshes))
     return meshes.textures.verts_features_packed() * light + specular  # type: ignore[no-any-return]

@@ -43,7 +43,7 @@ class ProjectedMeshes:
 def project_meshes(
     meshes: Any,
     *,
-    image_size: int | tuple[int, int],
+    image_size: int | list[int] | tuple[int, int],
     blur_radius: float,
     faces_per_pixel: int | None,
     perspective_correct: bool,
@@ -56,7 +56,7 @@ def project_meshes(
 
     clip: a rule of RenderSettings.clip. The other arguments, and what is raised: rasterize_meshes.
     """
-    size = image_shape(tuple(image_size) if isinstance(image_size, list) else image_size)
+    size = image_shape(image_size)
     if not _is(Real, blur_radius) or not 0 <= blur_radius < math.inf:
         raise ValueError(f"blur_radius must be a squared distance in NDC, >= 0, got {blur_radius!r}")
     if faces_per_pixel is not None and (not _is(Integral, faces_per_pixel) or faces_per_pixel < 1):

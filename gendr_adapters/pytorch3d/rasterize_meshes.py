@@ -44,7 +44,7 @@ def rasterize_meshes(
     """
     projected = project_meshes(
         meshes,
-        image_size=tuple(image_size) if isinstance(image_size, list) else image_size,  # type: ignore[arg-type]
+        image_size=image_size,
         blur_radius=blur_radius,
         faces_per_pixel=faces_per_pixel,
         perspective_correct=perspective_correct,

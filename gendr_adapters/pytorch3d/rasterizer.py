@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from pytorch3d.renderer import MeshRasterizer, RasterizationSettings
+from pytorch3d.structures import Meshes
 from torch import Tensor
 
 from .fragments import GenDRFragments
@@ -27,8 +28,8 @@ class GenDRRasterizer(MeshRasterizer):
             None: as raster_settings.clip_barycentric_coords says, 'nonnegative' or 'none'.
 
     Faces are cut at z_clip_value; without one at half the cameras' smallest znear, as in PyTorch3D; and for perspective
-    cameras without a znear at 0.01, where PyTorch3D drops faces with a corner behind the camera. A cut face is one
-    polygon. cull_to_frustum drops faces all of whose corners are beyond one side of the picture.
+    cameras without a znear, or with 0, at 0.01, where PyTorch3D drops faces with a corner behind the camera. A cut face
+    is one polygon. cull_to_frustum drops faces all of whose corners are beyond one side of the picture.
 
     Everything can be overridden by keyword arguments of forward, as in PyTorch3D.
     """
@@ -49,6 +50,8 @@ class GenDRRasterizer(MeshRasterizer):
         Raises ValueError without cameras, or with neither one nor as many as meshes; TypeError if they are on another
         device.
         """
+        if not isinstance(meshes_world, Meshes):
+            raise TypeError(f"meshes must be PyTorch3D's Meshes, got {type(meshes_world).__name__}")
         cameras = kwargs.get("cameras", self.cameras)
         if cameras is None:
             raise ValueError("cameras are needed: pass them to GenDRRasterizer or to the call, renderer(..., cameras=)")
@@ -67,12 +70,14 @@ class GenDRRasterizer(MeshRasterizer):
         projected = super().transform(meshes_world, **kwargs)
         # The division by depth held it away from 0; where the depth itself is not, faces could not be cut.
         x, y, z = projected.verts_padded().unbind(2)
-        away = torch.where(z < 0, z.clamp(max=-kwargs["eps"]), z.clamp(min=kwargs["eps"]))
+        away = torch.where(z < 0, z.clamp(max=-_MIN_DEPTH), z.clamp(min=_MIN_DEPTH))
         return projected.update_padded(torch.stack([x, y, away], 2))
 
     def forward(self, meshes_world: Any, **kwargs: Any) -> GenDRFragments:
         """GenDRFragments of Meshes in world space. Raises as `transform`, and ValueError for settings out of range."""
         settings: Any = kwargs.get("raster_settings", self.raster_settings)
+        if not isinstance(settings, RasterizationSettings):
+            raise TypeError(f"raster_settings must be RasterizationSettings, got {type(settings).__name__}")
         projected = self.transform(meshes_world, **kwargs)
         cameras: Any = kwargs.get("cameras", self.cameras)
         perspective = settings.perspective_correct
@@ -100,9 +105,9 @@ def _near_clip(settings: RasterizationSettings, cameras: Any, perspective: bool)
     if settings.z_clip_value is not None or not perspective:
         return settings.z_clip_value
     znear = cameras.get_znear()
-    if znear is None:
-        return DEFAULT_Z_CLIP
-    return float(znear.min() if isinstance(znear, Tensor) else znear) / 2
+    if isinstance(znear, Tensor):
+        znear = znear.min().item()
+    return znear / 2 if znear else DEFAULT_Z_CLIP
 
 
 def copy_of(rasterizer: MeshRasterizer) -> GenDRRasterizer:

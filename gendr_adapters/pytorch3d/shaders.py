@@ -3,18 +3,18 @@
 from typing import Any
 
 import torch
-from pytorch3d.ops import interpolate_face_attributes
 from pytorch3d.renderer import TexturesVertex
 from pytorch3d.renderer.mesh.rasterizer import Fragments
 from pytorch3d.renderer.mesh.shader import ShaderBase
+from pytorch3d.renderer.utils import TensorProperties
 from torch import Tensor
 
 from ..render import gather_corners
 from .blend_params import GenDRBlendParams, as_gendr
 from .blending import Range, blend_corners, blend_shaded, depth_ranges, silhouette
-from .fragment_shading import Shade, sample_textures, shade_fragments
+from .fragment_shading import Shade, interpolate, sample_textures, shade_fragments
 from .fragments import GenDRFragments
-from .lighting import face_cross_products, illuminate, lit_vertices, vertex_normals
+from .lighting import Lighting, face_cross_products, lit_vertices, vertex_normals
 from .soft_depth import soft_depth
 
 
@@ -58,16 +58,19 @@ class _GenDRShader(ShaderBase):
             raise ValueError(f"{name} needs cameras: pass them to {name} or to the call, renderer(..., cameras=)")
         return cameras
 
-    def _lit(self, meshes: Any, kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
-        """Lights, cameras and materials, of the meshes' device and number."""
+    def _lighting(self, meshes: Any, kwargs: dict[str, Any]) -> Lighting:
+        """Lights, materials and cameras, checked against the meshes' device and number."""
         lights, materials = (kwargs.get(name, getattr(self, name)) for name in ("lights", "materials"))
-        scene = {"lights": lights, "cameras": self._get_cameras(**kwargs), "materials": materials}
-        for name, value in scene.items():
-            if torch.device(value.device) != torch.device(meshes.device):
-                raise TypeError(f"meshes are on {meshes.device}, {name} on {value.device}: call renderer.to(device)")
-            if len(value) not in (1, len(meshes)):
+        cameras = self._get_cameras(**kwargs)
+        if not hasattr(lights, "diffuse") or not hasattr(lights, "specular"):
+            raise TypeError(f"lights must be PyTorch3D's or have diffuse and specular, got {type(lights).__name__}")
+        for name, value in (("lights", lights), ("materials", materials), ("cameras", cameras)):
+            device = getattr(value, "device", meshes.device)
+            if torch.device(device) != torch.device(meshes.device):
+                raise TypeError(f"meshes are on {meshes.device}, {name} on {device}: call renderer.to(device)")
+            if isinstance(value, TensorProperties) and len(value) > 1 and len(value) != len(meshes):
                 raise ValueError(f"{name} must be of batch size 1 or {len(meshes)}, as the meshes, got {len(value)}")
-        return lights, scene["cameras"], materials
+        return Lighting(lights, materials, cameras.get_camera_center())
 
 
 class GenDRSilhouetteShader(_GenDRShader):
@@ -80,7 +83,7 @@ class GenDRSilhouetteShader(_GenDRShader):
         super().__init__(blend_params=blend_params, **shader)
 
     def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
-        alpha = silhouette(_ours(fragments).meshes, self._params(kwargs))[..., None]
+        alpha = silhouette(_ours(fragments, meshes).meshes, self._params(kwargs))[..., None]
         return torch.cat([torch.ones_like(alpha).expand(-1, -1, -1, 3), alpha], 3)
 
 
@@ -97,19 +100,20 @@ class GenDRGouraudShader(_GenDRShader):
                 "Gouraud shading lights the vertices' colours: meshes need TexturesVertex, got "
                 f"{_kind_of_textures(meshes)}; GenDRPhongShader takes any textures"
             )
-        colours = lit_vertices(meshes, *self._lit(meshes, kwargs))
+        ranges = self._ranges(_ours(fragments, meshes), kwargs)
+        colours = lit_vertices(meshes, self._lighting(meshes, kwargs))
         corners = gather_corners(colours, meshes.faces_packed())
-        ranges = self._ranges(_ours(fragments), kwargs)
         return blend_corners(fragments.meshes, corners, self._params(kwargs), ranges)
 
 
 class _FragmentShader(_GenDRShader):
     """Shades fragments one by one, and blends them."""
 
-    def _blend(self, fragments: GenDRFragments, meshes: Any, shade: Shade, kwargs: dict[str, Any]) -> Tensor:
-        ranges = self._ranges(_ours(fragments), kwargs)
-        colours = shade_fragments(fragments, shade, *self._lit(meshes, kwargs))
-        return blend_shaded(fragments, colours, self._params(kwargs), ranges)
+    def _blend(
+        self, fragments: GenDRFragments, shade: Shade, params: GenDRBlendParams, kwargs: dict[str, Any], *lit: Lighting
+    ) -> Tensor:
+        ranges = self._ranges(fragments, kwargs)
+        return blend_shaded(fragments, shade_fragments(fragments, shade, *lit), params, ranges)
 
 
 class GenDRPhongShader(_FragmentShader):
@@ -120,15 +124,17 @@ class GenDRPhongShader(_FragmentShader):
 
     def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
         _check_textures(meshes)
+        _ours(fragments, meshes)
         faces, verts = meshes.faces_packed(), meshes.verts_packed()
         corners = torch.cat([gather_corners(verts, faces), gather_corners(vertex_normals(meshes), faces)], 2)
 
-        def shade(some: Fragments, images: list[int], *scene: Any) -> Tensor:
-            points, normals = interpolate_face_attributes(some.pix_to_face, some.bary_coords, corners).split(3, -1)
-            light, specular = illuminate(points, normals, *scene)
+        def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
+            assert lighting is not None
+            points, normals = interpolate(some, corners).split(3, -1)
+            light, specular = lighting.shine(points, normals)
             return light * sample_textures(meshes, some, images) + specular
 
-        return self._blend(fragments, meshes, shade, kwargs)
+        return self._blend(fragments, shade, self._params(kwargs), kwargs, self._lighting(meshes, kwargs))
 
 
 class GenDRFlatShader(_FragmentShader):
@@ -139,15 +145,17 @@ class GenDRFlatShader(_FragmentShader):
 
     def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
         _check_textures(meshes)
+        _ours(fragments, meshes)
         middles = gather_corners(meshes.verts_packed(), meshes.faces_packed()).mean(1)
         normals = torch.nn.functional.normalize(face_cross_products(meshes), eps=1e-6, dim=1)
 
-        def shade(some: Fragments, images: list[int], *scene: Any) -> Tensor:
+        def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
+            assert lighting is not None
             face = some.pix_to_face.clamp(min=0)
-            light, specular = illuminate(middles[face], normals[face], *scene)
+            light, specular = lighting.shine(middles[face], normals[face])
             return light * sample_textures(meshes, some, images) + specular
 
-        return self._blend(fragments, meshes, shade, kwargs)
+        return self._blend(fragments, shade, self._params(kwargs), kwargs, self._lighting(meshes, kwargs))
 
 
 class GenDRNormalShader(_FragmentShader):
@@ -157,31 +165,38 @@ class GenDRNormalShader(_FragmentShader):
     """
 
     def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+        _ours(fragments, meshes)
         corners = gather_corners(vertex_normals(meshes), meshes.faces_packed())
 
-        def shade(some: Fragments, images: list[int], *scene: Any) -> Tensor:
-            normals = interpolate_face_attributes(some.pix_to_face, some.bary_coords, corners)
-            return torch.nn.functional.normalize(normals, eps=1e-6, dim=-1)
+        def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
+            return torch.nn.functional.normalize(interpolate(some, corners), eps=1e-6, dim=-1)
 
         params = self._params(kwargs)._replace(background_color=(0.0, 0.0, 0.0))
-        return self._blend(fragments, meshes, shade, {**kwargs, "blend_params": params})
+        return self._blend(fragments, shade, params, kwargs)
 
 
 class GenDRDepthShader(_GenDRShader):
     """Depth as PyTorch3D's SoftDepthShader has it: from the nearest face on, each hides as much as it covers, until
     nothing is left to hide; what is left then has depth zfar.
 
-    Returns (N, H, W, 1).
+    Of blend_params, sigma and the distribution count. Returns (N, H, W, 1).
     """
 
     def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
-        zfar = [zfar for _, zfar in self._ranges(_ours(fragments), kwargs)]
+        zfar = [zfar for _, zfar in self._ranges(_ours(fragments, meshes), kwargs)]
         return soft_depth(fragments.found, fragments.meshes, self._params(kwargs), zfar)
 
 
-def _ours(fragments: Any) -> GenDRFragments:
+def _ours(fragments: Any, meshes: Any) -> GenDRFragments:
+    """fragments, checked to be ours and of these meshes."""
     if not isinstance(fragments, GenDRFragments):
         raise TypeError(f"our shaders need the fragments of a GenDRRasterizer, got {type(fragments).__name__}")
+    n_meshes, n_faces = len(fragments.meshes), fragments.meshes.corners.shape[0]
+    if len(meshes) != n_meshes or meshes.faces_packed().shape[0] != n_faces:
+        raise ValueError(
+            f"the fragments are of {n_meshes} meshes with {n_faces} faces, the meshes to be shaded are {len(meshes)} "
+            f"with {meshes.faces_packed().shape[0]}: pass those that were rasterised"
+        )
     return fragments
 
 

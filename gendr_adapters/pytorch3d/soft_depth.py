@@ -30,7 +30,7 @@ def soft_depth(found: Fragments, meshes: ProjectedMeshes, params: GenDRBlendPara
 
 
 def _coverage(distance2: Tensor, image: Tensor, meshes: ProjectedMeshes, params: GenDRBlendParams) -> Tensor:
-    settings = blend_settings(meshes.settings, params, len(meshes))
+    settings = blend_settings(meshes, params)
     tau = settings.dist_scale
     if isinstance(tau, Tensor):
         tau = tau.to(distance2.dtype)

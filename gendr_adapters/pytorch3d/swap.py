@@ -25,15 +25,16 @@ _SOFT_SHADERS = {
 
 def swap(renderer: Any) -> Any:
     """The same renderer on our core: the same pictures wherever faces_per_pixel left no face out, else better ones.
+    docs/pytorch3d.md lists the exceptions.
 
     Args:
         renderer: PyTorch3D's MeshRenderer or MeshRendererWithFragments, with a MeshRasterizer. It is left as it is.
 
     Returns:
-        A renderer of the same class. SoftSilhouetteShader, SoftPhongShader, SoftGouraudShader and SoftDepthShader
-        become ours, with every face at the pixel; cameras, lights and materials are the same objects, raster_settings a
-        copy. Any other shader, hard or of your own, is kept, the same object, and sees the dense fragments of our
-        rasteriser, faces_per_pixel of them.
+        A renderer of the same class and mode (training or not), without the original's hooks. SoftSilhouetteShader,
+        SoftPhongShader, SoftGouraudShader and SoftDepthShader become ours, with every face at the pixel; cameras,
+        lights and materials are the same objects, raster_settings a copy. Any other shader, hard or of your own, is
+        kept, the same object, and sees the dense fragments of our rasteriser, faces_per_pixel of them.
 
     Raises:
         TypeError: another renderer; a rasteriser that is not exactly MeshRasterizer, such as MeshRasterizerOpenGL; a
@@ -44,7 +45,9 @@ def swap(renderer: Any) -> Any:
             f"swap takes a MeshRenderer or MeshRendererWithFragments, got {_name(renderer)}; for a renderer of your "
             "own, put a GenDRRasterizer and one of our shaders in it"
         )
-    return type(renderer)(_rasterizer(renderer.rasterizer), _shader(renderer.shader))
+    swapped = type(renderer)(_rasterizer(renderer.rasterizer), _shader(renderer.shader))
+    swapped.training = renderer.training
+    return swapped
 
 
 def _rasterizer(rasterizer: Any) -> GenDRRasterizer:
