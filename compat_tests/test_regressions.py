@@ -9,7 +9,7 @@ from devices import DEVICES
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from gendr_adapters import RenderSettings, gather_corners, render
+from gendr_adapters import RenderSettings, find_fragments, gather_corners, render
 from gendr_adapters.gendr.functional import render as gendr_render
 from gendr_adapters.softras.functional import soft_rasterize
 
@@ -165,3 +165,20 @@ def test_an_infinite_weight_of_the_background(device: str) -> None:
     settings = RenderSettings(gamma=1e-30, background_eps=-1e9)
     image = render(TRIANGLE.to(device), 8, torch.ones(1, 3, 1, device=device), settings=settings).image
     assert image is not None and image.isfinite().all()
+
+
+@DEVICES
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_face_up_to_far_is_seen_up_to_far(dtype: torch.dtype, device: str) -> None:
+    """Corners exactly at far: rounding of the depth between them must not lose the fragment to colour and fragments
+    alone."""
+    generator = torch.Generator().manual_seed(0)
+    xy = torch.rand((400, 3, 2), generator=generator, dtype=dtype) * 2 - 1
+    for far in (100.0, 7.3, 1.1):
+        corners = torch.cat([xy, torch.full((400, 3, 1), far, dtype=dtype)], 2)
+        corners[:, 1, 2] = 1.0
+        corners = corners.to(device)
+        settings = RenderSettings(near=1.0, far=far, dist_scale=1e-2)
+        found = find_fragments(corners, 16, settings=settings)
+        everywhere = find_fragments(corners, 16, settings=RenderSettings(near=0.5, far=2 * far, dist_scale=1e-2))
+        assert torch.equal(found.offsets, everywhere.offsets)

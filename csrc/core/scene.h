@@ -172,6 +172,18 @@ struct Scene {
     }
 };
 
+// The depths at which a face's fragments are seen. Where all of the face is between the planes, rounding of a
+// fragment's depth must not say otherwise.
+template <class T>
+GENDR_HD DepthScale<T> depths_of(const DepthScale<T>& depth, const Face<T>& f) {
+    DepthScale<T> seen = depth;
+    if (f.flags & kDepthInRange) {
+        seen.near = -Limits<T>::huge;
+        seen.far = Limits<T>::huge;
+    }
+    return seen;
+}
+
 // Calls use(rule) with the rule of the scene, so that what is done for many pixels asks for it once.
 template <class T, class Use>
 GENDR_HD void with_fragment_rule(const Scene<T>& scene, Use&& use) {

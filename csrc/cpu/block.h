@@ -259,7 +259,7 @@ struct Fragments {
 template <class T>
 inline void make_fragments(const Scene<T>& scene, const Face<T>& f, const SightLanes<T>& sight, Fragments<T>& out) {
     const Face<T> face = f;
-    const DepthScale<T> depth = scene.depth;
+    const DepthScale<T> depth = depths_of(scene.depth, f);
     with_rule_of<true>(scene, f, [&](auto rule) {
         GENDR_LANES {
             const Fragment<T> a = rule.make(face, sight.b0[l], sight.b1[l], sight.b2[l]);

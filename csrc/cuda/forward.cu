@@ -132,7 +132,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     bool visible = false;
     if (colour || depth_matters) {
         with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
-        visible = scene.depth.contains(a.z);
+        visible = depths_of(scene.depth, f).contains(a.z);
     }
     if (alpha && (visible || !depth_matters) && c.cdf > T(0)) {
         if (kFused) {

@@ -49,7 +49,7 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> cal
             if (scene.barycentric && (column < f.x0 || column > f.x1 || row < f.y0 || row > f.y1)) return;
             Fragment<T> a = {};
             with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
-            if (!scene.depth.contains(a.z)) return;
+            if (!depths_of(scene.depth, f).contains(a.z)) return;
             if (kFill) {
                 call.out.pixel[next] = pixel;
                 call.out.face[next] = face;

@@ -145,7 +145,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     bool visible = false;
     if (colour || depth_matters) {
         with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
-        visible = scene.depth.contains(a.z);
+        visible = depths_of(scene.depth, f).contains(a.z);
     }
     T grad_u = T(0);
     if (alpha && (visible || !depth_matters) && c.cdf > T(0)) {
