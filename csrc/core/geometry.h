@@ -89,7 +89,14 @@ struct Pair {
     T near0, near1, near2;  // that point = near0 v0 + near1 v1 + near2 v2
     T w0, w1, w2;           // barycentrics, any sign
     T min_w;
+    T min_w_rounded_up;  // the smallest w_k, were every rounding error in its favour
 };
+
+// w_k from its two products: each carries 2.5 roundings, the sum one.
+template <class T>
+GENDR_HD T rounded_up(T along_x, T along_y) {
+    return (along_x + along_y) + T(4) * Limits<T>::epsilon * (abs_(along_x) + abs_(along_y));
+}
 
 template <class T>
 GENDR_HD Pair<T> relate(const Face<T>& f, T px, T py) {
@@ -115,6 +122,9 @@ GENDR_HD Pair<T> relate(const Face<T>& f, T px, T py) {
     p.w1 = f.nx[1] * cx + f.ny[1] * cy;
     p.w2 = f.nx[2] * ax + f.ny[2] * ay;
     p.min_w = min_(p.w0, min_(p.w1, p.w2));
+    p.min_w_rounded_up =
+        min_(rounded_up(f.nx[0] * bx, f.ny[0] * by),
+             min_(rounded_up(f.nx[1] * cx, f.ny[1] * cy), rounded_up(f.nx[2] * ax, f.ny[2] * ay)));
     return p;
 }
 

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from ._arguments import check_backend, check_depths, check_image, check_per_face, check_softness, number
-from ._scene import kaolin_settings
-from .rasterization import rasterize_as
+from .rasterization import hard_settings, rasterize_as
 from .soft_mask import dibr_soft_mask, mask_settings
 
 _OCCLUSIONS = ("hard", "soft")
@@ -76,7 +75,7 @@ def dibr_rasterization(
         "dist_shift": dist_shift,
     }
     if occlusion == "hard":
-        settings = kaolin_settings(blend="hard", clip="none", perspective_correct=perspective_correct)
+        settings = hard_settings(perspective_correct)
     else:
         near, far = _depth_range(face_vertices_z, valid, gamma)
         settings = mask_settings(

@@ -51,8 +51,13 @@ def rasterize(
     NeurIPS 2019.
     """
     check_backend("rasterize", backend, multiplier, eps)
-    settings = kaolin_settings(blend="hard", clip="none", perspective_correct=perspective_correct)
+    settings = hard_settings(perspective_correct)
     return rasterize_as(settings, height, width, face_vertices_z, face_vertices_image, face_features, valid_faces)
+
+
+def hard_settings(perspective_correct: bool) -> RenderSettings:
+    """The nearest face at each pixel; affine, or perspective_correct. The reach is for pixels on an edge."""
+    return kaolin_settings(blend="hard", clip="none", perspective_correct=perspective_correct, reach=1e-5)
 
 
 def rasterize_as(
