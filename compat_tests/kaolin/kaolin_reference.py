@@ -22,14 +22,15 @@ def in_box(face: Tensor, x: Tensor, y: Tensor, margin: float) -> Tensor:
     return (x >= left) & (x < right) & (y >= bottom) & (y < top)
 
 
-def cross(ax: Tensor, ay: Tensor, bx: Tensor, by: Tensor) -> Tensor:
-    return ax * by - ay * bx
+def cross(a: Tensor, b: Tensor) -> Tensor:
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
-def barycentrics(face: Tensor, x: Tensor, y: Tensor, eps: float) -> Tensor:
-    """(H, W, 3): twice the areas of the triangles between a pixel and the edges, over their sum."""
-    (ax, bx, cx), (ay, by, cy) = face[:, 0] - x[..., None], face[:, 1] - y[..., None]
-    return torch.zeros(0) if eps < 0 else _normalised(ax, ay, bx, by, cx, cy, eps)
+def barycentrics(face: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """(H, W, 3): the areas of the triangles between a pixel and each edge, over their sum."""
+    a, b, c = (face - torch.stack([x, y], -1)[..., None, :]).unbind(-2)
+    areas = torch.stack([cross(b, c), cross(c, a), cross(a, b)], -1)
+    return areas / areas.sum(-1, keepdim=True)
 
 
 def rasterize(
@@ -64,3 +65,37 @@ def rasterize(
         pictures.append(picture)
         indices.append(index)
     return torch.stack(pictures), torch.stack(indices)
+
+
+def soft_mask(
+    image: Tensor, selected: Tensor, sigmainv: float, boxlen: float, knum: int | None, counted: list[Tensor] | None = None
+) -> Tensor:
+    """1 at pixels with a selected face; elsewhere 1 - prod(1 - exp(-sigmainv d^2)) over the first knum faces in whose
+    grown box the pixel is, d the distance to the outline. counted: gets the number of those faces, (B, H, W)."""
+    n_meshes, height, width = selected.shape
+    x, y = pixel_centres(height, width, image.dtype)
+    pixel = torch.stack([x, y], -1)
+    masks = []
+    for b in range(n_meshes):
+        missing = image.new_ones(height, width)
+        count = torch.zeros(height, width, dtype=torch.int64)
+        for f in range(image.shape[1]):
+            near = in_box(image[b, f].detach(), x, y, boxlen) & (selected[b] < 0)
+            kept = near if knum is None else near & (count < knum)
+            count = count + near
+            edges = [segment_distance2(pixel, image[b, f, k], image[b, f, (k + 1) % 3]) for k in range(3)]
+            distance2 = torch.stack(edges).min(0).values
+            # Where nothing is kept a distance of 1 stands in, so that no infinity times 0 gets into the gradient.
+            prob = torch.exp(-sigmainv * torch.where(kept, distance2, 1.0))
+            missing = missing * torch.where(kept, 1 - prob, 1.0)
+        if counted is not None:
+            counted.append(count)
+        masks.append(torch.where(selected[b] < 0, 1 - missing, 1.0))
+    return torch.stack(masks)
+
+
+def segment_distance2(pixel: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """Squared distance of pixels (H, W, 2) to the segment from start to end."""
+    edge = end - start
+    along = ((pixel - start) @ edge / (edge @ edge).clamp(min=1e-30)).clamp(0, 1)
+    return (pixel - start - along[..., None] * edge).square().sum(-1)

@@ -75,7 +75,7 @@ def check_backend(function: str, backend: object, multiplier: object, eps: objec
             continue
         number(name, value)
         if backend in ignorant:
-            warnings.warn(f"{function}: {name} has no effect with backend {backend!r}", UserWarning, stacklevel=4)
+            warnings.warn(f"{function}: {name} has no effect with backend {backend!r}", UserWarning, stacklevel=3)
 
 
 def number(name: str, value: object) -> float:
