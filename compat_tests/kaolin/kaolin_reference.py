@@ -68,7 +68,12 @@ def rasterize(
 
 
 def soft_mask(
-    image: Tensor, selected: Tensor, sigmainv: float, boxlen: float, knum: int | None, counted: list[Tensor] | None = None
+    image: Tensor,
+    selected: Tensor,
+    sigmainv: float,
+    boxlen: float,
+    knum: int | None,
+    counted: list[Tensor] | None = None,
 ) -> Tensor:
     """1 at pixels with a selected face; elsewhere 1 - prod(1 - exp(-sigmainv d^2)) over the first knum faces in whose
     grown box the pixel is, d the distance to the outline. counted: gets the number of those faces, (B, H, W)."""

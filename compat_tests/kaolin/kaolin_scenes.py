@@ -37,7 +37,7 @@ def flipped(scene: Scene) -> Scene:
 
 
 def ball(meshes: int = 2) -> tuple[Scene, Tensor]:
-    """A bumpy sphere of 720 faces, seen in perspective, turned a little in each mesh, and the z of its faces' normals."""
+    """A bumpy sphere of 720 faces, smaller in each mesh, seen in perspective; and z of its normals on the screen."""
     vertices, faces = sphere()
     scale = torch.linspace(1.0, 0.7, meshes, dtype=torch.float64)[:, None, None]
     corners = (vertices * torch.tensor([0.9, 0.9, 1.0], dtype=torch.float64))[faces]

@@ -48,9 +48,7 @@ def test_defaults_and_names_are_kaolins() -> None:
 
     none = inspect.Parameter.empty
     theirs: dict[Any, dict[str, Any]] = {
-        rasterize: dict.fromkeys(
-            ["height", "width", "face_vertices_z", "face_vertices_image", "face_features"], none
-        )
+        rasterize: dict.fromkeys(["height", "width", "face_vertices_z", "face_vertices_image", "face_features"], none)
         | {"valid_faces": None, "multiplier": None, "eps": None, "backend": "cuda"},
         dibr_soft_mask: {"face_vertices_image": none, "selected_face_idx": none}
         | {"sigmainv": 7000, "boxlen": 0.02, "knum": 30, "multiplier": 1000.0},
@@ -205,7 +203,8 @@ def test_import_needs_no_kaolin() -> None:
     program = (
         "import sys; sys.modules['kaolin'] = None\n"
         "import gendr_adapters.kaolin as door, torch\n"
-        "print(door.rasterize(4, 4, -torch.ones(1, 1, 3), torch.eye(3)[None, None, :, :2], torch.ones(1, 1, 3, 1))[1].max())"
+        "z, image = -torch.ones(1, 1, 3), torch.eye(3)[None, None, :, :2]\n"
+        "print(door.rasterize(4, 4, z, image, z[..., None])[1].max())"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert result.returncode == 0 and "tensor(0)" in result.stdout, result.stderr

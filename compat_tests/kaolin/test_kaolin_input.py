@@ -26,10 +26,18 @@ COMMON: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"width": 2.5}, TypeError, "must be an int or"),
     ({"face_vertices_image": IMAGE.numpy()}, TypeError, "face_vertices_image must be a tensor, got ndarray"),
     ({"face_vertices_image": IMAGE.half()}, TypeError, "face_vertices_image must be float32 or float64, got.*16"),
-    ({"face_vertices_image": IMAGE[0]}, ValueError, r"face_vertices_image must be \(B, F, 3, 2\), got shape \(4, 3, 2\)"),
+    (
+        {"face_vertices_image": IMAGE[0]},
+        ValueError,
+        r"face_vertices_image must be \(B, F, 3, 2\), got shape \(4, 3, 2\)",
+    ),
     ({"face_vertices_image": torch.rand(2, 4, 4, 2)}, ValueError, r"got shape \(2, 4, 4, 2\)"),
     ({"face_vertices_z": Z[..., None]}, ValueError, r"face_vertices_z must be \(2, 4, 3\).*got shape \(2, 4, 3, 1\)"),
-    ({"face_vertices_z": Z.double()}, TypeError, "face_vertices_z is torch.float64, face_vertices_image is torch.float32"),
+    (
+        {"face_vertices_z": Z.double()},
+        TypeError,
+        "face_vertices_z is torch.float64, face_vertices_image is torch.float32",
+    ),
     ({"face_vertices_z": Z.to("meta")}, TypeError, "face_vertices_z is on meta"),
     ({"face_features": FEATURES[:, :3]}, ValueError, r"face_features must be \(2, 4, 3, C\), got shape \(2, 3, 3, 5\)"),
     ({"face_features": FEATURES[0]}, ValueError, r"face_features must be \(2, 4, 3, C\)"),
@@ -58,7 +66,9 @@ SOFT: list[tuple[dict[str, Any], type[Exception], str]] = [
 ]
 
 
-def check(function: Any, arguments: dict[str, Any], wrong: dict[str, Any], error: type[Exception], message: str) -> None:
+def check(
+    function: Any, arguments: dict[str, Any], wrong: dict[str, Any], error: type[Exception], message: str
+) -> None:
     function(**arguments)
     with pytest.raises(error, match=message):
         function(**{**arguments, **wrong})
@@ -85,7 +95,11 @@ def test_rasterize(wrong: dict[str, Any], error: type[Exception], message: str) 
         *SOFT,
         ({"multiplier": None}, TypeError, "multiplier must be a number, got NoneType"),
         ({"face_vertices_image": IMAGE[..., 0]}, ValueError, "face_vertices_image must be"),
-        ({"selected_face_idx": SELECTED.int()}, TypeError, "selected_face_idx must be an int64 tensor, got torch.int32"),
+        (
+            {"selected_face_idx": SELECTED.int()},
+            TypeError,
+            "selected_face_idx must be an int64 tensor, got torch.int32",
+        ),
         ({"selected_face_idx": SELECTED[:1]}, ValueError, r"must be \(2, height, width\) for 2 meshes"),
         ({"selected_face_idx": SELECTED[0]}, ValueError, r"got shape \(6, 7\)"),
         ({"selected_face_idx": SELECTED[:, :0]}, ValueError, r"got shape \(2, 0, 7\)"),

@@ -153,7 +153,15 @@ def test_generalized(distribution: str | None, t_conorm: str | None, p: float | 
     scene = soup(6).to(device, torch.float64)
     shape = {"dist_shape": 2.0} if distribution == "gamma" else {}
     mask = dibr_soft_mask(
-        scene.image, NOTHING.to(device), 300, 0.1, 1, distribution=distribution, t_conorm=t_conorm, t_conorm_p=p, **shape
+        scene.image,
+        NOTHING.to(device),
+        300,
+        0.1,
+        1,
+        distribution=distribution,
+        t_conorm=t_conorm,
+        t_conorm_p=p,
+        **shape,
     )
     settings = RenderSettings(
         distribution=distribution or "exponential_rev",
@@ -179,4 +187,6 @@ def test_the_selected_may_come_from_anywhere(device: str) -> None:
     scene = soup(7).to(device, torch.float64)
     _, index = rasterize(*SIZE, *scene)
     expected = reference.soft_mask(scene.image.detach().cpu(), selected_of(soup(7)), 700, 0.05, 30)
-    torch.testing.assert_close(dibr_soft_mask(scene.image, index, 700, 0.05).detach().cpu(), expected, rtol=0, atol=1e-11)
+    torch.testing.assert_close(
+        dibr_soft_mask(scene.image, index, 700, 0.05).detach().cpu(), expected, rtol=0, atol=1e-11
+    )

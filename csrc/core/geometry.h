@@ -122,9 +122,8 @@ GENDR_HD Pair<T> relate(const Face<T>& f, T px, T py) {
     p.w1 = f.nx[1] * cx + f.ny[1] * cy;
     p.w2 = f.nx[2] * ax + f.ny[2] * ay;
     p.min_w = min_(p.w0, min_(p.w1, p.w2));
-    p.min_w_rounded_up =
-        min_(rounded_up(f.nx[0] * bx, f.ny[0] * by),
-             min_(rounded_up(f.nx[1] * cx, f.ny[1] * cy), rounded_up(f.nx[2] * ax, f.ny[2] * ay)));
+    p.min_w_rounded_up = min_(rounded_up(f.nx[0] * bx, f.ny[0] * by),
+                              min_(rounded_up(f.nx[1] * cx, f.ny[1] * cy), rounded_up(f.nx[2] * ax, f.ny[2] * ay)));
     return p;
 }
 

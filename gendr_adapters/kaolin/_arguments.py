@@ -48,7 +48,7 @@ def joined_features(
 ) -> tuple[Tensor, list[int] | None]:
     """The features as one tensor (B, F, 3, C), and how many channels each entry of a list has; None for no list."""
     listed = isinstance(face_features, list | tuple)
-    parts = list(face_features) if listed else [face_features]
+    parts: list[Tensor] = list(face_features) if listed else [face_features]  # type: ignore[list-item]
     if not parts:
         raise ValueError("face_features must have at least one entry, got an empty list")
     leading = face_vertices_image.shape[:3]

@@ -72,14 +72,15 @@ def dibr_soft_mask(
     ones = torch.ones_like(face_vertices_image[..., :1])
     faces = torch.cat([face_vertices_image, ones], 3)
     if general:
-        alpha = render(faces, selected_face_idx.shape[1:], settings=settings, outputs=("alpha",)).alpha
+        _, height, width = selected_face_idx.shape
+        alpha = render(faces, (height, width), settings=settings, outputs=("alpha",)).alpha
         assert alpha is not None
         return alpha
     return _grown_box_mask(faces, selected_face_idx >= 0, float(sigmainv), float(boxlen), knum)
 
 
 def mask_settings(sigmainv: float, boxlen: float, **fields: Any) -> RenderSettings:
-    """For gendr_adapters.render: a face is seen as far as boxlen, and fades with exp(-sigmainv d^2) if not told else."""
+    """For gendr_adapters.render: faces are seen as far as boxlen, and fade with exp(-sigmainv d^2) if not told else."""
     fields = {"distribution": "exponential_rev", "perspective_correct": False, "clip": "nonnegative", **fields}
     return kaolin_settings(dist_scale=1 / float(sigmainv), reach=float(boxlen), **fields)
 
@@ -92,9 +93,7 @@ def _grown_box_mask(faces: Tensor, covered: Tensor, sigmainv: float, boxlen: flo
     n_meshes, height, width = covered.shape
     low, high = _grown_boxes(faces.detach(), boxlen)
     touching = _touches_uncovered(low, high, covered)
-    found = find_fragments(
-        only(faces, touching), (height, width), settings=_finding(low, high, touching, boxlen)
-    )
+    found = find_fragments(only(faces, touching), (height, width), settings=_finding(low, high, touching, boxlen))
     row, column = found.pixel // width % height, found.pixel % width
     x = (2 * column + 1 - width).to(faces.dtype) / width
     y = (height - 1 - 2 * row).to(faces.dtype) / height
