@@ -71,7 +71,7 @@ void for_each_block(const Scene<T>& scene, const ImageParams<T>& image, const Fa
     const int32_t width = f.x1 - f.x0 + 1;
     const int log2_rows = width <= 4 ? 2 : width <= 8 ? 1 : 0;
     const bool triangle = !(f.flags & (kFlat | kCut));
-    const bool bounded = width > kLanes && triangle && !scene.barycentric && std::isfinite(image.box_reach);
+    const bool bounded = width > kLanes && triangle && !scene.boxed && std::isfinite(image.box_reach);
     if (!bounded) {
         for (int32_t row = y0; row <= y1; row += 1 << log2_rows) {
             for (int32_t col = f.x0; col <= f.x1; col += kLanes) visit(BlockPosition<T>{row, col, y1, f.x1, log2_rows});

@@ -1,6 +1,5 @@
 """`dibr_soft_mask`, as kaolin.render.mesh.dibr_soft_mask."""
 
-import math
 from typing import Any
 
 import torch
@@ -93,19 +92,24 @@ def _grown_box_mask(faces: Tensor, covered: Tensor, sigmainv: float, boxlen: flo
     n_meshes, height, width = covered.shape
     low, high = _grown_boxes(faces.detach(), boxlen)
     touching = _touches_uncovered(low, high, covered)
-    found = find_fragments(only(faces, touching), (height, width), settings=_finding(low, high, touching, boxlen))
-    row, column = found.pixel // width % height, found.pixel % width
-    x = (2 * column + 1 - width).to(faces.dtype) / width
-    y = (height - 1 - 2 * row).to(faces.dtype) / height
-    at = torch.stack([x, y], 1)
-    box_low, box_high = (corner.flatten(0, 1)[found.face] for corner in (low, high))
-    kept = ((at >= box_low) & (at < box_high)).all(1) & ~covered.flatten()[found.pixel]
-    found = _only_fragments(found, kept)
+    # A Cauchy distribution ends nowhere, so that nothing fades. The boxes are cut exactly below.
+    settings = kaolin_settings(
+        distribution="cauchy", reach_shape="box", reach=boxlen * (1 + 1e-6) + 1e-6, perspective_correct=False
+    )
+    found = find_fragments(only(faces, touching), (height, width), settings=settings)
+    kept = _in_boxes(found, low, high, covered)
     if knum is not None:
-        found = _first_by_index(found, knum, faces.shape[0] * faces.shape[1])
-    settings = mask_settings(sigmainv, boxlen)
+        kept = _first_by_index(found, kept, knum, faces.shape[0] * faces.shape[1])
     # Inside or outside does not matter: a pixel within a face that was not selected counts by its distance, too.
-    unsigned = found._replace(distance2=-found.distance2.abs())
+    unsigned = Fragments(
+        _offsets(found, kept),
+        found.pixel[kept],
+        found.face[kept],
+        found.weights.detach()[kept],
+        found.depth.detach()[kept],
+        -found.distance2[kept].abs(),
+    )
+    settings = mask_settings(sigmainv, boxlen)
     alpha = blend_fragments(unsigned, None, (height, width), settings, n_images=n_meshes, outputs=("alpha",)).alpha
     assert alpha is not None
     return torch.where(covered, alpha.new_ones(()), alpha)
@@ -134,33 +138,36 @@ def _touches_uncovered(low: Tensor, high: Tensor, covered: Tensor) -> Tensor:
     return inside > 0
 
 
-def _finding(low: Tensor, high: Tensor, touching: Tensor, boxlen: float) -> RenderSettings:
-    """Settings with which find_fragments finds every pixel of every grown box.
-
-    A triangle touches all four sides of its bounding box, so that a point of the box is no further from it than the
-    box's shorter side; the grown box adds boxlen along both axes. Nothing fades: a Cauchy distribution ends nowhere.
-    """
-    sides = (high - low).amin(2) - 2 * boxlen
-    farthest = torch.where(touching & sides.isfinite(), sides, 0.0).flatten()
-    reach = float(torch.cat([farthest, farthest.new_zeros(1)]).amax()) + math.sqrt(2) * boxlen
-    return kaolin_settings(distribution="cauchy", reach=reach * 1.001 + 1e-6, perspective_correct=False)
-
-
-def _only_fragments(found: Fragments, kept: Tensor) -> Fragments:
-    before = torch.cat([found.offsets.new_zeros(1), kept.cumsum(0)])
-    index = kept.nonzero()[:, 0]
-    return Fragments(before[found.offsets], *(values[index] for values in found[1:]))
+def _in_boxes(found: Fragments, low: Tensor, high: Tensor, covered: Tensor) -> Tensor:
+    """Numbers of the fragments at uncovered pixels in the box of their face: of its sides, the left and lower ones
+    belong to it."""
+    height, width = covered.shape[1:]
+    kept = (~covered).flatten()[found.pixel].nonzero()[:, 0]
+    pixel, face = found.pixel[kept], found.face[kept]
+    inside = torch.ones_like(pixel, dtype=torch.bool)
+    for axis, index, n in ((0, pixel % width, width), (1, height - 1 - pixel // width % height, height)):
+        at = (2 * index + 1 - n).to(low.dtype) / n
+        inside &= (at >= low[..., axis].flatten()[face]) & (at < high[..., axis].flatten()[face])
+    return kept[inside]
 
 
-def _first_by_index(found: Fragments, knum: int, n_faces: int) -> Fragments:
-    """Of the fragments of a pixel the knum whose faces have the lowest numbers."""
-    counts = found.offsets.diff()
-    if counts.numel() == 0 or int(counts.amax()) <= knum:
-        return found
-    order = (found.pixel * n_faces + found.face).argsort()
+def _offsets(found: Fragments, kept: Tensor) -> Tensor:
+    """Where the kept fragments of each pixel begin."""
+    flags = torch.zeros_like(found.pixel)
+    flags[kept] = 1
+    return torch.cat([flags.new_zeros(1), flags.cumsum(0)])[found.offsets]
+
+
+def _first_by_index(found: Fragments, kept: Tensor, knum: int, n_faces: int) -> Tensor:
+    """Of the kept fragments of a pixel the knum whose faces have the lowest numbers."""
+    offsets = _offsets(found, kept)
+    if len(kept) == 0 or int(offsets.diff().amax()) <= knum:
+        return kept
+    pixel = found.pixel[kept]
+    order = (pixel * n_faces + found.face[kept]).argsort()
     rank = torch.empty_like(order)
-    rank[order] = torch.arange(len(order), device=order.device) - found.offsets[found.pixel]
-    return _only_fragments(found, rank < knum)
+    rank[order] = torch.arange(len(order), device=order.device) - offsets[pixel]
+    return kept[rank < knum]
 
 
 def _check_selected(selected_face_idx: Tensor, face_vertices_image: Tensor, n_meshes: int) -> None:
