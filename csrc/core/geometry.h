@@ -92,10 +92,11 @@ struct Pair {
     T min_w_rounded_up;  // the smallest w_k, were every rounding error in its favour
 };
 
-// w_k from its two products: each carries 2.5 roundings, the sum one.
+// What w = n . d may have lost: the differences in n and d, two products and their sum carry a rounding each. Written
+// so that it shares no product with w, whose own rounding a compiler would change for it.
 template <class T>
-GENDR_HD T rounded_up(T along_x, T along_y) {
-    return (along_x + along_y) + T(4) * Limits<T>::epsilon * (abs_(along_x) + abs_(along_y));
+GENDR_HD T rounding_of(T nx, T ny, T dx, T dy) {
+    return T(4) * Limits<T>::epsilon * (abs_(nx) + abs_(ny)) * (abs_(dx) + abs_(dy));
 }
 
 template <class T>
@@ -122,8 +123,9 @@ GENDR_HD Pair<T> relate(const Face<T>& f, T px, T py) {
     p.w1 = f.nx[1] * cx + f.ny[1] * cy;
     p.w2 = f.nx[2] * ax + f.ny[2] * ay;
     p.min_w = min_(p.w0, min_(p.w1, p.w2));
-    p.min_w_rounded_up = min_(rounded_up(f.nx[0] * bx, f.ny[0] * by),
-                              min_(rounded_up(f.nx[1] * cx, f.ny[1] * cy), rounded_up(f.nx[2] * ax, f.ny[2] * ay)));
+    const T r0 = rounding_of(f.nx[0], f.ny[0], bx, by), r1 = rounding_of(f.nx[1], f.ny[1], cx, cy),
+            r2 = rounding_of(f.nx[2], f.ny[2], ax, ay);
+    p.min_w_rounded_up = min_(p.w0 + r0, min_(p.w1 + r1, p.w2 + r2));
     return p;
 }
 
