@@ -1,5 +1,7 @@
 """dibr_soft_mask against the slow reference, forward and backward."""
 
+from typing import Any
+
 import kaolin_reference as reference
 import pytest
 import torch
@@ -7,8 +9,8 @@ from devices import DEVICES
 from kaolin_scenes import SIZE, ball, flipped, soup, weights_like
 from torch import Tensor
 
-from gendr_adapters import RenderSettings, render
-from gendr_adapters.kaolin import dibr_soft_mask, rasterize
+from gendr_adapters import Fragments, RenderSettings, find_fragments, render
+from gendr_adapters.kaolin import dibr_soft_mask, rasterize, soft_mask
 
 TOLERANCE = {torch.float32: 3e-5, torch.float64: 1e-11}
 DTYPES = pytest.mark.parametrize("dtype", list(TOLERANCE))
@@ -97,6 +99,43 @@ def test_huge_and_tiny_faces(dtype: torch.dtype, device: str) -> None:
         dtype=torch.float64,
     ).expand(2, 3, 3, 2)
     assert_as_reference(image, NOTHING, device, dtype, 50, 0.1, 30)
+
+
+@DEVICES
+@DTYPES
+def test_grown_boxes_are_half_open(dtype: torch.dtype, device: str) -> None:
+    """Pixel centres exactly on their sides: the left and lower ones are in, the right and upper ones are not."""
+    image = torch.tensor([[[-0.5, -0.5], [0.5, -0.5], [0.0, 0.5]]], dtype=torch.float64)[None]
+    nothing = torch.full((1, 4, 4), -1)  # centres at -0.75, -0.25, 0.25, 0.75
+    mask, _ = assert_as_reference(image, nothing, device, dtype, 2, 0.25, 30)
+    assert (mask[0] > 0).tolist() == [[False] * 4, *[[True, True, True, False]] * 3]
+
+
+@DEVICES
+@DTYPES
+@pytest.mark.parametrize("row, column", [(0, 0), (7, 11), (19, 26)])
+def test_one_uncovered_pixel(row: int, column: int, dtype: torch.dtype, device: str) -> None:
+    """Few faces are near it, and none of them is overlooked."""
+    image = ball(1)[0].image if (row, column) == (7, 11) else soup(8, meshes=1, faces=20).image
+    selected = torch.zeros(1, *SIZE, dtype=torch.int64)
+    selected[0, row, column] = -1
+    mask, counted = assert_as_reference(image, selected, device, dtype, 10, 0.7, 30)
+    assert counted.sum() >= 1 and 0 < mask[0, row, column] < 1
+
+
+def test_the_order_of_fragments_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """find_fragments promises none within a pixel."""
+    image = soup(2, faces=24, size=0.3).image
+    expected = dibr_soft_mask(image, NOTHING, 70, 0.2, 3)
+
+    def backwards(*args: Any, **kwargs: Any) -> Fragments:
+        found = find_fragments(*args, **kwargs)
+        last = found.offsets[found.pixel] + found.offsets[found.pixel + 1] - 1
+        mirrored = last - torch.arange(len(last))
+        return Fragments(found.offsets, *(values[mirrored] for values in found[1:]))
+
+    monkeypatch.setattr(soft_mask, "find_fragments", backwards)
+    torch.testing.assert_close(dibr_soft_mask(image, NOTHING, 70, 0.2, 3), expected, rtol=0, atol=1e-12)
 
 
 @DEVICES
