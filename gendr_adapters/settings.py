@@ -20,6 +20,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "alpha_range": ("near_far", "all"),
     "gradient": ("exact", "reference"),
     "clip": ("unit", "nonnegative", "none"),
+    "reach_shape": ("distance", "box"),
 }
 
 # Range of dist_scale and gamma: their inverses, too, are normal numbers in float32.
@@ -51,6 +52,8 @@ class RenderSettings:
         reach: NDC >= 0; pixels outside a face's bounding box grown by this, or outside the face at this distance or
             more, are skipped; 0: only pixels inside a face count. None: as far as coverage exceeds min_coverage.
         reach_per_scale: the same in units of dist_scale: reach = sqrt(reach_per_scale * dist_scale), for each image.
+        reach_shape: 'distance': as said; 'box': the bounding box alone counts, at any distance (as in Kaolin; its sides
+            are good to a thousandth of a pixel). Not with distance 'barycentric'.
         min_coverage: in [0, 1); pairs with D <= min_coverage are dropped, in alpha and in colour.
     Aggregation
         t_conorm: one of gendr_adapters.t_conorms.T_CONORMS; t_conorm_p: its parameter; ignored by those without.
@@ -113,6 +116,7 @@ class RenderSettings:
     softmax_range: tuple[float, float] | None = None
     background_floor: float = 0.0
     clip: Literal["unit", "nonnegative", "none"] = "unit"
+    reach_shape: Literal["distance", "box"] = "distance"
     half_extent: tuple[float, float] | None = None
     gradient: Literal["exact", "reference"] = "exact"
     check_finite: bool = False
@@ -156,6 +160,8 @@ class RenderSettings:
             raise ValueError(f"half_extent must be (x, y), both > 0, or None, got {self.half_extent!r}")
         if not 0 <= _number("background_floor", self.background_floor) < 1:
             raise ValueError(f"background_floor must be in [0, 1), got {self.background_floor}")
+        if self.reach_shape == "box" and self.distance == "barycentric":
+            raise ValueError("reach_shape='box' does not go with distance='barycentric', which has a box of its own")
         self._check_near_clip()
         self._check_softmax_range()
         self._pack()

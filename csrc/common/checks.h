@@ -54,6 +54,9 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
             "near_clip must be a depth > 0, or 0 for none");
     require(a.near_clip == 0.0 || (a.distance != GENDR_BARYCENTRIC && a.gradient != GENDR_REFERENCE),
             "near_clip does not go with GENDR_BARYCENTRIC or GENDR_REFERENCE");
+    require(
+        a.reach_shape == GENDR_REACH_DISTANCE || (a.reach_shape == GENDR_REACH_BOX && a.distance != GENDR_BARYCENTRIC),
+        "reach_shape must be GENDR_REACH_DISTANCE, or GENDR_REACH_BOX without GENDR_BARYCENTRIC");
     require(a.half_width > 0.0 && a.half_height > 0.0, "half_width and half_height must be positive");
     require(a.reach >= 0.0 && a.reach_per_scale >= 0.0 && a.min_coverage >= 0.0,
             "reach, reach_per_scale and min_coverage must not be negative");

@@ -89,7 +89,15 @@ struct Pair {
     T near0, near1, near2;  // that point = near0 v0 + near1 v1 + near2 v2
     T w0, w1, w2;           // barycentrics, any sign
     T min_w;
+    T min_w_rounded_up;  // the smallest w_k, were every rounding error in its favour
 };
+
+// What w = n . d may have lost: the differences in n and d, two products and their sum carry a rounding each. Written
+// so that it shares no product with w, whose own rounding a compiler would change for it.
+template <class T>
+GENDR_HD T rounding_of(T nx, T ny, T dx, T dy) {
+    return T(4) * Limits<T>::epsilon * (abs_(nx) + abs_(ny)) * (abs_(dx) + abs_(dy));
+}
 
 template <class T>
 GENDR_HD Pair<T> relate(const Face<T>& f, T px, T py) {
@@ -115,6 +123,9 @@ GENDR_HD Pair<T> relate(const Face<T>& f, T px, T py) {
     p.w1 = f.nx[1] * cx + f.ny[1] * cy;
     p.w2 = f.nx[2] * ax + f.ny[2] * ay;
     p.min_w = min_(p.w0, min_(p.w1, p.w2));
+    const T r0 = rounding_of(f.nx[0], f.ny[0], bx, by), r1 = rounding_of(f.nx[1], f.ny[1], cx, cy),
+            r2 = rounding_of(f.nx[2], f.ny[2], ax, ay);
+    p.min_w_rounded_up = min_(p.w0 + r0, min_(p.w1 + r1, p.w2 + r2));
     return p;
 }
 

@@ -18,7 +18,7 @@ struct Sight {
     T distance2;   // squared, in the unit of the distance asked for
     T signed2;     // the same, negative outside
     T b0, b1, b2;  // barycentrics as make_fragment takes them: raw; for a flat face the nearest point's
-    bool closed;   // on the closed triangle
+    bool closed;   // on the closed triangle, but for rounding: a pixel on an edge two faces share is on one of them
     bool within;   // inside, or outside and closer than the reach
 };
 
@@ -33,7 +33,7 @@ GENDR_HD Sight<T> look_at(const Face<T>& f, T x, T y, Flag<T> flat, Flag<T> bary
     s.b0 = flat.pick(p.near0, p.w0);
     s.b1 = flat.pick(p.near1, p.w1);
     s.b2 = flat.pick(p.near2, p.w2);
-    s.closed = in || p.distance2 == T(0);
+    s.closed = flat.pick(p.distance2, -p.min_w_rounded_up) <= T(0);
     s.within = in || s.distance2 < reach2;
     return s;
 }

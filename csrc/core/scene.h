@@ -87,6 +87,7 @@ struct Scene {
     T background_floor;
     int64_t equal_share;  // faces an image, without face_offsets
     bool perspective, squared, barycentric, hard_blend, alpha_all;
+    bool boxed;  // a face's pixel box decides what is in reach, with what follows from min_coverage
     bool fused;  // logistic and probabilistic: silhouettes have a path of their own
 
     GENDR_HD const T* corners(int64_t face) const { return static_cast<const T*>(args.face_vertices) + 9 * face; }
@@ -137,6 +138,7 @@ struct Scene {
         perspective = a.perspective_correct != 0;
         squared = a.dist_squared != 0;
         barycentric = a.distance == GENDR_BARYCENTRIC;
+        boxed = barycentric || a.reach_shape == GENDR_REACH_BOX;
         hard_blend = a.blend == GENDR_BLEND_HARD;
         alpha_all = a.alpha_range == GENDR_ALPHA_ALL;
         cut_plane = {a.near_clip > 0.0 ? max_(T(a.near_clip), Limits<T>::tiny) : T(0), perspective};
@@ -154,7 +156,7 @@ struct Scene {
         const double fade = squared ? sqrt_(limit) : limit;
         const double reach = min_(args.reach, sqrt_(args.reach_per_scale * scale));
         const bool hard = Distribution(args.distribution) == Distribution::hard;
-        p.reach2 = hard ? T(INFINITY) : T(reach * reach);
+        p.reach2 = hard || args.reach_shape == GENDR_REACH_BOX ? T(INFINITY) : T(reach * reach);
         p.box_reach = barycentric ? reach : min_(reach, fade);
         p.box_weight = barycentric ? min_(reach, fade) : double(INFINITY);
         return p;

@@ -88,7 +88,7 @@ __device__ void walk(const FaceCall<T>& call, const FaceAt<T>& at, int32_t acros
     const Face<T>& f = *at.face;
     const Grid<T>& grid = call.pairs.scene.grid;
     const int lane = lane_of_thread();
-    const bool test = last - first > 8 && !call.pairs.scene.barycentric;
+    const bool test = last - first > 8 && !call.pairs.scene.boxed;
     for (int32_t group = first; group < last; group += kWarpSize) {
         const int32_t mine = group + lane;
         const int32_t column = f.x0 + mine % across * kTileWidth, row = f.y0 + mine / across * kTileHeight;

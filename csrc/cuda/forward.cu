@@ -121,7 +121,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     const T u = (scene.squared ? s.signed2 : signed_root(s.signed2)) * image.inv_tau;
     if (!(at.in_image && s.within && u > scene.min_u)) return;
     // The box around a face is larger than its Euclidean reach, but not than a barycentric one.
-    if (scene.barycentric && (at.column < f.x0 || at.column > f.x1 || at.row < f.y0 || at.row > f.y1)) return;
+    if (scene.boxed && (at.column < f.x0 || at.column > f.x1 || at.row < f.y0 || at.row > f.y1)) return;
     if (kFused && !colour && !depth_matters) {
         p.alpha += softplus(u);
         return;

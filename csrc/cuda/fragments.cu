@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> cal
             const Sight<T> s = look_at_face<kCuts>(scene, f, x, y, params.reach2);
             const T u = (scene.squared ? s.signed2 : signed_root(s.signed2)) * params.inv_tau;
             if (!(s.within && u > scene.min_u)) return;
-            if (scene.barycentric && (column < f.x0 || column > f.x1 || row < f.y0 || row > f.y1)) return;
+            if (scene.boxed && (column < f.x0 || column > f.x1 || row < f.y0 || row > f.y1)) return;
             Fragment<T> a = {};
             with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
             if (!depths_of(scene.depth, f).contains(a.z)) return;

@@ -73,8 +73,8 @@ class TileFaces {
         const T y = scene.grid.y(T(row_ * kTileHeight) + T(kTileHeight - 1) / T(2));
         const int lane = lane_of_thread();
         while (const int n = next_batch()) {
-            const bool close = lane < n && (scene.barycentric || may_reach<kCuts>(memory_.batch[lane], scene.grid, x, y,
-                                                                                  T(params.box_reach)));
+            const bool close = lane < n && (scene.boxed || may_reach<kCuts>(memory_.batch[lane], scene.grid, x, y,
+                                                                            T(params.box_reach)));
             for (unsigned left = __ballot_sync(kAllLanes, close); left; left &= left - 1) {
                 const int i = __ffs(int(left)) - 1;
                 use(memory_.batch[i], memory_.ids[i]);

@@ -1,0 +1,210 @@
+"""dibr_rasterization: the two others in one call; what it can do beyond Kaolin; signs of depths; bits."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from devices import DEVICES
+from kaolin_scenes import SIZE, Scene, ball, soup, weights_like
+from torch import Tensor
+
+from gendr_adapters.kaolin import _scene, dibr_rasterization, dibr_soft_mask, rasterize
+
+
+def normals_of(scene: Scene) -> Tensor:
+    """Some in front, some behind, one exactly 0 and one no number."""
+    generator = torch.Generator().manual_seed(3)
+    values = torch.rand(scene.z.shape[:2], generator=generator, dtype=torch.float64) - 0.4
+    values[0, 0], values[0, 1] = 0.0, torch.nan
+    return values.to(scene.z.device, scene.z.dtype)
+
+
+@DEVICES
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_both_in_one_call(dtype: torch.dtype, listed: bool, device: str) -> None:
+    scene = soup(1).to(device, dtype)
+    normals_z = normals_of(scene)
+    given = list(scene.features.split([1, 2], 3)) if listed else scene.features
+    features, mask, face_idx = dibr_rasterization(*SIZE, scene.z, scene.image, given, normals_z, 300, 0.1, 3)
+    valid = normals_z >= 0
+    assert valid[0, 0] and not valid[0, 1]
+    expected, index = rasterize(*SIZE, scene.z, scene.image, given, valid_faces=valid)
+    assert torch.equal(face_idx, index) and isinstance(features, tuple) == listed
+    whole, expected = (torch.cat(x, 3) if listed else x for x in (features, expected))  # type: ignore[arg-type]
+    assert torch.equal(whole, expected)
+    assert torch.equal(mask, dibr_soft_mask(scene.image, index, 300, 0.1, 3))
+    loss = (whole * weights_like(whole)).sum() + (mask * weights_like(mask)).sum()
+    grads = torch.autograd.grad(loss, [scene.image, scene.features])
+    hidden = ~valid.cpu()
+    assert (grads[1].cpu()[hidden] == 0).all() and (grads[0].cpu()[hidden] != 0).any()
+
+
+def test_defaults_and_names_are_kaolins() -> None:
+    """In its order, so that positional arguments mean the same; ours come after, by name only."""
+    import inspect
+
+    none = inspect.Parameter.empty
+    theirs: dict[Any, dict[str, Any]] = {
+        rasterize: dict.fromkeys(["height", "width", "face_vertices_z", "face_vertices_image", "face_features"], none)
+        | {"valid_faces": None, "multiplier": None, "eps": None, "backend": "cuda"},
+        dibr_soft_mask: {"face_vertices_image": none, "selected_face_idx": none}
+        | {"sigmainv": 7000, "boxlen": 0.02, "knum": 30, "multiplier": 1000.0},
+        dibr_rasterization: dict.fromkeys(
+            ["height", "width", "face_vertices_z", "face_vertices_image", "face_features", "face_normals_z"], none
+        )
+        | {"sigmainv": 7000, "boxlen": 0.02, "knum": 30, "multiplier": None, "eps": None, "rast_backend": "cuda"},
+    }
+    for function, expected in theirs.items():
+        parameters = inspect.signature(function).parameters.values()
+        positional = {p.name: p.default for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+        assert list(positional.items()) == list(expected.items())
+        rest = [p for p in parameters if p.name not in positional]
+        assert rest and all(p.kind is p.KEYWORD_ONLY and p.default is not none for p in rest)
+
+
+def two_layers() -> Scene:
+    """A triangle hidden behind another of another colour."""
+    image = torch.tensor([[[-0.8, -0.7], [0.9, -0.8], [0.0, 0.9]], [[-0.3, -0.4], [0.3, -0.3], [0.0, 0.3]]])[None]
+    z = torch.tensor([[[-2.0, -2.0, -2.0], [-2.5, -2.5, -2.5]]])
+    colours = torch.tensor([[1.0, 0.0], [0.0, 1.0]])[None, :, None].expand(1, 2, 3, 2)
+    return Scene(z, image, colours)
+
+
+@DEVICES
+def test_soft_occlusion(device: str) -> None:
+    """Hidden faces have a gradient, and z has; with a small gamma it is the hard picture, within the outline."""
+    scene = two_layers().to(device, torch.float64)
+    front = torch.ones(1, 2, dtype=torch.float64, device=device)
+    hard = dibr_rasterization(*SIZE, *scene, front)
+    assert (torch.autograd.grad(hard[0].sum(), scene.features, retain_graph=True)[0][0, 1] == 0).all()
+    for gamma, close in ((0.2, False), (1e-4, True)):
+        features, mask, index = dibr_rasterization(*SIZE, *scene, front, occlusion="soft", gamma=gamma)
+        assert torch.equal(mask, hard[1]) and torch.equal(index, hard[2])
+        assert isinstance(features, Tensor) and isinstance(hard[0], Tensor)
+        covered = index >= 0
+        assert ((features - hard[0])[covered].abs().max() < 1e-3) == close
+        grads = torch.autograd.grad(features[..., 1].sum(), [scene.z, scene.image, scene.features])
+        reaches = (grads[0][0, 1] > 0).all() and (grads[2][0, 1, :, 1] > 0).all()
+        assert reaches != close
+    features, *_ = dibr_rasterization(*SIZE, *scene, torch.tensor([[-1.0, 1.0]]).to(front), occlusion="soft")
+    assert isinstance(features, Tensor) and (features[..., 0] == 0).all() and features[..., 1].max() > 0.99
+    nothing, *_ = dibr_rasterization(*SIZE, *scene, -front, occlusion="soft")
+    assert isinstance(nothing, Tensor) and (nothing == 0).all()
+
+
+@DEVICES
+def test_soft_occlusion_against_differences(device: str) -> None:
+    scene, normals = soup(2, meshes=1, faces=3).to(device, torch.float64), torch.ones(1, 3, device=device)
+    normals = normals.double()
+
+    def loss(z: Tensor, image: Tensor) -> Tensor:
+        features, mask, _ = dibr_rasterization(
+            5, 6, z, image, scene.features, normals, 20, 0.5, occlusion="soft", gamma=0.5, perspective_correct=True
+        )
+        assert isinstance(features, Tensor)
+        return (features * weights_like(features)).sum() + (mask * weights_like(mask, 6)).sum()
+
+    # The range of depths, which only scales the background's weight, is held: the nearest and farthest corner stay.
+    inner = scene.z.detach().clone()
+    inner[0, 0, 0], inner[0, 1, 1] = -0.9, -5.2
+    moved = torch.zeros_like(inner)
+    moved[0, 2] = 1
+    z, image = inner.requires_grad_(), scene.image
+    grads = torch.autograd.grad(loss(z, image), [z, image])
+    for direction, grad in ((moved, grads[0]), (weights_like(image), grads[1])):
+        step = 1e-6 * direction
+        is_z = direction is moved
+        ahead, behind = (loss(z + s, image) if is_z else loss(z, image + s) for s in (step, -step))
+        torch.testing.assert_close((ahead - behind) / 2e-6, (grad * direction).sum(), rtol=2e-4, atol=1e-6)
+
+
+@DEVICES
+def test_options_go_through(device: str) -> None:
+    scene = soup(3).to(device, torch.float64)
+    normals_z = torch.ones(2, 8, dtype=torch.float64, device=device)
+    features, mask, index = dibr_rasterization(
+        *SIZE, *scene, normals_z, 300, 0.1, None, perspective_correct=True, distribution="logistic", t_conorm="einstein"
+    )
+    assert torch.equal(features, rasterize(*SIZE, *scene, perspective_correct=True)[0])  # type: ignore[arg-type]
+    assert torch.equal(mask, dibr_soft_mask(scene.image, index, 300, 0.1, distribution="logistic", t_conorm="einstein"))
+
+
+def run(dtype: torch.dtype, device: str) -> list[Tensor]:
+    scene, normals_z = ball()
+    mine = scene.to(device, dtype)
+    features, mask, index = dibr_rasterization(64, 48, *mine, normals_z.to(device, dtype), 700, 0.05, 7)
+    assert isinstance(features, Tensor)
+    loss = (features * weights_like(features)).sum() + (mask * weights_like(mask)).sum()
+    return [features, mask, index, *torch.autograd.grad(loss, [mine.image, mine.features])]
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@DEVICES
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_same_bits(dtype: torch.dtype, device: str, threads: None) -> None:
+    """Again and again, on any number of threads."""
+    torch.set_num_threads(1)
+    first = run(dtype, device)
+    assert len(first[2].unique()) > 100 and ((first[1] > 0) & (first[1] < 1)).any()
+    for n in (1, 2, 3):
+        torch.set_num_threads(n)
+        assert all(map(torch.equal, run(dtype, device), first))
+
+
+@pytest.fixture
+def nothing_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("warned", "seen_right_on_gpu"):
+        monkeypatch.setattr(_scene._Sign, name, False)
+
+
+@DEVICES
+def test_depths_of_the_wrong_sign(device: str, nothing_was_said: None) -> None:
+    """One warning, with the line of the caller; faces that are not drawn are not asked."""
+    scene = soup().to(device, torch.float32)
+    valid = torch.zeros(2, 8, dtype=torch.bool, device=device)
+    valid[0, 3] = True
+    some = torch.where(valid[..., None], -scene.z, scene.z)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rasterize(*SIZE, -scene.z, scene.image, scene.features, ~valid & valid)
+        rasterize(*SIZE, scene.z[:, :0], scene.image[:, :0], scene.features[:, :0])
+    with pytest.warns(UserWarning, match="every face has face_vertices_z > 0.*look down -z.*negate") as caught:
+        _, index = rasterize(*SIZE, some, scene.image, scene.features, valid)
+    assert caught[0].filename == __file__ and (index == -1).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rasterize(*SIZE, -scene.z, scene.image, scene.features)
+
+
+@DEVICES
+def test_faces_behind_the_camera(device: str, nothing_was_said: None) -> None:
+    """They are not drawn, and nothing is said, where others are in front."""
+    scene = two_layers().to(device, torch.float32)
+    z = scene.z.detach() + torch.tensor([[[2.5], [0.0]]], device=device)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, index = rasterize(*SIZE, z, scene.image, scene.features)
+    assert set(index.unique().tolist()) == {-1, 1}
+
+
+def test_import_needs_no_kaolin() -> None:
+    import subprocess
+    import sys
+
+    program = (
+        "import sys; sys.modules['kaolin'] = None\n"
+        "import gendr_adapters.kaolin as door, torch\n"
+        "z, image = -torch.ones(1, 1, 3), torch.eye(3)[None, None, :, :2]\n"
+        "print(door.rasterize(4, 4, z, image, z[..., None])[1].max())"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0 and "tensor(0)" in result.stdout, result.stderr

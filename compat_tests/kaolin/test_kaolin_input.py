@@ -1,0 +1,127 @@
+"""Mistakes of the caller are named."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from gendr_adapters.kaolin import dibr_rasterization, dibr_soft_mask, rasterize
+
+Z = -torch.ones(2, 4, 3)
+IMAGE = torch.rand(2, 4, 3, 2, generator=torch.Generator().manual_seed(0))
+FEATURES = torch.rand(2, 4, 3, 5, generator=torch.Generator().manual_seed(1))
+SELECTED = torch.full((2, 6, 7), -1)
+RASTERIZE: dict[str, Any] = {
+    "height": 6,
+    "width": 7,
+    "face_vertices_z": Z,
+    "face_vertices_image": IMAGE,
+    "face_features": FEATURES,
+}
+MASK: dict[str, Any] = {"face_vertices_image": IMAGE, "selected_face_idx": SELECTED}
+DIBR: dict[str, Any] = {**RASTERIZE, "face_normals_z": torch.ones(2, 4)}
+
+COMMON: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"height": 0}, ValueError, "1 to 32768 pixels"),
+    ({"width": 2.5}, TypeError, "must be an int or"),
+    ({"face_vertices_image": IMAGE.numpy()}, TypeError, "face_vertices_image must be a tensor, got ndarray"),
+    ({"face_vertices_image": IMAGE.half()}, TypeError, "face_vertices_image must be float32 or float64, got.*16"),
+    (
+        {"face_vertices_image": IMAGE[0]},
+        ValueError,
+        r"face_vertices_image must be \(B, F, 3, 2\), got shape \(4, 3, 2\)",
+    ),
+    ({"face_vertices_image": torch.rand(2, 4, 4, 2)}, ValueError, r"got shape \(2, 4, 4, 2\)"),
+    ({"face_vertices_z": Z[..., None]}, ValueError, r"face_vertices_z must be \(2, 4, 3\).*got shape \(2, 4, 3, 1\)"),
+    (
+        {"face_vertices_z": Z.double()},
+        TypeError,
+        "face_vertices_z is torch.float64, face_vertices_image is torch.float32",
+    ),
+    ({"face_vertices_z": Z.to("meta")}, TypeError, "face_vertices_z is on meta"),
+    ({"face_features": FEATURES[:, :3]}, ValueError, r"face_features must be \(2, 4, 3, C\), got shape \(2, 3, 3, 5\)"),
+    ({"face_features": FEATURES[0]}, ValueError, r"face_features must be \(2, 4, 3, C\)"),
+    ({"face_features": []}, ValueError, "at least one entry"),
+    ({"face_features": [FEATURES, FEATURES.double()]}, TypeError, r"face_features\[1\] is torch.float64"),
+    ({"face_features": [FEATURES, None]}, TypeError, r"face_features\[1\] must be a tensor, got NoneType"),
+    ({"face_features": (FEATURES, FEATURES[..., 0])}, ValueError, r"face_features\[1\] must be \(2, 4, 3, C\)"),
+    ({"multiplier": "1000"}, TypeError, "multiplier must be a number, got str"),
+    ({"eps": True}, TypeError, "eps must be a number, got bool"),
+]
+SOFT: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"sigmainv": 0}, ValueError, "sigmainv must be > 0.*got 0"),
+    ({"sigmainv": -7000.0}, ValueError, "sigmainv must be > 0"),
+    ({"sigmainv": float("nan")}, ValueError, "sigmainv must be > 0"),
+    ({"sigmainv": None}, TypeError, "sigmainv must be a number, got NoneType"),
+    ({"boxlen": -0.1}, ValueError, "boxlen must be a distance in NDC, >= 0, got -0.1"),
+    ({"boxlen": float("inf")}, ValueError, "boxlen must be"),
+    ({"knum": 0}, ValueError, "knum must be >= 1, or None for all faces, got 0"),
+    ({"knum": -1}, ValueError, "knum must be >= 1"),
+    ({"knum": 2.0}, TypeError, "knum must be an int, or None"),
+    ({"knum": True}, TypeError, "knum must be an int, or None"),
+    ({"distribution": "logistik"}, ValueError, "did you mean 'logistic'"),
+    ({"t_conorm": "probabilstic"}, ValueError, "did you mean 'probabilistic'"),
+    ({"t_conorm": "yager"}, ValueError, "'yager' needs its parameter p"),
+    ({"distribution": "gamma"}, ValueError, "needs dist_shape > 0"),
+]
+
+
+def check(
+    function: Any, arguments: dict[str, Any], wrong: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    function(**arguments)
+    with pytest.raises(error, match=message):
+        function(**{**arguments, **wrong})
+
+
+@pytest.mark.parametrize(
+    "wrong, error, message",
+    [
+        *COMMON,
+        ({"backend": "opengl"}, ValueError, "unknown backend 'opengl'; allowed: cuda, nvdiffrast, nvdiffrast_fwd"),
+        ({"backend": None}, ValueError, "unknown backend None"),
+        ({"valid_faces": torch.ones(2, 5)}, ValueError, r"valid_faces must be \(B, F\) = \(2, 4\), got shape \(2, 5\)"),
+        ({"valid_faces": [True]}, TypeError, "valid_faces must be a tensor, got list"),
+        ({"valid_faces": torch.ones(2, 4, device="meta")}, TypeError, "valid_faces is on meta"),
+    ],
+)
+def test_rasterize(wrong: dict[str, Any], error: type[Exception], message: str) -> None:
+    check(rasterize, RASTERIZE, wrong, error, message)
+
+
+@pytest.mark.parametrize(
+    "wrong, error, message",
+    [
+        *SOFT,
+        ({"multiplier": None}, TypeError, "multiplier must be a number, got NoneType"),
+        ({"face_vertices_image": IMAGE[..., 0]}, ValueError, "face_vertices_image must be"),
+        (
+            {"selected_face_idx": SELECTED.int()},
+            TypeError,
+            "selected_face_idx must be an int64 tensor, got torch.int32",
+        ),
+        ({"selected_face_idx": SELECTED[:1]}, ValueError, r"must be \(2, height, width\) for 2 meshes"),
+        ({"selected_face_idx": SELECTED[0]}, ValueError, r"got shape \(6, 7\)"),
+        ({"selected_face_idx": SELECTED[:, :0]}, ValueError, r"got shape \(2, 0, 7\)"),
+        ({"selected_face_idx": SELECTED.to("meta")}, TypeError, "selected_face_idx is on meta"),
+    ],
+)
+def test_dibr_soft_mask(wrong: dict[str, Any], error: type[Exception], message: str) -> None:
+    check(dibr_soft_mask, MASK, wrong, error, message)
+
+
+@pytest.mark.parametrize(
+    "wrong, error, message",
+    [
+        *COMMON,
+        *SOFT,
+        ({"rast_backend": "gl"}, ValueError, "unknown backend 'gl'"),
+        ({"face_normals_z": torch.ones(2, 4, 3)}, ValueError, r"face_normals_z must be \(B, F\) = \(2, 4\)"),
+        ({"face_normals_z": None}, TypeError, "face_normals_z must be a tensor"),
+        ({"occlusion": "sotf"}, ValueError, "occlusion must be 'hard' or 'soft', got 'sotf'"),
+        ({"gamma": 0.0}, ValueError, "gamma must be > 0.*got 0.0"),
+        ({"gamma": "x"}, TypeError, "gamma must be a number, got str"),
+    ],
+)
+def test_dibr_rasterization(wrong: dict[str, Any], error: type[Exception], message: str) -> None:
+    check(dibr_rasterization, DIBR, wrong, error, message)

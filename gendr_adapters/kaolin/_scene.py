@@ -1,0 +1,60 @@
+"""Kaolin's faces as our core takes them."""
+
+import warnings
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..settings import RenderSettings
+
+# Kaolin has no near and far planes.
+_NEAR, _FAR = 1e-30, 1e30
+
+
+def kaolin_settings(**fields: Any) -> RenderSettings:
+    """Both axes span [-1, 1] whatever the picture's shape, and there are no near and far planes."""
+    return RenderSettings(half_extent=(1.0, 1.0), near=_NEAR, far=_FAR, min_coverage=0.0, **fields)
+
+
+def corners(face_vertices_image: Tensor, face_vertices_z: Tensor, shown: Tensor | None) -> Tensor:
+    """(B, F, 3, 3); z is negative in front of Kaolin's camera. Faces that are not shown are NaN: they count nowhere,
+    and keep their places."""
+    faces = torch.cat([face_vertices_image, -face_vertices_z[..., None]], 3)
+    return faces if shown is None else only(faces, shown)
+
+
+def only(faces: Tensor, shown: Tensor) -> Tensor:
+    return torch.where(shown[..., None, None], faces, faces.new_tensor(torch.nan))
+
+
+class _Sign:
+    """Has a program been told that its depths have the wrong sign? On a GPU, where looking means waiting, the first
+    picture with a face in front of the camera is the last that is looked at."""
+
+    warned = False
+    seen_right_on_gpu = False
+
+
+def check_sign(face_vertices_z: Tensor, shown: Tensor | None) -> None:
+    """Warn, once, of scenes that are wholly behind the camera."""
+    on_gpu = face_vertices_z.is_cuda
+    if _Sign.warned or face_vertices_z.numel() == 0 or face_vertices_z.is_meta or torch.compiler.is_compiling():
+        return
+    if on_gpu and (_Sign.seen_right_on_gpu or torch.cuda.is_current_stream_capturing()):
+        return
+    behind = (face_vertices_z.detach() > 0).all(2)
+    hidden = behind if shown is None else behind | ~shown
+    if not bool(hidden.all()):
+        _Sign.seen_right_on_gpu |= on_gpu
+        return
+    if shown is not None and not bool(shown.any()):
+        return
+    _Sign.warned = True
+    warnings.warn(
+        "every face has face_vertices_z > 0, so nothing is drawn: Kaolin's cameras look down -z, and z is negative in "
+        "front of them. Were depths passed for z (negate them), or vertices of a camera that looks along +z, as "
+        "OpenCV's and PyTorch3D's do?",
+        UserWarning,
+        stacklevel=4,
+    )

@@ -1,0 +1,89 @@
+"""`rasterize`, as kaolin.render.mesh.rasterize."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from .._inputs import image_shape
+from ..render import render
+from ..settings import RenderSettings
+from ._arguments import check_backend, check_depths, check_image, check_per_face, joined_features
+from ._scene import check_sign, corners, kaolin_settings
+
+
+def rasterize(
+    height: int,
+    width: int,
+    face_vertices_z: Tensor,
+    face_vertices_image: Tensor,
+    face_features: Tensor | Sequence[Tensor],
+    valid_faces: Tensor | None = None,
+    multiplier: float | None = None,
+    eps: float | None = None,
+    backend: str = "cuda",
+    *,
+    perspective_correct: bool = False,
+) -> tuple[Tensor | tuple[Tensor, ...], Tensor]:
+    """The features of the nearest face at each pixel: kaolin.render.mesh.rasterize, on any device.
+
+    Args:
+        height, width: of the picture, pixels.
+        face_vertices_z: (B, F, 3), z of the corners in camera space: negative in front of the camera, the largest is
+            nearest. A face with a corner at z >= 0 is not drawn; where all are so, a UserWarning is given, once.
+        face_vertices_image: (B, F, 3, 2), x (right) and y (up) of the corners; both axes of the picture span [-1, 1].
+        face_features: (B, F, 3, C), features of the corners, or a list or tuple of such. float32 or float64, as the two
+            above.
+        valid_faces: (B, F) bool, which faces are drawn; None: all.
+        multiplier, eps: accepted, and without effect: our core needs neither.
+        backend: 'cuda', 'nvdiffrast' or 'nvdiffrast_fwd', all the same here.
+        perspective_correct: interpolate features and z in space, not on the screen (Kaolin does the latter).
+
+    Returns:
+        (features, face_idx): (B, height, width, C), 0 where there is no face; a tuple for a list or tuple of
+        face_features; and (B, height, width) int64, counted within its mesh, -1 where there is none. Row 0 is the top.
+        features have gradients to face_features and face_vertices_image, and to face_vertices_z if perspective_correct;
+        the same bits in every run.
+
+    Raises:
+        TypeError, ValueError: dtypes, devices, shapes, sizes or names that do not fit.
+
+    Source: Chen et al., "Learning to Predict 3D Objects with an Interpolation-based Differentiable Renderer",
+    NeurIPS 2019.
+    """
+    check_backend("rasterize", backend, multiplier, eps)
+    settings = hard_settings(perspective_correct)
+    return rasterize_as(settings, height, width, face_vertices_z, face_vertices_image, face_features, valid_faces)
+
+
+def hard_settings(perspective_correct: bool) -> RenderSettings:
+    """The nearest face at each pixel; affine, or perspective_correct. The reach is for pixels on an edge."""
+    return kaolin_settings(blend="hard", clip="none", perspective_correct=perspective_correct, reach=1e-5)
+
+
+def rasterize_as(
+    settings: RenderSettings,
+    height: int,
+    width: int,
+    face_vertices_z: Tensor,
+    face_vertices_image: Tensor,
+    face_features: Tensor | Sequence[Tensor],
+    valid_faces: Tensor | None,
+) -> tuple[Tensor | tuple[Tensor, ...], Tensor]:
+    """rasterize, with other settings."""
+    size = image_shape((height, width))
+    check_image(face_vertices_image)
+    check_depths(face_vertices_z, face_vertices_image)
+    features, channels = joined_features(face_features, face_vertices_image)
+    if valid_faces is not None:
+        check_per_face("valid_faces", valid_faces, face_vertices_image)
+        valid_faces = valid_faces.bool()
+    check_sign(face_vertices_z, valid_faces)
+    faces = corners(face_vertices_image, face_vertices_z, valid_faces)
+    some = features if features.shape[3] else None
+    drawn = render(faces, size, some, None, settings, None, ("image", "face_index"))
+    assert drawn.face_index is not None
+    if drawn.image is None:
+        image = features.new_zeros((*drawn.face_index.shape, 0))
+    else:
+        image = drawn.image.permute(0, 2, 3, 1).contiguous()
+    return image if channels is None else image.split(channels, 3), drawn.face_index
