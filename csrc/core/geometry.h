@@ -28,6 +28,7 @@ struct alignas(16) Face {
     T nx[3], ny[3];    // gradient of w_k; 0 for a face of zero area
     T inv_z[3];
     T area2;                 // twice the signed area, > 0 counter-clockwise; 0 for zero area
+    T slack;                 // by so much rounding may take a w_k below 0 on the face
     int32_t flags;           // FaceFlags
     int32_t x0, x1, y0, y1;  // pixels in reach, both ends included; x0 > x1: none
 };
@@ -77,6 +78,11 @@ GENDR_HD void setup_face(const T* corners, Face<T>& f) {
         f.nx[k] = -f.ey[j] * inv_area;
         f.ny[k] = f.ex[j] * inv_area;
     }
+    // w = n . d carries a rounding for the difference in n and in d, for each product and their sum. On the face d is
+    // no longer than the longest edge.
+    T steepest = T(0);
+    for (int k = 0; k < 3; ++k) steepest = max_(steepest, abs_(f.nx[k]) + abs_(f.ny[k]));
+    f.slack = T(6) * Limits<T>::epsilon * steepest * sqrt_(longest);
     f.area2 = flat ? T(0) : area2;
     f.flags = flat ? kFlat : 0;
 }
@@ -89,15 +95,7 @@ struct Pair {
     T near0, near1, near2;  // that point = near0 v0 + near1 v1 + near2 v2
     T w0, w1, w2;           // barycentrics, any sign
     T min_w;
-    T min_w_rounded_up;  // the smallest w_k, were every rounding error in its favour
 };
-
-// What w = n . d may have lost: the differences in n and d, two products and their sum carry a rounding each. Written
-// so that it shares no product with w, whose own rounding a compiler would change for it.
-template <class T>
-GENDR_HD T rounding_of(T nx, T ny, T dx, T dy) {
-    return T(4) * Limits<T>::epsilon * (abs_(nx) + abs_(ny)) * (abs_(dx) + abs_(dy));
-}
 
 template <class T>
 GENDR_HD Pair<T> relate(const Face<T>& f, T px, T py) {
@@ -123,9 +121,6 @@ GENDR_HD Pair<T> relate(const Face<T>& f, T px, T py) {
     p.w1 = f.nx[1] * cx + f.ny[1] * cy;
     p.w2 = f.nx[2] * ax + f.ny[2] * ay;
     p.min_w = min_(p.w0, min_(p.w1, p.w2));
-    const T r0 = rounding_of(f.nx[0], f.ny[0], bx, by), r1 = rounding_of(f.nx[1], f.ny[1], cx, cy),
-            r2 = rounding_of(f.nx[2], f.ny[2], ax, ay);
-    p.min_w_rounded_up = min_(p.w0 + r0, min_(p.w1 + r1, p.w2 + r2));
     return p;
 }
 

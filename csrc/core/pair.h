@@ -33,7 +33,7 @@ GENDR_HD Sight<T> look_at(const Face<T>& f, T x, T y, Flag<T> flat, Flag<T> bary
     s.b0 = flat.pick(p.near0, p.w0);
     s.b1 = flat.pick(p.near1, p.w1);
     s.b2 = flat.pick(p.near2, p.w2);
-    s.closed = flat.pick(p.distance2, -p.min_w_rounded_up) <= T(0);
+    s.closed = flat.pick(-p.distance2, p.min_w + f.slack) >= T(0);
     s.within = in || s.distance2 < reach2;
     return s;
 }
