@@ -149,7 +149,7 @@ struct SightLanes {
 };
 
 // The part of `look` that differs for a face that is cut: u becomes the signed squared distance, valid 1 within reach.
-template <bool kWeights, bool kNearest, bool kInside, class T>
+template <bool kWeights, bool kNearest, class T>
 [[gnu::noinline]] void look_at_cut_lanes(const Scene<T>& scene, T reach2, const Cut<T>& shape,
                                          const BlockPosition<T>& at, SightLanes<T>& out, Lanes<T>& valid) {
     const Cut<T> cut = shape;
@@ -163,8 +163,8 @@ template <bool kWeights, bool kNearest, bool kInside, class T>
         const CutSight<T> s = look_at_cut(cut, bounded, grid.x(col), grid.y(row));
         valid[l] = col <= last_col && row <= last_row && (s.in || s.distance2 < reach2) ? T(1) : T(0);
         out.u[l] = s.in ? s.distance2 : -s.distance2;
-        if constexpr (kInside) out.inside[l] = s.in || s.distance2 == T(0) ? T(1) : T(0);
         if constexpr (kWeights) {
+            out.inside[l] = s.in || s.distance2 == T(0) ? T(1) : T(0);
             out.b0[l] = s.b0;
             out.b1[l] = s.b1;
             out.b2[l] = s.b2;
@@ -178,7 +178,7 @@ template <bool kWeights, bool kNearest, bool kInside, class T>
 }
 
 // The same for others.
-template <bool kWeights, bool kNearest, bool kInside, class T>
+template <bool kWeights, bool kNearest, class T>
 inline void look_at_lanes(const Scene<T>& scene, T reach2, const Face<T>& f, const BlockPosition<T>& at,
                           SightLanes<T>& out, Lanes<T>& valid) {
     const Flag<T> flat((f.flags & kFlat) != 0), barycentric(scene.barycentric);
@@ -193,8 +193,8 @@ inline void look_at_lanes(const Scene<T>& scene, T reach2, const Face<T>& f, con
         const Sight<T> s = look_at(face, grid.x(col), grid.y(row), flat, barycentric, reach2);
         valid[l] = col <= last_col && row <= last_row && s.within ? T(1) : T(0);
         out.u[l] = s.signed2;
-        if constexpr (kInside) out.inside[l] = s.closed ? T(1) : T(0);
         if constexpr (kWeights) {
+            out.inside[l] = s.closed ? T(1) : T(0);
             out.b0[l] = s.b0;
             out.b1[l] = s.b1;
             out.b2[l] = s.b2;
@@ -210,15 +210,15 @@ inline void look_at_lanes(const Scene<T>& scene, T reach2, const Face<T>& f, con
     }
 }
 
-// kWeights: fill b0..b2; kNearest: dx..near2 and distance2; kInside: inside, which costs a little.
-template <bool kWeights, bool kNearest, bool kInside, class T>
+// kWeights: fill b0..b2 and inside; kNearest: fill dx..near2 and distance2.
+template <bool kWeights, bool kNearest, class T>
 inline void look(const Scene<T>& scene, const ImageParams<T>& image, const Shape<T>& shape, const BlockPosition<T>& at,
                  SightLanes<T>& out) {
     Lanes<T> valid;
     if (shape.is_cut()) {
-        look_at_cut_lanes<kWeights, kNearest, kInside>(scene, image.reach2, shape.cut, at, out, valid);
+        look_at_cut_lanes<kWeights, kNearest>(scene, image.reach2, shape.cut, at, out, valid);
     } else {
-        look_at_lanes<kWeights, kNearest, kInside>(scene, image.reach2, shape.face, at, out, valid);
+        look_at_lanes<kWeights, kNearest>(scene, image.reach2, shape.face, at, out, valid);
     }
     if (!scene.squared) {
         GENDR_LANES out.u[l] = signed_root(out.u[l]);

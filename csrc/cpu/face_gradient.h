@@ -113,7 +113,7 @@ class FaceGradient {
     // The short path of silhouettes: alpha = 1 - e^-sum(softplus(u)), so dL/du = grad (1 - alpha) logistic(u).
     void add_logistic_block(Pairs& p, Sums& sums) const {
         if (!p.alpha) return;
-        look<false, true, false>(scene_, p.view.params, p.shape, p.at, p.sight);
+        look<false, true>(scene_, p.view.params, p.shape, p.at, p.sight);
         const Lanes<T> grad = p.load(p.view.pixels.grad_alpha);
         GENDR_LANES {
             const T u = p.sight.u[l], e = exp_(-abs_(u)), r = T(1) / (T(1) + e);
@@ -123,11 +123,7 @@ class FaceGradient {
     }
 
     void add_block(Pairs& p, Sums& sums) const {
-        if (p.view.pixels.nearest) {
-            look<true, true, true>(scene_, p.view.params, p.shape, p.at, p.sight);
-        } else {
-            look<true, true, false>(scene_, p.view.params, p.shape, p.at, p.sight);
-        }
+        look<true, true>(scene_, p.view.params, p.shape, p.at, p.sight);
         if (!any(p.sight.active)) return;
         coverage_(scene_.distribution, p.sight.u, p.coverage);
         if (p.colour || p.depth_matters) make_fragments(scene_, p.face, p.sight, p.fragments);

@@ -151,7 +151,7 @@ class Forward {
     // The fused hot path: a logistic, probabilistic silhouette adds softplus(u) per pair.
     void add_logistic_block(Band& band, const Shape<T>& shape, const BlockPosition<T>& at) const {
         SightLanes<T> sight;
-        look<false, false, false>(scene_, band.params, shape, at, sight);
+        look<false, false>(scene_, band.params, shape, at, sight);
         Lanes<T> state;
         T* base = band.pixels.alpha + band.offset(at);
         load_lanes(base, band.pixels.stride, at.log2_rows, state.v);
@@ -162,11 +162,7 @@ class Forward {
     void add_block(Band& band, const Shape<T>& shape, int32_t id, const BlockPosition<T>& at, bool alpha, bool colour,
                    bool depth_matters) const {
         SightLanes<T> sight;
-        if (nearest_) {
-            look<true, false, true>(scene_, band.params, shape, at, sight);
-        } else {
-            look<true, false, false>(scene_, band.params, shape, at, sight);
-        }
+        look<true, false>(scene_, band.params, shape, at, sight);
         if (!any(sight.active)) return;
         const std::ptrdiff_t stride = band.pixels.stride, offset = band.offset(at);
         CoverageLanes<T> coverage;

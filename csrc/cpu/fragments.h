@@ -77,7 +77,7 @@ class FragmentLists {
             for_each_block(scene_, params, f, faces_.row_begin(band), faces_.row_end(band),
                            [&](const BlockPosition<T>& at) {
                                SightLanes<T> sight;
-                               look<true, true, false>(scene_, params, shape, at, sight);
+                               look<true, true>(scene_, params, shape, at, sight);
                                if (!any(sight.active)) return;
                                Fragments<T> fragments;
                                make_fragments(scene_, f, sight, fragments);
