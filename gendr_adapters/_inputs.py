@@ -2,7 +2,7 @@
 allowed."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from numbers import Integral
 
 import torch
@@ -92,6 +92,16 @@ def image_shape(image_size: int | Sequence[int]) -> tuple[int, int]:
     if not all(1 <= n <= MAX_IMAGE_SIDE for n in shape):
         raise ValueError(f"image sides must be 1 to {MAX_IMAGE_SIDE} pixels, got {image_size!r}")
     return int(shape[0]), int(shape[1])
+
+
+def output_names(outputs: Sequence[str], allowed: Collection[str]) -> tuple[str, ...]:
+    if isinstance(outputs, str):
+        raise TypeError(f"outputs must be a sequence of names, e.g. ({outputs!r},), got the string {outputs!r}")
+    outputs = tuple(outputs)
+    for name in outputs:
+        if name not in allowed:
+            raise ValueError(f"unknown output {name!r}; allowed: {', '.join(allowed)}")
+    return outputs
 
 
 def background_rows(

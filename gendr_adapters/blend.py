@@ -13,6 +13,7 @@ from ._inputs import (
     check_scale,
     image_shape,
     kind,
+    output_names,
     refuse_forward_mode,
     scale_tensor,
 )
@@ -74,7 +75,7 @@ def blend_fragments(
             f"{n_images * height * width}"
         )
     refuse_forward_mode(depth, distance2, features, background, settings.dist_scale, settings.gamma)
-    wanted = _wanted(outputs)
+    wanted = sum(_OUTPUTS[name] for name in set(output_names(outputs, _OUTPUTS)))
     if features is None:
         if background is not None:
             raise ValueError("background goes with features: without them there is no image for it to be behind")
@@ -145,14 +146,3 @@ def _image_count(face_offsets: Tensor | None, n_images: int, depth: Tensor, sett
     if n_images < 0:
         raise ValueError(f"n_images must be >= 0, got {n_images}")
     return n_images
-
-
-def _wanted(outputs: Sequence[str]) -> int:
-    if isinstance(outputs, str):
-        raise TypeError(f"outputs must be a sequence of names, e.g. ({outputs!r},), got the string {outputs!r}")
-    wanted = 0
-    for name in outputs:
-        if name not in _OUTPUTS:
-            raise ValueError(f"unknown output {name!r}; allowed: {', '.join(_OUTPUTS)}")
-        wanted |= _OUTPUTS[name]
-    return wanted

@@ -15,6 +15,7 @@ from ._inputs import (
     half_extent,
     image_shape,
     kind,
+    output_names,
     packed_scene,
     refuse_forward_mode,
     scale_tensor,
@@ -82,10 +83,8 @@ def render(
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     height, width = image_shape(image_size)
-    if isinstance(outputs, str):
-        raise TypeError(f"outputs must be a sequence of names, e.g. ({outputs!r},), got the string {outputs!r}")
-    outputs = tuple(outputs)
-    wanted = _wanted(outputs)
+    outputs = output_names(outputs, _OUTPUTS)
+    wanted = sum(_OUTPUTS[name] for name in set(outputs))
     refuse_forward_mode(face_vertices, features, background, settings.dist_scale, settings.gamma)
     if features is None:
         if background is not None:
@@ -144,12 +143,3 @@ def gather_corners(values: Tensor, faces: Tensor) -> Tensor:
     if values.dim() == 2:
         return torch.ops.gendr_adapters.gather_corners(values[None], faces)[0]
     return torch.ops.gendr_adapters.gather_corners(values, faces)
-
-
-def _wanted(outputs: Sequence[str]) -> int:
-    wanted = 0
-    for name in outputs:
-        if name not in _OUTPUTS:
-            raise ValueError(f"unknown output {name!r}; allowed: {', '.join(_OUTPUTS)}")
-        wanted |= _OUTPUTS[name]
-    return wanted

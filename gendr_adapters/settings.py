@@ -134,7 +134,7 @@ class RenderSettings:
         for name in ("dist_scale", "gamma"):
             check_scale(name, getattr(self, name))
         for name in ("dist_shape", "dist_shift", "background_eps", "near", "far", "min_coverage"):
-            value = _number(name, getattr(self, name))
+            value = check_number(name, getattr(self, name))
             if not math.isfinite(value):
                 raise ValueError(f"{name} must be finite, got {value}")
         if uses_shape and not 0 < self.dist_shape <= SHAPE_MAX:
@@ -142,7 +142,7 @@ class RenderSettings:
                 f"distribution {self.distribution!r} needs dist_shape > 0, at most {SHAPE_MAX:g}, got {self.dist_shape}"
             )
         if self.t_conorm_p is not None:
-            _number("t_conorm_p", self.t_conorm_p)
+            check_number("t_conorm_p", self.t_conorm_p)
         checked_p(self.t_conorm, self.t_conorm_p)
         if not 0 < self.near < self.far:
             raise ValueError(f"near and far must satisfy 0 < near < far, got near={self.near}, far={self.far}")
@@ -150,15 +150,15 @@ class RenderSettings:
             raise ValueError(f"min_coverage must be in [0, 1), got {self.min_coverage}")
         for name in ("reach", "reach_per_scale"):
             value = getattr(self, name)
-            if value is not None and not _number(name, value) >= 0:
+            if value is not None and not check_number(name, value) >= 0:
                 raise ValueError(f"{name} must be >= 0 or None, got {value}")
         if self.half_extent is not None and not (
             isinstance(self.half_extent, tuple | list)
             and len(self.half_extent) == 2
-            and all(0 < _number("half_extent", e) < math.inf for e in self.half_extent)
+            and all(0 < check_number("half_extent", e) < math.inf for e in self.half_extent)
         ):
             raise ValueError(f"half_extent must be (x, y), both > 0, or None, got {self.half_extent!r}")
-        if not 0 <= _number("background_floor", self.background_floor) < 1:
+        if not 0 <= check_number("background_floor", self.background_floor) < 1:
             raise ValueError(f"background_floor must be in [0, 1), got {self.background_floor}")
         if self.reach_shape == "box" and self.distance == "barycentric":
             raise ValueError("reach_shape='box' does not go with distance='barycentric', which has a box of its own")
@@ -169,7 +169,7 @@ class RenderSettings:
     def _check_near_clip(self) -> None:
         if self.near_clip is None:
             return
-        if not 0 < _number("near_clip", self.near_clip) < math.inf:
+        if not 0 < check_number("near_clip", self.near_clip) < math.inf:
             raise ValueError(f"near_clip must be a depth > 0 or None, got {self.near_clip}")
         for name, value in (("distance", "barycentric"), ("gradient", "reference")):
             if getattr(self, name) == value:
@@ -182,7 +182,7 @@ class RenderSettings:
         if not (
             isinstance(limits, tuple | list)
             and len(limits) == 2
-            and all(math.isfinite(_number("softmax_range", x)) for x in limits)
+            and all(math.isfinite(check_number("softmax_range", x)) for x in limits)
             and limits[0] < limits[1]
         ):
             raise ValueError(f"softmax_range must be (near, far) with near < far, or None, got {limits!r}")
@@ -217,7 +217,8 @@ def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"unknown {name} {value!r}; did you mean {near!r}? Allowed: {', '.join(allowed)}")
 
 
-def _number(name: str, value: object) -> float:
+def check_number(name: str, value: object) -> float:
+    """The value as a float. Raises TypeError unless it is a real number."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {type(value).__name__}")
     return float(value)
@@ -235,7 +236,7 @@ def check_scale(name: str, value: object) -> None:
         known = value.device.type == "cpu" and not torch.compiler.is_compiling()
         fits = not known or bool(((value >= SCALE_MIN) & (value <= SCALE_MAX)).all())
     else:
-        fits = SCALE_MIN <= _number(name, value) <= SCALE_MAX
+        fits = SCALE_MIN <= check_number(name, value) <= SCALE_MAX
     if not fits:
         shown = value.tolist() if isinstance(value, Tensor) else value
         raise ValueError(f"{name} must be > 0, from {SCALE_MIN:g} to {SCALE_MAX:g}, got {shown}")

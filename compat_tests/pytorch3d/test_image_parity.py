@@ -49,8 +49,8 @@ from gendr_adapters.pytorch3d import (
 
 CASES = image_cases()
 # Cases with vertices whose golden gradient is not the picture's slope, which finite differences tell, by factors of up
-# to 5000. Presumably pixels where PyTorch3D clamps the denominator of a face's weights: its backward pass goes on as if
-# it had not.
+# to 16,000. Presumably pixels where PyTorch3D clamps the denominator of a face's weights: its backward pass goes on as
+# if it had not.
 WRONG = ("005", "010", "011", "017", "019", "022")
 STEP = 1e-6
 PARAMS = BlendParams(SIGMA, GAMMA, (0.2, 0.4, 0.9))

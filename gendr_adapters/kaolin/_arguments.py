@@ -3,12 +3,13 @@
 import math
 import warnings
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Integral
 
 import torch
 from torch import Tensor
 
 from .._inputs import check_real, check_same, kind
+from ..settings import check_number
 
 BACKENDS = ("cuda", "nvdiffrast", "nvdiffrast_fwd")
 
@@ -73,21 +74,15 @@ def check_backend(function: str, backend: object, multiplier: object, eps: objec
     for name, value, ignorant in (("multiplier", multiplier, BACKENDS[1:]), ("eps", eps, BACKENDS[1:2])):
         if value is None:
             continue
-        number(name, value)
+        check_number(name, value)
         if backend in ignorant:
             warnings.warn(f"{function}: {name} has no effect with backend {backend!r}", UserWarning, stacklevel=3)
 
 
-def number(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
-    return float(value)
-
-
 def check_softness(sigmainv: object, boxlen: object, knum: object) -> None:
-    if not 1e-30 <= number("sigmainv", sigmainv) <= 1e30:
+    if not 1e-30 <= check_number("sigmainv", sigmainv) <= 1e30:
         raise ValueError(f"sigmainv must be > 0, from 1e-30 to 1e30, got {sigmainv}")
-    if not 0 <= number("boxlen", boxlen) < math.inf:
+    if not 0 <= check_number("boxlen", boxlen) < math.inf:
         raise ValueError(f"boxlen must be a distance in NDC, >= 0, got {boxlen}")
     if knum is not None and (isinstance(knum, bool) or not isinstance(knum, Integral)):
         raise TypeError(f"knum must be an int, or None for all faces, got {knum!r}")

@@ -6,26 +6,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._visibility import NO_FAR, NO_NEAR, leave_out
 from ..settings import RenderSettings
-
-# Kaolin has no near and far planes.
-_NEAR, _FAR = 1e-30, 1e30
 
 
 def kaolin_settings(**fields: Any) -> RenderSettings:
     """Both axes span [-1, 1] whatever the picture's shape, and there are no near and far planes."""
-    return RenderSettings(half_extent=(1.0, 1.0), near=_NEAR, far=_FAR, min_coverage=0.0, **fields)
+    return RenderSettings(half_extent=(1.0, 1.0), near=NO_NEAR, far=NO_FAR, min_coverage=0.0, **fields)
 
 
 def corners(face_vertices_image: Tensor, face_vertices_z: Tensor, shown: Tensor | None) -> Tensor:
-    """(B, F, 3, 3); z is negative in front of Kaolin's camera. Faces that are not shown are NaN: they count nowhere,
-    and keep their places."""
+    """(B, F, 3, 3); z is negative in front of Kaolin's camera. Faces that are not shown are left out."""
     faces = torch.cat([face_vertices_image, -face_vertices_z[..., None]], 3)
-    return faces if shown is None else only(faces, shown)
-
-
-def only(faces: Tensor, shown: Tensor) -> Tensor:
-    return torch.where(shown[..., None, None], faces, faces.new_tensor(torch.nan))
+    return faces if shown is None else leave_out(faces, ~shown)
 
 
 class _Sign:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ._arguments import check_backend, check_depths, check_image, check_per_face, check_softness, number
+from ..settings import check_number
+from ._arguments import check_backend, check_depths, check_image, check_per_face, check_softness
 from .rasterization import hard_settings, rasterize_as
 from .soft_mask import dibr_soft_mask, mask_settings
 
@@ -64,7 +65,7 @@ def dibr_rasterization(
     check_softness(sigmainv, boxlen, knum)
     if occlusion not in _OCCLUSIONS:
         raise ValueError(f"occlusion must be 'hard' or 'soft', got {occlusion!r}")
-    if not 1e-30 <= number("gamma", gamma) <= 1e30:
+    if not 1e-30 <= check_number("gamma", gamma) <= 1e30:
         raise ValueError(f"gamma must be > 0, from 1e-30 to 1e30, got {gamma}")
     valid = face_normals_z >= 0.0
     coverage = {

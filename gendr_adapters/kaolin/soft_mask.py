@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from .._inputs import kind
+from .._visibility import leave_out
 from ..blend import blend_fragments
 from ..fragments import Fragments, find_fragments
 from ..render import render
-from ..settings import RenderSettings
-from ._arguments import check_image, check_softness, number
-from ._scene import kaolin_settings, only
+from ..settings import RenderSettings, check_number
+from ._arguments import check_image, check_softness
+from ._scene import kaolin_settings
 
 
 def dibr_soft_mask(
@@ -57,7 +58,7 @@ def dibr_soft_mask(
     n_meshes, _ = check_image(face_vertices_image)
     _check_selected(selected_face_idx, face_vertices_image, n_meshes)
     check_softness(sigmainv, boxlen, knum)
-    number("multiplier", multiplier)
+    check_number("multiplier", multiplier)
     general = distribution is not None or t_conorm is not None
     settings = mask_settings(
         sigmainv,
@@ -96,7 +97,7 @@ def _grown_box_mask(faces: Tensor, covered: Tensor, sigmainv: float, boxlen: flo
     settings = kaolin_settings(
         distribution="cauchy", reach_shape="box", reach=boxlen * (1 + 1e-6) + 1e-6, perspective_correct=False
     )
-    found = find_fragments(only(faces, touching), (height, width), settings=settings)
+    found = find_fragments(leave_out(faces, ~touching), (height, width), settings=settings)
     kept = _in_boxes(found, low, high, covered)
     if knum is not None:
         kept = _first_by_index(found, kept, knum, faces.shape[0] * faces.shape[1])

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from .._inputs import image_shape
+from .._visibility import NO_FAR, NO_NEAR, leave_out
 from ..render import gather_corners
 from ..settings import RenderSettings
 
 # PyTorch3D's kEpsilon: faces of no more than this signed area, twice, in NDC^2, are never rasterised.
 _MIN_AREA2 = 1e-8
-# No near and far planes but the one faces are cut at: PyTorch3D's only scale depths for the blending.
-_NEAR, _FAR = 1e-30, 1e30
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +65,8 @@ def project_meshes(
     settings = RenderSettings(
         reach=float(blur_radius) ** 0.5,
         min_coverage=0.0,
-        near=_NEAR,
-        far=_FAR,
+        near=NO_NEAR,  # PyTorch3D's planes only scale depths for the blending
+        far=NO_FAR,
         near_clip=near_clip,
         clip=clip,  # type: ignore[arg-type]
         perspective_correct=bool(perspective_correct),
@@ -76,10 +75,9 @@ def project_meshes(
     x, y, z = meshes.verts_packed().unbind(1)
     corners = gather_corners(torch.stack([-x, y, z], 1), meshes.faces_packed())
     hidden = _unseen(corners.detach(), size, perspective_correct, near_clip, cull_to_frustum)
-    corners = torch.where(hidden[:, None, None], corners.new_tensor(torch.nan), corners)
     counts = meshes.num_faces_per_mesh()
     offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-    return ProjectedMeshes(corners, offsets, size, settings, faces_per_pixel)
+    return ProjectedMeshes(leave_out(corners, hidden), offsets, size, settings, faces_per_pixel)
 
 
 def _is(number: type, value: object) -> bool:

@@ -1,0 +1,11 @@
+"""How the doors of renderers without near and far planes tell the core what is seen."""
+
+from torch import Tensor, nan, where
+
+# For RenderSettings.near and .far: every depth in front of the camera.
+NO_NEAR, NO_FAR = 1e-30, 1e30
+
+
+def leave_out(corners: Tensor, hidden: Tensor) -> Tensor:
+    """Corners (..., F, 3, 3), NaN for the faces hidden (..., F): those count nowhere, and keep their places."""
+    return where(hidden[..., None, None], corners.new_tensor(nan), corners)
