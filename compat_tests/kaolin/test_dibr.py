@@ -177,7 +177,7 @@ def test_depths_of_the_wrong_sign(device: str, nothing_was_said: None) -> None:
         warnings.simplefilter("error")
         rasterize(*SIZE, -scene.z, scene.image, scene.features, ~valid & valid)
         rasterize(*SIZE, scene.z[:, :0], scene.image[:, :0], scene.features[:, :0])
-    with pytest.warns(UserWarning, match="every face has face_vertices_z > 0.*look down -z.*negate") as caught:
+    with pytest.warns(UserWarning, match="every face has z > 0.*look down -z.*negate") as caught:
         _, index = rasterize(*SIZE, some, scene.image, scene.features, valid)
     assert caught[0].filename == __file__ and (index == -1).all()
     with warnings.catch_warnings():

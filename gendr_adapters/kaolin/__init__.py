@@ -9,8 +9,10 @@ docs/kaolin.md in the repository says what differs from Kaolin on purpose.
 """
 
 from .dibr import dibr_rasterization
+from .easy_render import render_mesh
 from .patching import install, patched
 from .rasterization import rasterize
 from .soft_mask import dibr_soft_mask
+from .soft_rendering import soft_render
 
-__all__ = ["dibr_rasterization", "dibr_soft_mask", "install", "patched", "rasterize"]
+__all__ = ["dibr_rasterization", "dibr_soft_mask", "install", "patched", "rasterize", "render_mesh", "soft_render"]

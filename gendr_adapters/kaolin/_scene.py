@@ -29,14 +29,14 @@ class _Sign:
     seen_right_on_gpu = False
 
 
-def check_sign(face_vertices_z: Tensor, shown: Tensor | None) -> None:
-    """Warn, once, of scenes that are wholly behind the camera."""
-    on_gpu = face_vertices_z.is_cuda
-    if _Sign.warned or face_vertices_z.numel() == 0 or face_vertices_z.is_meta or torch.compiler.is_compiling():
+def check_sign(z: Tensor, shown: Tensor | None, cause: str) -> None:
+    """Warn, once, of scenes that are wholly behind the camera. z: (..., F, 3), of the corners. shown: (..., F)."""
+    on_gpu = z.is_cuda
+    if _Sign.warned or z.numel() == 0 or z.is_meta or torch.compiler.is_compiling():
         return
     if on_gpu and (_Sign.seen_right_on_gpu or torch.cuda.is_current_stream_capturing()):
         return
-    behind = (face_vertices_z.detach() > 0).all(2)
+    behind = (z.detach() > 0).all(-1)
     hidden = behind if shown is None else behind | ~shown
     if not bool(hidden.all()):
         _Sign.seen_right_on_gpu |= on_gpu
@@ -45,9 +45,8 @@ def check_sign(face_vertices_z: Tensor, shown: Tensor | None) -> None:
         return
     _Sign.warned = True
     warnings.warn(
-        "every face has face_vertices_z > 0, so nothing is drawn: Kaolin's cameras look down -z, and z is negative in "
-        "front of them. Were depths passed for z (negate them), or vertices of a camera that looks along +z, as "
-        "OpenCV's and PyTorch3D's do?",
+        f"every face has z > 0, so nothing is drawn: Kaolin's cameras look down -z, and z is negative in front of "
+        f"them. {cause}",
         UserWarning,
         stacklevel=4,
     )

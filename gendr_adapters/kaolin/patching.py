@@ -9,16 +9,22 @@ from types import FunctionType
 from typing import Any
 
 from .dibr import dibr_rasterization
+from .easy_render import render_mesh
 from .rasterization import rasterize
 from .soft_mask import dibr_soft_mask
 
-_OURS: dict[str, Any] = {f.__name__: f for f in (rasterize, dibr_soft_mask, dibr_rasterization)}
+# Kaolin's modules and what stands for their functions.
+_OURS: dict[str, tuple[Any, ...]] = {
+    "kaolin.render.mesh": (rasterize, dibr_soft_mask, dibr_rasterization),
+    "kaolin.render.easy_render": (render_mesh,),
+}
+_NEWER = ("kaolin.render.easy_render",)  # Kaolin before 0.16 has none
 _MARK = "_stands_for_kaolins"
 
 
 @contextmanager
 def patched() -> Iterator[None]:
-    """Within it, Kaolin's rasterize, dibr_soft_mask and dibr_rasterization are ours.
+    """Within it, Kaolin's rasterize, dibr_soft_mask, dibr_rasterization and render_mesh are ours.
 
         with patched():
             train()  # code that calls kaolin.render.mesh.dibr_rasterization
@@ -31,7 +37,7 @@ def patched() -> Iterator[None]:
     Raises:
         ImportError: there is no Kaolin.
     """
-    pairs = [(original, _twin(_OURS[name])) for name, original in _kaolins().items()]
+    pairs = [(original, _twin(ours)) for original, ours in _pairs()]
     for original, twin in pairs:
         _replace(original, twin)
     try:
@@ -47,20 +53,26 @@ def install() -> None:
     Raises:
         ImportError: there is no Kaolin.
     """
-    for name, original in _kaolins().items():
+    for original, ours in _pairs():
         if not hasattr(original, _MARK):
-            _replace(original, _twin(_OURS[name]))
+            _replace(original, _twin(ours))
 
 
-def _kaolins() -> dict[str, Any]:
-    try:
-        mesh = importlib.import_module("kaolin.render.mesh")
-    except ImportError as error:
-        raise ImportError(
-            f"there is no Kaolin whose functions could be replaced ({error}); those of gendr_adapters.kaolin can be "
-            "called without it"
-        ) from error
-    return {name: getattr(mesh, name) for name in _OURS}
+def _pairs() -> list[tuple[Any, Any]]:
+    """Kaolin's functions and ours."""
+    pairs = []
+    for name, functions in _OURS.items():
+        try:
+            module = importlib.import_module(name)
+        except ImportError as error:
+            if name in _NEWER and error.name == name:
+                continue
+            raise ImportError(
+                f"there is no Kaolin whose functions could be replaced ({error}); those of gendr_adapters.kaolin that "
+                "take tensors can be called without it"
+            ) from error
+        pairs += [(getattr(module, ours.__name__), ours) for ours in functions]
+    return pairs
 
 
 def _twin(function: FunctionType) -> Callable[..., Any]:

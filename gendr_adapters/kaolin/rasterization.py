@@ -77,7 +77,12 @@ def rasterize_as(
     if valid_faces is not None:
         check_per_face("valid_faces", valid_faces, face_vertices_image)
         valid_faces = valid_faces.bool()
-    check_sign(face_vertices_z, valid_faces)
+    check_sign(
+        face_vertices_z,
+        valid_faces,
+        "Were depths passed for face_vertices_z (negate them), or vertices of a camera that looks along +z, as "
+        "OpenCV's and PyTorch3D's do?",
+    )
     faces = corners(face_vertices_image, face_vertices_z, valid_faces)
     some = features if features.shape[3] else None
     drawn = render(faces, size, some, None, settings, None, ("image", "face_index"))

@@ -1,0 +1,97 @@
+"""What we read of Kaolin's cameras: where they see vertices, in which directions they look, and how far."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .._visibility import NO_FAR, NO_NEAR
+from ..settings import RenderSettings
+
+_EXTRINSICS = ("transform", "view_matrix")
+_INTRINSICS = ("transform", "lens_type", "width", "height", "near", "far")
+_PINHOLE = ("focal_x", "focal_y", "x0", "y0")
+
+
+def check_camera(camera: Any) -> None:
+    """Raise TypeError for what is no kaolin.render.camera.Camera, ValueError for lenses and planes we cannot serve."""
+    for part, names in (("extrinsics", _EXTRINSICS), ("intrinsics", _INTRINSICS)):
+        missing = [name for name in names if not hasattr(getattr(camera, part, None), name)]
+        if missing:
+            raise TypeError(
+                f"camera must be a kaolin.render.camera.Camera, got {type(camera).__name__} without {part}.{missing[0]}"
+            )
+    lens = camera.intrinsics.lens_type
+    if lens not in ("pinhole", "ortho"):
+        raise ValueError(f"camera must have the lens 'pinhole' or 'ortho', got {lens!r}")
+    if not 0 < camera.intrinsics.near < camera.intrinsics.far:
+        raise ValueError(
+            f"camera must have 0 < near < far, got near {camera.intrinsics.near}, far {camera.intrinsics.far}"
+        )
+    if lens == "pinhole" and (missing := [name for name in _PINHOLE if not hasattr(camera.intrinsics, name)]):
+        raise TypeError(f"camera has a pinhole lens without {missing[0]}")
+
+
+def is_pinhole(camera: Any) -> bool:
+    return bool(camera.intrinsics.lens_type == "pinhole")
+
+
+def see(camera: Any, vertices: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Vertices (V, 3) of B meshes in camera space and projected, as pairs, for each of N images.
+
+    Projected: x and y in [-1, 1] over the picture, and z as in camera space: negative in front. N is the number of
+    cameras or of meshes; one camera sees all meshes, all cameras see one mesh.
+    """
+    n_cameras = len(camera)
+    if n_cameras > 1 and len(vertices) > 1:
+        pairs = (_see(camera[i], v) for i, v in enumerate(vertices))
+        return [(seen[0], projected[0]) for seen, projected in pairs]
+    seen, projected = _see(camera, torch.cat(vertices))
+    if n_cameras > 1:
+        return list(zip(seen.unbind(0), projected.unbind(0), strict=True))
+    sizes = [v.shape[0] for v in vertices]
+    return list(zip(seen[0].split(sizes), projected[0].split(sizes), strict=True))
+
+
+def _see(camera: Any, vertices: Tensor) -> tuple[Tensor, Tensor]:
+    """(C, V, 3), twice."""
+    seen = camera.extrinsics.transform(vertices).reshape(len(camera), -1, 3)
+    # Of a corner in the plane of the camera there is no projection; a little off it there is, and x z is the same.
+    z, least = seen[..., 2:], 1e-6 * camera.intrinsics.near
+    off = torch.cat([seen[..., :2], torch.where(z.abs() < least, -least, z)], 2) if is_pinhole(camera) else seen
+    x_y = camera.intrinsics.transform(off).reshape(seen.shape)[..., :2]
+    return seen, torch.cat([x_y, off[..., 2:]], 2)
+
+
+def directions_to(camera: Any, image: Tensor, pixel: Tensor) -> Tensor:
+    """(P, 3): unit vectors, in the world, from what is seen at the centres of pixels (rows times width + column) of
+    images back to the camera. One camera is that of all images."""
+    view = camera.extrinsics.view_matrix()
+    which = image if len(camera) > 1 else torch.zeros_like(image)
+    if not is_pinhole(camera):
+        return torch.nn.functional.normalize(view[:, 2, :3], dim=1).index_select(0, which)
+    lens = camera.intrinsics
+    right = (pixel % lens.width).to(view.dtype) + (0.5 - lens.width / 2)
+    up = (lens.height / 2 - 0.5) - pixel.div(lens.width, rounding_mode="floor").to(view.dtype)
+    focal_x, focal_y, x0, y0 = (
+        getattr(lens, name).to(view.dtype).reshape(-1).expand(len(camera)).index_select(0, which) for name in _PINHOLE
+    )
+    # x_ndc W / 2 = focal_x x / -z + x0 (camera space, z < 0 in front); the ray's far end is at z = -1.
+    ahead = torch.stack([(right - x0) / focal_x, (up - y0) / focal_y, -torch.ones_like(right)], 1)
+    in_world = (ahead[:, None] @ view[:, :3, :3].index_select(0, which))[:, 0]
+    return -torch.nn.functional.normalize(in_world, dim=1)
+
+
+def settings_for(camera: Any, settings: RenderSettings, clipped: bool, perspective_correct: bool) -> RenderSettings:
+    """The user's settings with all that the camera decides: the picture's extent, what is seen, how depth ends."""
+    near, far = float(camera.intrinsics.near), float(camera.intrinsics.far)
+    return replace(
+        settings,
+        half_extent=(1.0, 1.0),
+        near=NO_NEAR,
+        far=far if clipped else NO_FAR,
+        near_clip=near if clipped else None,
+        softmax_range=settings.softmax_range or (near, far),
+        perspective_correct=perspective_correct,
+    )

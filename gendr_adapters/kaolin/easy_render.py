@@ -1,0 +1,120 @@
+"""`render_mesh`, as kaolin.render.easy_render.render_mesh."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..render import render
+from ..settings import RenderSettings
+from .cameras import is_pinhole, settings_for
+from .mesh_scene import MeshScene, Points, mesh_scene
+
+_BACKENDS = ("nvdiffrast", "cuda")
+# The mask of DIB-R's functions, without their boxes.
+_ALPHA = RenderSettings(distribution="exponential_rev", dist_scale=1 / 7000)
+
+
+def render_mesh(
+    camera: Any,
+    mesh: Any,
+    lighting: Any = None,
+    custom_materials: Any = None,
+    custom_material_assignments: Any = None,
+    backend: str | None = None,
+    nvdiffrast_context: Any = None,
+    *,
+    settings: RenderSettings = _ALPHA,
+) -> dict[str, Tensor]:
+    """Pictures of meshes with PBR materials in the light of spherical Gaussians:
+    kaolin.render.easy_render.render_mesh, on any device, for batches too.
+
+    Args:
+        camera: kaolin.render.camera.Camera, pinhole or orthographic, C cameras.
+        mesh: kaolin.rep.SurfaceMesh of B meshes, batched in any way. C and B are equal, or one of them is 1; N is the
+            larger.
+        lighting: kaolin.render.lighting.SgLightingParameters, for all; None: Kaolin's default light.
+        custom_materials: in the place of the meshes' materials: a list of kaolin.render.materials.PBRMaterial for all,
+            or a list of such lists, one for each. Meshes without materials have Kaolin's default one.
+        custom_material_assignments: which material each face has, (F,) integers for all, or (B, F), or a list; None:
+            the meshes' own, or the first for all faces. Faces whose number is that of no material are black.
+        backend: None or 'nvdiffrast': perspective-correct, cut at the camera's near and far planes, smooth normals,
+            textures that repeat, as Kaolin with nvdiffrast; 'cuda': interpolation on the screen, no planes, flat
+            normals unless the mesh has others, as Kaolin without.
+        nvdiffrast_context: accepted, and without effect.
+        settings: of 'alpha': distribution, dist_*, reach, t_conorm and so on; the default is exp(-7000 d^2) outside
+            and 1 inside, d the distance in NDC (both axes of the picture span [-1, 1]). What concerns colour, depth,
+            perspective, near and far has no say.
+
+    Returns:
+        A dict, its pictures (N, height, width, channels), 0 where there is no mesh, and not clamped:
+        'render': 'diffuse' + 'specular'; 'albedo', 'normals' (in the world, towards the camera, with the normal map);
+        'uvs' and 'features' if the mesh has them; 'face_idx' (N, height, width) int64, counted within its mesh, -1
+        where there is none; and beyond Kaolin's, 'alpha' (1 channel), the soft silhouette of all faces, 'depth' (1),
+        the distance along the camera's axis, > 0, and 'normals_camera', the normals with the camera's axes.
+        Gradients go to vertices, normals, uvs, features, materials, lights and cameras.
+
+    Raises:
+        TypeError, ValueError: types, shapes, dtypes, numbers or names that do not fit. ImportError: no Kaolin.
+
+    Source: Wang et al., "All-Frequency Rendering of Dynamic, Spatially-Varying Reflectance", SIGGRAPH Asia 2009 (the
+    lights); Chen et al., "DIB-R++", NeurIPS 2021.
+    """
+    if backend is not None and backend not in _BACKENDS:
+        raise ValueError(f"unknown backend {backend!r}; allowed: {', '.join(_BACKENDS)}, both of which are our core")
+    if not isinstance(settings, RenderSettings):
+        raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
+    as_nvdiffrast = backend != "cuda"
+    scene = mesh_scene(camera, mesh, lighting, custom_materials, custom_material_assignments, as_nvdiffrast)
+    perspective = as_nvdiffrast and is_pinhole(camera)
+    return _pictures(scene, settings_for(camera, settings, as_nvdiffrast, perspective))
+
+
+def _pictures(scene: MeshScene, settings: RenderSettings) -> dict[str, Tensor]:
+    height, width = scene.image_size
+    # What is rendered is the corners' weights: materials and lights are looked up with them.
+    corner_weights = torch.eye(3, dtype=scene.corners.dtype, device=scene.corners.device)
+    drawn = render(
+        scene.corners,
+        (height, width),
+        corner_weights.expand(scene.corners.shape[0], 3, 3),
+        scene.face_offsets,
+        replace(settings, blend="hard"),
+        outputs=("image", "alpha", "depth", "face_index"),
+    )
+    assert drawn.image is not None and drawn.alpha is not None
+    assert drawn.depth is not None and drawn.face_index is not None
+    face_idx = drawn.face_index
+    at = (face_idx.flatten() >= 0).nonzero()[:, 0]
+    image = at.div(height * width, rounding_mode="floor")
+    points = Points(
+        image,
+        at % (height * width),
+        face_idx.flatten()[at] + scene.face_offsets[image],
+        drawn.image.permute(0, 2, 3, 1).reshape(-1, 3).index_select(0, at),
+    )
+    shaded = scene.shade(points)
+
+    def picture(values: Tensor) -> Tensor:
+        empty = values.new_zeros(face_idx.numel(), values.shape[1])
+        return empty.index_copy(0, at, values).view(*face_idx.shape, values.shape[1])
+
+    surface = shaded.surface
+    rotation = scene.camera.extrinsics.view_matrix()[:, :3, :3]
+    turned = rotation.index_select(0, image if rotation.shape[0] > 1 else torch.zeros_like(image))
+    pictures = {
+        "face_idx": face_idx,
+        "render": picture(shaded.diffuse + shaded.specular),
+        "albedo": picture(surface.albedo),
+        "normals": picture(surface.normals),
+        "diffuse": picture(shaded.diffuse),
+        "specular": picture(shaded.specular),
+    }
+    for name in ("uvs", "features"):
+        if (values := getattr(shaded, name)) is not None:
+            pictures[name] = picture(values)
+    pictures["alpha"] = drawn.alpha[..., None]
+    pictures["depth"] = drawn.depth[..., None]
+    pictures["normals_camera"] = picture((turned @ surface.normals[:, :, None])[:, :, 0])
+    return pictures

@@ -1,0 +1,144 @@
+"""Kaolin's cameras, meshes, materials and lights as one scene: faces for our core, and what points of them show."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..render import gather_corners
+from ._scene import check_sign
+from .cameras import check_camera, directions_to, is_pinhole, see
+from .materials import Surface, material_lists, number_materials, surface_at
+from .meshes import CornerAttributes, corner_attributes, joined, unbatched
+from .sg_lighting import check_lighting, shine
+
+
+class Points(NamedTuple):
+    """P points of faces as seen from cameras.
+
+    image, pixel (row * width + column), face (counted through all images): (P,) int64. weights: (P, 3), of the corners.
+    """
+
+    image: Tensor
+    pixel: Tensor
+    face: Tensor
+    weights: Tensor
+
+
+class Shaded(NamedTuple):
+    """What is seen at P points: (P, 3) each, but uvs (P, 2), in [0, 1), and features (P, C)."""
+
+    surface: Surface
+    diffuse: Tensor
+    specular: Tensor
+    uvs: Tensor | None
+    features: Tensor | None
+
+
+class MeshScene(NamedTuple):
+    """N images. corners: (F_total, 3, 3) as our core takes them, image by image; face_offsets: (N + 1,) int64.
+
+    facing: (F_total,), 1 where the camera sees a face's front (its corners counterclockwise), -1 for its back.
+    attributes: of the faces of all meshes; attribute_row: (F_total,) int64, which of them each face is.
+    """
+
+    camera: Any
+    corners: Tensor
+    face_offsets: Tensor
+    facing: Tensor
+    attributes: CornerAttributes
+    attribute_row: Tensor
+    materials: list[Any]
+    lighting: Any
+    wrap: bool
+
+    @property
+    def n_images(self) -> int:
+        return self.face_offsets.shape[0] - 1
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        return self.camera.intrinsics.height, self.camera.intrinsics.width
+
+    def shade(self, points: Points) -> Shaded:
+        """Materials and lights at points. Both sides of a face are lit: its normal is turned to the camera."""
+        row = self.attribute_row.index_select(0, points.face)
+        facing = self.facing.index_select(0, points.face)[:, None]
+
+        def interpolate(values: Tensor | None) -> Tensor | None:
+            if values is None:
+                return None
+            return (points.weights[:, None] @ values.index_select(0, row))[:, 0]
+
+        normals, uvs, tangents, features = (interpolate(values) for values in self.attributes[:4])
+        assert normals is not None
+        uvs = None if uvs is None else uvs - uvs.detach().floor()
+        which = self.attributes.material.index_select(0, row)
+        surface = surface_at(self.materials, which, facing * normals, uvs, tangents, self.wrap)
+        to_camera = directions_to(self.camera, points.image, points.pixel)
+        diffuse, specular = shine(self.lighting, surface, to_camera)
+        return Shaded(surface, diffuse, specular, uvs, features)
+
+
+def mesh_scene(
+    camera: Any,
+    mesh: Any,
+    lighting: Any,
+    custom_materials: Any,
+    custom_material_assignments: Any,
+    smooth: bool,
+) -> MeshScene:
+    """smooth: as Kaolin's backend 'nvdiffrast' has normals and textures; else as 'cuda' has them."""
+    check_camera(camera)
+    meshes = unbatched(mesh)
+    n_cameras, n_meshes = len(camera), len(meshes)
+    if n_cameras != n_meshes and 1 not in (n_cameras, n_meshes):
+        raise ValueError(f"there must be as many cameras as meshes, or one of either, got {n_cameras} and {n_meshes}")
+    vertices = [m.vertices for m in meshes]
+    view = camera.extrinsics.view_matrix()
+    if (vertices[0].dtype, vertices[0].device) != (view.dtype, view.device):
+        raise TypeError(
+            f"camera and mesh must share dtype and device, got {view.dtype} on {view.device} and {vertices[0].dtype} "
+            f"on {vertices[0].device}"
+        )
+    faces = [m.faces.long() for m in meshes]
+    lists = material_lists(meshes, custom_materials)
+    materials, numbered = number_materials(meshes, lists, custom_material_assignments)
+    attributes = [corner_attributes(m, smooth, number) for m, number in zip(meshes, numbered, strict=True)]
+
+    seen = see(camera, vertices)
+    shown = [i if n_meshes > 1 else 0 for i in range(len(seen))]
+    corners = [gather_corners(projected, faces[i]) for i, (_, projected) in zip(shown, seen, strict=True)]
+    facing = [_facing(s.detach()[faces[i]], is_pinhole(camera)) for i, (s, _) in zip(shown, seen, strict=True)]
+    check_sign(
+        torch.cat(corners)[..., 2],
+        None,
+        "Are the cameras turned away, or were their poses made for a camera that looks along +z, as OpenCV's and "
+        "PyTorch3D's do?",
+    )
+    starts = [0]
+    for f in faces:
+        starts.append(starts[-1] + f.shape[0])
+    row = [torch.arange(starts[i], starts[i + 1], device=view.device) for i in shown]
+    counts = torch.tensor([0, *(r.shape[0] for r in row)], device=view.device)
+    turned = torch.cat(corners) * view.new_tensor([1.0, 1.0, -1.0])  # our core's depth is positive in front
+    return MeshScene(
+        camera,
+        turned,
+        counts.cumsum(0),
+        torch.cat(facing),
+        joined(attributes, view.dtype),
+        torch.cat(row),
+        materials,
+        check_lighting(lighting),
+        smooth,
+    )
+
+
+def _facing(corners: Tensor, pinhole: bool) -> Tensor:
+    """(F,): 1 where the camera is on the side of a face from which its corners (F, 3, 3), in camera space, are
+    counterclockwise; -1 on the other side. Right, too, for faces that reach behind the camera, whose projected corners
+    turn round."""
+    a, b, c = corners.unbind(1)
+    normal = torch.linalg.cross(b - a, c - a)
+    return torch.sign(-(normal * a).sum(1) if pinhole else normal[:, 2])
