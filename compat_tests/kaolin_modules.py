@@ -25,7 +25,7 @@ def real_kaolin() -> ModuleType:
 @contextmanager
 def stand_in_kaolin() -> Iterator[ModuleType]:
     """Within it, `import kaolin` and all below it find the test double."""
-    double = _double()
+    double = stand_in_modules()
     before = _take_out()
     sys.modules.update(double)
     try:
@@ -36,7 +36,8 @@ def stand_in_kaolin() -> Iterator[ModuleType]:
 
 
 @functools.cache
-def _double() -> dict[str, ModuleType]:
+def stand_in_modules() -> dict[str, ModuleType]:
+    """All modules of the test double by their names in sys.modules, where they are not."""
     before = _take_out()
     sys.path.insert(0, str(STAND_INS))
     try:
