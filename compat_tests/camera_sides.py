@@ -5,11 +5,12 @@ import math
 import os
 import sys
 from collections.abc import Callable
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
 import torch
+from kaolin_modules import stand_in_modules
 from torch import Tensor
 
 from gendr_adapters.cameras import (
@@ -88,67 +89,12 @@ def real_pytorch3d() -> ModuleType:
         pytest.skip(f"no PyTorch3D: {error} (compat_tests/pytorch3d/install.py installs its Python layer)")
 
 
-class StandInExtrinsics:
-    """kaolin.render.camera.CameraExtrinsics, as far as we use it."""
-
-    def __init__(self, matrix: Tensor) -> None:
-        self._matrix = matrix
-
-    @classmethod
-    def from_view_matrix(
-        cls, view_matrix: Tensor, dtype: Any = torch.float32, device: Any = None, requires_grad: bool = False
-    ) -> "StandInExtrinsics":
-        """Like Kaolin's: float32 unless told, and without a gradient unless told."""
-        matrix = view_matrix.to(dtype=dtype, device=device)
-        return cls(matrix if requires_grad else matrix.detach())
-
-    def view_matrix(self) -> Tensor:
-        return self._matrix
-
-
-class StandInPinholeIntrinsics:
-    """kaolin.render.camera.PinholeIntrinsics, as far as we use it; params is (N, 4): x0, y0, focal_x, focal_y."""
-
-    lens_type = "pinhole"
-
-    def __init__(self, width: int, height: int, params: Tensor, near: float = 1e-2, far: float = 1e2) -> None:
-        self.width, self.height, self.near, self.far = width, height, near, far
-        self.x0, self.y0, self.focal_x, self.focal_y = params.unbind(1)
-
-    def projection_matrix(self) -> Tensor:
-        """OpenGL's: NDC [-1, 1], z from the camera backwards, w = -z."""
-        out = self.focal_x.new_zeros(len(self.focal_x), 4, 4)
-        out[:, 0, 0], out[:, 1, 1] = 2 * self.focal_x / self.width, 2 * self.focal_y / self.height
-        out[:, 0, 2], out[:, 1, 2] = -2 * self.x0 / self.width, -2 * self.y0 / self.height
-        out[:, 2, 2] = -(self.far + self.near) / (self.far - self.near)
-        out[:, 2, 3] = -2 * self.far * self.near / (self.far - self.near)
-        out[:, 3, 2] = -1
-        return out
-
-
-class StandInCamera:
-    """kaolin.render.camera.Camera, as far as we use it."""
-
-    def __init__(self, extrinsics: StandInExtrinsics, intrinsics: StandInPinholeIntrinsics) -> None:
-        self.extrinsics, self.intrinsics = extrinsics, intrinsics
-
-    def transform(self, vectors: Tensor) -> Tensor:
-        homogeneous = torch.cat([vectors, torch.ones_like(vectors[..., :1])], -1)
-        clip = homogeneous @ (self.intrinsics.projection_matrix() @ self.extrinsics.view_matrix()).mT
-        return clip[..., :3] / clip[..., 3:]
-
-
-StandInKaolin = SimpleNamespace(
-    Camera=StandInCamera, CameraExtrinsics=StandInExtrinsics, PinholeIntrinsics=StandInPinholeIntrinsics
-)
-
-
 def install_kaolin(which: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     if which == "real":
         return pytest.importorskip("kaolin.render.camera", reason="no Kaolin: its own cameras are not tested")
-    for name in ("kaolin", "kaolin.render", "kaolin.render.camera"):
-        monkeypatch.setitem(sys.modules, name, StandInKaolin)  # type: ignore[arg-type]
-    return StandInKaolin
+    for name, module in stand_in_modules().items():
+        monkeypatch.setitem(sys.modules, name, module)
+    return sys.modules["kaolin.render.camera"]
 
 
 def kaolin_camera(module: Any, size: tuple[int, int], n: int = 2) -> Any:

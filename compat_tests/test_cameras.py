@@ -2,9 +2,9 @@
 
 What is real: PyTorch3D's own cameras and conversions to and from OpenCV, where it is installed (its Python layer is
 enough; else these tests skip, or fail with GENDR_REQUIRE_PYTORCH3D=1), and its rasteriser's recorded pictures; Kaolin's
-own cameras where Kaolin imports (else skipped). No package index has Kaolin, so its tests run on a stand-in, too:
-`StandInKaolin` has what we use of Kaolin 0.18, with its formulas. It, and OpenCV's and SoftRas' formulas, written out,
-are in camera_sides.py.
+own cameras where Kaolin imports (else skipped). No package index has Kaolin, so its tests run on a stand-in, too
+(kaolin/stand_ins), which has what we use of Kaolin 0.18. OpenCV's and SoftRas' formulas are written out in
+camera_sides.py.
 """
 
 import importlib

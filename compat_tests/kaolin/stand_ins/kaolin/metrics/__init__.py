@@ -1,0 +1,5 @@
+"""Test double of kaolin.metrics."""
+
+from . import render
+
+__all__ = ["render"]

@@ -1,0 +1,5 @@
+"""Test double of kaolin.ops."""
+
+from . import mesh
+
+__all__ = ["mesh"]
