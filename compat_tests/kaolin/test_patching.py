@@ -14,6 +14,7 @@ import gendr_adapters.kaolin as door
 from gendr_adapters.kaolin import dibr_rasterization, install, patched, rasterize
 
 NAMES = ("rasterize", "dibr_soft_mask", "dibr_rasterization")
+EASY = "kaolin.render.easy_render"
 
 
 class Kaolin:
@@ -27,6 +28,9 @@ class Kaolin:
         self.mesh = self.add("kaolin.render.mesh", **self.originals)
         self.add("kaolin.render.mesh.rasterization", rasterize=self.originals["rasterize"])
         self.add("kaolin.render.mesh.dibr", **self.originals)
+        self.originals["render_mesh"] = lambda *args, **kwargs: "Kaolin's render_mesh"
+        for name in (EASY, f"{EASY}.mesh"):
+            self.add(name, render_mesh=self.originals["render_mesh"])
         self.user = self.add("a_users_module", draw=self.originals["dibr_rasterization"], other=len)
         self.ours = self.add("another_users_module", rasterize=rasterize)
         self.before = {name: dict(vars(module)) for name, module in self.modules.items()}
@@ -61,7 +65,18 @@ def test_every_name_is_replaced_and_put_back(kaolin: Kaolin) -> None:
         assert torch.equal(kaolin.modules["kaolin.render.mesh.rasterization"].rasterize(*SIZE, *scene)[1], expected[2])
         assert torch.equal(kaolin.mesh.dibr_soft_mask(scene.image, expected[2]), expected[1])
         assert kaolin.user.other is len and kaolin.ours.rasterize is rasterize
+        for module in (EASY, f"{EASY}.mesh"):
+            with pytest.raises(TypeError, match="camera must be a kaolin.render.camera.Camera"):
+                kaolin.modules[module].render_mesh(None, None)
     assert kaolin.unchanged() and kaolin.user.draw() == "Kaolin's dibr_rasterization"
+
+
+def test_a_kaolin_before_easy_render(kaolin: Kaolin, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (EASY, f"{EASY}.mesh"):
+        monkeypatch.delitem(sys.modules, name)
+    with patched():
+        assert kaolin.user.draw is not kaolin.originals["dibr_rasterization"]
+    assert kaolin.user.draw is kaolin.originals["dibr_rasterization"]
 
 
 def test_after_an_exception(kaolin: Kaolin) -> None:
@@ -135,20 +150,25 @@ def test_real_kaolin(real_kaolin: Any) -> None:
     normals_z = torch.ones(scene.z.shape[:2], dtype=torch.float64)
     expected = dibr_rasterization(*SIZE, *scene, normals_z)
     theirs = {name: getattr(real_kaolin, name) for name in NAMES}
+    easy = pytest.importorskip(EASY, reason="no Kaolin")
+    easy_before = easy.render_mesh, easy.mesh.render_mesh
     with patched():
+        assert easy.render_mesh is easy.mesh.render_mesh and easy.render_mesh not in easy_before
         found = real_kaolin.dibr_rasterization(*SIZE, *scene, normals_z)
         assert all(map(torch.equal, found, expected))
         assert sys.modules["kaolin.render.mesh.rasterization"].rasterize is real_kaolin.rasterize
     assert theirs == {name: getattr(real_kaolin, name) for name in NAMES}
     assert sys.modules["kaolin.render.mesh.dibr"].rasterize is theirs["rasterize"]
+    assert (easy.render_mesh, easy.mesh.render_mesh) == easy_before
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_signatures_of_real_kaolin(real_kaolin: Any) -> None:
     import inspect
 
-    for name in NAMES:
-        theirs, ours = (inspect.signature(getattr(m, name)).parameters.values() for m in (real_kaolin, door))
+    easy = pytest.importorskip(EASY, reason="no Kaolin")
+    for module, name in [*((real_kaolin, name) for name in NAMES), (easy, "render_mesh")]:
+        theirs, ours = (inspect.signature(getattr(m, name)).parameters.values() for m in (module, door))
         kept = [p for p in ours if p.kind is not p.KEYWORD_ONLY]
         assert [(p.name, p.default) for p in theirs] == [(p.name, p.default) for p in kept]
 

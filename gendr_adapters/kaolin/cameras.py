@@ -86,6 +86,8 @@ def directions_to(camera: Any, image: Tensor, pixel: Tensor) -> Tensor:
 def settings_for(camera: Any, settings: RenderSettings, clipped: bool, perspective_correct: bool) -> RenderSettings:
     """The user's settings with all that the camera decides: the picture's extent, what is seen, how depth ends."""
     near, far = float(camera.intrinsics.near), float(camera.intrinsics.far)
+    # With clip 'unit' depth is perspective-correct whatever the weights are.
+    clip = settings.clip if perspective_correct or settings.clip != "unit" else "nonnegative"
     return replace(
         settings,
         half_extent=(1.0, 1.0),
@@ -94,4 +96,5 @@ def settings_for(camera: Any, settings: RenderSettings, clipped: bool, perspecti
         near_clip=near if clipped else None,
         softmax_range=settings.softmax_range or (near, far),
         perspective_correct=perspective_correct,
+        clip=clip,
     )
