@@ -330,6 +330,15 @@ def test_normals_that_are_given(kaolin: Any) -> None:
     assert not torch.allclose(picture(), picture("cuda"))
 
 
+def test_tangents_that_are_given(kaolin: Any) -> None:
+    """As in Kaolin: 'cuda' takes those of the faces' corners, 'nvdiffrast' those of the vertices."""
+    view, mesh = camera(kaolin, **ORTHO), full_mesh(kaolin, assignments=torch.ones(8, dtype=torch.int64))
+    given = full_mesh(kaolin, assignments=torch.ones(8, dtype=torch.int64))
+    given.face_tangents = random(8, 3, 3, seed=73)
+    smooth, flat = ([render_mesh(view, m, backend=b)["normals"] for m in (mesh, given)] for b in (None, "cuda"))
+    assert torch.equal(*smooth) and not torch.allclose(*flat)
+
+
 def test_a_floor_under_the_camera_is_cut(kaolin: Any) -> None:
     """From far behind the camera, or from exactly beside it, to before it: the rays of the lower half hit it."""
     for behind in (5.0, 0.0):
@@ -337,18 +346,18 @@ def test_a_floor_under_the_camera_is_cut(kaolin: Any) -> None:
         faces = torch.tensor([[0, 1, 2], [0, 2, 3]])
         view = kaolin.render.camera.Camera.from_args(
             view_matrix=torch.eye(4, dtype=torch.float64)[None], width=WIDTH, height=HEIGHT, fov=math.radians(60.0),
-            near=0.3, far=12.0, dtype=torch.float64,
+            near=0.3, far=8.0, dtype=torch.float64,
         )  # fmt: skip
         found = render_mesh(view, kaolin.rep.SurfaceMesh(floor, faces))
         tangent = math.tan(math.radians(30.0))
         y = (HEIGHT - 1 - 2 * torch.arange(HEIGHT, dtype=torch.float64)) / HEIGHT * tangent
         depth = torch.where(y < 0, -1 / y, torch.inf)
-        depth = torch.where(depth < 12, depth, 0.0)[:, None].expand(-1, WIDTH)
+        depth = torch.where(depth < 8, depth, 0.0)[:, None].expand(-1, WIDTH)
         torch.testing.assert_close(found["depth"][0, ..., 0], depth, rtol=1e-6, atol=0)
-        assert (depth > 0).sum() == 5 * WIDTH
+        assert (depth > 0).sum() == 4 * WIDTH
         # Seen from above, whatever the corners behind the camera look like projected.
         up = torch.tensor([0.0, 1, 0], dtype=torch.float64)
-        torch.testing.assert_close(found["normals"][found["face_idx"] >= 0], up.expand(5 * WIDTH, 3))
+        torch.testing.assert_close(found["normals"][found["face_idx"] >= 0], up.expand(4 * WIDTH, 3))
 
 
 def test_behind_the_camera(kaolin: Any, monkeypatch: pytest.MonkeyPatch) -> None:

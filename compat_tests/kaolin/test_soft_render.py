@@ -98,6 +98,24 @@ def test_alpha_of_any_distribution_and_t_conorm(kaolin: Any, distribution: str, 
     torch.testing.assert_close(found[..., 3], alpha, rtol=0, atol=1e-12)
 
 
+def test_the_camera_cuts_and_ranges(kaolin: Any) -> None:
+    """A floor that reaches behind the camera is seen up to the far plane; gamma is in units of far - near, unless
+    softmax_range is given."""
+    floor = torch.tensor([[-9.0, -1, 5], [9, -1, 5], [9, -1, -30], [-9, -1, -30]], dtype=torch.float64)
+    view = kaolin.render.camera.Camera.from_args(
+        view_matrix=torch.eye(4, dtype=torch.float64)[None], width=WIDTH, height=HEIGHT, fov=math.radians(60.0),
+        near=0.3, far=8.0, dtype=torch.float64,
+    )  # fmt: skip
+    mesh = kaolin.rep.SurfaceMesh(floor, torch.tensor([[0, 1, 2], [0, 2, 3]]))
+    hard = RenderSettings(distribution="hard")
+    seen = soft_render(view, mesh, hard)[..., 3]
+    assert torch.equal(seen[0, :, 0] > 0, torch.arange(HEIGHT) > 6)
+    grey = [soft_render(view, mesh, RenderSettings(distribution="hard", gamma=1.0, softmax_range=r)) for r in (
+        None, (0.3, 8.0), (0.3, 30.0)
+    )]  # fmt: skip
+    assert torch.equal(grey[0], grey[1]) and not torch.allclose(grey[0], grey[2])
+
+
 def test_hidden_faces_learn(kaolin: Any) -> None:
     """A large face behind a larger one: its colour and its corners have gradients, in render_mesh they have none."""
     front = [[-3.0, -3, 1], [3, -3, 1], [0, 4, 1]]

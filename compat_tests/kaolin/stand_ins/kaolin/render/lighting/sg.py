@@ -97,7 +97,8 @@ def sg_warp_specular_term(
     sharp = 2 / m2 / (4 * n_v.clamp(min=1e-4))
     lobe = (1 / (math.pi * m2))[:, None].expand(-1, 3), mirrored, sharp
     light = unbatched_reduced_sg_inner_product(*lobe, amplitude, direction, sharpness)
-    half = normalize(mirrored + view, dim=1)
+    half = mirrored + view
+    half = half / half.square().sum(1, keepdim=True).sqrt()  # 0 / 0 for a surface seen from its edge, as in Kaolin
     n_l, n_v, l_h = (normal * mirrored).sum(1).clamp(0, 1), n_v.clamp(0, 1), (mirrored * half).sum(1).clamp(0, 1)
     seen = 1 / ((n_l + (m2 + (1 - m2) * n_l**2).sqrt()) * (n_v + (m2 + (1 - m2) * n_v**2).sqrt()))
     fresnel = spec_albedo + (1 - spec_albedo) * (1 - l_h)[:, None] ** 5
