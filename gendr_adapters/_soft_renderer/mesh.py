@@ -65,7 +65,7 @@ class Mesh:
         found = load_obj(filename_obj, normalization, load_texture, texture_res, texture_type)
         return cls(found[0], found[1], found[2] if load_texture else None, texture_res, texture_type)
 
-    def save_obj(self, filename_obj: Path, save_texture: bool = False, texture_res_out: int = 16) -> None:
+    def save_obj(self, filename_obj: Path, save_texture: bool = False, texture_res_out: int | None = 16) -> None:
         """Write an OBJ file, see save_obj. Raises ValueError where the batch is not one mesh."""
         if self.batch_size != 1:
             raise ValueError(f"only a batch of one mesh can be saved, got {self.batch_size}")
