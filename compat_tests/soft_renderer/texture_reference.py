@@ -43,7 +43,7 @@ def sampled(picture, uv, resolution):
 
 
 def atlas(textures, tile):
-    """Picture (H, W, 3), row 0 at the top, and uv (F, 3, 2) of textures (F, R * R, 3), in coordinates of the picture."""
+    """Picture (H, W, 3), row 0 at the top, and uv (F, 3, 2) for textures (F, R * R, 3)."""
     n_faces, resolution = len(textures), math.isqrt(textures.shape[1])
     columns = int((n_faces - 1.0) ** 0.5) + 1
     rows = int((n_faces - 1.0) / columns) + 1

@@ -175,13 +175,11 @@ class Mesh:
             values = torch.from_numpy(values.astype(array_type)).to(self._array_device)
         if not isinstance(values, Tensor):
             raise TypeError(f"{name} must be a tensor or a NumPy array, got {type(values).__name__}")
-        if values.dim() == len(shape) - 1:
-            values = values[None]
-        if values.dim() != len(shape) or values.shape[-1] != 3:
+        if values.dim() not in (len(shape), len(shape) - 1) or values.shape[-1] != 3:
             raise ValueError(
                 f"{name} must be ({', '.join(shape)}) or ({', '.join(shape[1:])}), got shape {tuple(values.shape)}"
             )
-        return values
+        return values if values.dim() == len(shape) else values[None]
 
     def _white(self, texture_res: int) -> Tensor:
         shape = (self.num_faces, texture_res**2) if self.texture_type == "surface" else (self.num_vertices,)

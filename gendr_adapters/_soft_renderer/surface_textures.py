@@ -69,8 +69,8 @@ def sample_texels(picture: Tensor, uv: Tensor, resolution: int) -> Tensor:
 
     u = 0 and 1 are the centres of the first and the last column of pixels, v of the last and the first row; bilinear.
     A corner's coordinate above 1 loses its whole part before texels are placed between corners, so a face that crosses
-    the picture's border shows the way back over all of it. Less than a pixel below 0, the first two pixels are
-    extrapolated; further below, where the originals read the wrong row or other memory, the picture repeats.
+    the picture's border shows the way back over all of it. Less than a pixel below 0 counts as 0 (along u, the
+    originals extrapolate); further below, where the originals read another row or other memory, the picture repeats.
 
     Args:
         picture: (H, W, 3), row 0 at the top. uv: (F, 3, 2), of the corners, of picture's dtype.
@@ -90,8 +90,9 @@ def sample_texels(picture: Tensor, uv: Tensor, resolution: int) -> Tensor:
 
 def _neighbours(position: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """The pixels before and after positions along an axis, and the share (..., 1) of the one after."""
-    before = position.trunc().clamp(max=count - 1)  # may be a trifle above, by rounding
-    return before.long(), (before.long() + 1).clamp(max=count - 1), (position - before)[..., None]
+    position = position.clamp(0, count - 1)
+    before = position.long()
+    return before, (before + 1).clamp(max=count - 1), (position - before)[..., None]
 
 
 def _faces_by_material(file: ObjFile) -> dict[str | None, list[int]]:
