@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from devices import DEVICES
 from mesh_shapes import icosahedron, soup
 
 from gendr_adapters import data
@@ -23,9 +24,12 @@ def gradient(function, x):
     return torch.autograd.grad((function(x) * weights).sum(), x)[0]
 
 
-def assert_same_function(actual, expected, x):
-    torch.testing.assert_close(actual(x), expected(x), rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(gradient(actual, x), gradient(expected, x), rtol=1e-10, atol=1e-10)
+def assert_same_function(actual, expected, x, device):
+    def moved(x):
+        return actual(x.to(device)).cpu()
+
+    torch.testing.assert_close(moved(x), expected(x), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(gradient(moved, x), gradient(expected, x), rtol=1e-10, atol=1e-10)
 
 
 def normalized(vector):
@@ -62,21 +66,38 @@ def test_face_vertices(batch):
     assert torch.autograd.gradcheck(lambda v: face_vertices(v, faces), vertices.clone().requires_grad_())
 
 
-def test_surface_normals(batch):
+@DEVICES
+def test_surface_normals(batch, device):
     vertices, faces = batch
     faces[0, 0] = faces[0, 0, 0]  # without area
     assert_same_function(
-        lambda v: Mesh(v, faces).surface_normals, lambda v: reference_surface_normals(v, faces), vertices
+        lambda v: Mesh(v, faces.to(device)).surface_normals,
+        lambda v: reference_surface_normals(v, faces),
+        vertices,
+        device,
     )
 
 
-def test_vertex_normals(batch):
+@DEVICES
+def test_vertex_normals(batch, device):
     vertices, faces = batch
     faces[faces == 7] = 6  # a vertex without faces, and faces without area
     assert_same_function(
-        lambda v: Mesh(v, faces).vertex_normals, lambda v: reference_vertex_normals(v, faces), vertices
+        lambda v: Mesh(v, faces.to(device)).vertex_normals,
+        lambda v: reference_vertex_normals(v, faces),
+        vertices,
+        device,
     )
     assert not Mesh(vertices, faces).vertex_normals[:, 7].any()
+
+
+@pytest.mark.cuda(real=True)
+def test_on_cuda_corners_of_vertices_that_do_not_exist_are_nan():
+    vertices = torch.zeros(2, 4, 3, device="cuda")
+    faces = torch.zeros(2, 5, 3, dtype=torch.int64, device="cuda")
+    faces[0, 3, 1] = 4
+    wrong = face_vertices(vertices, faces).isnan()
+    assert wrong[0, 3, 1].all() and wrong.sum() == 3
 
 
 def test_normals_of_tiny_faces_are_not_blown_up():

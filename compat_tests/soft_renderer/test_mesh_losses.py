@@ -3,6 +3,7 @@
 import loss_reference
 import pytest
 import torch
+from devices import DEVICES
 from mesh_shapes import icosahedron, soup
 
 from gendr_adapters import data
@@ -28,14 +29,15 @@ def generator():
     return torch.Generator().manual_seed(3)
 
 
+@DEVICES
 @pytest.mark.parametrize("shape", ["closed", "soup"])
 @pytest.mark.parametrize("channels", [3, 5])
-def test_laplacian_loss_is_that_of_the_matrix(generator, shape, channels):
+def test_laplacian_loss_is_that_of_the_matrix(generator, shape, channels, device):
     faces = icosahedron(generator)[1] if shape == "closed" else torch.cat([soup(generator, 12, 9)[1][0], TRIANGLES])
     x = torch.randn(4, 12, channels, generator=generator, dtype=torch.float64)
-    loss = LaplacianLoss(torch.zeros(12, 3), faces)
+    loss = LaplacianLoss(torch.zeros(12, 3), faces).to(device)
     expected = value_and_gradient(lambda x: loss_reference.laplacian_loss(x, faces), x)
-    assert_same(value_and_gradient(loss, x), expected, rtol=1e-12, atol=1e-12)
+    assert_same(value_and_gradient(lambda x: loss(x.to(device)).cpu(), x), expected, rtol=1e-12, atol=1e-12)
 
 
 TRIANGLES = torch.arange(12).view(4, 3)  # so that every vertex is in a face
@@ -57,14 +59,16 @@ def test_vertices_without_faces_have_no_part_in_the_laplacian_loss(generator):
     assert not gradient[:, 12:].any()
 
 
-def test_flatten_loss_is_that_of_every_edge(generator):
+@DEVICES
+def test_flatten_loss_is_that_of_every_edge(generator, device):
     vertices, faces = icosahedron(generator)
     x = vertices + 0.1 * torch.randn(3, 12, 3, generator=generator, dtype=torch.float64)
     assert len(loss_reference.edges_with_wings(faces)) > 20
     expected = value_and_gradient(lambda x: loss_reference.flatten_loss(x, faces), x)
-    assert_same(value_and_gradient(FlattenLoss(faces), x), expected, rtol=1e-12, atol=1e-12)
+    loss = FlattenLoss(faces).to(device)
+    assert_same(value_and_gradient(lambda x: loss(x.to(device)).cpu(), x), expected, rtol=1e-12, atol=1e-12)
     coarse = loss_reference.flatten_loss(x, faces, eps=0.1)
-    torch.testing.assert_close(FlattenLoss(faces)(x, eps=0.1), coarse, check_dtype=False)
+    torch.testing.assert_close(loss(x.to(device), eps=0.1).cpu(), coarse, check_dtype=False)
 
 
 def test_flatten_loss_leaves_out_edges_as_it_says(generator):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import voxel_reference
+from devices import DEVICES
 from mesh_shapes import icosahedron, soup
 
 from gendr_adapters import data
@@ -12,24 +13,25 @@ from gendr_adapters._soft_renderer.mesh import Mesh
 from gendr_adapters._soft_renderer.voxels import voxelization
 
 
-def assert_as_reference(corners, size):
+def assert_as_reference(corners, size, device="cpu"):
     """corners: (N, F, 3, 3) in voxels."""
-    found = voxelization(corners, size, normalize=True)
+    found = voxelization(corners.to(device), size, normalize=True).cpu()
     assert found.dtype == torch.int32 and found.shape == (len(corners), size, size, size)
     for mesh, expected in zip(found.numpy(), corners.numpy(), strict=True):
         np.testing.assert_array_equal(mesh, voxel_reference.occupied(expected, size))
     return found
 
 
+@DEVICES
 @pytest.mark.parametrize("size", [1, 2, 3, 8, 13])
 @pytest.mark.parametrize("seed", range(3))
-def test_closed_meshes_as_the_reference(size, seed):
+def test_closed_meshes_as_the_reference(size, seed, device):
     generator = torch.Generator().manual_seed(seed)
     vertices, faces = zip(*(icosahedron(generator) for _ in range(2)), strict=True)
     corners = torch.stack([v[f] for v, f in zip(vertices, faces, strict=True)])
     # The second one sticks out.
     corners = (corners * torch.tensor([0.35, 0.6])[:, None, None, None] + 0.5) * size
-    assert_as_reference(corners, size)
+    assert_as_reference(corners, size, device)
 
 
 @pytest.mark.parametrize("seed", range(3))
