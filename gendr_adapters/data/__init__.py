@@ -3,7 +3,19 @@
 from importlib.resources import files
 from pathlib import Path
 
-NAMES = ("airplane.obj", "cameras.npy", "sphere_642.obj", "sphere_1352.obj", "spot.mtl", "spot.obj", "spot_texture.png")
+NAMES = (
+    "airplane.obj",
+    "cameras.npy",
+    "car_silhouettes.npz",
+    "chair_1.obj",
+    "chair_2.obj",
+    "sphere_642.obj",
+    "sphere_1352.obj",
+    "spot.mtl",
+    "spot.obj",
+    "spot_texture.png",
+    "teapot.obj",
+)
 
 
 def path(name: str) -> Path:

@@ -1,0 +1,123 @@
+"""What all experiments share: their command line, the seed, and the file with their results."""
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+import gendr_adapters
+
+RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "experiments"
+
+Row = dict[str, float | int | str]
+
+
+class Results(NamedTuple):
+    """headline: the few numbers that say what came out, by their names. tables: more of them, by titles; all rows of a
+    table have the same columns. pictures: files that were written."""
+
+    headline: Row
+    tables: dict[str, list[Row]]
+    pictures: list[Path]
+
+
+def run(
+    name: str,
+    doc: str,
+    experiment: Callable[[argparse.Namespace], Results],
+    add_options: Callable[[argparse.ArgumentParser], None] | None = None,
+    argv: Sequence[str] | None = None,
+) -> Results:
+    """Run an experiment from the command line: `run("optimize_shape", __doc__, main)`.
+
+    Every experiment has --quick (two minutes on two cores), --seed, --device, --out (a folder for pictures) and --json.
+    experiment gets the options, out created and the seed set; its results are printed and written to --json, by
+    default benchmarks/results/experiments/NAME.json, or NAME-quick.json, together with the command, the time and the
+    machine. They are written in one go at the end: an experiment that is interrupted leaves the last results alone.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python experiments/{name}.py", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="a small run: about two minutes on two cores")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
+    parser.add_argument("--device", type=_device, default=torch.device("cpu"), help="cpu, cuda, cuda:1 (default: cpu)")
+    parser.add_argument("--out", type=Path, default=Path("out") / name, help="folder for pictures (default: %(default)s)")
+    parser.add_argument("--json", type=Path, help="the results' file (default: in benchmarks/results/experiments)")
+    if add_options is not None:
+        add_options(parser)
+    options = parser.parse_args(argv)
+    path = options.json or RESULTS / f"{name}{'-quick' if options.quick else ''}.json"
+    options.out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(options.seed)
+    start = time.perf_counter()
+    results = experiment(options)
+    seconds = time.perf_counter() - start
+    given = sys.argv[1:] if argv is None else argv
+    record = {
+        "experiment": name,
+        "command": shlex.join(["python", f"experiments/{name}.py", *given]),
+        "quick": options.quick,
+        "seed": options.seed,
+        "seconds": round(seconds, 1),
+        "machine": machine(options.device),
+        "headline": results.headline,
+        "tables": results.tables,
+    }
+    write_json(path, record)
+    for title, rows in results.tables.items():
+        print_table(title, rows)
+    print("written:", *results.pictures, path)
+    print("  ".join(f"{key}={_shown(value)}" for key, value in results.headline.items()), f" in {seconds:.0f} s")
+    return results
+
+
+def write_json(path: Path, record: dict[str, Any]) -> None:
+    """All of it or nothing: a file that is there stays whole until the new one is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+    unfinished.write_text(json.dumps(record, indent=1) + "\n")
+    unfinished.replace(path)
+
+
+def print_table(title: str, rows: Sequence[Row]) -> None:
+    print(f"\n{title}\n")
+    columns = list(rows[0]) if rows else []
+    cells = [columns, *([_shown(row[c]) for c in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    for line in cells:
+        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+    print(flush=True)
+
+
+def machine(device: torch.device) -> Row:
+    """Where the numbers come from."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    processor = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "gendr_adapters": gendr_adapters.__version__,
+    }
+
+
+def _shown(value: float | int | str) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _device(text: str) -> torch.device:
+    try:
+        device = torch.device(text)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise argparse.ArgumentTypeError(f"got {text!r}: {str(error).splitlines()[0]}") from error
+    return device

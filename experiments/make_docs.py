@@ -1,0 +1,59 @@
+"""docs/experiments.md: one table of all results, made from benchmarks/results/experiments/*.json.
+
+    python experiments/make_docs.py
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lab import RESULTS, Row
+
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "experiments.md"
+INTRODUCTION = Path(__file__).resolve().parent / "README.md"
+
+
+def page(records: Sequence[dict[str, Any]]) -> str:
+    """The introduction (experiments/README.md), the table of all headlines, and the experiments' own tables."""
+    parts = [INTRODUCTION.read_text().rstrip(), "## Results", _overview(records)]
+    for record in records:
+        if record["tables"]:
+            parts.append(f"### {_title(record)}")
+        for title, rows in record["tables"].items():
+            parts += [title, _table(rows)]
+    parts.append("This page is made by `python experiments/make_docs.py`.")
+    return "\n\n".join(parts) + "\n"
+
+
+def records() -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))]
+
+
+def _title(record: dict[str, Any]) -> str:
+    return record["experiment"] + (" --quick" if record["quick"] else "")
+
+
+def _overview(records: Sequence[dict[str, Any]]) -> str:
+    rows: list[Row] = []
+    for record in records:
+        headline = ", ".join(f"{name} {_shown(value)}" for name, value in record["headline"].items())
+        where = f"{record['machine']['device']}, {record['machine']['threads']} threads"
+        seconds = f"{record['seconds']:.0f} s"
+        rows.append({"command": f"`{record['command']}`", "what came out": headline, "time": seconds, "machine": where})
+    return _table(rows)
+
+
+def _table(rows: Sequence[Row]) -> str:
+    columns = list(rows[0]) if rows else []
+    lines = [columns, ["---"] * len(columns), *([_shown(row[c]) for c in columns] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _shown(value: float | int | str) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    DOCS.write_text(page(records()))
+    print("written:", DOCS)
