@@ -1,0 +1,104 @@
+"""Smoothness of meshes (Liu et al., "Soft Rasterizer", ICCV 2019, section 4), without anything of size V x V."""
+
+import torch
+from torch import Tensor, nn
+
+from .fixed_order import gather_rows, sum_rows
+
+
+class LaplacianLoss(nn.Module):
+    """How far vertices are from the mean of their neighbours: the sum of the squared distances."""
+
+    starts: Tensor
+    ends: Tensor
+    degrees: Tensor
+
+    def __init__(self, vertex: Tensor, faces: Tensor, average: bool = False) -> None:
+        """Collect the neighbours.
+
+        Args:
+            vertex: (V, 3); only V counts. faces: (F, 3) integers in [0, V). A face that has a vertex twice makes it its
+                own neighbour; a vertex in no face has none and no part in the loss.
+            average: return the mean over the batch, not one value a mesh.
+        """
+        super().__init__()
+        faces = _checked(faces)
+        self.nv, self.nf, self.average = len(vertex), len(faces), average
+        if faces.numel() and not 0 <= int(faces.min()) <= int(faces.max()) < self.nv:
+            raise ValueError(f"faces must be in [0, {self.nv}), got {int(faces.min())} to {int(faces.max())}")
+        directed = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+        edges = torch.cat([directed, directed.flip(1)]).unique(dim=0)
+        # Not in the state dict, as the originals' matrix (V, V) is.
+        self.register_buffer("starts", edges[:, 0].contiguous(), persistent=False)
+        self.register_buffer("ends", edges[:, 1].contiguous(), persistent=False)
+        self.register_buffer("degrees", edges[:, 0].bincount(minlength=self.nv), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Positions, or anything that vertices have, (N, V, C), float32 or float64: (N,), or a scalar if average."""
+        if x.dim() != 3 or x.shape[1] != self.nv:
+            raise ValueError(f"x must be (N, {self.nv}, C), got shape {tuple(x.shape)}")
+        neighbours = sum_rows(gather_rows(x, self.ends), self.starts, self.nv)
+        n = self.degrees.to(x.dtype)[:, None]
+        apart = torch.where(n > 0, x - neighbours / n.clamp(min=1), 0)
+        return _reduced(apart.square().sum((1, 2)), self.average)
+
+
+class FlattenLoss(nn.Module):
+    """How far the faces at an edge are from one plane: the sum of (cos(angle between them) + 1)^2, 0 where flat."""
+
+    corners: Tensor
+
+    def __init__(self, faces: Tensor, average: bool = False) -> None:
+        """Pair the faces at every edge.
+
+        Args:
+            faces: (F, 3) integers. Edges in one face, or in more than two, are left out; so is, as in the originals, an
+                edge that both of its faces have from their third corner to their first.
+            average: return the mean over the batch, not one value a mesh.
+        """
+        super().__init__()
+        faces = _checked(faces)
+        self.nf, self.average = len(faces), average
+        self.register_buffer("corners", _edges_with_wings(faces).T.flatten(), persistent=False)
+
+    def forward(self, vertices: Tensor, eps: float = 1e-6) -> Tensor:
+        """Vertices (N, V, 3), float32 or float64: (N,), or a scalar if average. eps keeps divisors from 0."""
+        if vertices.dim() != 3 or vertices.shape[2] != 3:
+            raise ValueError(f"vertices must be (N, V, 3), got shape {tuple(vertices.shape)}")
+        start, end, *wings = gather_rows(vertices, self.corners).chunk(4, dim=1)
+        (across1, length1), (across2, length2) = (_across(end - start, wing - start, eps) for wing in wings)
+        cosine = (across1 * across2).sum(-1) / (length1 * length2 + eps)
+        return _reduced((cosine + 1).square().sum(1), self.average)
+
+
+def _edges_with_wings(faces: Tensor) -> Tensor:
+    """(E, 4): the vertices of an edge and the two opposite it, of all edges that the loss has."""
+    turned = torch.cat([faces, faces[:, [1, 2, 0]], faces[:, [2, 0, 1]]])
+    edges, edge_of, counts = turned[:, :2].sort(1).values.unique(dim=0, return_inverse=True, return_counts=True)
+    counted = torch.zeros_like(counts, dtype=torch.bool)
+    counted[edge_of[: 2 * len(faces)]] = True
+    opposite = turned[edge_of.argsort(stable=True), 2]
+    chosen = counted & (counts == 2)
+    first = (counts.cumsum(0) - counts)[chosen]
+    return torch.cat([edges[chosen], torch.stack([opposite[first], opposite[first + 1]], 1)], 1)
+
+
+def _across(axis: Tensor, wing: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """The part of wings (..., 3) that is at right angles to the axis, and its length, as the originals have them."""
+    axis2, along = axis.square().sum(-1), (axis * wing).sum(-1)
+    wing_length = (wing.square().sum(-1) + eps).sqrt()
+    cosine = along / ((axis2 + eps).sqrt() * wing_length + eps)
+    sine = (1 - cosine.square() + eps).sqrt()
+    return wing - axis * (along / (axis2 + eps))[..., None], wing_length * sine
+
+
+def _checked(faces: Tensor) -> Tensor:
+    if not isinstance(faces, Tensor) or faces.dtype.is_floating_point:
+        raise TypeError(f"faces must be a tensor of integers, got {getattr(faces, 'dtype', type(faces).__name__)}")
+    if faces.dim() != 2 or faces.shape[1] != 3:
+        raise ValueError(f"faces must be (F, 3), got shape {tuple(faces.shape)}")
+    return faces.detach().long()
+
+
+def _reduced(losses: Tensor, average: bool) -> Tensor:
+    return losses.mean() if average else losses

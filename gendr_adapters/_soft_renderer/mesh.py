@@ -1,0 +1,200 @@
+"""`Mesh`: a batch of triangle meshes with textures, as SoftRas and GenDR hand it from module to module."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .normals import face_vertices, surface_normals, vertex_normals
+from .obj_files import Path
+from .obj_loading import TEXTURE_TYPES, load_obj
+from .obj_writing import save_obj
+from .surface_textures import reversed_texels
+from .voxels import voxelization
+
+Array = Tensor | np.ndarray
+
+
+class Mesh:
+    """N meshes of V vertices and F faces each.
+
+    Attributes: vertices (N, V, 3); faces (N, F, 3) integers; textures (N, F, R * R, 3) with texture_type 'surface',
+    (N, V, 3) with 'vertex'; all three may be set, also without the batch dimension where N is 1. texture_type.
+    Nothing that is computed from them is kept, so changes in place are seen.
+    """
+
+    def __init__(
+        self,
+        vertices: Array,
+        faces: Array,
+        textures: Array | None = None,
+        texture_res: int = 1,
+        texture_type: str = "surface",
+    ) -> None:
+        """Take tensors as they are, on any device; NumPy arrays become float32 and int32 tensors.
+
+        Args:
+            vertices: (N, V, 3) or (V, 3). faces: (N, F, 3) or (F, 3).
+            textures: as the attribute, or without its N. None: white, with texture_res x texture_res texels a face.
+            texture_res: counts only without textures. texture_type: 'surface' or 'vertex'.
+        Arrays go to the device of vertices; where that is an array itself, to torch's default device.
+        Raises TypeError, ValueError: types, shapes or names that do not fit.
+        """
+        if texture_type not in TEXTURE_TYPES:
+            raise ValueError(f"texture_type must be 'surface' or 'vertex', got {texture_type!r}")
+        self.texture_type = texture_type
+        self._array_device = vertices.device if isinstance(vertices, Tensor) else torch.get_default_device()
+        self.vertices = vertices
+        self.faces = faces
+        self.textures = self._white(texture_res) if textures is None else textures
+        self._check_sizes()
+        self._origin = self._vertices, self._faces, self._textures
+        self._fill_back = False
+
+    @classmethod
+    def from_obj(
+        cls,
+        filename_obj: Path,
+        normalization: bool = False,
+        load_texture: bool = False,
+        texture_res: int = 1,
+        texture_type: str = "surface",
+    ) -> "Mesh":
+        """Read an OBJ file, see load_obj. Without load_texture, the mesh is white."""
+        found = load_obj(filename_obj, normalization, load_texture, texture_res, texture_type)
+        return cls(found[0], found[1], found[2] if load_texture else None, texture_res, texture_type)
+
+    def save_obj(self, filename_obj: Path, save_texture: bool = False, texture_res_out: int = 16) -> None:
+        """Write an OBJ file, see save_obj. Raises ValueError where the batch is not one mesh."""
+        if self.batch_size != 1:
+            raise ValueError(f"only a batch of one mesh can be saved, got {self.batch_size}")
+        textures = self.textures[0] if save_texture else None
+        save_obj(filename_obj, self.vertices[0], self.faces[0], textures, texture_res_out, self.texture_type)
+
+    @property
+    def vertices(self) -> Tensor:
+        """(N, V, 3)."""
+        return self._vertices
+
+    @vertices.setter
+    def vertices(self, vertices: Array) -> None:
+        self._vertices = self._batched("vertices", vertices, np.float32, ("N", "V", "3"))
+
+    @property
+    def faces(self) -> Tensor:
+        """(N, F, 3), integers."""
+        return self._faces
+
+    @faces.setter
+    def faces(self, faces: Array) -> None:
+        self._faces = self._batched("faces", faces, np.int32, ("N", "F", "3"))
+
+    @property
+    def textures(self) -> Tensor:
+        """(N, F, R * R, 3) or (N, V, 3)."""
+        return self._textures
+
+    @textures.setter
+    def textures(self, textures: Array) -> None:
+        shape = ("N", "F", "R * R", "3") if self.texture_type == "surface" else ("N", "V", "3")
+        self._textures = self._batched("textures", textures, np.float32, shape)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the vertices are."""
+        return self._vertices.device
+
+    @property
+    def batch_size(self) -> int:
+        """N."""
+        return self._vertices.shape[0]
+
+    @property
+    def num_vertices(self) -> int:
+        """V."""
+        return self._vertices.shape[1]
+
+    @property
+    def num_faces(self) -> int:
+        """F."""
+        return self._faces.shape[1]
+
+    @property
+    def texture_res(self) -> int:
+        """R; 1 with texture_type 'vertex'."""
+        return math.isqrt(self._textures.shape[2]) if self.texture_type == "surface" else 1
+
+    @property
+    def face_vertices(self) -> Tensor:
+        """(N, F, 3, 3): mesh, face, corner, coordinate."""
+        return face_vertices(self.vertices, self.faces)
+
+    @property
+    def surface_normals(self) -> Tensor:
+        """Unit normals of the faces, (N, F, 3)."""
+        return surface_normals(self.face_vertices)
+
+    @property
+    def vertex_normals(self) -> Tensor:
+        """Unit normals of the vertices, (N, V, 3), see vertex_normals."""
+        return vertex_normals(self.vertices, self.faces)
+
+    @property
+    def face_textures(self) -> Tensor:
+        """What the rasterisers take: (N, F, R * R, 3), or the colours at the corners (N, F, 3, 3)."""
+        return self.textures if self.texture_type == "surface" else face_vertices(self.textures, self.faces)
+
+    def fill_back_(self) -> None:
+        """Add every face once more, seen from behind, with the same texture. A second time it does nothing."""
+        if self._fill_back:
+            return
+        self.faces = torch.cat((self.faces, self.faces.flip(2)), 1)
+        if self.texture_type == "surface":
+            behind = self.textures[:, :, reversed_texels(self.texture_res).to(self.textures.device)]
+            self.textures = torch.cat((self.textures, behind), 1)
+        self._fill_back = True
+
+    def reset_(self) -> None:
+        """Go back to the vertices, faces and textures the mesh was made of."""
+        self._vertices, self._faces, self._textures = self._origin
+        self._fill_back = False
+
+    def voxelize(self, voxel_size: int = 32) -> Tensor:
+        """Which of S x S x S voxels the mesh holds: (N, S, S, S) int32 of 0 and 1, S = voxel_size from 2.
+
+        A coordinate x is at x S^2 / (S - 1) + S / 2, in voxels; so the cube [-0.5, 0.5] sticks out by half a voxel and
+        a little on every side. See voxelization.
+        """
+        if voxel_size < 2:
+            raise ValueError(f"voxel_size must be from 2, got {voxel_size}")
+        return voxelization(self.face_vertices * voxel_size / (voxel_size - 1) + 0.5, voxel_size, False)
+
+    def _batched(self, name: str, values: Array, array_type: type, shape: tuple[str, ...]) -> Tensor:
+        if isinstance(values, np.ndarray):
+            values = torch.from_numpy(values.astype(array_type)).to(self._array_device)
+        if not isinstance(values, Tensor):
+            raise TypeError(f"{name} must be a tensor or a NumPy array, got {type(values).__name__}")
+        if values.dim() == len(shape) - 1:
+            values = values[None]
+        if values.dim() != len(shape) or values.shape[-1] != 3:
+            raise ValueError(
+                f"{name} must be ({', '.join(shape)}) or ({', '.join(shape[1:])}), got shape {tuple(values.shape)}"
+            )
+        return values
+
+    def _white(self, texture_res: int) -> Tensor:
+        shape = (self.num_faces, texture_res**2) if self.texture_type == "surface" else (self.num_vertices,)
+        return self._vertices.new_ones(self.batch_size, *shape, 3)
+
+    def _check_sizes(self) -> None:
+        if self._faces.shape[0] != self.batch_size:
+            raise ValueError(f"there must be faces for each of {self.batch_size} meshes, got {self._faces.shape[0]}")
+        shape = tuple(self._textures.shape)
+        n_carriers, carriers = (
+            (self.num_faces, "faces") if self.texture_type == "surface" else (self.num_vertices, "vertices")
+        )
+        if shape[:2] != (self.batch_size, n_carriers):
+            raise ValueError(f"textures of {self.batch_size} x {n_carriers} {carriers}, got shape {shape}")
+        if self.texture_type == "surface" and math.isqrt(shape[2]) ** 2 != shape[2]:
+            raise ValueError(f"'surface' textures must have R * R texels a face, got {shape[2]} (shape {shape})")

@@ -1,0 +1,83 @@
+"""Corners and normals of batched meshes, with gradients that repeat bit for bit."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .._inputs import check_real, kind
+from ..render import gather_corners
+
+# Lengths below this are not divided by: faces without area and vertices without faces have normals of (nearly) 0.
+_SHORTEST = 1e-6
+
+
+def face_vertices(vertices: Tensor, faces: Tensor) -> Tensor:
+    """What every face has at its corners.
+
+    Args:
+        vertices: (N, V, 3) positions, colours or the like, float32 or float64.
+        faces: (N, F, 3) of any integer type, each in [0, V).
+    Returns:
+        (N, F, 3, 3): mesh, face, corner, coordinate.
+    Raises:
+        TypeError: wrong types or devices. ValueError: wrong shapes, or an index out of range (on CUDA: NaN there).
+    """
+    _check(vertices, faces)
+    n_meshes, n_faces = faces.shape[:2]
+    corners = gather_corners(vertices.flatten(0, 1), _packed(faces, vertices.shape[1]))
+    return corners.view(n_meshes, n_faces, 3, 3)
+
+
+def surface_normals(corners: Tensor) -> Tensor:
+    """Unit normals of faces (..., 3 corners, 3): (..., 3), towards where the corners go counter-clockwise."""
+    return F.normalize(_area_vectors(corners), dim=-1, eps=_SHORTEST)
+
+
+def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
+    """Unit normals of vertices: the mean over the faces around each, weighted by their areas.
+
+    Args, Raises: as face_vertices.
+    Returns:
+        (N, V, 3); 0 where a vertex is in no face.
+    """
+    around = _area_vectors(face_vertices(vertices, faces))
+    n_meshes, n_vertices = vertices.shape[:2]
+    summed = torch.ops.gendr_adapters.scatter_corners(
+        around[:, :, None].expand(-1, -1, 3, -1).reshape(1, -1, 3, 3),
+        _packed(faces, n_vertices),
+        n_meshes * n_vertices,
+    )
+    return F.normalize(summed.view(n_meshes, n_vertices, 3), dim=-1, eps=_SHORTEST)
+
+
+def _area_vectors(corners: Tensor) -> Tensor:
+    """Normals (..., 3) as long as twice the faces' areas."""
+    a, b, c = corners.unbind(-2)
+    return torch.linalg.cross(b - a, c - a)
+
+
+def _packed(faces: Tensor, n_vertices: int) -> Tensor:
+    """(N, F, 3) -> (N * F, 3) int64, counting the vertices of all meshes on."""
+    faces = faces.long()
+    first = torch.arange(faces.shape[0], device=faces.device)[:, None, None] * n_vertices
+    outside = (faces < 0) | (faces >= n_vertices)
+    if not faces.is_cuda and bool(outside.any()):
+        mesh, face, corner = outside.nonzero()[0].tolist()
+        raise ValueError(
+            f"faces must be in [0, {n_vertices}), the mesh's vertices, got {int(faces[mesh, face, corner])} "
+            f"in face {face} of mesh {mesh}"
+        )
+    # On CUDA -1 becomes NaN; unmarked, an index too large would be a vertex of the next mesh.
+    return torch.where(outside, -1, faces + first).flatten(0, 1)
+
+
+def _check(vertices: Tensor, faces: Tensor) -> None:
+    check_real("vertices", vertices)
+    if not isinstance(faces, Tensor) or faces.dtype.is_floating_point or faces.dtype in (torch.bool, torch.complex64):
+        raise TypeError(f"faces must be a tensor of integers, got {kind(faces)}")
+    if vertices.dim() != 3 or vertices.shape[2] != 3:
+        raise ValueError(f"vertices must be (N, V, 3), got shape {tuple(vertices.shape)}")
+    if faces.dim() != 3 or faces.shape[2] != 3 or faces.shape[0] != vertices.shape[0]:
+        raise ValueError(f"faces must be ({vertices.shape[0]}, F, 3), got shape {tuple(faces.shape)}")
+    if vertices.device != faces.device:
+        raise TypeError(f"vertices and faces must share a device, got {vertices.device} and {faces.device}")

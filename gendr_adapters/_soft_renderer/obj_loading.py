@@ -1,0 +1,94 @@
+"""`load_obj`: an OBJ file as tensors, with its textures as texels or colours of vertices."""
+
+from numbers import Integral
+from typing import Literal, overload
+
+import torch
+from torch import Tensor
+
+from .obj_files import ObjFile, Path, read_obj
+from .surface_textures import load_textures
+
+TEXTURE_TYPES = ("surface", "vertex")
+
+
+@overload
+def load_obj(
+    filename_obj: Path,
+    normalization: bool = False,
+    load_texture: Literal[False] = False,
+    texture_res: int = 4,
+    texture_type: str = "surface",
+) -> tuple[Tensor, Tensor]: ...
+@overload
+def load_obj(
+    filename_obj: Path,
+    normalization: bool = False,
+    *,
+    load_texture: Literal[True],
+    texture_res: int = 4,
+    texture_type: str = "surface",
+) -> tuple[Tensor, Tensor, Tensor]: ...
+@overload
+def load_obj(
+    filename_obj: Path, normalization: bool, load_texture: Literal[True], texture_res: int = 4, texture_type: str = ...
+) -> tuple[Tensor, Tensor, Tensor]: ...
+def load_obj(
+    filename_obj: Path,
+    normalization: bool = False,
+    load_texture: bool = False,
+    texture_res: int = 4,
+    texture_type: str = "surface",
+) -> tuple[Tensor, ...]:
+    """Read a Wavefront OBJ file: vertices in the file's order, faces as triangles.
+
+    The tensors are on torch's default device.
+
+    Args:
+        filename_obj: path.
+        normalization: move and scale the vertices so that their bounding box is centred at 0 and its longest side is
+            [-1, 1].
+        load_texture: read textures, too.
+        texture_res: R, the side of the R x R texels a face has, from 1.
+        texture_type: 'surface' for the materials' pictures and colours, 'vertex' for the colours written behind the
+            vertices' coordinates.
+    Returns:
+        (vertices, faces) or (vertices, faces, textures): vertices (V, 3) float32; faces (F, 3) int32; textures
+        (F, R * R, 3) or (V, 3) float32, pictures in [0, 1].
+    Raises:
+        FileNotFoundError: the file, or one that it names, is not there.
+        ValueError: a file cannot be read (which, and in which line), or an argument is out of range.
+        ImportError: there is a picture to be read, and no Pillow.
+    """
+    if texture_type not in TEXTURE_TYPES:
+        raise ValueError(f"texture_type must be 'surface' or 'vertex', got {texture_type!r}")
+    if not isinstance(texture_res, Integral) or isinstance(texture_res, bool) or texture_res < 1:
+        raise ValueError(f"texture_res must be an int from 1, got {texture_res!r}")
+    file = read_obj(filename_obj)
+    device = torch.get_default_device()
+    vertices = torch.tensor(file.vertices, dtype=torch.float32)
+    if normalization:
+        vertices = _normalized(vertices, file)
+    faces = torch.tensor(file.faces, dtype=torch.int32)
+    geometry = vertices.to(device), faces.to(device)
+    if not load_texture:
+        return geometry
+    textures = _vertex_colours(file) if texture_type == "vertex" else load_textures(file, int(texture_res))
+    return *geometry, textures.to(device)
+
+
+def _normalized(vertices: Tensor, file: ObjFile) -> Tensor:
+    vertices = vertices - vertices.amin(0)
+    longest = vertices.max()
+    if longest == 0:
+        raise ValueError(f"{file.path}: all vertices are in one place; normalization needs an extent")
+    vertices = vertices / longest * 2
+    return vertices - vertices.amax(0) / 2
+
+
+def _vertex_colours(file: ObjFile) -> Tensor:
+    if not file.colours:
+        raise ValueError(
+            f"{file.path}: the vertices have no colours (v x y z r g b), which texture_type 'vertex' reads"
+        )
+    return torch.tensor(file.colours, dtype=torch.float32)

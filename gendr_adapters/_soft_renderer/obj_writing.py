@@ -1,0 +1,109 @@
+"""`save_obj`: a mesh as an OBJ file, with its texels painted into a picture or its vertices' colours; and voxels."""
+
+import math
+import os
+from collections.abc import Iterable, Iterator
+from numbers import Integral
+
+import torch
+from torch import Tensor
+
+from .obj_files import Path
+from .obj_loading import TEXTURE_TYPES
+from .pictures import write_picture
+from .texture_atlas import paint_atlas
+
+_MATERIAL = "material_1"
+
+
+def save_obj(
+    filename: Path,
+    vertices: Tensor,
+    faces: Tensor,
+    textures: Tensor | None = None,
+    texture_res: int = 16,
+    texture_type: str = "surface",
+) -> None:
+    """Write a Wavefront OBJ file; with 'surface' textures also an MTL file and a PNG picture of the same name beside it.
+
+    Numbers have nine digits, so that float32 comes back as it was.
+
+    Args:
+        filename: path, ending in .obj.
+        vertices: (V, 3). faces: (F, 3), integers in [0, V).
+        textures: 'surface': (F, R * R, 3) in [0, 1], what is outside is clipped; 'vertex': (V, 3), any numbers.
+        texture_res: pixels, from 2: the side of the square that a face has in the picture. 3 R + 3 holds all R * R
+            texels, so that loading them again at the same R gives what was saved, to the picture's 8 bits; fewer pixels
+            blur and lose texels.
+    Raises:
+        TypeError, ValueError: an argument of the wrong type, shape or range. ImportError: a picture, and no Pillow.
+    """
+    path = os.fspath(filename)
+    _check(vertices, faces, textures, texture_res, texture_type)
+    lines = [f"# {os.path.basename(path)}", ""]
+    positions = vertices.detach().tolist()
+    corners = [[str(index + 1) for index in face] for face in faces.tolist()]
+    if textures is None:
+        lines += _lines("v", positions)
+    elif texture_type == "vertex":
+        lines += _lines("v", ([*x, *colour] for x, colour in zip(positions, textures.detach().tolist(), strict=True)))
+    else:
+        corner_uv = _write_material(os.path.splitext(path)[0], textures, int(texture_res))
+        lines += [f"mtllib {os.path.basename(os.path.splitext(path)[0])}.mtl", "", *_lines("v", positions)]
+        lines += ["", *_lines("vt", corner_uv.flatten(0, 1).tolist()), "", f"usemtl {_MATERIAL}"]
+        corners = [[f"{v}/{3 * face + k + 1}" for k, v in enumerate(vs)] for face, vs in enumerate(corners)]
+    lines += ["", *(" ".join(["f", *face]) for face in corners)]
+    _write(path, lines)
+
+
+def save_voxel(filename: Path, voxel: Tensor) -> None:
+    """Write voxels (X, Y, Z) that are 1 as the vertices of an OBJ file without faces: (i / X, j / Y, k / Z)."""
+    if not isinstance(voxel, Tensor) or voxel.dim() != 3:
+        raise ValueError(f"voxel must be a tensor (X, Y, Z), got {_shape(voxel)}")
+    vertices = (voxel == 1).nonzero() / torch.tensor(voxel.shape, device=voxel.device)
+    save_obj(filename, vertices, torch.empty(0, 3, dtype=torch.int64))
+
+
+def _write_material(stem: str, textures: Tensor, texture_res: int) -> Tensor:
+    """Write stem.png and stem.mtl; return texture coordinates (F, 3, 2)."""
+    picture, corner_uv = paint_atlas(textures.detach(), texture_res)
+    write_picture(stem + ".png", picture.cpu().numpy())
+    _write(stem + ".mtl", [f"newmtl {_MATERIAL}", f"map_Kd {os.path.basename(stem)}.png"])
+    return corner_uv
+
+
+def _lines(keyword: str, rows: Iterable[list[float]]) -> Iterator[str]:
+    for row in rows:
+        yield " ".join([keyword, *(f"{number:.9g}" for number in row)])
+
+
+def _write(path: str, lines: list[str]) -> None:
+    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def _check(vertices: Tensor, faces: Tensor, textures: Tensor | None, texture_res: int, texture_type: str) -> None:
+    for name, values in (("vertices", vertices), ("faces", faces)):
+        if not isinstance(values, Tensor) or values.dim() != 2 or values.shape[1] != 3:
+            raise ValueError(f"{name} must be a tensor (n, 3), got {_shape(values)}")
+    if faces.dtype.is_floating_point:
+        raise TypeError(f"faces must be integers, got {faces.dtype}")
+    if faces.numel() and not 0 <= int(faces.min()) <= int(faces.max()) < len(vertices):
+        raise ValueError(f"faces must be in [0, {len(vertices)}), got {int(faces.min())} to {int(faces.max())}")
+    if texture_type not in TEXTURE_TYPES:
+        raise ValueError(f"texture_type must be 'surface' or 'vertex', got {texture_type!r}")
+    if not isinstance(texture_res, Integral) or isinstance(texture_res, bool) or texture_res < 2:
+        raise ValueError(f"texture_res must be an int from 2, got {texture_res!r}")
+    if textures is None:
+        return
+    shape = tuple(textures.shape) if isinstance(textures, Tensor) else ()
+    if texture_type == "vertex" and shape != tuple(vertices.shape):
+        raise ValueError(f"'vertex' textures must be {tuple(vertices.shape)}, got {_shape(textures)}")
+    if texture_type == "surface" and (
+        len(shape) != 3 or (shape[0], shape[2]) != (len(faces), 3) or math.isqrt(shape[1]) ** 2 != shape[1]
+    ):
+        raise ValueError(f"'surface' textures must be ({len(faces)}, R * R, 3), got {_shape(textures)}")
+
+
+def _shape(values: object) -> str:
+    return f"shape {tuple(values.shape)}" if isinstance(values, Tensor) else type(values).__name__

@@ -1,0 +1,132 @@
+"""Voxels of closed meshes: the surface, and what it encloses."""
+
+from collections.abc import Iterator
+from numbers import Integral
+
+import torch
+from torch import Tensor
+
+from .._inputs import check_real
+
+# Pairs of faces and grid points looked at in one go: bounds memory, some 100 bytes a pair.
+_PAIRS = 1 << 20
+
+
+def voxelization(faces: Tensor, size: int, normalize: bool = False) -> Tensor:
+    """Which voxels a mesh occupies: those its surface is in, and those it keeps from the border.
+
+    Voxel i covers [i, i + 1) along an axis. A voxel belongs to the surface if
+
+    - one of its four edges in the direction of an axis is on a grid line that pierces a face at a height
+      within the voxel: along each axis, through the points of the grid 0, 1, ..., S - 1 on the other two axes (so not S);
+      a face seen edge-on is not pierced, its border counts as face; or
+    - a corner of a face is in it.
+
+    Every other voxel is outside if it is at the border of the grid, or shares a side with an outside voxel; what is
+    left is inside. Holes through which no voxel's side is free do not matter; all else has to be closed.
+
+    Args:
+        faces: (N, F, 3, 3), the corners' coordinates, float32 or float64. normalize False: in units of the whole grid,
+            which spans [0, 1]; True: in voxels, spanning [0, size]. What is outside is cut off, corners that are not
+            finite are nowhere.
+        size: S, voxels along an axis, from 1.
+    Returns:
+        (N, S, S, S) int32 of 0 and 1, axes in the order of the coordinates, on faces' device; no gradient.
+    Raises:
+        TypeError, ValueError: wrong types, shapes or sizes.
+    """
+    check_real("faces", faces)
+    if faces.dim() != 4 or faces.shape[2:] != (3, 3):
+        raise ValueError(f"faces must be (N, F, 3, 3), got shape {tuple(faces.shape)}")
+    if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+        raise ValueError(f"size must be an int from 1, got {size!r}")
+    corners = faces.detach() if normalize else faces.detach() * size
+    surface = torch.zeros((len(faces), size, size, size), dtype=torch.bool, device=faces.device)
+    _mark_corners(surface, corners)
+    for axis in range(3):
+        _mark_pierced(surface.transpose(axis + 1, 3), corners[..., _swapped(axis)])
+    return (~_outside(surface)).int()
+
+
+def _swapped(axis: int) -> list[int]:
+    """The order of coordinates with axis and the last one exchanged."""
+    order = [0, 1, 2]
+    order[axis], order[2] = 2, axis
+    return order
+
+
+def _mark_corners(surface: Tensor, corners: Tensor) -> None:
+    cells = corners.flatten(1, 2).floor()
+    _mark(surface, torch.arange(len(corners), device=corners.device)[:, None].expand(cells.shape[:2]), cells)
+
+
+def _mark_pierced(surface: Tensor, corners: Tensor) -> None:
+    """Mark the voxels where grid lines along the last axis meet faces."""
+    size = surface.shape[1]
+    for mesh, face, point in _pairs(corners, size):
+        # Weights of corners 1 and 2 where the line passes.
+        (x1, y1, z1), (x2, y2, z2) = (face[:, k].unbind(-1) for k in (1, 2))
+        x, y = (point - face[:, 0, :2]).unbind(-1)
+        x0, y0, z0 = face[:, 0].unbind(-1)
+        x1, y1, z1, x2, y2, z2 = x1 - x0, y1 - y0, z1 - z0, x2 - x0, y2 - y0, z2 - z0
+        area = y1 * x2 - y2 * x1
+        w1 = (x2 * y - y2 * x) / area
+        w2 = (y1 * x - x1 * y) / area
+        hit = (area != 0) & (w1 >= 0) & (w2 >= 0) & (w1 + w2 <= 1)
+        height = (w1 * z1 + w2 * z2 + z0).floor()
+        cells = torch.cat((point, height[:, None]), -1)[hit]
+        for before in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0)):
+            _mark(surface, mesh[hit], cells - cells.new_tensor(before))
+
+
+def _mark(surface: Tensor, mesh: Tensor, cells: Tensor) -> None:
+    """Mark cells (..., 3), given as whole floating-point numbers, of meshes (...); those outside the grid are left out."""
+    inside = ((cells >= 0) & (cells < surface.shape[1])).all(-1)
+    a, b, c = cells[inside].long().unbind(-1)
+    surface[mesh[inside], a, b, c] = True
+
+
+def _pairs(corners: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Faces and the points of the grid in their bounding boxes on the first two axes, as (mesh, corners, point)."""
+    flat = corners.flatten(0, 1)
+    low = flat[..., :2].amin(1).ceil().clamp(min=0)
+    high = flat[..., :2].amax(1).floor().clamp(max=size - 1)
+    extent = (high - low + 1).nan_to_num(nan=0).clamp(min=0).long()
+    counts = extent.prod(-1)
+    for chunk in _chunks(counts):
+        face = chunk.repeat_interleave(counts[chunk])
+        number = torch.arange(len(face), device=face.device)
+        number = number - (counts[chunk].cumsum(0) - counts[chunk]).repeat_interleave(counts[chunk])
+        width = extent[face, 1]
+        point = torch.stack((number // width, number % width), -1) + low[face]
+        yield face // corners.shape[1], flat[face], point
+
+
+def _chunks(counts: Tensor) -> Iterator[Tensor]:
+    """The faces with any pairs, in groups of about _PAIRS pairs."""
+    faces = counts.nonzero()[:, 0]
+    group = counts[faces].cumsum(0) // _PAIRS
+    for size in group.unique_consecutive(return_counts=True)[1].tolist():
+        yield faces[:size]
+        faces = faces[size:]
+
+
+def _outside(surface: Tensor) -> Tensor:
+    """Voxels that are not surface and reach the border of the grid by way of others that are not, side by side."""
+    free = ~surface
+    inner = torch.ones_like(free)
+    inner[:, 1:-1, 1:-1, 1:-1] = False
+    outside = free & inner
+    count = -1
+    while count != (count := int(outside.sum())):
+        for axis in (1, 2, 3):
+            _spread(outside.unbind(axis), free.unbind(axis))
+    return outside
+
+
+def _spread(outside: tuple[Tensor, ...], free: tuple[Tensor, ...]) -> None:
+    """Let what is outside go straight on through what is free, up and down the layers, in place."""
+    layers = list(zip(outside, free, strict=True))
+    for way in (layers, layers[::-1]):
+        for (previous, _), (layer, layer_free) in zip(way, way[1:], strict=False):
+            layer |= previous & layer_free
