@@ -36,9 +36,8 @@ def test_look_at(door: Any, n: int, a_row_each: bool) -> None:
 @DOORS
 def test_look_at_only_rotates(door: Any) -> None:
     points, eyes = numbers(0, 2, 5, 3), some_eyes(2)
-    expected = [
-        [slow.rotate_at(p, eye) for p in image] for image, eye in zip(points.tolist(), eyes.tolist(), strict=True)
-    ]
+    rows = zip(points.tolist(), eyes.tolist(), strict=True)
+    expected = [[slow.rotate_at(p, eye) for p in image] for image, eye in rows]
     got = door.functional.look_at(points, eyes, only_rotate=True)
     torch.testing.assert_close(got, exactly(expected), rtol=0, atol=1e-13)
 

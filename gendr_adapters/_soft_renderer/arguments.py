@@ -70,7 +70,7 @@ def _tensor(name: str, value: Numbers | Scalar, like: Tensor) -> Tensor:
 
 
 def _shape(value: object) -> tuple[int, ...]:
-    return tuple(value.shape) if isinstance(value, Tensor) else np.shape(value)  # type: ignore[arg-type]
+    return tuple(value.shape) if isinstance(value, Tensor) else np.asarray(value).shape
 
 
 def _kind(value: object) -> str:

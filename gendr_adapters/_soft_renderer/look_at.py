@@ -4,7 +4,6 @@ Camera axes: z ahead, y up, x to the *left*, because x = up x z: what they show 
 world. The equations are those of the originals' functional/{look_at,look,get_points_from_angles}.py.
 """
 
-import math
 from numbers import Real
 
 import numpy as np
@@ -80,12 +79,13 @@ def get_points_from_angles(
     """
     values = (distance, elevation, azimuth)
     if all(isinstance(value, Real) for value in values):
-        r, e, a = (float(value) for value in values)
-        if degrees:
-            e, a = math.radians(e), math.radians(a)
-        return r * math.cos(e) * math.sin(a), r * math.sin(e), -r * math.cos(e) * math.cos(a)
-    tensors = _common(values)
-    r, e, a = torch.broadcast_tensors(*tensors)
+        x, y, z = _on_sphere(torch.tensor(values, dtype=torch.float64), degrees).tolist()
+        return x, y, z
+    return _on_sphere(torch.stack(torch.broadcast_tensors(*_common(values))), degrees)
+
+
+def _on_sphere(distance_and_angles: Tensor, degrees: bool) -> Tensor:
+    r, e, a = distance_and_angles
     if degrees:
         e, a = torch.deg2rad(e), torch.deg2rad(a)
     return torch.stack([r * e.cos() * a.sin(), r * e.sin(), -r * e.cos() * a.cos()], -1)
@@ -109,8 +109,8 @@ def _seen(vertices: Tensor, eyes: Tensor | None, axes: Tensor) -> Tensor:
 
 
 def _checked(axes: Tensor, what: str) -> Tensor:
-    """Refuses a camera without a side, whose picture would be a line, where asking does not wait for a GPU. Numbers that
-    are not finite pass, as they do in all arithmetic."""
+    """Refuses a camera without a side, whose picture would be a line, where asking does not wait for a GPU. What is not
+    finite passes, as it does in all arithmetic."""
     if axes.device.type == "cpu" and not torch.compiler.is_compiling():
         if bool((axes[:, 0].detach().norm(dim=-1) < 0.5).any()):
             raise ValueError(f"{what} must not point along the view: there is no side to it")

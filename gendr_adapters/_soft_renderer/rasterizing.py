@@ -21,7 +21,7 @@ def render_rgba(
     face_vertices: Tensor,
     textures: Tensor,
     image_size: int,
-    background_color: Sequence[float],
+    background_color: Sequence[float] | Tensor,
     texture_type: str,
     double_sided: bool,
     background_eps: float,

@@ -18,7 +18,7 @@ def render(
     face_vertices: Tensor,
     textures: Tensor,
     image_size: int = 256,
-    background_color: Sequence[float] = (0, 0, 0),
+    background_color: Sequence[float] | Tensor = (0, 0, 0),
     dist_func: str | int = "uniform",
     dist_scale: float | Tensor = 1e-2,
     dist_squared: bool = False,

@@ -18,7 +18,7 @@ def soft_rasterize(
     face_vertices: Tensor,
     textures: Tensor,
     image_size: int = 256,
-    background_color: Sequence[float] = (0, 0, 0),
+    background_color: Sequence[float] | Tensor = (0, 0, 0),
     near: float = 1,
     far: float = 100,
     fill_back: bool = True,
