@@ -152,5 +152,13 @@ def test_names(door: Any) -> None:
     own = {name.partition(".")[0] for name in expected} - {"transform"}
     assert set(door.__all__) == own
     assert set(door.functional.__all__) == {name.partition(".")[2] for name in expected if "functional" in name}
-    properties = ("face_textures", "face_vertices", "faces", "surface_normals", "textures", "vertex_normals", "vertices")
+    properties = (
+        "face_textures",
+        "face_vertices",
+        "faces",
+        "surface_normals",
+        "textures",
+        "vertex_normals",
+        "vertices",
+    )
     assert all(isinstance(getattr(door.Mesh, name), property) for name in properties)
