@@ -121,8 +121,7 @@ def test_gradients_are_those_asked_for(door: str, gradient: str) -> None:
     def gradient_of(draw: Callable[[sr.Mesh], Tensor]) -> Tensor:
         mesh = in_the_picture()
         mesh.vertices = mesh.vertices.clone().requires_grad_()
-        image = draw(mesh)
-        return torch.autograd.grad((image * numbers(20, *image.shape)).sum(), mesh.vertices)[0]
+        return torch.autograd.grad(weighted(draw(mesh)), mesh.vertices)[0]
 
     got = gradient_of(make(**base, gradient=gradient))
     assert torch.equal(got, gradient_of(lambda mesh: picture(mesh, gradient=gradient)))
@@ -130,6 +129,11 @@ def test_gradients_are_those_asked_for(door: str, gradient: str) -> None:
     assert not torch.allclose(got, gradient_of(lambda mesh: picture(mesh, gradient=other)), rtol=1e-3)
     if gradient == "reference":
         assert torch.equal(got, gradient_of(make(**base)))
+
+
+def weighted(image: Tensor) -> Tensor:
+    """A scalar in which every number has its own weight."""
+    return (image * numbers(20, *image.shape)).sum()
 
 
 @pytest.mark.parametrize("n_scales", ["()", "(1,)", "(N,)"])
@@ -141,18 +145,16 @@ def test_sigma_and_gamma_may_have_gradients(n_scales: str) -> None:
     def soft(sigma: Tensor, gamma: Tensor) -> Tensor:
         renderer = sr.SoftRasterizer(image_size=12, far=5, gradient="exact")
         renderer.sigma_val, renderer.gamma_val = sigma, gamma
-        return renderer(mesh)
+        return weighted(renderer(mesh))
 
     def generalized(scale: Tensor, gamma: Tensor) -> Tensor:
         renderer = gendr.GenDR(image_size=12, dist_func="logistic", dist_scale=None, far=5, gradient="exact")
         renderer.dist_scale, renderer.aggr_rgb_gamma = scale, gamma
-        return renderer(mesh)
+        return weighted(renderer(mesh))
 
     for draw, scale in ((soft, 1e-2), (generalized, 5e-2)):
         inputs = [(scale * steps).requires_grad_(), (0.1 * steps).requires_grad_()]
         assert gradcheck(draw, inputs, eps=1e-7, atol=1e-5)
-        numbers_alone = [x.detach().reshape(-1)[0].item() for x in inputs]
-        torch.testing.assert_close(draw(*inputs)[0], draw(*numbers_alone)[0])  # type: ignore[arg-type]
 
 
 CAMERA: dict[str, Any] = {"camera_mode": "look_at", "viewing_angle": 25, "eye": [0.5, 1.0, -3.0]}
@@ -241,7 +243,7 @@ def test_gradients_through_soft_renderer() -> None:
     def image(vertices: Tensor, textures: Tensor, sigma: Tensor, eye: Tensor) -> Tensor:
         renderer = sr.SoftRenderer(image_size=8, far=5, gamma_val=0.1, **{**CAMERA, "eye": eye}, gradient="exact")
         renderer.set_sigma(sigma)
-        return renderer(vertices, mesh.faces, textures)
+        return weighted(renderer(vertices, mesh.faces, textures))
 
     eye = torch.tensor(CAMERA["eye"], dtype=torch.float64)
     inputs = mesh.vertices, mesh.textures, torch.tensor(1e-2, dtype=torch.float64), eye
