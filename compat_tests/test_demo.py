@@ -1,15 +1,16 @@
-"""The demo, short and small: its files appear, its IoU rises, its cameras, textures and losses mean what they say."""
+"""The demo, short and small: its files appear, its IoU rises, its cameras and textures mean what they say."""
 
 import imageio.v3 as imageio
 import pytest
 import torch
 
 from gendr_adapters import RenderSettings, data, render
+from gendr_adapters._soft_renderer.surface_textures import texel_weights
 from gendr_adapters.demo.__main__ import main
 from gendr_adapters.demo.cameras import look_at_origin, project
 from gendr_adapters.demo.fit_airplane import Fit, FitOptions, training_cameras
-from gendr_adapters.demo.losses import FlattenLoss, LaplacianLoss, iou_loss
-from gendr_adapters.demo.meshes import bake_texels, load_corner_uv, load_obj, save_obj, texel_weights, vertex_normals
+from gendr_adapters.demo.losses import iou_loss
+from gendr_adapters.demo.meshes import bake_texels, load_corner_uv, load_obj, save_obj, vertex_normals
 
 
 def test_command_line_writes_every_result(tmp_path, capsys):
@@ -97,38 +98,6 @@ def test_baking_reads_v_upwards_and_repeats():
     uv = torch.tensor([[0.5, 0.75], [1.5, 0.75], [0.5, -1.25]])[:, None].expand(3, 3, 2)
     torch.testing.assert_close(bake_texels(uv, texture, 2)[:, :, 0], torch.ones(3, 4))
     torch.testing.assert_close(bake_texels(uv * 0 + 0.25, texture, 1), torch.zeros(3, 1, 3))
-
-
-def test_laplacian_loss_against_loops():
-    mesh = load_obj(data.path("sphere_642.obj"))
-    neighbours = [set() for _ in mesh.vertices]
-    for a, b, c in mesh.faces.tolist():
-        for start, *others in ((a, b, c), (b, a, c), (c, a, b)):
-            neighbours[start].update(others)
-    means = torch.stack([mesh.vertices[sorted(n)].mean(0) for n in neighbours])
-    expected = (mesh.vertices - means).square().sum()
-    torch.testing.assert_close(LaplacianLoss(mesh.faces, len(mesh.vertices))(mesh.vertices), expected)
-
-
-@pytest.mark.parametrize(("degrees", "expected"), [(0.0, 0.0), (90.0, 1.0), (180.0, 4.0)])
-def test_flatten_loss_of_a_fold(degrees, expected):
-    angle = torch.deg2rad(torch.tensor(degrees))
-    wing = [0.3, -angle.cos().item(), angle.sin().item()]
-    vertices = torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [0.5, 1.5, 0.0], wing])
-    loss = FlattenLoss(torch.tensor([[0, 1, 2], [1, 0, 3]]))
-    torch.testing.assert_close(loss(vertices), torch.tensor(expected), atol=1e-5, rtol=1e-5)
-
-
-def test_flatten_loss_counts_every_inner_edge_of_a_sphere():
-    sphere = load_obj(data.path("sphere_642.obj"))
-    assert FlattenLoss(sphere.faces).edges.shape == (1920, 2)
-
-
-def test_smoothness_gradients_are_finite_for_collapsed_vertices():
-    sphere = load_obj(data.path("sphere_642.obj"))
-    vertices = torch.zeros_like(sphere.vertices).requires_grad_()
-    (LaplacianLoss(sphere.faces, 642)(vertices) + FlattenLoss(sphere.faces)(vertices)).backward()
-    assert vertices.grad.isfinite().all()
 
 
 def test_iou_loss_of_equal_and_of_disjoint_silhouettes():

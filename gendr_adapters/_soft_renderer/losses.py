@@ -17,8 +17,8 @@ class LaplacianLoss(nn.Module):
         """Collect the neighbours.
 
         Args:
-            vertex: (V, 3); only V counts. faces: (F, 3) integers in [0, V). A face that has a vertex twice makes it its
-                own neighbour; a vertex in no face has none and no part in the loss.
+            vertex: (V, 3); only V counts. faces: (F, 3) integers in [0, V). A vertex in no face has no part in the
+                loss; one that is twice in a face is no neighbour of its own.
             average: return the mean over the batch, not one value a mesh.
         """
         super().__init__()
@@ -27,6 +27,7 @@ class LaplacianLoss(nn.Module):
         if faces.numel() and not 0 <= int(faces.min()) <= int(faces.max()) < self.nv:
             raise ValueError(f"faces must be in [0, {self.nv}), got {int(faces.min())} to {int(faces.max())}")
         directed = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+        directed = directed[directed[:, 0] != directed[:, 1]]
         edges = torch.cat([directed, directed.flip(1)]).unique(dim=0)
         # Not in the state dict, as the originals' matrix (V, V) is.
         self.register_buffer("starts", edges[:, 0].contiguous(), persistent=False)

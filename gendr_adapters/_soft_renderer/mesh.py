@@ -65,7 +65,7 @@ class Mesh:
         found = load_obj(filename_obj, normalization, load_texture, texture_res, texture_type)
         return cls(found[0], found[1], found[2] if load_texture else None, texture_res, texture_type)
 
-    def save_obj(self, filename_obj: Path, save_texture: bool = False, texture_res_out: int = 16) -> None:
+    def save_obj(self, filename_obj: Path, save_texture: bool = False, texture_res_out: int | None = 16) -> None:
         """Write an OBJ file, see save_obj. Raises ValueError where the batch is not one mesh."""
         if self.batch_size != 1:
             raise ValueError(f"only a batch of one mesh can be saved, got {self.batch_size}")
@@ -175,13 +175,11 @@ class Mesh:
             values = torch.from_numpy(values.astype(array_type)).to(self._array_device)
         if not isinstance(values, Tensor):
             raise TypeError(f"{name} must be a tensor or a NumPy array, got {type(values).__name__}")
-        if values.dim() == len(shape) - 1:
-            values = values[None]
-        if values.dim() != len(shape) or values.shape[-1] != 3:
+        if values.dim() not in (len(shape), len(shape) - 1) or values.shape[-1] != 3:
             raise ValueError(
                 f"{name} must be ({', '.join(shape)}) or ({', '.join(shape[1:])}), got shape {tuple(values.shape)}"
             )
-        return values
+        return values if values.dim() == len(shape) else values[None]
 
     def _white(self, texture_res: int) -> Tensor:
         shape = (self.num_faces, texture_res**2) if self.texture_type == "surface" else (self.num_vertices,)

@@ -1,7 +1,8 @@
 """Reading Wavefront OBJ files as they are written: v, vt, f, mtllib, usemtl; every error names file and line.
 
-Own code, because no library on the index does that: tinyobjloader takes a coordinate that is no number for 0, only warns
-of indices out of range, and cuts quadrilaterals otherwise than SoftRas; trimesh splits vertices and names no lines.
+Own code, because no library on the index does that: tinyobjloader takes a coordinate that is no number for 0, only
+warns of indices out of range, and cuts quadrilaterals otherwise than SoftRas; trimesh splits vertices and names no
+lines.
 """
 
 import math
@@ -37,8 +38,8 @@ def read_obj(path: Path) -> ObjFile:
     """Read an OBJ file. Faces of n corners become n - 2 triangles; negative indices count back from the last vertex.
 
     Raises FileNotFoundError and its like, or ValueError that names file and line: numbers that are none or not finite,
-    faces of fewer than three corners, indices that are 0 or out of range, vertices with and without colours in one file;
-    or the file, where it has no vertices or no faces.
+    faces of fewer than three corners, indices that are 0 or out of range, vertices with and without colours in one
+    file; or the file alone, where it has no vertices or no faces.
     """
     return _Reader(path).read()
 
@@ -74,7 +75,8 @@ class _Reader:
         }
 
     def read(self) -> ObjFile:
-        for self.line, text in enumerate(lines_of(self.file.path), start=1):
+        for line, text in enumerate(lines_of(self.file.path), start=1):
+            self.line = line
             keyword, _, rest = text.strip().replace("\t", " ").partition(" ")
             if keyword in self.keywords:
                 self.keywords[keyword](rest.strip())
@@ -146,7 +148,8 @@ class _Reader:
             if not found:
                 raise ValueError(f"{self.file.path}: no {name}; is it an OBJ file?")
         n_vertices, n_texture = len(self.file.vertices), len(self.file.texture_vertices)
-        for face, uv, self.line in zip(self.file.faces, self.file.face_uv, self.file.face_lines, strict=True):
+        for face, uv, line in zip(self.file.faces, self.file.face_uv, self.file.face_lines, strict=True):
+            self.line = line
             if max(face) >= n_vertices:
                 raise ValueError(f"{self.where}: vertex {max(face) + 1}, but the file has {n_vertices}")
             if uv is not None and max(uv) >= n_texture:

@@ -1,7 +1,6 @@
 """`load_obj`: an OBJ file as tensors, with its textures as texels or colours of vertices."""
 
 from numbers import Integral
-from typing import Literal, overload
 
 import torch
 from torch import Tensor
@@ -12,27 +11,6 @@ from .surface_textures import load_textures
 TEXTURE_TYPES = ("surface", "vertex")
 
 
-@overload
-def load_obj(
-    filename_obj: Path,
-    normalization: bool = False,
-    load_texture: Literal[False] = False,
-    texture_res: int = 4,
-    texture_type: str = "surface",
-) -> tuple[Tensor, Tensor]: ...
-@overload
-def load_obj(
-    filename_obj: Path,
-    normalization: bool = False,
-    *,
-    load_texture: Literal[True],
-    texture_res: int = 4,
-    texture_type: str = "surface",
-) -> tuple[Tensor, Tensor, Tensor]: ...
-@overload
-def load_obj(
-    filename_obj: Path, normalization: bool, load_texture: Literal[True], texture_res: int = 4, texture_type: str = ...
-) -> tuple[Tensor, Tensor, Tensor]: ...
 def load_obj(
     filename_obj: Path,
     normalization: bool = False,

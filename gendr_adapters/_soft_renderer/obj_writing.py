@@ -21,10 +21,10 @@ def save_obj(
     vertices: Tensor,
     faces: Tensor,
     textures: Tensor | None = None,
-    texture_res: int = 16,
+    texture_res: int | None = 16,
     texture_type: str = "surface",
 ) -> None:
-    """Write a Wavefront OBJ file; with 'surface' textures also an MTL file and a PNG picture of the same name beside it.
+    """Write a Wavefront OBJ file; with 'surface' textures also an MTL file and a PNG picture beside it, named alike.
 
     Numbers have nine digits, so that float32 comes back as it was.
 
@@ -32,14 +32,14 @@ def save_obj(
         filename: path, ending in .obj.
         vertices: (V, 3). faces: (F, 3), integers in [0, V).
         textures: 'surface': (F, R * R, 3) in [0, 1], what is outside is clipped; 'vertex': (V, 3), any numbers.
-        texture_res: pixels, from 2: the side of the square that a face has in the picture. 3 R + 3 holds all R * R
-            texels, so that loading them again at the same R gives what was saved, to the picture's 8 bits; fewer pixels
-            blur and lose texels.
+        texture_res: pixels, from 2: the side of the square that a face has in the picture. With 3 R + 3, or from 5 R
+            on, loading at the same R gives the texels that were saved, to the picture's 8 bits; others blur them, fewer
+            also lose some. None: 3 R + 3.
     Raises:
         TypeError, ValueError: an argument of the wrong type, shape or range. ImportError: a picture, and no Pillow.
     """
     path = os.fspath(filename)
-    _check(vertices, faces, textures, texture_res, texture_type)
+    _check(vertices, faces, textures, texture_type)
     lines = [f"# {os.path.basename(path)}", ""]
     positions = vertices.detach().tolist()
     corners = [[str(index + 1) for index in face] for face in faces.tolist()]
@@ -48,7 +48,7 @@ def save_obj(
     elif texture_type == "vertex":
         lines += _lines("v", ([*x, *colour] for x, colour in zip(positions, textures.detach().tolist(), strict=True)))
     else:
-        corner_uv = _write_material(os.path.splitext(path)[0], textures, int(texture_res))
+        corner_uv = _write_material(os.path.splitext(path)[0], textures, texture_res)
         lines += [f"mtllib {os.path.basename(os.path.splitext(path)[0])}.mtl", "", *_lines("v", positions)]
         lines += ["", *_lines("vt", corner_uv.flatten(0, 1).tolist()), "", f"usemtl {_MATERIAL}"]
         corners = [[f"{v}/{3 * face + k + 1}" for k, v in enumerate(vs)] for face, vs in enumerate(corners)]
@@ -64,9 +64,12 @@ def save_voxel(filename: Path, voxel: Tensor) -> None:
     save_obj(filename, vertices, torch.empty(0, 3, dtype=torch.int64))
 
 
-def _write_material(stem: str, textures: Tensor, texture_res: int) -> Tensor:
+def _write_material(stem: str, textures: Tensor, texture_res: int | None) -> Tensor:
     """Write stem.png and stem.mtl; return texture coordinates (F, 3, 2)."""
-    picture, corner_uv = paint_atlas(textures.detach(), texture_res)
+    tile = 3 * math.isqrt(textures.shape[1]) + 3 if texture_res is None else texture_res
+    if not isinstance(tile, Integral) or isinstance(tile, bool) or tile < 2:
+        raise ValueError(f"texture_res must be None or an int from 2, got {texture_res!r}")
+    picture, corner_uv = paint_atlas(textures.detach(), int(tile))
     write_picture(stem + ".png", picture.cpu().numpy())
     _write(stem + ".mtl", [f"newmtl {_MATERIAL}", f"map_Kd {os.path.basename(stem)}.png"])
     return corner_uv
@@ -82,7 +85,7 @@ def _write(path: str, lines: list[str]) -> None:
         file.write("\n".join(lines) + "\n")
 
 
-def _check(vertices: Tensor, faces: Tensor, textures: Tensor | None, texture_res: int, texture_type: str) -> None:
+def _check(vertices: Tensor, faces: Tensor, textures: Tensor | None, texture_type: str) -> None:
     for name, values in (("vertices", vertices), ("faces", faces)):
         if not isinstance(values, Tensor) or values.dim() != 2 or values.shape[1] != 3:
             raise ValueError(f"{name} must be a tensor (n, 3), got {_shape(values)}")
@@ -92,8 +95,6 @@ def _check(vertices: Tensor, faces: Tensor, textures: Tensor | None, texture_res
         raise ValueError(f"faces must be in [0, {len(vertices)}), got {int(faces.min())} to {int(faces.max())}")
     if texture_type not in TEXTURE_TYPES:
         raise ValueError(f"texture_type must be 'surface' or 'vertex', got {texture_type!r}")
-    if not isinstance(texture_res, Integral) or isinstance(texture_res, bool) or texture_res < 2:
-        raise ValueError(f"texture_res must be an int from 2, got {texture_res!r}")
     if textures is None:
         return
     shape = tuple(textures.shape) if isinstance(textures, Tensor) else ()

@@ -1,5 +1,7 @@
 """'surface' textures: R x R texels a face, from the pictures of materials, and painted into one picture again."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -45,27 +47,40 @@ def load_textures(file: ObjFile, resolution: int) -> Tensor:
             continue
         if name not in materials:
             raise ValueError(f"{file.path}:{file.face_lines[indices[0]]}: no library has the face's material {name!r}")
-        textures[indices] = _texels(file, indices, name, materials[name], resolution)
+        textures[indices] = _texels(file, indices, materials[name], resolution)
     return textures
 
 
-def sample_texels(picture: Tensor, corner_uv: Tensor, resolution: int) -> Tensor:
+def corner_uv(file: ObjFile, faces: Iterable[int]) -> Tensor:
+    """Texture coordinates of some of a file's faces, (n, 3, 2) float32. Raises ValueError where there are none."""
+    corners = []
+    for face in faces:
+        uv = file.face_uv[face]
+        if uv is None:
+            raise ValueError(
+                f"{file.path}:{file.face_lines[face]}: a corner without texture coordinates, which a picture needs"
+            )
+        corners.append([file.texture_vertices[corner] for corner in uv])
+    return torch.tensor(corners, dtype=torch.float32)
+
+
+def sample_texels(picture: Tensor, uv: Tensor, resolution: int) -> Tensor:
     """A picture at the texel centres of faces, as SoftRas and GenDR sample it.
 
     u = 0 and 1 are the centres of the first and the last column of pixels, v of the last and the first row; bilinear.
     A corner's coordinate above 1 loses its whole part before texels are placed between corners, so a face that crosses
-    the picture's border shows the way back over all of it. Less than a pixel below 0, the first two pixels are
-    extrapolated; further below, where the originals read the wrong row or other memory, the picture repeats.
+    the picture's border shows the way back over all of it. Less than a pixel below 0 counts as 0 (along u, the
+    originals extrapolate); further below, where the originals read another row or other memory, the picture repeats.
 
     Args:
-        picture: (H, W, 3), row 0 at the top. corner_uv: (F, 3, 2) of picture's dtype.
+        picture: (H, W, 3), row 0 at the top. uv: (F, 3, 2), of the corners, of picture's dtype.
     Returns:
         (F, R * R, 3).
     """
-    wrapped = torch.where(corner_uv > 1, corner_uv % 1, corner_uv)
+    wrapped = torch.where(uv > 1, uv % 1, uv)
     size = torch.tensor([picture.shape[1], picture.shape[0]], device=picture.device)
-    uv = texel_weights(resolution).to(picture) @ wrapped
-    x, y = (torch.where(uv * (size - 1) <= -1, uv % 1, uv) * (size - 1)).unbind(-1)
+    centre = texel_weights(resolution).to(picture) @ wrapped
+    x, y = (torch.where(centre * (size - 1) <= -1, centre % 1, centre) * (size - 1)).unbind(-1)
     (left, right, share_x), (below, above, share_y) = _neighbours(x, picture.shape[1]), _neighbours(y, picture.shape[0])
     rows = picture.flip(0)
     lower = rows[below, left] * (1 - share_x) + rows[below, right] * share_x
@@ -75,8 +90,9 @@ def sample_texels(picture: Tensor, corner_uv: Tensor, resolution: int) -> Tensor
 
 def _neighbours(position: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """The pixels before and after positions along an axis, and the share (..., 1) of the one after."""
-    before = position.trunc().clamp(max=count - 1)  # may be a trifle above, by rounding
-    return before.long(), (before.long() + 1).clamp(max=count - 1), (position - before)[..., None]
+    position = position.clamp(0, count - 1)
+    before = position.long()
+    return before, (before + 1).clamp(max=count - 1), (position - before)[..., None]
 
 
 def _faces_by_material(file: ObjFile) -> dict[str | None, list[int]]:
@@ -86,17 +102,8 @@ def _faces_by_material(file: ObjFile) -> dict[str | None, list[int]]:
     return faces
 
 
-def _texels(file: ObjFile, indices: list[int], name: str, material: Material, resolution: int) -> Tensor:
+def _texels(file: ObjFile, indices: list[int], material: Material, resolution: int) -> Tensor:
     if material.picture is None:
         return torch.tensor(material.colour)
-    corners = []
-    for face in indices:
-        uv = file.face_uv[face]
-        if uv is None:
-            raise ValueError(
-                f"{file.path}:{file.face_lines[face]}: a corner without texture coordinates, but the face's material "
-                f"{name!r} has a picture"
-            )
-        corners.append([file.texture_vertices[corner] for corner in uv])
     picture = torch.from_numpy(read_picture(material.picture, material.where))
-    return sample_texels(picture, torch.tensor(corners, dtype=torch.float32), resolution)
+    return sample_texels(picture, corner_uv(file, indices), resolution)

@@ -17,18 +17,18 @@ def voxelization(faces: Tensor, size: int, normalize: bool = False) -> Tensor:
 
     Voxel i covers [i, i + 1) along an axis. A voxel belongs to the surface if
 
-    - one of its four edges in the direction of an axis is on a grid line that pierces a face at a height
-      within the voxel: along each axis, through the points of the grid 0, 1, ..., S - 1 on the other two axes (so not S);
-      a face seen edge-on is not pierced, its border counts as face; or
+    - a face crosses one of its twelve edges, taken without the end that is higher along the edge; edges that are on
+      the grid's upper faces (at S on another axis) do not count, nor do faces seen edge-on along the edge, and a face's
+      border counts as face; or
     - a corner of a face is in it.
 
-    Every other voxel is outside if it is at the border of the grid, or shares a side with an outside voxel; what is
-    left is inside. Holes through which no voxel's side is free do not matter; all else has to be closed.
+    Of the other voxels, those at the border of the grid are outside, and so is every voxel that shares a side with one
+    that is outside. What is left is inside.
 
     Args:
         faces: (N, F, 3, 3), the corners' coordinates, float32 or float64. normalize False: in units of the whole grid,
-            which spans [0, 1]; True: in voxels, spanning [0, size]. What is outside is cut off, corners that are not
-            finite are nowhere.
+            which spans [0, 1]; True: in voxels, spanning [0, size]. What is outside is cut off; of a face with a corner
+            that is not finite, only the other corners count.
         size: S, voxels along an axis, from 1.
     Returns:
         (N, S, S, S) int32 of 0 and 1, axes in the order of the coordinates, on faces' device; no gradient.
@@ -64,11 +64,11 @@ def _mark_pierced(surface: Tensor, corners: Tensor) -> None:
     """Mark the voxels where grid lines along the last axis meet faces."""
     size = surface.shape[1]
     for mesh, face, point in _pairs(corners, size):
-        # Weights of corners 1 and 2 where the line passes.
         (x1, y1, z1), (x2, y2, z2) = (face[:, k].unbind(-1) for k in (1, 2))
         x, y = (point - face[:, 0, :2]).unbind(-1)
         x0, y0, z0 = face[:, 0].unbind(-1)
         x1, y1, z1, x2, y2, z2 = x1 - x0, y1 - y0, z1 - z0, x2 - x0, y2 - y0, z2 - z0
+        # w1, w2: the weights of corners 1 and 2 where the line passes.
         area = y1 * x2 - y2 * x1
         w1 = (x2 * y - y2 * x) / area
         w2 = (y1 * x - x1 * y) / area
@@ -80,7 +80,7 @@ def _mark_pierced(surface: Tensor, corners: Tensor) -> None:
 
 
 def _mark(surface: Tensor, mesh: Tensor, cells: Tensor) -> None:
-    """Mark cells (..., 3), given as whole floating-point numbers, of meshes (...); those outside the grid are left out."""
+    """Mark cells (..., 3), whole floating-point numbers, of meshes (...); those outside the grid are left out."""
     inside = ((cells >= 0) & (cells < surface.shape[1])).all(-1)
     a, b, c = cells[inside].long().unbind(-1)
     surface[mesh[inside], a, b, c] = True

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from gendr_adapters import RenderSettings, data, gather_corners, render
+from gendr_adapters._soft_renderer.losses import FlattenLoss, LaplacianLoss
 
 from .cameras import Cameras, look_at_origin, project
-from .losses import FlattenLoss, LaplacianLoss, iou, iou_loss
+from .losses import iou, iou_loss
 from .meshes import Mesh, load_obj, save_obj
 from .pictures import write_curves, write_gif
 from .progress_frames import frame
@@ -97,8 +98,8 @@ class Fit:
         with torch.no_grad():
             self.targets = silhouettes(self.goal.vertices, self.goal.faces, self.cameras, options.image_size, HARD)
         self.shape = DeformedSphere(load_obj(data.path("sphere_642.obj")), options.seed)
-        self.laplacian = LaplacianLoss(self.shape.faces, len(self.shape.sign))
-        self.flatten = FlattenLoss(self.shape.faces)
+        self.laplacian = LaplacianLoss(self.shape.sign, self.shape.faces, average=True)
+        self.flatten = FlattenLoss(self.shape.faces, average=True)
         self.losses: list[float] = []
 
     def steps(self) -> Iterator[int]:
@@ -108,7 +109,9 @@ class Fit:
             vertices = self.shape()
             settings = replace(SOFT, dist_scale=self.options.tau(step))
             seen = silhouettes(vertices, self.shape.faces, self.cameras, self.options.image_size, settings)
-            smoothness = LAPLACIAN_WEIGHT * self.laplacian(vertices) + FLATTEN_WEIGHT * self.flatten(vertices)
+            smoothness = LAPLACIAN_WEIGHT * self.laplacian(vertices[None]) + FLATTEN_WEIGHT * self.flatten(
+                vertices[None]
+            )
             loss = iou_loss(seen, self.targets) + smoothness
             optimizer.zero_grad()
             loss.backward()

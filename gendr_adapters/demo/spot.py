@@ -10,9 +10,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gendr_adapters import Rendered, RenderSettings, data, gather_corners, render
+from gendr_adapters._soft_renderer.surface_textures import texel_weights
 
 from .cameras import look_at_origin, project
-from .meshes import bake_texels, load_corner_uv, load_obj, load_texture, texel_weights, vertex_normals
+from .meshes import bake_texels, load_corner_uv, load_obj, load_texture, vertex_normals
 from .pictures import over, to_bytes, write_gif, write_grid
 from .shading import light
 
