@@ -1,1 +1,1 @@
-"""What SoftRas and GenDR have in common besides the rasteriser, and the doors of both share."""
+"""What the doors of SoftRas and GenDR share: the originals have one code base, and so have they here."""

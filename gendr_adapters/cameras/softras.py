@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .._inputs import check_real, image_shape
+from .._soft_renderer.look_at import view_axes
 from .pinhole import PinholeCamera, _check_camera, _check_like
 
-_EPS = 1e-5  # SoftRas' own, in the place of a norm of 0
 _ORTHOGONAL = 1e-3  # how far rotation times its transpose may be from the identity
 
 
@@ -53,11 +52,10 @@ def from_softras_look_at(
         raise ValueError(f"eye, at and up must be of N cameras or of 1, got {counts}")
     height, width = image_shape(image_size)
     focal = min(height, width) / 2 / torch.tan(torch.deg2rad(_angles(viewing_angle, eyes)))
-    ahead = F.normalize(targets - eyes, dim=-1, eps=_EPS)
-    left = F.normalize(torch.linalg.cross(ups, ahead), dim=-1, eps=_EPS)
+    left, up_axis, ahead = view_axes(targets - eyes, ups).unbind(1)
     if not bool((left.detach().norm(dim=-1) > 0.5).all()):
         raise ValueError("eye and at must be apart, and up must not point along the view: there is no side to it")
-    rotation = torch.stack([-left, -torch.linalg.cross(ahead, left).expand_as(left), ahead.expand_as(left)], 1)
+    rotation = torch.stack([-left, -up_axis, ahead], 1)
     return PinholeCamera(
         rotation=rotation,
         translation=-(rotation @ eyes[:, :, None])[:, :, 0],

@@ -5,12 +5,13 @@ so a mesh that is counter-clockwise from outside shows its outside counter-clock
 left-handed and gives the mirror picture.)
 """
 
-import math
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from gendr_adapters._soft_renderer.look_at import get_points_from_angles, view_axes
+from gendr_adapters._soft_renderer.projections import perspective
 
 
 class Cameras(NamedTuple):
@@ -28,12 +29,10 @@ def look_at_origin(distance: Tensor, elevation: Tensor, azimuth: Tensor) -> Came
         elevation: (B,) degrees above the horizon, within (-90, 90).
         azimuth: (B,) degrees; 0 is on the negative z axis, 90 on the positive x axis (SoftRas' convention).
     """
-    e, a = torch.deg2rad(elevation), torch.deg2rad(azimuth)
-    eyes = distance[:, None] * torch.stack([e.cos() * a.sin(), e.sin(), -e.cos() * a.cos()], -1)
-    forward = F.normalize(-eyes, dim=-1)
-    world_up = torch.tensor([0.0, 1.0, 0.0]).expand_as(forward)
-    right = F.normalize(torch.linalg.cross(forward, world_up), dim=-1)
-    return Cameras(eyes, torch.stack([right, torch.linalg.cross(right, forward), forward], 1))
+    eyes = get_points_from_angles(distance, elevation, azimuth)
+    assert isinstance(eyes, Tensor)
+    mirrored = view_axes(-eyes, torch.tensor([[0.0, 1.0, 0.0]]))
+    return Cameras(eyes, mirrored * torch.tensor([[-1.0], [1.0], [1.0]]))
 
 
 def project(vertices: Tensor, cameras: Cameras, half_fov: float) -> Tensor:
@@ -41,6 +40,4 @@ def project(vertices: Tensor, cameras: Cameras, half_fov: float) -> Tensor:
 
     half_fov, in degrees, is the angle between the view direction and the border of the [-1, 1] square.
     """
-    x, y, z = ((vertices - cameras.eyes[:, None]) @ cameras.axes.mT).unbind(-1)
-    scale = 1 / (z * math.tan(math.radians(half_fov)))
-    return torch.stack([x * scale, y * scale, z], -1)
+    return perspective((vertices - cameras.eyes[:, None]) @ cameras.axes.mT, half_fov)

@@ -1,97 +1,24 @@
-"""GenDR's functional API."""
+"""GenDR's functional API, `gendr.functional`."""
 
-from collections.abc import Sequence
-from typing import Literal
+from .._soft_renderer.lighting import ambient_lighting, directional_lighting
+from .._soft_renderer.look_at import get_points_from_angles, look, look_at
+from .._soft_renderer.normals import face_vertices, vertex_normals
+from .._soft_renderer.obj_loading import load_obj
+from .._soft_renderer.obj_writing import save_obj, save_voxel
+from .._soft_renderer.voxels import voxelization
+from .render import render
 
-from torch import Tensor
-
-from .._reference_conventions import choose, render_rgba
-from ..distributions import DISTRIBUTIONS
-from ..t_conorms import T_CONORMS
-
-_RGB = {"softmax": "softmax", "hard": "hard"}
-# GenDR skips a face where its coverage is this or less.
-_MIN_COVERAGE = 1e-6
-
-
-def render(
-    face_vertices: Tensor,
-    textures: Tensor,
-    image_size: int = 256,
-    background_color: Sequence[float] = (0, 0, 0),
-    dist_func: str | int = "uniform",
-    dist_scale: float | Tensor = 1e-2,
-    dist_squared: bool = False,
-    dist_shape: float | None = None,
-    dist_shift: float | None = None,
-    dist_eps: float = 1e4,
-    aggr_alpha_func: str | int = "probabilistic",
-    aggr_alpha_t_conorm_p: float | None = None,
-    aggr_rgb_func: str = "softmax",
-    aggr_rgb_eps: float = 1e-3,
-    aggr_rgb_gamma: float | Tensor = 1e-3,
-    near: float = 1,
-    far: float = 100,
-    double_side: bool = True,
-    texture_type: str = "surface",
-    *,
-    gradient: Literal["reference", "exact"] = "reference",
-) -> Tensor:
-    """GenDR's render, on any device: same arguments, same numbers.
-
-    Unlike the original, None for dist_shape, dist_shift and aggr_alpha_t_conorm_p works where the number is not needed,
-    the gamma distributions use the exact incomplete gamma function, and faces are not ordered.
-
-    Args:
-        face_vertices: (N, F, 3, 3) or (N, F, 9), projected corners: x, y in [-1, 1] across the image, z camera depth.
-        textures: (N, F, R * R, 3) with texture_type 'surface', (N, F, 3, 3) with 'vertex'.
-        image_size: S, pixels. background_color: red, green, blue.
-        dist_func: name or number of the distribution; dist_scale: tau > 0, in NDC^2 if dist_squared, else in NDC; it
-            and aggr_rgb_gamma may be tensors (1,) or (N,) with gradients.
-        dist_shape, dist_shift: parameters of some distributions. dist_eps: >= 1; faces further from a pixel than
-            sqrt(dist_eps * dist_scale) NDC are ignored.
-        aggr_alpha_func: name or number of the T-conorm, aggr_alpha_t_conorm_p: its parameter.
-        aggr_rgb_func: 'softmax' or 'hard'; aggr_rgb_eps, aggr_rgb_gamma: the background weighs e^(2 eps / gamma).
-        near, far: of colour; alpha counts every face. double_side: whether back faces have colour.
-        gradient: 'reference' for what GenDR's backward computes, 'exact' for the derivative of the picture.
-    Returns:
-        (N, 4, S, S): red, green, blue, alpha.
-    Raises:
-        ValueError, TypeError: an argument out of range or of the wrong shape or type.
-    """
-    if not dist_eps >= 1:
-        raise ValueError(f"dist_eps must be >= 1, got {dist_eps}")
-    return render_rgba(
-        face_vertices,
-        textures,
-        image_size,
-        background_color,
-        texture_type,
-        double_sided=double_side,
-        background_eps=aggr_rgb_eps,
-        near=near,
-        far=far,
-        distribution=_by_number("dist_func", dist_func, list(DISTRIBUTIONS)),
-        dist_scale=dist_scale,
-        dist_squared=dist_squared,
-        dist_shape=0.0 if dist_shape is None else dist_shape,
-        dist_shift=0.0 if dist_shift is None else dist_shift,
-        reach_per_scale=dist_eps,
-        min_coverage=_MIN_COVERAGE,
-        gamma=aggr_rgb_gamma,
-        blend=choose("aggr_rgb_func", aggr_rgb_func, _RGB),
-        t_conorm=_by_number("aggr_alpha_func", aggr_alpha_func, [name for name in T_CONORMS if name != "sum"]),
-        t_conorm_p=aggr_alpha_t_conorm_p,
-        gradient=gradient,
-    )
-
-
-def _by_number(name: str, value: str | int, names: list[str]) -> str:
-    """A name; GenDR takes numbers too, in our order."""
-    if isinstance(value, int):
-        if not 0 <= value < len(names):
-            raise ValueError(f"{name} must be a name or a number from 0 to {len(names) - 1}, got {value}")
-        return names[value]
-    if value == "sum":
-        raise ValueError(f"{name} must be one of {', '.join(names)}, got 'sum', which is SoftRas'")
-    return value
+__all__ = [
+    "ambient_lighting",
+    "directional_lighting",
+    "face_vertices",
+    "get_points_from_angles",
+    "load_obj",
+    "look",
+    "look_at",
+    "render",
+    "save_obj",
+    "save_voxel",
+    "vertex_normals",
+    "voxelization",
+]

@@ -1,5 +1,28 @@
-"""The door for programs written for SoftRas (Liu et al., "Soft Rasterizer", ICCV 2019)."""
+"""The door for programs written for SoftRas (Liu et al., "Soft Rasterizer", ICCV 2019): `soft_renderer`'s public API,
+on any device. What differs on purpose: docs/softras.md."""
 
+from .._soft_renderer.lighting import AmbientLighting, DirectionalLighting
+from .._soft_renderer.losses import FlattenLoss, LaplacianLoss
+from .._soft_renderer.mesh import Mesh
 from . import functional
+from .lighting import Lighting
+from .rasterizer import SoftRasterizer
+from .renderer import Renderer, SoftRenderer
+from .transform import Look, LookAt, Projection, Transform
 
-__all__ = ["functional"]
+__all__ = [
+    "AmbientLighting",
+    "DirectionalLighting",
+    "FlattenLoss",
+    "LaplacianLoss",
+    "Lighting",
+    "Look",
+    "LookAt",
+    "Mesh",
+    "Projection",
+    "Renderer",
+    "SoftRasterizer",
+    "SoftRenderer",
+    "Transform",
+    "functional",
+]

@@ -5,25 +5,28 @@ background weighs e^(2 eps / gamma), because their running softmax starts with b
 in compat_tests/goldens/README.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from .render import render
-from .settings import RenderSettings
+from ..render import render
+from ..settings import RenderSettings
 
 
 def render_rgba(
     face_vertices: Tensor,
     textures: Tensor,
     image_size: int,
-    background_color: Sequence[float],
+    background_color: Sequence[float] | Tensor,
     texture_type: str,
     double_sided: bool,
     background_eps: float,
+    dist_scale: float | Tensor,
+    gamma: float | Tensor,
     **settings: Any,
 ) -> Tensor:
     """(N, 4, S, S): red, green, blue, alpha of batched faces (N, F, 3, 3) or (N, F, 9) with textures (N, F, T, 3)."""
@@ -41,12 +44,24 @@ def render_rgba(
             perspective_correct=False,
             cull="none" if double_sided else "back",
             background_eps=2 * background_eps,
+            dist_scale=_one_or_each(dist_scale),
+            gamma=_one_or_each(gamma),
             **settings,
         ),
         background=background_color.to(faces) if isinstance(background_color, Tensor) else background_color,
     )
     assert rendered.image is not None and rendered.alpha is not None
     return torch.cat((rendered.image, rendered.alpha[:, None]), dim=1)
+
+
+def antialiased(draw: Callable[[int], Tensor], image_size: int, anti_aliasing: bool) -> Tensor:
+    """The picture `draw` makes of a size; with anti_aliasing the means of 2 x 2 pixels of one twice as large."""
+    return F.avg_pool2d(draw(2 * image_size), kernel_size=2, stride=2) if anti_aliasing else draw(image_size)
+
+
+def _one_or_each(scale: float | Tensor) -> float | Tensor:
+    """A tensor of shape () as (1,)."""
+    return scale.reshape(1) if isinstance(scale, Tensor) and scale.dim() == 0 else scale
 
 
 def _faces(face_vertices: Tensor) -> Tensor:

@@ -1,0 +1,120 @@
+"""Light on faces or vertices: a constant one, and lamps at infinity (Lambert)."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .arguments import Numbers, Scalar, scalar_of, vectors
+from .mesh import Mesh
+
+WHITE = (1.0, 1.0, 1.0)
+UPWARDS = (0.0, 1.0, 0.0)
+
+
+def ambient_lighting(light: Tensor, light_intensity: Scalar = 0.5, light_color: Numbers = WHITE) -> Tensor:
+    """Add intensity * colour to `light`, in place as in the originals, and return it.
+
+    Args:
+        light: (N, K, 3), red, green, blue at K faces or vertices.
+        light_intensity: a number, or a tensor () or (N,). light_color: (3,) or (N, 3). Tensors may have gradients.
+    """
+    _check_light("light", light)
+    light += _colour(light_intensity, light_color, light)[:, None]
+    return light
+
+
+def directional_lighting(
+    light: Tensor,
+    normals: Tensor,
+    light_intensity: Scalar = 0.5,
+    light_color: Numbers = WHITE,
+    light_direction: Numbers = UPWARDS,
+) -> Tensor:
+    """Add intensity * colour * max(0, normal . direction) to `light`, in place as in the originals, and return it.
+
+    Args:
+        light: (N, K, 3), as for `ambient_lighting`. normals: (N, K, 3), of length 1.
+        light_intensity: a number, or a tensor () or (N,). light_color, light_direction: (3,) or (N, 3); the direction
+            points to the lamp, and its length counts. Tensors may have gradients.
+    """
+    _check_light("light", light)
+    if normals.shape != light.shape:
+        raise ValueError(
+            f"normals must be of the shape of light, {tuple(light.shape)}, got shape {tuple(normals.shape)}"
+        )
+    towards_lamp = _fitting("light_direction", vectors("light_direction", light_direction, normals), light)
+    cosine = F.relu((normals * towards_lamp[:, None]).sum(2))
+    light += _colour(light_intensity, light_color, light)[:, None] * cosine[:, :, None]
+    return light
+
+
+class AmbientLighting(nn.Module):
+    """`ambient_lighting` as a module: forward(light)."""
+
+    def __init__(self, light_intensity: Scalar = 0.5, light_color: Numbers = WHITE) -> None:
+        super().__init__()
+        self.light_intensity = light_intensity
+        self.light_color = light_color
+
+    def forward(self, light: Tensor) -> Tensor:
+        return ambient_lighting(light, self.light_intensity, self.light_color)
+
+
+class DirectionalLighting(nn.Module):
+    """`directional_lighting` as a module: forward(light, normals)."""
+
+    def __init__(
+        self, light_intensity: Scalar = 0.5, light_color: Numbers = WHITE, light_direction: Numbers = UPWARDS
+    ) -> None:
+        super().__init__()
+        self.light_intensity = light_intensity
+        self.light_color = light_color
+        self.light_direction = light_direction
+
+    def forward(self, light: Tensor, normals: Tensor) -> Tensor:
+        return directional_lighting(light, normals, self.light_intensity, self.light_color, self.light_direction)
+
+
+class Lamps(nn.Module):
+    """The lamps of a scene: `ambient`, and the list `directionals`, to which more may be appended."""
+
+    def __init__(
+        self,
+        intensity_ambient: Scalar,
+        color_ambient: Numbers,
+        intensity_directionals: Scalar,
+        color_directionals: Numbers,
+        directions: Numbers,
+    ) -> None:
+        super().__init__()
+        self.ambient = AmbientLighting(intensity_ambient, color_ambient)
+        self.directionals = nn.ModuleList([DirectionalLighting(intensity_directionals, color_directionals, directions)])
+
+    def lit_textures(self, mesh: Mesh) -> Tensor:
+        """The mesh's textures times the light on its faces ('surface') or vertices ('vertex')."""
+        surface = mesh.texture_type == "surface"
+        normals = mesh.surface_normals if surface else mesh.vertex_normals
+        light: Any = self.ambient(torch.zeros_like(normals))
+        for lamp in self.directionals:
+            light = lamp(light, normals)
+        return mesh.textures * (light[:, :, None] if surface else light)
+
+
+def _colour(intensity: Scalar, colour: Numbers, light: Tensor) -> Tensor:
+    """(N, 3) or (1, 3)."""
+    colours = scalar_of("light_intensity", intensity, light) * vectors("light_color", colour, light)
+    return _fitting("light_color and light_intensity", colours, light)
+
+
+def _fitting(name: str, rows: Tensor, light: Tensor) -> Tensor:
+    if len(rows) > len(light):
+        raise ValueError(f"{name} are of {len(rows)} meshes, the light is of {len(light)}: repeat the mesh")
+    return rows
+
+
+def _check_light(name: str, light: Tensor) -> None:
+    if not isinstance(light, Tensor) or light.dim() != 3 or light.shape[2] != 3:
+        got = tuple(light.shape) if isinstance(light, Tensor) else type(light).__name__
+        raise ValueError(f"{name} must be a tensor (N, K, 3), got {got}")

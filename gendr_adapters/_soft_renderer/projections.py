@@ -1,0 +1,82 @@
+"""From camera axes (or the world, for a projection matrix) to x, y in [-1, 1] across the picture and the depth z.
+
+The equations are those of SoftRas' functional/{perspective,orthogonal,projection}.py, which GenDR has in
+transform.py.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from .arguments import Numbers, Scalar, check_points, rows_of, scalar_of
+
+
+def perspective(vertices: Tensor, angle: Scalar = 30.0) -> Tensor:
+    """x / (z tan(angle)), y / (z tan(angle)), z.
+
+    Args:
+        vertices: (N, V, 3), camera axes.
+        angle: degrees from the view direction to the picture's border, half the field of view: a number, or a tensor
+            or array () or (N,), which may have a gradient.
+    Returns:
+        (N, V, 3).
+    """
+    check_points("vertices", vertices)
+    half_view = scalar_of("angle", angle, vertices)
+    width = torch.tan(torch.deg2rad(half_view)) if isinstance(half_view, Tensor) else math.tan(math.radians(half_view))
+    x, y, z = vertices.unbind(-1)
+    return _stacked(x / z / width, y / z / width, z)
+
+
+def orthogonal(vertices: Tensor, scale: Scalar = 1.0) -> Tensor:
+    """x scale, y scale, z.
+
+    scale: a number, or a tensor or array () or (N,), which may have a gradient; 1 / (depth tan(angle)) shows what is at
+    that depth as `perspective` does. vertices and result: (N, V, 3).
+    """
+    check_points("vertices", vertices)
+    factor = scalar_of("scale", scale, vertices)
+    x, y, z = vertices.unbind(-1)
+    return _stacked(x * factor, y * factor, z)
+
+
+def projection(vertices: Tensor, P: Tensor, dist_coeffs: Numbers, orig_size: float) -> Tensor:
+    """Points through a projection matrix, with lens distortion.
+
+    With (x, y, z) = P (vertex, 1) and r the norm of (x, y) = (x, y) / (z + 1e-5):
+
+        x' = x (1 + k1 r^2 + k2 r^4 + k3 r^6) + 2 p1 x y + p2 (r^2 + 2 x^2)
+        y' = y (1 + k1 r^2 + k2 r^4 + k3 r^6) + p1 (r^2 + 2 y^2) + 2 p2 x y
+
+    and 2 x' / orig_size - 1, 2 y' / orig_size - 1, z is the result. Two things to know, which are the originals': the
+    distortion comes after P, so that with pixels in P (K [R|t]) the coefficients are of pixels, and not OpenCV's; and y
+    is up in the picture as it is, so that K of a camera whose rows count downwards gives the picture upside down.
+
+    Args:
+        vertices: (N, V, 3), world.
+        P: (N, 3, 4) or (1, 3, 4), brought to the dtype and device of vertices.
+        dist_coeffs: k1, k2, p1, p2, k3: (5,) or (N, 5). All three may have gradients.
+        orig_size: side of the picture in the unit of x', > 0.
+    Returns:
+        (N, V, 3).
+    """
+    check_points("vertices", vertices)
+    if not isinstance(P, Tensor) or P.dim() != 3 or P.shape[1:] != (3, 4) or len(P) not in (1, len(vertices)):
+        shape = tuple(P.shape) if isinstance(P, Tensor) else type(P).__name__
+        raise ValueError(f"P must be a tensor (N, 3, 4), N = {len(vertices)}, got {shape}")
+    if not orig_size > 0:
+        raise ValueError(f"orig_size must be > 0, got {orig_size}")
+    k1, k2, p1, p2, k3 = rows_of("dist_coeffs", dist_coeffs, 5, vertices)[:, :, None].unbind(1)
+    matrix = P.to(vertices)
+    x, y, z = (torch.matmul(vertices, matrix[:, :, :3].mT) + matrix[:, None, :, 3]).unbind(-1)
+    x, y = x / (z + 1e-5), y / (z + 1e-5)
+    r2 = x * x + y * y  # not the root and its powers: that has no gradient on the axis
+    radial = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3
+    distorted_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
+    distorted_y = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
+    return _stacked(2 * distorted_x / orig_size - 1, 2 * distorted_y / orig_size - 1, z)
+
+
+def _stacked(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+    return torch.stack(torch.broadcast_tensors(x, y, z), dim=-1)

@@ -1,0 +1,78 @@
+"""SoftRas' soft_rasterize: its names and defaults for what our core computes."""
+
+import math
+from collections.abc import Sequence
+from numbers import Real
+from typing import Literal
+
+from torch import Tensor
+
+from .._soft_renderer.rasterizing import choose, render_rgba
+
+# aggr_func_alpha -> T-conorm
+_ALPHA = {"prod": "probabilistic", "sum": "sum", "hard": "hard"}
+_RGB = {"softmax": "softmax", "hard": "hard"}
+
+
+def soft_rasterize(
+    face_vertices: Tensor,
+    textures: Tensor,
+    image_size: int = 256,
+    background_color: Sequence[float] | Tensor = (0, 0, 0),
+    near: float = 1,
+    far: float = 100,
+    fill_back: bool = True,
+    eps: float = 1e-3,
+    sigma_val: float | Tensor = 1e-5,
+    dist_func: str = "euclidean",
+    dist_eps: float = 1e-4,
+    gamma_val: float | Tensor = 1e-4,
+    aggr_func_rgb: str = "softmax",
+    aggr_func_alpha: str = "prod",
+    texture_type: str = "surface",
+    *,
+    gradient: Literal["reference", "exact"] = "reference",
+) -> Tensor:
+    """SoftRas' soft_rasterize, on any device: same arguments, same numbers.
+
+    Args:
+        face_vertices: (N, F, 3, 3) or (N, F, 9), projected corners: x, y in [-1, 1] across the image, z camera depth.
+        textures: (N, F, R * R, 3) with texture_type 'surface', (N, F, 3, 3) with 'vertex'.
+        image_size: S, pixels. background_color: red, green, blue. near, far: of colour; alpha counts every face.
+        fill_back: whether back faces have colour. eps: weight of the background, e^(2 eps / gamma_val).
+        sigma_val: NDC^2, sharpness of edges; it and gamma_val may be tensors (), (1,) or (N,) with gradients.
+        dist_func: 'euclidean', 'barycentric' or 'hard'.
+        dist_eps: coverage in (0, 0.5) below which a face outside a pixel is ignored.
+        gamma_val: sharpness of the softmax over depth. aggr_func_rgb: 'softmax' or 'hard'.
+        aggr_func_alpha: 'prod', 'sum' (mean over the faces of the mesh) or 'hard'.
+        gradient: 'reference' for what SoftRas' backward computes, 'exact' for the derivative of the picture.
+    Returns:
+        (N, 4, S, S): red, green, blue, alpha.
+    Raises:
+        ValueError, TypeError: an argument out of range or of the wrong shape or type.
+    """
+    if not isinstance(dist_eps, Real) or not 0 < dist_eps < 0.5:
+        raise ValueError(f"dist_eps must be in (0, 0.5), got {dist_eps}")
+    distance = choose(
+        "dist_func", dist_func, {"hard": "euclidean", "barycentric": "barycentric", "euclidean": "euclidean"}
+    )
+    return render_rgba(
+        face_vertices,
+        textures,
+        image_size,
+        background_color,
+        texture_type,
+        double_sided=fill_back,
+        background_eps=eps,
+        near=near,
+        far=far,
+        distribution="hard" if dist_func == "hard" else "logistic",
+        distance=distance,
+        dist_scale=sigma_val,
+        reach_per_scale=math.log(1 / dist_eps - 1),
+        min_coverage=0.0,
+        gamma=gamma_val,
+        blend=choose("aggr_func_rgb", aggr_func_rgb, _RGB),
+        t_conorm=choose("aggr_func_alpha", aggr_func_alpha, _ALPHA),
+        gradient=gradient,
+    )
