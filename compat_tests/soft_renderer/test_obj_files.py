@@ -66,12 +66,12 @@ def test_normalization_centres_the_bounding_box(write):
 def test_everything_is_on_the_default_device(write):
     path = write(a_mtl="newmtl m\nKd 1 0 0\n", a_obj="mtllib a.mtl\nusemtl m\n" + TRIANGLE + "f 1 2 3\n")
     with torch.device("meta"):
-        found = load_obj(path, load_texture=True)
-    assert {x.device.type for x in found} == {"meta"}
+        found = [*load_obj(path, load_texture=True), *load_obj(data.path("spot.obj"), load_texture=True)]
+    assert [x.device.type for x in found] == ["meta"] * 6
 
 
 def test_colours_of_vertices(write):
-    path = write(a_obj="v 0 0 0 .1 .2 .3\nv 1 0 0 0 1 2\nv 0 1 0 1 1 1\nf 1 2 3\n")
+    path = write(a_obj="v 0 0 0 .1 .2 .3 9\nv 1 0 0 0 1 2\nv 0 1 0 1 1 1\nf 1 2 3\n")
     colours = load_obj(path, load_texture=True, texture_type="vertex")[2]
     torch.testing.assert_close(colours, torch.tensor([[0.1, 0.2, 0.3], [0, 1, 2], [1, 1, 1]]))
 

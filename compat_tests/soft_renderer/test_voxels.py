@@ -127,12 +127,12 @@ def test_pieces_do_not_matter(monkeypatch):
 def test_of_a_face_with_a_corner_that_is_not_finite_the_others_count():
     vertices, faces = icosahedron(torch.Generator().manual_seed(7))
     corners = (vertices[faces] * 0.4 + 0.5)[None]
-    bad = corners[:, :6].clone()
+    bad = corners[:, :12].clone()
     bad[0, :3, 1] = torch.tensor([torch.nan, torch.inf, -torch.inf])[:, None]
-    bad[0, 3:, 1, 2] = torch.tensor([torch.nan, torch.inf, -torch.inf])
+    bad[0, 3:, 1, 2] = torch.tensor([torch.nan, torch.inf, -torch.inf]).repeat(3)
     points = bad.clone()
     points[:, :, 1] = points[:, :, 0]  # seen edge-on from everywhere
-    rest = corners[:, 6:]
+    rest = corners[:, 12:]
     assert torch.equal(voxelization(torch.cat([rest, bad], 1), 20), voxelization(torch.cat([rest, points], 1), 20))
     assert voxelization(bad, 20).sum() >= 5
 

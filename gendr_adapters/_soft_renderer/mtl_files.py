@@ -8,7 +8,7 @@ from .obj_files import ObjFile, lines_of, numbers
 
 @dataclass
 class Material:
-    """colour: red, green, blue. picture: path, if there is one. where: file and line that say so, for errors."""
+    """colour: red, green, blue, or one grey. picture: its path, if there is one; where: file and line that name it."""
 
     colour: tuple[float, ...] = (1.0, 1.0, 1.0)
     picture: str | None = None
@@ -63,4 +63,4 @@ def _colour(rest: str, where: str) -> tuple[float, ...]:
     values = numbers(rest.partition("#")[0].split(), where, "colours")
     if len(values) not in (1, 3):
         raise ValueError(f"{where}: Kd has one value, grey, or three, got {rest!r}")
-    return values * 3 if len(values) == 1 else values
+    return values

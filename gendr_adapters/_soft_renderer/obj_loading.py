@@ -43,16 +43,14 @@ def load_obj(
     if not isinstance(texture_res, Integral) or isinstance(texture_res, bool) or texture_res < 1:
         raise ValueError(f"texture_res must be an int from 1, got {texture_res!r}")
     file = read_obj(filename_obj)
-    device = torch.get_default_device()
     vertices = torch.tensor(file.vertices, dtype=torch.float32)
     if normalization:
         vertices = _normalized(vertices, file)
     faces = torch.tensor(file.faces, dtype=torch.int32)
-    geometry = vertices.to(device), faces.to(device)
     if not load_texture:
-        return geometry
+        return vertices, faces
     textures = _vertex_colours(file) if texture_type == "vertex" else load_textures(file, int(texture_res))
-    return *geometry, textures.to(device)
+    return vertices, faces, textures
 
 
 def _normalized(vertices: Tensor, file: ObjFile) -> Tensor:

@@ -105,5 +105,5 @@ def _faces_by_material(file: ObjFile) -> dict[str | None, list[int]]:
 def _texels(file: ObjFile, indices: list[int], material: Material, resolution: int) -> Tensor:
     if material.picture is None:
         return torch.tensor(material.colour)
-    picture = torch.from_numpy(read_picture(material.picture, material.where))
+    picture = torch.from_numpy(read_picture(material.picture, material.where)).to(torch.get_default_device())
     return sample_texels(picture, corner_uv(file, indices), resolution)

@@ -64,16 +64,15 @@ def _mark_pierced(surface: Tensor, corners: Tensor) -> None:
     """Mark the voxels where grid lines along the last axis meet faces."""
     size = surface.shape[1]
     for mesh, face, point in _pairs(corners, size):
-        (x1, y1, z1), (x2, y2, z2) = (face[:, k].unbind(-1) for k in (1, 2))
-        x, y = (point - face[:, 0, :2]).unbind(-1)
-        x0, y0, z0 = face[:, 0].unbind(-1)
-        x1, y1, z1, x2, y2, z2 = x1 - x0, y1 - y0, z1 - z0, x2 - x0, y2 - y0, z2 - z0
+        corner = face[:, 0]
+        (x1, y1, z1), (x2, y2, z2) = ((face[:, k] - corner).unbind(-1) for k in (1, 2))
+        x, y = (point - corner[:, :2]).unbind(-1)
         # w1, w2: the weights of corners 1 and 2 where the line passes.
         area = y1 * x2 - y2 * x1
         w1 = (x2 * y - y2 * x) / area
         w2 = (y1 * x - x1 * y) / area
         hit = (area != 0) & (w1 >= 0) & (w2 >= 0) & (w1 + w2 <= 1)
-        height = (w1 * z1 + w2 * z2 + z0).floor()
+        height = (w1 * z1 + w2 * z2 + corner[:, 2]).floor()
         cells = torch.cat((point, height[:, None]), -1)[hit]
         for before in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0)):
             _mark(surface, mesh[hit], cells - cells.new_tensor(before))
@@ -114,9 +113,8 @@ def _chunks(counts: Tensor) -> Iterator[Tensor]:
 def _outside(surface: Tensor) -> Tensor:
     """Voxels that are not surface and reach the border of the grid by way of others that are not, side by side."""
     free = ~surface
-    inner = torch.ones_like(free)
-    inner[:, 1:-1, 1:-1, 1:-1] = False
-    outside = free & inner
+    outside = free.clone()
+    outside[:, 1:-1, 1:-1, 1:-1] = False
     count = -1
     while count != (count := int(outside.sum())):
         for axis in (1, 2, 3):
