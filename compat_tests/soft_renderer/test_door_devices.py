@@ -34,6 +34,14 @@ def test_no_camera_and_no_lamp_leaves_the_device(dtype: torch.dtype) -> None:
         assert result.device.type == "meta" and result.dtype == dtype and result.shape == points.shape
 
 
+def test_torchs_default_device_has_no_say() -> None:
+    points, up = numbers(0, 2, 6, 3), numbers(2, 3).numpy()
+    expected = sr.functional.look_at(points, sr.functional.get_points_from_angles(3, 20, 40), (0, 0, 0), up)
+    with torch.device("meta"):
+        got = sr.functional.look_at(points, sr.functional.get_points_from_angles(3, 20, 40), (0, 0, 0), up)
+    assert torch.equal(got, expected)
+
+
 def softras_picture(vertices: Tensor, colours: Tensor) -> Tensor:
     renderer = sr.SoftRenderer(32, far=6, sigma_val=1e-3, gamma_val=0.1, camera_mode="look_at", gradient="exact")
     renderer.transform.set_eyes_from_angles(3, 20, 40)

@@ -12,6 +12,7 @@ from torch.autograd import gradcheck
 
 import gendr_adapters.gendr as gendr
 import gendr_adapters.softras as sr
+from gendr_adapters import data
 
 SIZE = 24
 SOFTRAS: dict[str, Any] = {"image_size": SIZE, "sigma_val": 1e-2, "gamma_val": 1e-1, "near": 1, "far": 5}
@@ -248,6 +249,26 @@ def test_gradients_through_soft_renderer() -> None:
     eye = torch.tensor(CAMERA["eye"], dtype=torch.float64)
     inputs = mesh.vertices, mesh.textures, torch.tensor(1e-2, dtype=torch.float64), eye
     assert gradcheck(image, [x.clone().requires_grad_() for x in inputs], eps=1e-7, atol=1e-4)
+
+
+def test_gradients_repeat_bit_for_bit() -> None:
+    sphere = sr.Mesh.from_obj(data.path("sphere_642.obj"))
+    renderer = sr.SoftRenderer(64, sigma_val=1e-4, camera_mode="look_at")
+    renderer.transform.set_eyes_from_angles(torch.full((4,), 3.0), torch.full((4,), 20.0), torch.arange(4) * 90.0)
+    weights = torch.randn(4, 4, 64, 64, generator=torch.Generator().manual_seed(1))
+
+    def gradient() -> Tensor:
+        vertices = sphere.vertices.clone().requires_grad_()
+        image = renderer(vertices.expand(4, -1, -1), sphere.faces.expand(4, -1, -1))
+        return torch.autograd.grad((image * weights).sum(), vertices)[0]
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        first, *others = (gradient() for _ in range(8))
+    finally:
+        torch.set_num_threads(threads)
+    assert first.abs().max() > 0 and all(torch.equal(first, other) for other in others)
 
 
 def nearest_face_picture(mesh: sr.Mesh, size: int) -> list[Any]:

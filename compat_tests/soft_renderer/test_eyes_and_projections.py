@@ -161,6 +161,7 @@ def test_projection_has_a_gradient_on_the_axis() -> None:
         (lambda f, p: f.look_at(p, "above"), TypeError, "eye must be a tensor, an array or numbers, got 'above'"),
         (lambda f, p: f.look_at(p, (0, 0, 1), at=(0, 0, 1)), ValueError, "eye and at must be apart"),
         (lambda f, p: f.look_at(p, (0, 2, 0)), ValueError, "up must not point along the view"),
+        (lambda f, p: f.look_at(p, [(0, 0, 1), (0, 2, 0)]), ValueError, "up must not point along the view"),
         (lambda f, p: f.look(p, (0, 0, 1)), ValueError, r"up, \(0, 1, 0\) unless given, must not point along the view"),
         (lambda f, p: f.look(p, (0, 0, 1), (0, 0, 0)), ValueError, "direction must not be 0"),
         (lambda f, p: f.get_points_from_angles("far", 1, 2), TypeError, "got str, int, int"),

@@ -64,7 +64,7 @@ def _tensor(name: str, value: Numbers | Scalar, like: Tensor) -> Tensor:
     if isinstance(value, Tensor):
         return value.to(like)
     try:
-        return moved(torch.as_tensor(np.asarray(value), dtype=like.dtype), like)
+        return moved(torch.as_tensor(np.asarray(value), dtype=like.dtype, device="cpu"), like)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be a tensor, an array or numbers, got {value!r}") from error
 

@@ -79,7 +79,7 @@ def get_points_from_angles(
     """
     values = (distance, elevation, azimuth)
     if all(isinstance(value, Real) for value in values):
-        x, y, z = _on_sphere(torch.tensor(values, dtype=torch.float64), degrees).tolist()
+        x, y, z = _on_sphere(torch.tensor(values, dtype=torch.float64, device="cpu"), degrees).tolist()
         return x, y, z
     return _on_sphere(torch.stack(torch.broadcast_tensors(*_common(values))), degrees)
 
