@@ -48,6 +48,12 @@ class Fit(Protocol):
         ...
 
 
+def stages(steps: int, shares: Sequence[float]) -> list[range]:
+    """The numbers of the steps, in stages of these shares of them."""
+    bounds = [round(steps * sum(shares[:i])) for i in range(len(shares) + 1)]
+    return [range(first, end) for first, end in zip(bounds[:-1], bounds[1:], strict=True)]
+
+
 def training_angles(n: int) -> tuple[Tensor, Tensor]:
     """Elevations and azimuths, degrees: evenly all around, from 58 below to 58 above (a golden spiral)."""
     i = torch.arange(n)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from fitting import UNSEEN, Options, agreement, command_line, run, training_angles
+from fitting import UNSEEN, Options, agreement, command_line, run, stages, training_angles
 from torch import Tensor
 
 from gendr_adapters import data
@@ -172,15 +172,14 @@ class Fit:
 
     def steps(self) -> Iterator[int]:
         """Train, yielding the number of each step once it is done."""
-        bounds = [round(self.options.steps * sum(SHARES[:i])) for i in range(len(SHARES) + 1)]
-        for level, first, end in zip(LEVELS, bounds[:-1], bounds[1:], strict=True):
+        for level, numbers in zip(LEVELS, stages(self.options.steps, SHARES), strict=True):
             if level > LEVELS[0]:
                 self.subdivide()
             self.verts = self.verts.requires_grad_()
             self.laplacian = uniform_laplacian(len(self.verts), self.faces).to_sparse()
             groups = [{"params": [self.verts], "lr": 0.06 / 2**level}, {"params": [self.logits], "lr": 0.05}]
             optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
-            for step in range(first, end):
+            for step in numbers:
                 loss = self.objective(step)
                 optimizer.zero_grad()
                 loss.backward()

@@ -19,7 +19,7 @@ import fitting
 import imageio.v3 as imageio
 import torch
 import torch.nn.functional as F
-from fitting import UNSEEN, agreement, command_line, run, training_angles
+from fitting import UNSEEN, agreement, command_line, run, stages, training_angles
 from pytorch3d.io import load_obj
 from pytorch3d.loss import mesh_edge_loss, mesh_laplacian_smoothing
 from pytorch3d.ops import SubdivideMeshes
@@ -140,14 +140,13 @@ class Fit:
 
     def steps(self) -> Iterator[int]:
         """Train, yielding the number of each step once it is done."""
-        bounds = [round(self.options.steps * sum(SHARES[:i])) for i in range(len(SHARES) + 1)]
-        for level, first, end in zip(LEVELS, bounds[:-1], bounds[1:], strict=True):
+        for level, numbers in zip(LEVELS, stages(self.options.steps, SHARES), strict=True):
             if level > LEVELS[0]:
                 self.subdivide()
             self.verts, self.logits = self.verts.requires_grad_(), self.logits.requires_grad_()
             groups = [{"params": [self.verts], "lr": 0.04 / 2**level}, {"params": [self.logits], "lr": 0.03}]
             optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
-            for step in range(first, end):
+            for step in numbers:
                 loss = self.objective(step)
                 optimizer.zero_grad()
                 loss.backward()
