@@ -271,6 +271,23 @@ def test_gradients_repeat_bit_for_bit() -> None:
     assert first.abs().max() > 0 and all(torch.equal(first, other) for other in others)
 
 
+@pytest.mark.parametrize("texture_type", ["surface", "vertex"])
+def test_soft_renderer_compiles_in_one_piece(texture_type: str) -> None:
+    mesh = some_mesh(texture_type)
+    renderer = sr.SoftRenderer(**SOFTRAS, **CAMERA, **LIGHT)
+    compiled: Any = torch.compile(renderer, fullgraph=True, backend="aot_eager")
+
+    def image_and_gradient(draw: Any) -> list[Tensor]:
+        vertices = mesh.vertices.clone().requires_grad_()
+        image = draw(vertices, mesh.faces, mesh.textures, texture_type=texture_type)
+        return [image.detach(), *torch.autograd.grad(weighted(image), vertices)]
+
+    for got, expected in zip(image_and_gradient(compiled), image_and_gradient(renderer), strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-10, atol=1e-10)
+    with pytest.raises(ValueError, match="faces"):
+        compiled(mesh.vertices, mesh.faces + 6, mesh.textures, texture_type=texture_type)
+
+
 def nearest_face_picture(mesh: sr.Mesh, size: int) -> list[Any]:
     """Red, green, blue, alpha at every pixel, by looking at every face; for textures of one texel."""
     image = [[[0.0] * size for _ in range(size)] for _ in range(4)]
