@@ -367,8 +367,22 @@ def test_numbers_for_names() -> None:
             "aggr_rgb_func must be one of 'hard', 'softmax'",
         ),
         (lambda: gendr.GenDR(dist_func="logistics")(in_the_picture()), "did you mean 'logistic'"),
+        (lambda: softras_picture(in_the_picture(), sigma_val=0), "^sigma_val must be > 0"),
+        (lambda: softras_picture(in_the_picture(), sigma_val=torch.tensor(-1.0)), "^sigma_val must be > 0"),
+        (lambda: softras_picture(in_the_picture(), gamma_val=-1), "^gamma_val must be > 0"),
+        (lambda: gendr_picture(in_the_picture(), dist_scale=0), "^dist_scale must be > 0"),
+        (lambda: gendr_picture(in_the_picture(), aggr_rgb_gamma=torch.zeros(2)), "^aggr_rgb_gamma must be > 0"),
+        (lambda: gendr_picture(in_the_picture(), dist_eps=None), "^dist_eps must be a number >= 1, got None"),
     ],
 )
 def test_refusals(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("anti_aliasing", [False, True])
+@pytest.mark.parametrize("door", DOORS)
+def test_sizes_that_are_none_are_named_as_given(door: str, anti_aliasing: bool) -> None:
+    _, make, base = DOORS[door]
+    with pytest.raises(TypeError, match=r"image_size must be an int, .*, got \(8, 9\)"):
+        make(**{**base, "image_size": (8, 9)}, anti_aliasing=anti_aliasing)(in_the_picture())
