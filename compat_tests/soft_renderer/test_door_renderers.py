@@ -271,6 +271,23 @@ def test_gradients_repeat_bit_for_bit() -> None:
     assert first.abs().max() > 0 and all(torch.equal(first, other) for other in others)
 
 
+@pytest.mark.parametrize("texture_type", ["surface", "vertex"])
+def test_soft_renderer_compiles_in_one_piece(texture_type: str) -> None:
+    mesh = some_mesh(texture_type)
+    renderer = sr.SoftRenderer(**SOFTRAS, **CAMERA, **LIGHT)
+    compiled: Any = torch.compile(renderer, fullgraph=True, backend="aot_eager")
+
+    def image_and_gradient(draw: Any) -> list[Tensor]:
+        vertices = mesh.vertices.clone().requires_grad_()
+        image = draw(vertices, mesh.faces, mesh.textures, texture_type=texture_type)
+        return [image.detach(), *torch.autograd.grad(weighted(image), vertices)]
+
+    for got, expected in zip(image_and_gradient(compiled), image_and_gradient(renderer), strict=True):
+        torch.testing.assert_close(got, expected, rtol=1e-10, atol=1e-10)
+    with pytest.raises(ValueError, match="faces"):
+        compiled(mesh.vertices, mesh.faces + 6, mesh.textures, texture_type=texture_type)
+
+
 def nearest_face_picture(mesh: sr.Mesh, size: int) -> list[Any]:
     """Red, green, blue, alpha at every pixel, by looking at every face; for textures of one texel."""
     image = [[[0.0] * size for _ in range(size)] for _ in range(4)]
@@ -350,8 +367,22 @@ def test_numbers_for_names() -> None:
             "aggr_rgb_func must be one of 'hard', 'softmax'",
         ),
         (lambda: gendr.GenDR(dist_func="logistics")(in_the_picture()), "did you mean 'logistic'"),
+        (lambda: softras_picture(in_the_picture(), sigma_val=0), "^sigma_val must be > 0"),
+        (lambda: softras_picture(in_the_picture(), sigma_val=torch.tensor(-1.0)), "^sigma_val must be > 0"),
+        (lambda: softras_picture(in_the_picture(), gamma_val=-1), "^gamma_val must be > 0"),
+        (lambda: gendr_picture(in_the_picture(), dist_scale=0), "^dist_scale must be > 0"),
+        (lambda: gendr_picture(in_the_picture(), aggr_rgb_gamma=torch.zeros(2)), "^aggr_rgb_gamma must be > 0"),
+        (lambda: gendr_picture(in_the_picture(), dist_eps=None), "^dist_eps must be a number >= 1, got None"),
     ],
 )
 def test_refusals(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("anti_aliasing", [False, True])
+@pytest.mark.parametrize("door", DOORS)
+def test_sizes_that_are_none_are_named_as_given(door: str, anti_aliasing: bool) -> None:
+    _, make, base = DOORS[door]
+    with pytest.raises(TypeError, match=r"image_size must be an int, .*, got \(8, 9\)"):
+        make(**{**base, "image_size": (8, 9)}, anti_aliasing=anti_aliasing)(in_the_picture())

@@ -87,6 +87,24 @@ def test_colours_of_materials(write, tmp_path):
     torch.testing.assert_close(textures, expected[:, None].expand(6, 4, 3))
 
 
+def test_comments_after_names_are_none_of_the_names(write, tmp_path):
+    Image.new("RGB", (2, 2), (255, 0, 51)).save(tmp_path / "p.png")
+    write(a_mtl="newmtl m # mine\nmap_Kd p.png # red\nnewmtl n#1\t# no comment inside\nKd 0 0 1# blue\n")
+    faces = "usemtl m # x\nf 1/1 2/1 3/1\nusemtl n#1\nf 1 2 3\n"
+    path = write(a_obj="mtllib a.mtl # beside\nvt 0 0\n" + TRIANGLE + faces)
+    textures = load_obj(path, load_texture=True, texture_res=1)[2][:, 0]
+    torch.testing.assert_close(textures, torch.tensor([[1, 0, 0.2], [0, 0, 1]]))
+
+
+def test_a_byte_order_mark_hides_nothing(tmp_path):
+    (tmp_path / "a.mtl").write_text("newmtl m\nKd 1 0 0\n", encoding="utf-8-sig")
+    text = "v 5 5 5\n" + TRIANGLE + "mtllib a.mtl\nusemtl m\nf 1 2 3\n"
+    (tmp_path / "a.obj").write_text(text, encoding="utf-8-sig")
+    vertices, _, textures = load_obj(tmp_path / "a.obj", load_texture=True)
+    assert len(vertices) == 4 and vertices[0].tolist() == [5, 5, 5]
+    assert textures[0, 0].tolist() == [1, 0, 0]
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "LA", "1", "I;16"])
 def test_pictures_of_every_kind(write, tmp_path, mode):
     # Two rows: white above, a darker one below.

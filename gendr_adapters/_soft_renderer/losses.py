@@ -1,14 +1,29 @@
 """Smoothness of meshes (Liu et al., "Soft Rasterizer", ICCV 2019, section 4), without anything of size V x V."""
 
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor, nn
 
 from .fixed_order import gather_rows, sum_rows
 
 
-class LaplacianLoss(nn.Module):
+class _MeshLoss(nn.Module):
+    """A loss whose buffers follow from the faces and are not saved; those that the originals save are passed over, so
+    that their checkpoints load."""
+
+    originals_buffers: ClassVar[tuple[str, ...]]
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        for name in self.originals_buffers:
+            state_dict.pop(prefix + name, None)
+        super()._load_from_state_dict(state_dict, prefix, *others)
+
+
+class LaplacianLoss(_MeshLoss):
     """How far vertices are from the mean of their neighbours: the sum of the squared distances."""
 
+    originals_buffers = ("laplacian",)
     starts: Tensor
     ends: Tensor
     degrees: Tensor
@@ -29,7 +44,6 @@ class LaplacianLoss(nn.Module):
         directed = torch.cat([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
         directed = directed[directed[:, 0] != directed[:, 1]]
         edges = torch.cat([directed, directed.flip(1)]).unique(dim=0)
-        # Not in the state dict, as the originals' matrix (V, V) is.
         self.register_buffer("starts", edges[:, 0].contiguous(), persistent=False)
         self.register_buffer("ends", edges[:, 1].contiguous(), persistent=False)
         self.register_buffer("degrees", edges[:, 0].bincount(minlength=self.nv), persistent=False)
@@ -44,9 +58,10 @@ class LaplacianLoss(nn.Module):
         return _reduced(apart.square().sum((1, 2)), self.average)
 
 
-class FlattenLoss(nn.Module):
+class FlattenLoss(_MeshLoss):
     """How far the faces at an edge are from one plane: the sum of (cos(angle between them) + 1)^2, 0 where flat."""
 
+    originals_buffers = ("v0s", "v1s", "v2s", "v3s")
     corners: Tensor
 
     def __init__(self, faces: Tensor, average: bool = False) -> None:

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from .obj_files import ObjFile, lines_of, numbers
+from .obj_files import ObjFile, lines_of, numbers, split_line
 
 
 @dataclass
@@ -40,8 +40,7 @@ def _read(path: str, picture_folder: str) -> dict[str, Material]:
     materials: dict[str, Material] = {}
     material: Material | None = None
     for line, text in enumerate(lines_of(path), start=1):
-        keyword, _, rest = text.strip().replace("\t", " ").partition(" ")
-        rest, where = rest.strip(), f"{path}:{line}"
+        (keyword, rest), where = split_line(text), f"{path}:{line}"
         if keyword not in ("newmtl", "Kd", "map_Kd"):
             continue
         if not rest:

@@ -61,13 +61,14 @@ def _packed(faces: Tensor, n_vertices: int) -> Tensor:
     faces = faces.long()
     first = torch.arange(faces.shape[0], device=faces.device)[:, None, None] * n_vertices
     outside = (faces < 0) | (faces >= n_vertices)
-    if not faces.is_cuda and bool(outside.any()):
+    known = faces.device.type == "cpu" and not torch.compiler.is_compiling()
+    if known and bool(outside.any()):
         mesh, face, corner = outside.nonzero()[0].tolist()
         raise ValueError(
             f"faces must be in [0, {n_vertices}), the mesh's vertices, got {int(faces[mesh, face, corner])} "
             f"in face {face} of mesh {mesh}"
         )
-    # On CUDA -1 becomes NaN; unmarked, an index too large would be a vertex of the next mesh.
+    # The operator refuses -1, on CUDA it becomes NaN; unmarked, an index too large would be a vertex of the next mesh.
     return torch.where(outside, -1, faces + first).flatten(0, 1)
 
 

@@ -6,6 +6,7 @@ lines.
 """
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from os import PathLike, fspath
@@ -45,9 +46,15 @@ def read_obj(path: Path) -> ObjFile:
 
 
 def lines_of(path: Path) -> list[str]:
-    """The lines of a text file, whatever its encoding."""
-    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+    """The lines of a text file, whatever its encoding, without the byte order mark of some editors."""
+    with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
         return file.read().splitlines()
+
+
+def split_line(text: str) -> tuple[str, str]:
+    """The keyword of a line, and what is after it. A comment starts at a # after a space: names may have one inside."""
+    keyword, _, rest = re.split(r"(?:^|\s)#", text, maxsplit=1)[0].strip().replace("\t", " ").partition(" ")
+    return keyword, rest.strip()
 
 
 def numbers(words: list[str], where: str, what: str) -> tuple[float, ...]:
@@ -77,9 +84,9 @@ class _Reader:
     def read(self) -> ObjFile:
         for line, text in enumerate(lines_of(self.file.path), start=1):
             self.line = line
-            keyword, _, rest = text.strip().replace("\t", " ").partition(" ")
+            keyword, rest = split_line(text)
             if keyword in self.keywords:
-                self.keywords[keyword](rest.strip())
+                self.keywords[keyword](rest)
         self.check_whole_file()
         return self.file
 

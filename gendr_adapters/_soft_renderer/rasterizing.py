@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..render import render
-from ..settings import RenderSettings
+from ..settings import RenderSettings, check_scale
 
 
 def render_rgba(
@@ -30,8 +30,7 @@ def render_rgba(
     **settings: Any,
 ) -> Tensor:
     """(N, 4, S, S): red, green, blue, alpha of batched faces (N, F, 3, 3) or (N, F, 9) with textures (N, F, T, 3)."""
-    if not isinstance(image_size, Integral) or isinstance(image_size, bool):
-        raise TypeError(f"image_size must be an int, the side of a square image, got {image_size!r}")
+    _check_size(image_size)
     faces = _faces(face_vertices)
     _check_texture(texture_type, textures)
     rendered = render(
@@ -44,8 +43,8 @@ def render_rgba(
             perspective_correct=False,
             cull="none" if double_sided else "back",
             background_eps=2 * background_eps,
-            dist_scale=_one_or_each(dist_scale),
-            gamma=_one_or_each(gamma),
+            dist_scale=dist_scale,
+            gamma=gamma,
             **settings,
         ),
         background=background_color.to(faces) if isinstance(background_color, Tensor) else background_color,
@@ -56,12 +55,21 @@ def render_rgba(
 
 def antialiased(draw: Callable[[int], Tensor], image_size: int, anti_aliasing: bool) -> Tensor:
     """The picture `draw` makes of a size; with anti_aliasing the means of 2 x 2 pixels of one twice as large."""
+    _check_size(image_size)
     return F.avg_pool2d(draw(2 * image_size), kernel_size=2, stride=2) if anti_aliasing else draw(image_size)
 
 
-def _one_or_each(scale: float | Tensor) -> float | Tensor:
-    """A tensor of shape () as (1,)."""
-    return scale.reshape(1) if isinstance(scale, Tensor) and scale.dim() == 0 else scale
+def checked_scale(name: str, scale: float | Tensor) -> float | Tensor:
+    """A scale as RenderSettings takes it, of tensors () one entry. Errors call it by the door's name."""
+    if isinstance(scale, Tensor) and scale.dim() == 0:
+        scale = scale.reshape(1)
+    check_scale(name, scale)
+    return scale
+
+
+def _check_size(image_size: object) -> None:
+    if not isinstance(image_size, Integral) or isinstance(image_size, bool):
+        raise TypeError(f"image_size must be an int, the side of a square image, got {image_size!r}")
 
 
 def _faces(face_vertices: Tensor) -> Tensor:

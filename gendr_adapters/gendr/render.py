@@ -1,11 +1,12 @@
 """GenDR's render: its names and defaults for what our core computes."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Literal
 
 from torch import Tensor
 
-from .._soft_renderer.rasterizing import choose, render_rgba
+from .._soft_renderer.rasterizing import checked_scale, choose, render_rgba
 from ..distributions import DISTRIBUTIONS
 from ..t_conorms import T_CONORMS
 
@@ -60,8 +61,8 @@ def render(
     Raises:
         ValueError, TypeError: an argument out of range or of the wrong shape or type.
     """
-    if not dist_eps >= 1:
-        raise ValueError(f"dist_eps must be >= 1, got {dist_eps}")
+    if not isinstance(dist_eps, Real) or not dist_eps >= 1:
+        raise ValueError(f"dist_eps must be a number >= 1, got {dist_eps!r}")
     return render_rgba(
         face_vertices,
         textures,
@@ -73,13 +74,13 @@ def render(
         near=near,
         far=far,
         distribution=_by_number("dist_func", dist_func, list(DISTRIBUTIONS)),
-        dist_scale=dist_scale,
+        dist_scale=checked_scale("dist_scale", dist_scale),
         dist_squared=dist_squared,
         dist_shape=0.0 if dist_shape is None else dist_shape,
         dist_shift=0.0 if dist_shift is None else dist_shift,
         reach_per_scale=dist_eps,
         min_coverage=_MIN_COVERAGE,
-        gamma=aggr_rgb_gamma,
+        gamma=checked_scale("aggr_rgb_gamma", aggr_rgb_gamma),
         blend=choose("aggr_rgb_func", _by_number("aggr_rgb_func", aggr_rgb_func, list(_RGB)), _RGB),
         t_conorm=_by_number("aggr_alpha_func", aggr_alpha_func, [name for name in T_CONORMS if name != "sum"]),
         t_conorm_p=aggr_alpha_t_conorm_p,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from .._soft_renderer.rasterizing import choose, render_rgba
+from .._soft_renderer.rasterizing import checked_scale, choose, render_rgba
 
 # aggr_func_alpha -> T-conorm
 _ALPHA = {"prod": "probabilistic", "sum": "sum", "hard": "hard"}
@@ -68,10 +68,10 @@ def soft_rasterize(
         far=far,
         distribution="hard" if dist_func == "hard" else "logistic",
         distance=distance,
-        dist_scale=sigma_val,
+        dist_scale=checked_scale("sigma_val", sigma_val),
         reach_per_scale=math.log(1 / dist_eps - 1),
         min_coverage=0.0,
-        gamma=gamma_val,
+        gamma=checked_scale("gamma_val", gamma_val),
         blend=choose("aggr_func_rgb", aggr_func_rgb, _RGB),
         t_conorm=choose("aggr_func_alpha", aggr_func_alpha, _ALPHA),
         gradient=gradient,
