@@ -1,0 +1,63 @@
+"""What a G-buffer can hold."""
+
+import difflib
+from enum import Enum
+from typing import Any
+
+
+class channels(Enum):
+    """Names of the channels of `render_g_buffer`, and what they hold where a face is seen."""
+
+    radiance = "radiance"
+    """Needs path tracing: an error here."""
+    alpha = "alpha"
+    """1 number: 1."""
+    depth = "depth"
+    """1: the distance to the camera's position, not the depth along its axis."""
+    position = "position"
+    """3: world coordinates."""
+    geometry_normal = "geometry_normal"
+    """3: the triangle's unit normal, on the side it is counter-clockwise from, or, if there are normals, on theirs."""
+    shading_normal = "shading_normal"
+    """3: the interpolated normals at length 1; without normals the triangle's."""
+    uv = "uv"
+    """2: texture coordinates; without any, those of (0, 0), (1, 0), (1, 1) at the corners of each triangle."""
+    barycentric_coordinates = "barycentric_coordinates"
+    """2: the weights of the second and third corner."""
+    diffuse_reflectance = "diffuse_reflectance"
+    """3."""
+    specular_reflectance = "specular_reflectance"
+    """3."""
+    roughness = "roughness"
+    """1."""
+    generic_texture = "generic_texture"
+    """As many as the largest generic texture of the scene has; smaller ones are followed by 0."""
+    vertex_color = "vertex_color"
+    """3: the interpolated colours, 0 for shapes without."""
+    shape_id = "shape_id"
+    """1: number of the shape in the scene, of the last sample that sees one. No gradient; 0 where nothing is seen."""
+    triangle_id = "triangle_id"
+    """1: number of the triangle in its shape, likewise."""
+    material_id = "material_id"
+    """1: number of the material in the scene, likewise."""
+
+
+def as_channels(wanted: Any) -> list[channels]:
+    """A list of channels, given as such or by name. Raises TypeError, ValueError for what is none."""
+    if isinstance(wanted, str | channels) or not hasattr(wanted, "__iter__"):
+        raise TypeError(f"channels must be a list of pyredner.channels, got {wanted!r}")
+    found = []
+    for item in wanted:
+        name = item.value if isinstance(item, channels) else item
+        if not isinstance(name, str):
+            raise TypeError(f"channels must be of pyredner.channels, got {item!r}")
+        names = [channel.value for channel in channels]
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.0)[0]
+            raise ValueError(f"unknown channel {name!r}; did you mean {near!r}? Allowed: {', '.join(names)}")
+        found.append(channels(name))
+    if not found:
+        raise ValueError("channels must name at least one channel")
+    if channels.radiance in found:
+        raise ValueError("channel 'radiance' needs path tracing, which a rasteriser does not do; see render_deferred")
+    return found

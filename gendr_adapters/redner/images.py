@@ -1,0 +1,68 @@
+"""Image files, whose numbers are gamma-encoded, and tensors of linear light."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ._arguments import number
+
+
+def imread(filename: str | Path, gamma: float = 2.2) -> Tensor:
+    """The picture of a file as linear light.
+
+    Args:
+        filename: an 8- or 16-bit image of any format that imageio reads. Grey becomes three channels, alpha is
+            left out.
+        gamma: each value is raised to it, after scaling to [0, 1].
+    Returns:
+        (height, width, 3) float32 in [0, 1], on the CPU.
+    Raises:
+        FileNotFoundError: no such file. ValueError: not integers of 8 or 16 bits (.exr, for one).
+        ImportError: imageio is needed.
+    """
+    gamma = number("gamma", gamma, positive=True)
+    pixels = np.asarray(_imageio().imread(filename))
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"{filename}: images must have 8 or 16 bits a channel, got {pixels.dtype}")
+    values = pixels / np.float64(np.iinfo(pixels.dtype).max)
+    if values.ndim == 2:
+        values = values[:, :, None]
+    colours = values[:, :, :3] if values.shape[2] >= 3 else np.repeat(values[:, :, :1], 3, axis=2)
+    return torch.from_numpy((colours**gamma).astype(np.float32))
+
+
+def imwrite(img: Tensor, filename: str | Path, gamma: float = 2.2, normalize: bool = False) -> None:
+    """Write linear light as an 8-bit image file, in a directory that is made if there is none.
+
+    Args:
+        img: (height, width, channels), clipped to [0, 1]. filename: its ending says the format.
+        gamma: values are raised to 1 / gamma. normalize: first map the smallest value to 0 and the largest to 1.
+    Raises:
+        TypeError, ValueError: not such a tensor, or a format without 8-bit images (.exr). ImportError: imageio is
+            needed.
+    """
+    gamma = number("gamma", gamma, positive=True)
+    if not isinstance(img, Tensor):
+        raise TypeError(f"img must be a tensor, got {type(img).__name__}")
+    if img.dim() != 3:
+        raise ValueError(f"img must be (height, width, channels), got shape {tuple(img.shape)}")
+    path = Path(filename)
+    if path.suffix.lower() == ".exr":
+        raise ValueError(f"{filename}: OpenEXR is not written; write .png, or torch.save the tensor")
+    values = img.detach().cpu().double().numpy()
+    if normalize and values.size and values.max() > values.min():
+        values = (values - values.min()) / (values.max() - values.min())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bytes_ = np.rint(np.clip(values, 0, 1) ** (1 / gamma) * 255).astype(np.uint8)
+    _imageio().imwrite(path, bytes_[:, :, 0] if bytes_.shape[2] == 1 else bytes_)
+
+
+def _imageio() -> Any:
+    try:
+        import imageio.v3 as imageio
+    except ImportError as error:
+        raise ImportError("reading and writing images needs imageio: pip install 'gendr_adapters[demo]'") from error
+    return imageio
