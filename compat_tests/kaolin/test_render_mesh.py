@@ -446,6 +446,17 @@ def test_float32(kaolin: Any) -> None:
             torch.testing.assert_close(found[name].double(), picture, rtol=0, atol=2e-4)
 
 
+@pytest.mark.parametrize("low", [torch.bfloat16, torch.float16])
+def test_autocast_has_no_say(kaolin: Any, low: torch.dtype) -> None:
+    """Else cameras would see vertices in half precision, and textures would be looked up so. float64 is not cast."""
+    view, mesh = camera(kaolin), full_mesh(kaolin).float_tensors_to(torch.float32)
+    view = kaolin.render.camera.Camera(view.extrinsics.to(torch.float32), view.intrinsics.to(torch.float32))
+    wanted = render_mesh(view, mesh, lights(kaolin))
+    with torch.autocast("cpu", dtype=low):
+        found = render_mesh(view, mesh, lights(kaolin))
+    assert all(torch.equal(picture, wanted[name]) for name, picture in found.items())
+
+
 def test_bad_input(kaolin: Any) -> None:
     view, mesh = camera(kaolin), full_mesh(kaolin)
     views = kaolin.render.camera.Camera.cat([view, view])
