@@ -330,6 +330,26 @@ def test_normals_that_are_given(kaolin: Any) -> None:
     assert not torch.allclose(picture(), picture("cuda"))
 
 
+@pytest.mark.parametrize("backend", [None, "cuda"])
+def test_a_mesh_that_may_not_compute(kaolin: Any, backend: str | None) -> None:
+    """allow_auto_compute=False: with normals and uvs of its own it is drawn, without tangents."""
+    given = {
+        "face_normals": random(8, 3, 3, seed=74) - 0.5,
+        "face_uvs": random(8, 3, 2, seed=75),
+        "materials": materials(kaolin)[:1],
+    }
+    one, other = (
+        render_mesh(
+            camera(kaolin),
+            kaolin.rep.SurfaceMesh(octahedron(), FACES, allow_auto_compute=allowed, **given),
+            lights(kaolin),
+            backend=backend,
+        )
+        for allowed in (False, True)
+    )
+    assert_same(one, [other])
+
+
 def test_tangents_that_are_given(kaolin: Any) -> None:
     """As in Kaolin: 'cuda' takes those of the faces' corners, 'nvdiffrast' those of the vertices."""
     view, mesh = camera(kaolin, **ORTHO), full_mesh(kaolin, assignments=torch.ones(8, dtype=torch.int64))
@@ -463,6 +483,7 @@ def test_bad_input(kaolin: Any) -> None:
     three = kaolin.rep.SurfaceMesh.cat([mesh] * 3, fixed_topology=True)
     quads = kaolin.rep.SurfaceMesh(octahedron(), torch.zeros(2, 4, dtype=torch.int64))
     red = kaolin.render.materials.PBRMaterial(roughness_texture=random(5, 6, 3, seed=1).float())
+    bare = kaolin.rep.SurfaceMesh(octahedron(), FACES, allow_auto_compute=False)
     cases: list[tuple[type[Exception], str, Any]] = [
         (TypeError, "camera must be.*got dict without extrinsics", lambda: render_mesh({}, mesh)),
         (TypeError, "mesh must be.*got list without", lambda: render_mesh(view, [])),
@@ -470,6 +491,7 @@ def test_bad_input(kaolin: Any) -> None:
         (ValueError, "as many cameras as meshes.*got 2 and 3", lambda: render_mesh(views, three)),
         (TypeError, "share dtype", lambda: render_mesh(view, mesh.float_tensors_to(torch.float32))),
         (ValueError, "mesh.faces must be triangles", lambda: render_mesh(view, quads)),
+        (ValueError, "mesh has no normals", lambda: render_mesh(view, bare)),
         (TypeError, "lighting must be", lambda: render_mesh(view, mesh, "sun")),
         (TypeError, "materials must be.*got str", lambda: render_mesh(view, mesh, None, ["gold"])),
         (ValueError, r"custom_materials are 1 lists for 3", lambda: render_mesh(view, three, None, [[red]])),
