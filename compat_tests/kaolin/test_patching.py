@@ -99,9 +99,27 @@ def test_nested(kaolin: Kaolin) -> None:
     with patched():
         outer = kaolin.user.draw
         with patched():
-            assert kaolin.user.draw is not outer
-        assert kaolin.user.draw is outer
+            assert kaolin.user.draw is not kaolin.originals["dibr_rasterization"]
+        assert kaolin.user.draw is outer is not kaolin.originals["dibr_rasterization"]
     assert kaolin.unchanged()
+
+
+def test_blocks_that_overlap(kaolin: Kaolin) -> None:
+    """As those of two threads do: the first to enter leaves first. The last to leave puts Kaolin's back."""
+    one, other = patched(), patched()
+    one.__enter__()
+    other.__enter__()
+    one.__exit__(None, None, None)
+    assert kaolin.user.draw is not kaolin.originals["dibr_rasterization"]
+    other.__exit__(None, None, None)
+    assert kaolin.unchanged()
+
+
+def test_installed_within_a_block(kaolin: Kaolin) -> None:
+    """It is for the rest of the program, not of the block."""
+    with patched():
+        install()
+    assert kaolin.user.draw is not kaolin.originals["dibr_rasterization"]
 
 
 def test_warnings_name_the_caller(kaolin: Kaolin) -> None:
@@ -118,7 +136,7 @@ def test_install(kaolin: Kaolin) -> None:
     install()
     assert kaolin.user.draw is first
     with patched():
-        assert kaolin.user.draw is not first
+        assert kaolin.user.draw is first
     assert kaolin.user.draw is first
 
 

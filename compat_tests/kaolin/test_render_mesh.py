@@ -330,6 +330,26 @@ def test_normals_that_are_given(kaolin: Any) -> None:
     assert not torch.allclose(picture(), picture("cuda"))
 
 
+@pytest.mark.parametrize("backend", [None, "cuda"])
+def test_a_mesh_that_may_not_compute(kaolin: Any, backend: str | None) -> None:
+    """allow_auto_compute=False: with normals and uvs of its own it is drawn, without tangents."""
+    given = {
+        "face_normals": random(8, 3, 3, seed=74) - 0.5,
+        "face_uvs": random(8, 3, 2, seed=75),
+        "materials": materials(kaolin)[:1],
+    }
+    one, other = (
+        render_mesh(
+            camera(kaolin),
+            kaolin.rep.SurfaceMesh(octahedron(), FACES, allow_auto_compute=allowed, **given),
+            lights(kaolin),
+            backend=backend,
+        )
+        for allowed in (False, True)
+    )
+    assert_same(one, [other])
+
+
 def test_tangents_that_are_given(kaolin: Any) -> None:
     """As in Kaolin: 'cuda' takes those of the faces' corners, 'nvdiffrast' those of the vertices."""
     view, mesh = camera(kaolin, **ORTHO), full_mesh(kaolin, assignments=torch.ones(8, dtype=torch.int64))
@@ -397,6 +417,37 @@ def test_faces_without_a_material_are_black(kaolin: Any) -> None:
     assert bare.grad is not None and bare.grad.isfinite().all()
 
 
+def test_grey_maps_and_maps_with_alpha(kaolin: Any) -> None:
+    """A map of one channel is that of three equal ones; the fourth channel of a normal map is not looked at."""
+    make, one = kaolin.render.materials.PBRMaterial, [random(5, 6, 1, seed=80 + i).float() for i in range(2)]
+    normals, every = random(7, 6, 4, seed=82).float(), torch.zeros(8, dtype=torch.int64)
+
+    def picture(diffuse: Tensor, specular: Tensor, bent: Tensor) -> dict[str, Tensor]:
+        material = make(
+            diffuse_texture=diffuse, specular_texture=specular, normals_texture=bent, is_specular_workflow=True
+        )
+        return render_mesh(camera(kaolin), full_mesh(kaolin), lights(kaolin), [material], every)
+
+    grey = picture(*one, normals)
+    assert_same(grey, [picture(*(x.expand(5, 6, 3) for x in one), normals[..., :3])])
+    assert grey["albedo"].shape[3] == 3 and grey["specular"].max() > 0
+
+
+def test_values_learnt_as_bare_numbers(kaolin: Any) -> None:
+    """Tensors without dimensions, as in Kaolin; its constructor would give them one."""
+    pictures = []
+    for shape in ((), (1,)):
+        material = kaolin.render.materials.PBRMaterial(diffuse_color=(0.8, 0.3, 0.1))
+        learnt = [torch.full(shape, x, dtype=torch.float64, requires_grad=True) for x in (0.3, 0.6)]
+        material.roughness_value, material.metallic_value = learnt
+        mesh = kaolin.rep.SurfaceMesh(octahedron(), FACES, materials=[material])
+        pictures.append(render_mesh(camera(kaolin), mesh, lights(kaolin))["render"])
+        pictures[-1].sum().backward()
+        pictures += [x.grad.reshape(1) for x in learnt]
+    for found, wanted in zip(pictures[:3], pictures[3:], strict=True):
+        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-12)
+
+
 def test_textures_without_uvs(kaolin: Any) -> None:
     mesh = kaolin.rep.SurfaceMesh(octahedron(), FACES, materials=materials(kaolin)[:1])
     with pytest.warns(UserWarning, match="no uvs.*diffuse_texture"):
@@ -415,12 +466,24 @@ def test_float32(kaolin: Any) -> None:
             torch.testing.assert_close(found[name].double(), picture, rtol=0, atol=2e-4)
 
 
+@pytest.mark.parametrize("low", [torch.bfloat16, torch.float16])
+def test_autocast_has_no_say(kaolin: Any, low: torch.dtype) -> None:
+    """Else cameras would see vertices in half precision, and textures would be looked up so. float64 is not cast."""
+    view, mesh = camera(kaolin), full_mesh(kaolin).float_tensors_to(torch.float32)
+    view = kaolin.render.camera.Camera(view.extrinsics.to(torch.float32), view.intrinsics.to(torch.float32))
+    wanted = render_mesh(view, mesh, lights(kaolin))
+    with torch.autocast("cpu", dtype=low):
+        found = render_mesh(view, mesh, lights(kaolin))
+    assert all(torch.equal(picture, wanted[name]) for name, picture in found.items())
+
+
 def test_bad_input(kaolin: Any) -> None:
     view, mesh = camera(kaolin), full_mesh(kaolin)
     views = kaolin.render.camera.Camera.cat([view, view])
     three = kaolin.rep.SurfaceMesh.cat([mesh] * 3, fixed_topology=True)
     quads = kaolin.rep.SurfaceMesh(octahedron(), torch.zeros(2, 4, dtype=torch.int64))
-    red = kaolin.render.materials.PBRMaterial(diffuse_texture=random(4, 4, 1, seed=1).float())
+    red = kaolin.render.materials.PBRMaterial(roughness_texture=random(5, 6, 3, seed=1).float())
+    bare = kaolin.rep.SurfaceMesh(octahedron(), FACES, allow_auto_compute=False)
     cases: list[tuple[type[Exception], str, Any]] = [
         (TypeError, "camera must be.*got dict without extrinsics", lambda: render_mesh({}, mesh)),
         (TypeError, "mesh must be.*got list without", lambda: render_mesh(view, [])),
@@ -428,6 +491,7 @@ def test_bad_input(kaolin: Any) -> None:
         (ValueError, "as many cameras as meshes.*got 2 and 3", lambda: render_mesh(views, three)),
         (TypeError, "share dtype", lambda: render_mesh(view, mesh.float_tensors_to(torch.float32))),
         (ValueError, "mesh.faces must be triangles", lambda: render_mesh(view, quads)),
+        (ValueError, "mesh has no normals", lambda: render_mesh(view, bare)),
         (TypeError, "lighting must be", lambda: render_mesh(view, mesh, "sun")),
         (TypeError, "materials must be.*got str", lambda: render_mesh(view, mesh, None, ["gold"])),
         (ValueError, r"custom_materials are 1 lists for 3", lambda: render_mesh(view, three, None, [[red]])),
@@ -437,7 +501,7 @@ def test_bad_input(kaolin: Any) -> None:
             lambda: render_mesh(view, mesh, None, None, torch.zeros(3).long()),
         ),
         (ValueError, "assignments must be integers", lambda: render_mesh(view, mesh, None, None, torch.zeros(8))),
-        (ValueError, "3 or 4 channels", lambda: render_mesh(view, mesh, None, [red] * 4)),
+        (ValueError, "roughness_texture must have 1 channels", lambda: render_mesh(view, mesh, None, [red] * 4)),
         (TypeError, "settings must be a RenderSettings", lambda: render_mesh(view, mesh, settings={})),
         (ValueError, "near < far", lambda: render_mesh(camera(kaolin, fov=1.0, near=-1.0), mesh)),
     ]

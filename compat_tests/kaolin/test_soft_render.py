@@ -193,6 +193,15 @@ def test_nothing_in_sight(kaolin: Any) -> None:
     assert torch.equal(found, background.expand(1, HEIGHT, WIDTH, 4))
 
 
+@pytest.mark.parametrize("low", [torch.bfloat16, torch.float16])
+def test_autocast_has_no_say(kaolin: Any, low: torch.dtype) -> None:
+    view, mesh = camera(kaolin), mesh_of(kaolin).float_tensors_to(torch.float32)
+    view = kaolin.render.camera.Camera(view.extrinsics.to(torch.float32), view.intrinsics.to(torch.float32))
+    wanted = soft_render(view, mesh, SOFT, lights(kaolin))
+    with torch.autocast("cpu", dtype=low):
+        assert torch.equal(soft_render(view, mesh, SOFT, lights(kaolin)), wanted)
+
+
 def test_bad_input(kaolin: Any) -> None:
     view, mesh = camera(kaolin), mesh_of(kaolin)
     with pytest.raises(TypeError, match="settings must be a RenderSettings, got str"):

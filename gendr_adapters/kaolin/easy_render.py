@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..render import render
 from ..settings import RenderSettings
-from .cameras import is_pinhole, settings_for
+from .cameras import check_camera, full_precision, is_pinhole, settings_for
 from .mesh_scene import MeshScene, Points, mesh_scene
 
 _BACKENDS = ("nvdiffrast", "cuda")
@@ -65,10 +65,12 @@ def render_mesh(
         raise ValueError(f"unknown backend {backend!r}; allowed: {', '.join(_BACKENDS)}, both of which are our core")
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
+    check_camera(camera)
     as_nvdiffrast = backend != "cuda"
-    scene = mesh_scene(camera, mesh, lighting, custom_materials, custom_material_assignments, as_nvdiffrast)
-    perspective = as_nvdiffrast and is_pinhole(camera)
-    return _pictures(scene, settings_for(camera, settings, as_nvdiffrast, perspective))
+    with full_precision(camera):
+        scene = mesh_scene(camera, mesh, lighting, custom_materials, custom_material_assignments, as_nvdiffrast)
+        perspective = as_nvdiffrast and is_pinhole(camera)
+        return _pictures(scene, settings_for(camera, settings, as_nvdiffrast, perspective))
 
 
 def _pictures(scene: MeshScene, settings: RenderSettings) -> dict[str, Tensor]:

@@ -12,13 +12,13 @@ from torch import Tensor
 from .._inputs import kind
 
 _MATERIAL = ("diffuse_color", "specular_color", "metallic_value", "roughness_value", "is_specular_workflow", "chw")
-# The maps, and how many channels each may have.
+# The maps, and how many channels each may have. A single one is grey; a fourth is not seen.
 _MAPS = {
-    "diffuse_texture": (3, 4),
-    "specular_texture": (3,),
+    "diffuse_texture": (1, 3, 4),
+    "specular_texture": (1, 3),
     "metallic_texture": (1, 3),
     "roughness_texture": (1,),
-    "normals_texture": (3,),
+    "normals_texture": (3, 4),
 }
 _DIELECTRIC = 0.04  # specular reflectance of what is no metal (glTF 2.0, appendix B)
 _ROUGHNESS, _MIN_ROUGHNESS = 0.5, 1e-3
@@ -127,12 +127,12 @@ def _made_of(material: Any, normals: Tensor, uvs: Tensor | None, tangents: Tenso
 
     def value(name: str) -> Tensor | None:
         found = getattr(material, name)
-        return None if found is None else found.to(normals).expand(normals.shape[0], -1)
+        return None if found is None else found.to(normals).reshape(1, -1)
 
     def first(*options: Tensor | None) -> Tensor:
-        return next((x for x in options if x is not None), torch.zeros_like(normals))
+        return next((x for x in options if x is not None), torch.zeros_like(normals))[:, :3].expand_as(normals)
 
-    albedo = first(maps.get("diffuse_texture"), value("diffuse_color"))[:, :3]
+    albedo = first(maps.get("diffuse_texture"), value("diffuse_color"))
     specular = torch.zeros_like(normals)
     if material.is_specular_workflow:
         specular = first(maps.get("specular_texture"), value("specular_color"))
@@ -141,11 +141,11 @@ def _made_of(material: Any, normals: Tensor, uvs: Tensor | None, tangents: Tenso
         albedo = albedo * (1 - metallic)
     roughness = maps.get("roughness_texture", value("roughness_value"))
     if roughness is None:
-        roughness = torch.full_like(normals[:, :1], _ROUGHNESS)
+        roughness = normals.new_full((1, 1), _ROUGHNESS)
     if (bent := maps.get("normals_texture")) is not None and tangents is not None:
         across = F.normalize(torch.linalg.cross(tangents, normals), dim=1)
-        normals = F.normalize(bent[:, :1] * tangents - bent[:, 1:2] * across + bent[:, 2:] * normals, dim=1)
-    return Surface(albedo, specular, roughness[:, 0].clamp(min=_MIN_ROUGHNESS), normals)
+        normals = F.normalize(bent[:, :1] * tangents - bent[:, 1:2] * across + bent[:, 2:3] * normals, dim=1)
+    return Surface(albedo, specular, roughness[:, 0].clamp(min=_MIN_ROUGHNESS).expand(normals.shape[0]), normals)
 
 
 def _sample_maps(material: Any, uvs: Tensor | None, wrap: bool) -> dict[str, Tensor]:

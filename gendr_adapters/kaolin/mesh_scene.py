@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..render import gather_corners
 from ._scene import check_sign
-from .cameras import check_camera, directions_to, is_pinhole, see
+from .cameras import directions_to, is_pinhole, see
 from .materials import Surface, material_lists, number_materials, surface_at
 from .meshes import CornerAttributes, corner_attributes, joined, unbatched
 from .sg_lighting import check_lighting, shine
@@ -88,8 +88,7 @@ def mesh_scene(
     custom_material_assignments: Any,
     smooth: bool,
 ) -> MeshScene:
-    """smooth: as Kaolin's backend 'nvdiffrast' has normals and textures; else as 'cuda' has them."""
-    check_camera(camera)
+    """camera: checked. smooth: as Kaolin's backend 'nvdiffrast' has normals and textures; else as 'cuda' has them."""
     meshes = unbatched(mesh)
     n_cameras, n_meshes = len(camera), len(meshes)
     if n_cameras != n_meshes and 1 not in (n_cameras, n_meshes):

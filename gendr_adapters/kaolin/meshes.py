@@ -48,28 +48,31 @@ def unbatched(mesh: Any) -> list[Any]:
 
 
 def corner_attributes(mesh: Any, smooth: bool, material: Tensor) -> CornerAttributes:
-    """smooth: normals and tangents as Kaolin's backend 'nvdiffrast' takes them: where a mesh has no normals, the mean
-    of the faces around a vertex; else as its backend 'cuda': then each face has its own."""
+    """Raises ValueError for a mesh without normals.
+
+    smooth: normals and tangents as Kaolin's backend 'nvdiffrast' takes them: where a mesh has no normals, the mean
+    of the faces around a vertex; else as its backend 'cuda': then each face has its own.
+    """
     faces = mesh.faces.long()
 
-    def has(name: str) -> bool:
-        return bool(mesh.has_or_can_compute_attribute(name))
+    def value(name: str) -> Tensor | None:
+        """None, too, where the mesh said that it could compute it, and then could not."""
+        return getattr(mesh, name) if mesh.has_or_can_compute_attribute(name) else None
 
-    normals: Tensor
-    if smooth and has("normals") and has("face_normals_idx"):
-        normals = gather_corners(mesh.normals, mesh.face_normals_idx.long())
-    elif smooth and not mesh.has_attribute("face_normals") and has("vertex_normals"):
-        normals = gather_corners(mesh.vertex_normals, faces)
+    normals: Tensor | None
+    if smooth and (stored := value("normals")) is not None and (index := value("face_normals_idx")) is not None:
+        normals = gather_corners(stored, index.long())
+    elif smooth and not mesh.has_attribute("face_normals") and (at_vertices := value("vertex_normals")) is not None:
+        normals = gather_corners(at_vertices, faces)
     else:
-        normals = mesh.face_normals
-    tangents: Tensor | None
-    if smooth and has("vertex_tangents"):
-        tangents = gather_corners(mesh.vertex_tangents, faces)
+        normals = value("face_normals")
+    if normals is None:
+        raise ValueError("mesh has no normals, and cannot compute any: see its face_normals_idx and allow_auto_compute")
+    if smooth and (at_vertices := value("vertex_tangents")) is not None:
+        tangents: Tensor | None = gather_corners(at_vertices, faces)
     else:
-        tangents = mesh.face_tangents if has("face_tangents") else None
-    uvs = mesh.face_uvs if has("face_uvs") else None
-    features = mesh.face_features if has("face_features") else None
-    return CornerAttributes(normals, uvs, tangents, features, material)
+        tangents = value("face_tangents")
+    return CornerAttributes(normals, value("face_uvs"), tangents, value("face_features"), material)
 
 
 def joined(attributes: Sequence[CornerAttributes], dtype: torch.dtype) -> CornerAttributes:

@@ -3,6 +3,8 @@
 import functools
 import importlib
 import sys
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FunctionType
@@ -19,7 +21,9 @@ _OURS: dict[str, tuple[Any, ...]] = {
     "kaolin.render.easy_render": (render_mesh,),
 }
 _NEWER = ("kaolin.render.easy_render",)  # Kaolin before 0.16 has none
-_MARK = "_stands_for_kaolins"
+_MARK = "_kaolins"  # the attribute of our functions' twins that holds what they stand for
+_lock = threading.Lock()
+_users: Counter[Any] = Counter()  # of each twin: how many blocks and installations want it there
 
 
 @contextmanager
@@ -31,20 +35,18 @@ def patched() -> Iterator[None]:
 
     They are replaced in every module that is loaded and holds them under any name, such as those that said
     `from kaolin.render.mesh import rasterize`; modules loaded within get ours, too. At the end, after an exception as
-    well, Kaolin's are back in all of them. Blocks may be nested. Not replaced is what a closure, a functools.partial,
-    an attribute of an object or a default argument holds. Other threads see the change as well.
+    well, Kaolin's are back in all of them. Blocks may be nested; several threads may have one each: the last to leave
+    puts Kaolin's back. Not replaced is what a closure, a functools.partial, an attribute of an object or a default
+    argument holds. Other threads see the change as well.
 
     Raises:
         ImportError: there is no Kaolin.
     """
-    pairs = [(original, _twin(ours)) for original, ours in _pairs()]
-    for original, twin in pairs:
-        _replace(original, twin)
+    twins = _put_in()
     try:
         yield
     finally:
-        for original, twin in pairs:
-            _replace(twin, original)
+        _take_out(twins)
 
 
 def install() -> None:
@@ -53,13 +55,31 @@ def install() -> None:
     Raises:
         ImportError: there is no Kaolin.
     """
-    for original, ours in _pairs():
-        if not hasattr(original, _MARK):
-            _replace(original, _twin(ours))
+    _put_in()
+
+
+def _put_in() -> list[Any]:
+    twins = []
+    with _lock:
+        for found, ours in _pairs():
+            twin = found if hasattr(found, _MARK) else _twin(ours, found)
+            _replace(getattr(twin, _MARK), twin)
+            _users[twin] += 1
+            twins.append(twin)
+    return twins
+
+
+def _take_out(twins: list[Any]) -> None:
+    with _lock:
+        for twin in twins:
+            _users[twin] -= 1
+            if not _users[twin]:
+                del _users[twin]
+                _replace(twin, getattr(twin, _MARK))
 
 
 def _pairs() -> list[tuple[Any, Any]]:
-    """Kaolin's functions and ours."""
+    """What is in the place of Kaolin's functions, and ours."""
     pairs = []
     for name, functions in _OURS.items():
         try:
@@ -75,13 +95,13 @@ def _pairs() -> list[tuple[Any, Any]]:
     return pairs
 
 
-def _twin(function: FunctionType) -> Callable[..., Any]:
+def _twin(function: FunctionType, original: Any) -> Callable[..., Any]:
     """A function of its own that does the same: what somebody imported from gendr_adapters is not mistaken for it."""
     parts = function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
     twin = FunctionType(*parts)
     twin.__kwdefaults__ = function.__kwdefaults__
     functools.update_wrapper(twin, function)
-    setattr(twin, _MARK, True)
+    setattr(twin, _MARK, original)
     return twin
 
 

@@ -8,8 +8,8 @@ from torch import Tensor, cat
 from ..blend import blend_fragments
 from ..fragments import find_fragments
 from ..settings import RenderSettings
-from .cameras import is_pinhole, settings_for
-from .mesh_scene import Points, mesh_scene
+from .cameras import check_camera, full_precision, is_pinhole, settings_for
+from .mesh_scene import MeshScene, Points, mesh_scene
 
 
 def soft_render(
@@ -47,8 +47,16 @@ def soft_render(
     """
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
-    scene = mesh_scene(camera, mesh, lighting, custom_materials, custom_material_assignments, smooth=True)
-    settings = settings_for(camera, settings, clipped=True, perspective_correct=is_pinhole(camera))
+    check_camera(camera)
+    with full_precision(camera):
+        return _picture(
+            mesh_scene(camera, mesh, lighting, custom_materials, custom_material_assignments, smooth=True),
+            settings_for(camera, settings, clipped=True, perspective_correct=is_pinhole(camera)),
+            background,
+        )
+
+
+def _picture(scene: MeshScene, settings: RenderSettings, background: Tensor | Sequence[float] | None) -> Tensor:
     found = find_fragments(scene.corners, scene.image_size, scene.face_offsets, settings)
     n_pixels = scene.image_size[0] * scene.image_size[1]
     image = found.pixel.div(n_pixels, rounding_mode="floor")

@@ -92,7 +92,8 @@ class SurfaceMesh:
         return name in vars(self)
 
     def has_or_can_compute_attribute(self, name: str) -> bool:
-        return self.has_attribute(name) or (self.allow_auto_compute and self._source(name) is not None)
+        """Whatever allow_auto_compute says."""
+        return self.has_attribute(name) or self._source(name) is not None
 
     def get_attributes(self, only_tensors: bool = False) -> list[str]:
         settings = [] if only_tensors else ["batching", "allow_auto_compute", "unset_attributes_return_none"]
@@ -102,7 +103,7 @@ class SurfaceMesh:
         """Only called for what is not set: compute it. It is kept, unless it has a gradient."""
         if name not in _SET:
             raise AttributeError(f"SurfaceMesh has no attribute {name!r}")
-        if not self.has_or_can_compute_attribute(name):
+        if not self.allow_auto_compute or not self.has_or_can_compute_attribute(name):
             if self.unset_attributes_return_none:
                 return None
             raise AttributeError(f"{name} is not set, and cannot be computed")
