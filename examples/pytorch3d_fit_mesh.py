@@ -10,18 +10,16 @@ Needs PyTorch3D, of which its Python layer is enough, and the package's `demo` e
 Writes pytorch3d_fit.gif and pytorch3d_fit.png.
 """
 
-import argparse
 import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+import fitting
 import imageio.v3 as imageio
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from fitting import UNSEEN, agreement, command_line, run, training_angles
 from pytorch3d.io import load_obj
 from pytorch3d.loss import mesh_edge_loss, mesh_laplacian_smoothing
 from pytorch3d.ops import SubdivideMeshes
@@ -42,7 +40,6 @@ from pytorch3d.renderer import (
 from pytorch3d.structures import Meshes
 from pytorch3d.utils import ico_sphere
 from torch import Tensor
-from tqdm import tqdm
 
 from gendr_adapters import data
 from gendr_adapters.pytorch3d import swap
@@ -54,20 +51,11 @@ COLOUR_VIEWS = 2  # a step; silhouettes are so cheap that each step has all of t
 EDGE_WEIGHT = 1.0
 LAPLACIAN_WEIGHT = 1.0
 
-# (elevation, azimuth) in degrees of the pictures that are shown; the fit never sees them.
-UNSEEN = ((12.0, 205.0), (18.0, 115.0), (25.0, 320.0))
-FRAME_SIZE = 144
-
 
 @dataclass(frozen=True)
-class Options:
+class Options(fitting.Options):
     """sigma, in NDC squared, falls geometrically from the first to the last step: begin wide, end sharp."""
 
-    steps: int = 400
-    size: int = 128
-    views: int = 20
-    frames: int = 36
-    seed: int = 0
     sigma_start: float = 1e-4
     sigma_end: float = 1e-5
 
@@ -86,12 +74,6 @@ def load_spot() -> Meshes:
 def cameras_at(elevations: Tensor, azimuths: Tensor) -> FoVPerspectiveCameras:
     rotation, translation = look_at_view_transform(3.0, elevations, azimuths)
     return FoVPerspectiveCameras(R=rotation, T=translation, fov=40.0)
-
-
-def training_cameras(n: int) -> FoVPerspectiveCameras:
-    """Evenly all around, from 58 degrees below to 58 above (a golden spiral)."""
-    i = torch.arange(n)
-    return cameras_at(torch.rad2deg(torch.asin(0.85 * (2 * (i + 0.5) / n - 1))), (i * 137.508) % 360)
 
 
 def lights_at(cameras: FoVPerspectiveCameras) -> PointLights:
@@ -144,7 +126,7 @@ class Fit:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.target = load_spot()
-        self.cameras = training_cameras(options.views)
+        self.cameras = cameras_at(*training_angles(options.views))
         with torch.no_grad():
             self.colours, self.silhouettes = photograph(self.target, self.cameras, options.size)
         sphere = ico_sphere(LEVELS[0])
@@ -194,84 +176,26 @@ class Fit:
         smoothness = EDGE_WEIGHT * mesh_edge_loss(mesh) + LAPLACIAN_WEIGHT * mesh_laplacian_smoothing(mesh, "uniform")
         return silhouette_loss + rgb_loss + 0.4 ** (step / self.options.steps) * smoothness
 
+    @torch.no_grad()
+    def pictures(self, size: int) -> tuple[Tensor, Tensor]:
+        """(size, 3 size, 3): the unseen views, side by side, of spot and of what was learned so far."""
+        cameras = cameras_at(*torch.tensor(UNSEEN).T)
+        spot, learned = (torch.cat(list(photograph(mesh, cameras, size)[0]), 1) for mesh in (self.target, self.mesh()))
+        return spot, learned
 
-@torch.no_grad()
-def score(mesh: Meshes, target: Meshes) -> tuple[float, float]:
-    """Intersection over union of the silhouettes, and mean absolute difference of the colours, in unseen views."""
-    cameras = cameras_at(*torch.tensor(UNSEEN).T)
-    rgba, wanted = (hard_renderer(cameras, 256)(m.extend(len(cameras))) for m in (mesh, target))
-    inside, goal = rgba[..., 3] > 0, wanted[..., 3] > 0
-    iou = (inside & goal).sum((1, 2)) / (inside | goal).sum((1, 2))
-    return iou.mean().item(), (over_white(rgba) - over_white(wanted)).abs()[inside | goal].mean().item()
-
-
-@torch.no_grad()
-def pictures(mesh: Meshes, size: int) -> Tensor:
-    """(size, 3 size, 3): the unseen views, side by side."""
-    return torch.cat(list(photograph(mesh, cameras_at(*torch.tensor(UNSEEN).T), size)[0]), 1)
-
-
-def to_bytes(picture: Tensor) -> np.ndarray:
-    return (picture * 255).round().to(torch.uint8).numpy()
-
-
-def write_gif(path: Path, frames: list[np.ndarray]) -> None:
-    """The last frame stays for two seconds. All share one palette, so that what rests is stored once."""
-    some = np.concatenate([*frames[:: max(1, len(frames) // 3)], frames[-1]])
-    palette = Image.fromarray(some).quantize(96, dither=Image.Dither.NONE)
-    first, *others = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    shown_for = [120] * len(others) + [2000]  # milliseconds
-    first.save(path, save_all=True, append_images=others, duration=shown_for, loop=0)
-
-
-def fit_spot(out: Path, options: Options) -> tuple[float, float]:
-    """Run the fit; write pytorch3d_fit.gif and pytorch3d_fit.png to out; return `score` of the result."""
-    out.mkdir(parents=True, exist_ok=True)
-    fit = Fit(options)
-    goal = pictures(fit.target, FRAME_SIZE)
-    # Most happens in the beginning.
-    frame_steps = {round((options.steps - 1) * (i / max(options.frames - 1, 1)) ** 2) for i in range(options.frames)}
-    frames = []
-    progress = tqdm(fit.steps(), total=options.steps, desc="sphere to spot", unit="step")
-    for step in progress:
-        progress.set_postfix(loss=f"{fit.loss:.4f}", vertices=len(fit.verts))
-        if step in frame_steps:
-            frames.append(to_bytes(torch.cat([goal, pictures(fit.mesh(), FRAME_SIZE)])))
-    write_gif(out / "pytorch3d_fit.gif", frames)
-    result = fit.mesh()
-    large = 2 * FRAME_SIZE
-    final = torch.cat([pictures(fit.target, large), pictures(result, large)])
-    imageio.imwrite(out / "pytorch3d_fit.png", to_bytes(final))
-    return score(result, fit.target)
+    @torch.no_grad()
+    def score(self) -> tuple[float, float]:
+        """Intersection over union of the silhouettes, and mean absolute difference of the colours, in unseen views."""
+        cameras = cameras_at(*torch.tensor(UNSEEN).T)
+        drawn, spot = (hard_renderer(cameras, 256)(m.extend(len(cameras))) for m in (self.mesh(), self.target))
+        return agreement(drawn[..., 3] > 0, spot[..., 3] > 0, over_white(drawn), over_white(spot))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the fit and say where the results are; argv stands in for the command line's arguments."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
-    counts = {
-        "steps": "of the fit",
-        "size": "of the pictures that are fitted, pixels",
-        "views": "how many pictures there are",
-        "frames": "of the animation",
-    }
-    for name, what in counts.items():
-        default = getattr(Options, name)
-        parser.add_argument(f"--{name}", type=_positive, default=default, help=f"{what} (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of views for the colours (default: 0)")
-    arguments = vars(parser.parse_args(argv))
-    out = arguments.pop("out")
     warnings.filterwarnings("ignore", "torch.sparse.SparseTensor")  # PyTorch3D's Laplacian makes one
-    iou, rgb_error = fit_spot(out, Options(**arguments))
-    print("written:", out / "pytorch3d_fit.gif", out / "pytorch3d_fit.png")
-    print(f"in views that were not trained on: silhouette_iou={iou:.3f} rgb_error={rgb_error:.3f}")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"got {value}, allowed are integers from 1")
-    return value
+    out, options = command_line(__doc__, Options, argv)
+    run(Fit(options), out, "pytorch3d_fit")
 
 
 if __name__ == "__main__":
