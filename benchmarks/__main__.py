@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 import gendr_adapters
+from benchmarks import kaolin
 from benchmarks.measure import peak_memory, time_scene
 from benchmarks.scenes import Scene, silhouette_settings, sphere_faces, spot_faces, standard_scenes
 from gendr_adapters import _native
@@ -123,9 +124,17 @@ def main() -> None:
     memory = spot_memory()
     print(f"\nPeak extra memory of the first scene, forward and backward: {memory:.1f} MiB")
     pytorch3d = swapped_renderers(options.seconds)
+    kaolin_door = kaolin.measure(options.seconds)
+    kaolin.print_report(kaolin_door)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        result = {"machine": machine, "tables": tables, "spot_memory_mib": memory, "pytorch3d": pytorch3d}
+        result = {
+            "machine": machine,
+            "tables": tables,
+            "spot_memory_mib": memory,
+            "pytorch3d": pytorch3d,
+            "kaolin": kaolin_door,
+        }
         options.json.write_text(json.dumps(result, indent=1))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from benchmarks.scenes import Scene
 
@@ -22,22 +23,37 @@ class Timing(NamedTuple):
 def time_scene(scene: Scene, seconds: float = 1.0) -> Timing:
     """Call forward and backward in turn for about `seconds`, at least 5 times, after two warm-up calls."""
     run = scene.renderer()
+
+    def one() -> tuple[list[Tensor], Tensor]:
+        picture, faces = run()
+        return [picture], faces
+
+    return time_runs(one, seconds)
+
+
+def time_runs(
+    run: Callable[[], tuple[list[Tensor], Tensor]], seconds: float, wait: Callable[[], None] = lambda: None
+) -> Timing:
+    """The same for a function that returns pictures and the leaf their gradient goes to. wait: for a GPU to be done."""
     forward: list[float] = []
     backward: list[float] = []
-    gradient = None
+    gradients = None
     deadline = None
     while deadline is None or len(forward) < 5 or time.perf_counter() < deadline:
         start = time.perf_counter()
-        picture, faces = run()
+        pictures, leaf = run()
+        wait()
         middle = time.perf_counter()
-        if gradient is None:
-            gradient = torch.ones_like(picture)
+        if gradients is None:
+            gradients = [torch.ones_like(picture) for picture in pictures]
+            wait()
         before_backward = time.perf_counter()
-        picture.backward(gradient)
+        torch.autograd.backward(pictures, gradients)
+        wait()
         end = time.perf_counter()
         forward.append(middle - start)
         backward.append(end - before_backward)
-        faces.grad = None
+        leaf.grad = None
         if deadline is None and len(forward) == 2:
             forward.clear()
             backward.clear()

@@ -90,10 +90,10 @@ def _jump(mesh: ProjectedMesh, features: Tensor, shade: Shade, points: Tensor, n
     """f_A - f_B (N, D) at points on edges, and the pixels (N,) these are in."""
     queries = PointQueries(mesh)
     pixel = queries.pixel_of(points)
-    sides = []
-    for sign in (-1, 1):
-        hits = queries.nearest(points + sign * _SIDE * normal, pixel)
-        corners = features.detach()[hits.face.clamp(min=0)]
-        seen = (hits.weights[:, :, None].to(corners) * corners).sum(1)
-        sides.append(shade(seen[None], hits.face[None])[0])
-    return sides[0] - sides[1], pixel
+    step = _SIDE * normal
+    hits = queries.nearest(torch.cat([points - step, points + step]), pixel.repeat(2))
+    corners = features.detach()[hits.face.clamp(min=0)]
+    seen = (hits.weights[:, :, None].to(corners) * corners).sum(1)
+    sides = shade(seen[None], hits.face[None])[0].chunk(2)
+    same = torch.eq(*hits.face.chunk(2))[:, None]  # hidden: no jump, not even that of points a little apart
+    return torch.where(same, 0.0, sides[0] - sides[1]), pixel

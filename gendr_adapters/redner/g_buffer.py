@@ -41,7 +41,8 @@ def render_g_buffer(
 
     Returns:
         (H, W, C) or (N, H, W, C), means over the samples, 0 where there is nothing. All but shape_id, triangle_id and
-        material_id have gradients to vertices, normals, uvs, colours, textures and the camera. For one seed they are the same bits each time.
+        material_id have gradients to vertices, normals, uvs, colours, textures and the camera; the same bits each time
+        for one seed.
 
     Raises:
         TypeError, ValueError: arguments or scenes that do not fit.

@@ -33,7 +33,9 @@ class PointQueries:
 
     def __init__(self, mesh: ProjectedMesh) -> None:
         self._mesh = mesh = mesh.in_double()
-        self._corners = gather_corners(mesh.vertices, mesh.faces)
+        corners = gather_corners(mesh.vertices, mesh.faces)
+        self._planes = torch.linalg.cross(corners.roll(-1, 1), corners.roll(-2, 1))
+        self._volume = (corners[:, 0] * self._planes[:, 0]).sum(1)
         settings = RenderSettings(
             reach_shape="box",
             reach=_BOX_REACH * 2 / min(mesh.image_size),
@@ -67,37 +69,36 @@ class PointQueries:
         before = counts.cumsum(0) - counts
         candidate = torch.arange(point.shape[0], device=points.device) + (first - before)[point]
         face = self._face[candidate]
-        _, depth = _intersect(self._corners[face], points[point], self._mesh.near)
+        _, depth = self._intersect(face, points[point])
         nearest = depth.new_full((n,), torch.inf).scatter_reduce(0, point, depth, "amin")
         # Of faces at the same depth the first, whatever order the candidates are in.
-        n_faces = self._corners.shape[0]
+        n_faces = self._volume.shape[0]
         wins = depth.isfinite() & (depth == nearest[point])
         winner = face.new_full((n,), n_faces).scatter_reduce(0, point, torch.where(wins, face, n_faces), "amin")
         hit = winner < n_faces
         at = hit.nonzero()[:, 0]
-        weights, depths = _intersect(self._corners[winner[at]], points[at], self._mesh.near)
+        weights, depths = self._intersect(winner[at], points[at])
         return Hits(
             torch.where(hit, winner, -1),
             weights.new_zeros(n, 3).index_copy(0, at, weights),
             depths.new_zeros(n).index_copy(0, at, depths),
         )
 
+    def _intersect(self, face: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights (M, 3) of the corners of faces (M,), and depth (M,), where the rays through points (M, 2) meet them;
+        depth infinity where they do not, beyond near.
 
-def _intersect(corners: Tensor, points: Tensor, near: float) -> tuple[Tensor, Tensor]:
-    """Weights (M, 3) of the corners and depth (M,) of triangles (M, 3, 3) where the rays through points (M, 2) meet
-    them; depth infinity where they do not, beyond near.
-
-    With the corners P_k = (z u, z v, z) and the ray z (u, v, 1), sum_k w_k P_k = z (u, v, 1) has, by Cramer's rule,
-    the weights w_k ~ c_k = (u, v, 1) . (P_i x P_j) and the depth z = P_0 . (P_1 x P_2) / sum c. The point is inside
-    where no two c_k differ in sign. (Olano & Greer, "Triangle Scan Conversion using 2D Homogeneous Coordinates", 1997.)
-    """
-    ray = torch.cat([points, torch.ones_like(points[:, :1])], 1)
-    crosses = torch.linalg.cross(corners.roll(-1, 1), corners.roll(-2, 1))
-    c = (crosses * ray[:, None]).sum(2)
-    total = c.sum(1)
-    volume = (corners[:, 0] * crosses[:, 0]).sum(1)
-    inside = ((c >= 0).all(1) | (c <= 0).all(1)) & (total != 0)
-    safe = torch.where(total == 0, 1.0, total)
-    depth = volume / safe
-    seen = inside & (depth >= near)
-    return c / safe[:, None], torch.where(seen, depth, torch.inf)
+        With the corners P_k = (z u, z v, z) and the ray z (u, v, 1), sum_k w_k P_k = z (u, v, 1) has, by Cramer's rule,
+        the weights w_k ~ c_k = (u, v, 1) . (P_i x P_j) and the depth z = P_0 . (P_1 x P_2) / sum c. The point is inside
+        where no two c_k differ in sign. (Olano & Greer, "Triangle Scan Conversion using 2D Homogeneous Coordinates",
+        1997.)
+        """
+        planes = self._planes.index_select(0, face)
+        u, v = points[:, :1], points[:, 1:]
+        c = planes[:, :, 0] * u + planes[:, :, 1] * v + planes[:, :, 2]
+        total = c[:, 0] + c[:, 1] + c[:, 2]
+        low, high = c.aminmax(dim=1)
+        safe = torch.where(total == 0, 1.0, total)
+        depth = self._volume.index_select(0, face) / safe
+        seen = ((low >= 0) | (high <= 0)) & (total != 0) & (depth >= self._mesh.near)
+        return c / safe[:, None], torch.where(seen, depth, torch.inf)

@@ -1,0 +1,80 @@
+"""Point queries against a ray caster."""
+
+import numpy as np
+import pytest
+import torch
+from ray_caster import cast, opencv_ray
+from redner_scenes import INTRINSICS, Mesh, cube, joined, soup, square, triangle
+
+from gendr_adapters.redner.point_queries import PointQueries
+from gendr_adapters.redner.projected_mesh import ProjectedMesh, project
+
+SIZE = (12, 16)
+NEAR = 0.3
+
+
+def projected(mesh: Mesh, dtype: torch.dtype = torch.float64) -> ProjectedMesh:
+    intrinsics = torch.tensor(INTRINSICS, dtype=dtype)
+    return project(mesh.vertices.to(dtype), intrinsics, mesh.faces, SIZE, NEAR)
+
+
+def random_points(n: int, seed: int) -> torch.Tensor:
+    height, width = SIZE
+    return torch.rand(n, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * torch.tensor(
+        [width, height]
+    )
+
+
+@pytest.mark.parametrize(
+    "mesh",
+    [
+        pytest.param(joined(triangle(), square(3.0, 4.0)), id="triangle"),
+        pytest.param(cube(0.7, (0.3, 0.1, 3.0)), id="cube"),
+        *(pytest.param(soup(12, seed), id=f"soup-{seed}") for seed in range(6)),
+    ],
+)
+def test_nearest_face_is_the_ray_casters(mesh: Mesh) -> None:
+    points = random_points(300, 0)
+    found = PointQueries(projected(mesh)).nearest(points)
+    triangles = mesh.vertices[mesh.faces].numpy()
+    n_hits = 0
+    for i, (u, v) in enumerate(points.tolist()):
+        hit = cast(*opencv_ray(u, v, np.array(INTRINSICS)), triangles, NEAR)
+        assert found.face[i] == (-1 if hit is None else hit.face)
+        if hit is None:
+            assert found.weights[i].tolist() == [0, 0, 0] and found.depth[i] == 0
+            continue
+        n_hits += 1
+        np.testing.assert_allclose(found.weights[i], hit.weights, atol=1e-9)
+        np.testing.assert_allclose(found.depth[i], hit.along, rtol=1e-9)
+    assert n_hits > 50
+
+
+def test_points_beside_an_edge_see_its_two_sides() -> None:
+    """However close, as the boundary term asks: not what the pixel's centre sees."""
+    mesh = projected(joined(square(1.0, 2.0), square(9.0, 5.0)))
+    edge_u = INTRINSICS[0] * 1.0 / 2.0 + INTRINSICS[2]
+    points = torch.tensor([[edge_u - 1e-9, 5.3], [edge_u + 1e-9, 5.3]], dtype=torch.float64)
+    found = PointQueries(mesh).nearest(points)
+    torch.testing.assert_close(found.depth, torch.tensor([2.0, 5.0], dtype=torch.float64), rtol=1e-12, atol=0)
+
+
+def test_of_faces_at_one_depth_the_first_is_taken() -> None:
+    mesh = projected(joined(square(1.0, 2.0), square(1.0, 2.0)))
+    assert PointQueries(mesh).nearest(torch.tensor([[8.5, 5.2], [7.0, 6.8]], dtype=torch.float64)).face.max() < 2
+
+
+def test_float32_meshes_are_looked_at_in_float64() -> None:
+    found = PointQueries(projected(triangle(), torch.float32)).nearest(random_points(5, 1))
+    assert found.weights.dtype == found.depth.dtype == torch.float64
+
+
+def test_points_outside_belong_to_the_nearest_pixel() -> None:
+    queries = PointQueries(projected(triangle()))
+    points = torch.tensor([[-1e-6, 3.5], [16.0 + 1e-6, 12.5], [0.5, 0.5]], dtype=torch.float64)
+    assert queries.pixel_of(points).tolist() == [3 * 16, 12 * 16 - 1, 0]
+
+
+def test_a_mesh_without_faces() -> None:
+    mesh = projected(Mesh(triangle().vertices, torch.zeros(0, 3, dtype=torch.int64)))
+    assert PointQueries(mesh).nearest(random_points(4, 2)).face.tolist() == [-1] * 4
