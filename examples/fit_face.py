@@ -6,8 +6,8 @@ The picture shows a face of a 3D morphable model, whose 199 + 199 coefficients a
 lamp and of everything around. Five hundred steps of Adam look for them, for the camera and for the lights' colours,
 with what the pixels and the model know: the squared difference, and that no coefficient is likely to be large.
 
-One picture does not tell all: dark skin from a weak light, a face's depth, the back of the head, a stain that is less
-likely than the model's mean. So the picture is matched far better than the coefficients are.
+One picture does not tell all: dark skin from a weak light, a large face from a near one, its depth, the back of the
+head. Where it does not, the prior decides for the mean; so the picture is matched far better than the coefficients.
 
 There is no model to download: it is that of 200 made-up heads (gendr_adapters.demo.heads). Who has the Basel model of
 2017, which its makers license, fits that one: --model model2017-1_bfm_nomouth.h5 (needs h5py; its 53,149 vertices take
@@ -136,7 +136,7 @@ class Fit:
             self.truth = random_portrait(self.model, torch.Generator().manual_seed(options.seed))
         self.target = self.wanted(options.size)
         # Some degrees from the truth's camera, a little farther off, with other lights.
-        self.portrait = plain_portrait(self.model, azimuth=16.0, elevation=1.0, closer=0.97).learnable()
+        self.portrait = plain_portrait(self.model, azimuth=16.0, elevation=1.0, closer=0.99).learnable()
         self.loss = math.nan
 
     @torch.no_grad()
