@@ -70,6 +70,11 @@ def to_bytes(picture: Tensor) -> np.ndarray:
     return (picture * 255).round().to(torch.uint8).numpy()
 
 
+def frame_steps(steps: int, frames: int) -> set[int]:
+    """The steps after which to draw a frame; most are in the beginning, where most happens."""
+    return {round((steps - 1) * (i / max(frames - 1, 1)) ** 2) for i in range(frames)}
+
+
 def write_gif(path: Path, frames: list[np.ndarray]) -> None:
     """The last frame stays for two seconds. All share one palette, so that what rests is stored once."""
     some = np.concatenate([*frames[:: max(1, len(frames) // 3)], frames[-1]])
@@ -83,13 +88,12 @@ def run(fit: Fit, out: Path, name: str) -> tuple[float, float]:
     """Train; write name.gif and name.png to out; return the score of the result."""
     out.mkdir(parents=True, exist_ok=True)
     options = fit.options
-    # Most happens in the beginning.
-    frame_steps = {round((options.steps - 1) * (i / max(options.frames - 1, 1)) ** 2) for i in range(options.frames)}
+    shown = frame_steps(options.steps, options.frames)
     frames = []
     progress = tqdm(fit.steps(), total=options.steps, desc="sphere to spot", unit="step")
     for step in progress:
         progress.set_postfix(loss=f"{fit.loss:.4f}", vertices=len(fit.verts))
-        if step in frame_steps:
+        if step in shown:
             frames.append(to_bytes(torch.cat(fit.pictures(FRAME_SIZE))))
     write_gif(out / f"{name}.gif", frames)
     imageio.imwrite(out / f"{name}.png", to_bytes(torch.cat(fit.pictures(2 * FRAME_SIZE))))
@@ -111,13 +115,14 @@ def command_line(doc: str | None, options: type[OptionsT], argv: Sequence[str] |
     }
     for name, what in counts.items():
         default = getattr(options, name)
-        parser.add_argument(f"--{name}", type=_positive, default=default, help=f"{what} (default: %(default)s)")
+        parser.add_argument(f"--{name}", type=positive, default=default, help=f"{what} (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of views in each step (default: 0)")
     arguments = vars(parser.parse_args(argv))
     return arguments.pop("out"), options(**arguments)
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A command line's number of things, from 1."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"got {value}, allowed are integers from 1")

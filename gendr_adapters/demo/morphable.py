@@ -1,0 +1,135 @@
+"""3D morphable models: faces as a mean plus weighted principal components, and the Basel model's files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """What differs from face to face, as values (V, 3): positions or colours.
+
+    mean: (3 V,). basis: (3 V, K), orthonormal columns. deviations: (K,), the standard deviations along them.
+    """
+
+    mean: Tensor
+    basis: Tensor
+    deviations: Tensor
+
+    def __call__(self, coefficients: Tensor) -> Tensor:
+        """(V, 3) of coefficients (K,), in standard deviations; 0: the mean."""
+        return (self.mean + self.basis @ (self.deviations * coefficients)).view(-1, 3)
+
+    def relative_error(self, coefficients: Tensor, truth: Tensor) -> float:
+        """How far coefficients are from the truth, as a share of how far the truth is from the mean.
+
+        Both distances weight each coefficient by its deviation, and so, the basis being orthonormal, are the root mean
+        squares over all vertices of what the values differ by. Coefficients that hardly change a face hardly count.
+        """
+        wrong, all_of_it = self.deviations * (coefficients - truth), self.deviations * truth
+        return (wrong.norm() / all_of_it.norm()).item()
+
+
+@dataclass(frozen=True)
+class MorphableModel:
+    """shape: positions, y up, the face looks along z; millimetres, if it is the Basel model. colour: of the vertices,
+    [0, 1] but for outliers, linear light. faces: (F, 3) int64, counter-clockwise seen from outside."""
+
+    shape: LinearModel
+    colour: LinearModel
+    faces: Tensor
+
+
+def principal_components(samples: Tensor) -> LinearModel:
+    """Of samples (N, V, 3) the mean and the N - 1 directions in which they differ most, first the widest; as float32,
+    whatever the samples are."""
+    flat = samples.flatten(1)
+    mean = flat.mean(0)
+    _, spread, directions = torch.linalg.svd(flat - mean, full_matrices=False)
+    basis, deviations = directions[:-1].T, spread[:-1] / (len(flat) - 1) ** 0.5
+    # A component's sign means nothing; this one does not depend on the machine.
+    largest = basis.abs().argmax(0, keepdim=True)
+    basis = basis * basis.gather(0, largest).sign()
+    return LinearModel(mean.float(), basis.float(), deviations.float())
+
+
+def read_basel(path: Path) -> MorphableModel:
+    """Read the Basel face model of 2017, an .h5 file that its makers license: https://faces.dmi.unibas.ch/bfm.
+
+    Raises:
+        FileNotFoundError: no such file. ImportError: h5py is needed. ValueError: not such a model; names what is wrong.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    try:
+        import h5py
+    except ImportError as error:
+        raise ImportError(f"reading {path} needs h5py: pip install h5py") from error
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise ValueError(f"{path} is not an HDF5 file: {error}") from error
+    with file:
+        try:
+            return from_datasets(file)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+
+def from_datasets(datasets: Mapping[str, Any]) -> MorphableModel:
+    """The model in arrays, named and laid out as in the Basel model's files, for V vertices and F faces:
+
+        {shape,color}/model/mean         (3 V,)
+        {shape,color}/model/pcaBasis     (3 V, K)
+        {shape,color}/model/pcaVariance  (K,)
+        shape/representer/cells          (3, F) integers
+
+    Raises:
+        ValueError: datasets that are missing or do not fit together.
+    """
+    names = [f"{what}/model/{part}" for what in ("shape", "color") for part in ("mean", "pcaBasis", "pcaVariance")]
+    names.append(_CELLS)
+    if missing := [name for name in names if name not in datasets]:
+        raise ValueError(f"not a Basel face model, missing: {', '.join(missing)}")
+    arrays = {name: np.asarray(datasets[name]) for name in names}
+    shape, colour = (_linear_model(what, arrays) for what in ("shape", "color"))
+    if shape.mean.shape != colour.mean.shape:
+        raise ValueError(
+            f"shape and color must be of the same vertices, got {len(shape.mean) // 3} and {len(colour.mean) // 3}"
+        )
+    return MorphableModel(shape, colour, _faces(arrays[_CELLS], len(shape.mean) // 3))
+
+
+_CELLS = "shape/representer/cells"
+
+
+def _linear_model(what: str, arrays: Mapping[str, np.ndarray]) -> LinearModel:
+    names = [f"{what}/model/{part}" for part in ("mean", "pcaBasis", "pcaVariance")]
+    mean, basis, variance = (torch.from_numpy(arrays[name].astype(np.float32)) for name in names)
+    n_values, n_components = mean.numel(), variance.numel()
+    if mean.dim() != 1 or n_values == 0 or n_values % 3 or variance.dim() != 1:
+        raise ValueError(
+            f"{names[0]} must be (3 V,) and {names[2]} (K,), got {tuple(mean.shape)} and {tuple(variance.shape)}"
+        )
+    if basis.shape != (n_values, n_components):
+        raise ValueError(f"{names[1]} must be {(n_values, n_components)}, got {tuple(basis.shape)}")
+    if not all(values.isfinite().all() for values in (mean, basis, variance)) or (variance < 0).any():
+        raise ValueError(f"{names[0]}, its basis and its variance must be finite, and the variance not negative")
+    # Old files have the deviations in the basis, new ones do not.
+    return LinearModel(mean, torch.nn.functional.normalize(basis, dim=0), variance.sqrt())
+
+
+def _faces(cells: np.ndarray, n_vertices: int) -> Tensor:
+    if cells.ndim != 2 or cells.shape[0] != 3 or cells.dtype.kind not in "iu":
+        raise ValueError(f"{_CELLS} must be integers, (3, F), got {cells.dtype} {cells.shape}")
+    if cells.size and (cells.min() < 0 or cells.max() >= n_vertices):
+        raise ValueError(
+            f"{_CELLS} must be from 0 to {n_vertices - 1}, as there are {n_vertices} vertices, got {cells.min()} to "
+            f"{cells.max()}"
+        )
+    return torch.from_numpy(np.ascontiguousarray(cells.T).astype(np.int64))
