@@ -20,6 +20,7 @@ from redner_scenes import (
 )
 from torch import Tensor
 
+from gendr_adapters.redner import boundary
 from gendr_adapters.redner.integral import integrate
 from gendr_adapters.redner.projected_mesh import project
 
@@ -74,6 +75,7 @@ def loss_of(moving: Mesh, move: Move, *others: Mesh, points: bool = True, densit
 
 
 BEHIND = square(9.0, 5.0)
+CUBE = cube(0.6, (0.1, 0.1, 3.0))
 BEFORE = Mesh(
     square(0.3, 1.2).vertices @ torch.tensor([[0.9, 0.2, 0], [-0.2, 0.9, 0], [0, 0, 1]]).double(),
     square(0.3, 1.2).faces,
@@ -92,9 +94,9 @@ CASES = {
     "partly outside, turned": (PARTLY_OUT, turned, BEHIND),
     "across the near plane": (ACROSS_NEAR, sideways, BEHIND),
     "across the near plane, away": (ACROSS_NEAR, away, BEHIND),
-    "cube": (cube(0.6, (0.1, 0.1, 3.0)), sideways, BEHIND),
-    "cube, corners of its own": (doubled(cube(0.6, (0.1, 0.1, 3.0))), sideways, BEHIND),
-    "cube, turned": (cube(0.6, (0.1, 0.1, 3.0)), turned, BEHIND),
+    "cube": (CUBE, sideways, BEHIND),
+    "cube, corners of its own": (doubled(CUBE), sideways, BEHIND),
+    "cube, turned": (CUBE, turned, BEHIND),
 }
 
 
@@ -113,7 +115,7 @@ def test_colours(name: str) -> None:
 
 def test_colours_that_jump_within_a_surface() -> None:
     """Edges between faces of different colours are no outlines, and move what is seen all the same."""
-    loss = loss_of(doubled(cube(0.6, (0.1, 0.1, 3.0))), turned, BEHIND, points=False)
+    loss = loss_of(doubled(CUBE), turned, BEHIND, points=False)
     assert_gradient_of_integral(loss)
 
 
@@ -121,6 +123,32 @@ def test_a_hidden_triangle_has_no_gradient() -> None:
     hidden = Mesh(triangle().vertices + torch.tensor([0.0, 0.0, 5.0]), triangle().faces)
     for move in (sideways, away, turned):
         assert gradients(loss_of(hidden, move, BEHIND)).tolist() == [0] * 6
+
+
+def test_many_points_are_looked_at_in_parts_and_hidden_ones_not_shaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    shaded: list[int] = []
+
+    def gradient() -> Tensor:
+        vertices = CUBE.vertices.clone().requires_grad_()
+        projected = project(vertices, torch.tensor(INTRINSICS, dtype=torch.float64), CUBE.faces, SIZE, NEAR)
+        normals = torch.arange(len(CUBE.faces)).double()[:, None, None].expand(-1, 3, 1)  # all edges are looked at
+
+        def shade(values: Tensor, face: Tensor) -> Tensor:
+            shaded.append(face.shape[1])
+            return values
+
+        picture, _ = integrate(projected, vertices, normals, shade, n_samples=1, edge_density=8.0, seed=0)
+        return torch.autograd.grad((picture * WEIGHTS).sum(), vertices)[0]
+
+    expected, (_, together) = gradient(), shaded
+    edges = {frozenset(pair) for face in CUBE.faces.tolist() for pair in zip(face, face[1:] + face[:1], strict=True)}
+    u, v = (f * CUBE.vertices[:, i] / CUBE.vertices[:, 2] for i, f in enumerate(INTRINSICS[:2]))
+    total = sum(float(torch.hypot(u[i] - u[j], v[i] - v[j])) for i, j in edges)
+    assert 0 < together < 0.75 * (2 * 8 * total), "points of hidden edges were shaded"
+    shaded.clear()
+    monkeypatch.setattr(boundary, "_POINTS_AT_ONCE", 50)
+    assert torch.equal(gradient(), expected)
+    assert sum(shaded[1:]) == together and max(shaded[1:]) <= 100
 
 
 def test_the_value_is_that_of_the_samples() -> None:

@@ -90,6 +90,17 @@ def test_intrinsics_of_any_kind(make) -> None:  # type: ignore[no-untyped-def]
     assert_close(picture, renderer(SCENE.vertices, SCENE.faces, INTRINSICS, list(DIMS)), rtol=1e-5, atol=1e-5)
 
 
+def test_intrinsics_that_are_tensors_of_their_own_have_gradients() -> None:
+    """One focal length for both, for one."""
+    focal = torch.tensor(12.0, requires_grad=True)
+    whole = torch.tensor([12.0, 12.0, 8.0, 6.0], dtype=torch.float64, requires_grad=True)
+    for intrinsics in ([focal, focal, 8.0, 6], whole):
+        picture = get_depth_renderer(4, seed=1)(SCENE.vertices, SCENE.faces, intrinsics, DIMS)
+        picture.square().sum().backward()
+    assert focal.grad is not None and whole.grad is not None
+    assert_close(focal.grad, whole.grad[:2].sum().float())
+
+
 def test_seeds() -> None:
     def picture(seed: int | None) -> Tensor:
         return get_depth_renderer(4, seed=seed)(SCENE.vertices, SCENE.faces, INTRINSICS, DIMS)
@@ -233,6 +244,12 @@ BAD_CALLS = {
     "an index too large": (lambda: (SCENE.vertices, SCENE.faces + 1, INTRINSICS, DIMS), ValueError, "from 0 to 14"),
     "an index below 0": (lambda: (SCENE.vertices, SCENE.faces - 1, INTRINSICS, DIMS), ValueError, "got -1"),
     "three intrinsics": (lambda: (SCENE.vertices, SCENE.faces, INTRINSICS[:3], DIMS), ValueError, "fx, fy, cx, cy"),
+    "three tensors": (lambda: (SCENE.vertices, SCENE.faces, [*torch.ones(3)], DIMS), ValueError, "fx, fy, cx, cy"),
+    "a tensor and a name": (
+        lambda: (SCENE.vertices, SCENE.faces, [torch.ones(1), "f", 1, 1], DIMS),
+        TypeError,
+        "fx, fy, cx, cy",
+    ),
     "a name": (lambda: (SCENE.vertices, SCENE.faces, "camera", DIMS), TypeError, "fx, fy, cx, cy"),
     "one dimension": (lambda: (SCENE.vertices, SCENE.faces, INTRINSICS, 16), ValueError, "width, height"),
     "no width": (lambda: (SCENE.vertices, SCENE.faces, INTRINSICS, (0, 12)), ValueError, "1 to"),

@@ -6,6 +6,7 @@ import torch
 from ray_caster import cast, opencv_ray
 from redner_scenes import INTRINSICS, Mesh, cube, joined, soup, square, triangle
 
+from gendr_adapters.redner import point_queries
 from gendr_adapters.redner.point_queries import PointQueries
 from gendr_adapters.redner.projected_mesh import ProjectedMesh, project
 
@@ -78,3 +79,42 @@ def test_points_outside_belong_to_the_nearest_pixel() -> None:
 def test_a_mesh_without_faces() -> None:
     mesh = projected(Mesh(triangle().vertices, torch.zeros(0, 3, dtype=torch.int64)))
     assert PointQueries(mesh).nearest(random_points(4, 2)).face.tolist() == [-1] * 4
+
+
+def test_many_pairs_are_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that memory does not grow with the candidates of all points; nor are faces asked whose box is elsewhere."""
+    mesh, points = projected(soup(12, 0)), random_points(300, 0)
+    expected = PointQueries(mesh).nearest(points)
+    sizes = []
+    intersect = PointQueries._intersect
+
+    def recorded(self: PointQueries, face: torch.Tensor, at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        sizes.append(len(face))
+        return intersect(self, face, at)
+
+    monkeypatch.setattr(PointQueries, "_intersect", recorded)
+    PointQueries(mesh).nearest(points)
+    together = sum(sizes)
+    sizes.clear()
+    monkeypatch.setattr(point_queries, "_PAIRS_AT_ONCE", 40)
+    found = PointQueries(mesh).nearest(points)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one, other)
+    assert sum(sizes) == together and max(sizes) <= 40 + 12 < together / 10
+
+
+def test_only_faces_whose_box_holds_the_point_are_intersected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many small faces in one pixel, that is few of them."""
+    n = 20
+    rows, columns = torch.meshgrid(torch.arange(n), torch.arange(n), indexing="ij")
+    at = torch.stack([columns, rows, torch.zeros_like(rows)], 2).view(-1, 1, 3) * 0.004 + torch.tensor([0.0, 0.0, 2.0])
+    corners = at.double() + torch.tensor([[0.0, 0, 0], [0.003, 0, 0], [0, 0.003, 0]], dtype=torch.float64)
+    mesh = projected(Mesh(corners.view(-1, 3), torch.arange(3 * n * n).view(-1, 3)))
+    sizes = []
+    intersect = PointQueries._intersect
+    monkeypatch.setattr(
+        PointQueries, "_intersect", lambda self, face, at: (sizes.append(len(face)), intersect(self, face, at))[1]
+    )
+    middles = mesh.vertices.view(-1, 3, 3).mean(1)
+    found = PointQueries(mesh).nearest(middles[:, :2] / middles[:, 2:])
+    assert found.face.tolist() == list(range(n * n)) and sizes == [n * n, n * n]

@@ -66,6 +66,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "lists of lights": (lambda: pyredner.render_deferred([scene()], [[], []]), ValueError, "each of the 1 scenes"),
     "aa_samples": (lambda: pyredner.render_deferred(scene(), [], aa_samples=0), ValueError, "aa_samples"),
     "no scene": (lambda: pyredner.render_albedo(None), TypeError, "Scene"),
+    "no scene to light": (lambda: pyredner.render_deferred(None, []), TypeError, "scene must be a Scene"),
     "no scenes": (lambda: pyredner.render_albedo([]), TypeError, "at least one"),
     "seeds": (lambda: pyredner.render_albedo([scene()], seed=3), ValueError, "a list of 1"),
     "too many seeds": (lambda: pyredner.render_albedo(scene(), seed=(1, 2, 3)), ValueError, "an int or two"),

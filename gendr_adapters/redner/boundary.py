@@ -40,6 +40,8 @@ from .segments import endpoints, visible_segments
 
 # In pixels, how far from an edge its two sides are looked at. The queries are in float64.
 _SIDE = 1e-5
+# So many points on edges are looked at in one go.
+_POINTS_AT_ONCE = 2**17
 
 # What a point of a face shows, D channels: of the interpolated features (1, N, C), 0 where there is no face, and the
 # faces' numbers (1, N), -1 where there is none.
@@ -75,7 +77,13 @@ def boundary_term(
         points = segment.start + t * segment.along
         along = torch.nn.functional.normalize(segment.along, dim=1)
         normal = torch.stack([along[:, 1], -along[:, 0]], 1)
-        jump, pixel = _jump(exact, features, shade, points, normal)
+        queries = PointQueries(exact)
+        pixel = queries.pixel_of(points)
+        step = _SIDE * normal
+        parts = zip(*(values.split(_POINTS_AT_ONCE) for values in (pixel, points - step, points + step)), strict=True)
+        differs, jumps = zip(*(_jump(queries, features, shade, *part) for part in parts), strict=True)
+        seen = torch.cat(differs).nonzero()[:, 0]
+        jump, pixel, t, normal, segment = torch.cat(jumps), pixel[seen], t[seen], normal[seen], segment.pick(seen)
     start, stop = endpoints(mesh.vertices, segment.vertices, segment.is_cut, mesh.near)
     t = t.to(start)
     moving = ((start + t * (stop - start)) * normal.to(start)).sum(1)
@@ -86,14 +94,17 @@ def boundary_term(
     return flat.view(height, width, -1)
 
 
-def _jump(mesh: ProjectedMesh, features: Tensor, shade: Shade, points: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
-    """f_A - f_B (N, D) at points on edges, and the pixels (N,) these are in."""
-    queries = PointQueries(mesh)
-    pixel = queries.pixel_of(points)
-    step = _SIDE * normal
-    hits = queries.nearest(torch.cat([points - step, points + step]), pixel.repeat(2))
-    corners = features.detach()[hits.face.clamp(min=0)]
-    seen = (hits.weights[:, :, None].to(corners) * corners).sum(1)
-    sides = shade(seen[None], hits.face[None])[0].chunk(2)
-    same = torch.eq(*hits.face.chunk(2))[:, None]  # hidden: no jump, not even that of points a little apart
-    return torch.where(same, 0.0, sides[0] - sides[1]), pixel
+def _jump(
+    queries: PointQueries, features: Tensor, shade: Shade, pixel: Tensor, a: Tensor, b: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Whether other faces are seen at points a than at points b (N, 2), beside edges in pixels (N,); for the M points
+    where it is so, f_A - f_B (M, D). Elsewhere edges are hidden: there is no jump, not even that of points a little
+    apart."""
+    hits = queries.nearest(torch.cat([a, b]), pixel.repeat(2))
+    differs = torch.ne(*hits.face.chunk(2))
+    seen = differs.repeat(2)
+    face = hits.face[seen]
+    corners = features.detach()[face.clamp(min=0)]
+    values = (hits.weights[seen][:, :, None].to(corners) * corners).sum(1)
+    one, other = shade(values[None], face[None])[0].chunk(2)
+    return differs, one - other

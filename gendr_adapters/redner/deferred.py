@@ -80,7 +80,7 @@ def _lights_by_scene(scene: Any, lights: Any) -> Any:
     """An iterator over the list of lights of each scene."""
     if not isinstance(lights, list | tuple):
         raise TypeError(f"lights must be a list of lights, got {type(lights).__name__}")
-    n_scenes = 1 if isinstance(scene, Scene) else len(scene)
+    n_scenes = len(scene) if isinstance(scene, list | tuple) else 1
     if lights and isinstance(lights[0], list | tuple):
         if isinstance(scene, Scene) or len(lights) != n_scenes:
             raise ValueError(f"lights must be a list for each of the {n_scenes} scenes, got {len(lights)}")

@@ -44,7 +44,7 @@ class DepthRenderer(nn.Module):
         self.settings = settings
 
     def forward(
-        self, vertices: Tensor, indices: Tensor, intrinsics: Tensor | Sequence[float], dims: Sequence[int]
+        self, vertices: Tensor, indices: Tensor, intrinsics: Tensor | Sequence[float | Tensor], dims: Sequence[int]
     ) -> Tensor:
         """The picture (H, W, 3). Arguments and errors: `get_depth_renderer`."""
         begin = time.perf_counter()
@@ -98,7 +98,7 @@ def get_depth_renderer(
             torch.manual_seed), as stochastic gradient descent wants it.
         edge_samples: points for each pixel of the visible edges' length in the boundary term (see
             gendr_adapters.redner.boundary); 0: without that term, and so without the gradient of moving outlines.
-        clip_near: depth > 0 where the mesh is cut.
+        clip_near: depth > 0 where the mesh is cut. Of no effect on soft pictures, which settings.near_clip is for.
         settings: None: the nearest face, sharp. A RenderSettings: soft, as `gendr_adapters.render` does it, with any
             distribution and T-conorm, blend 'softmax' or 'hard': the picture is then the points of all faces in reach,
             weighted by coverage and by depth against a background at 0, and the gradient that of these weights, without
@@ -109,7 +109,7 @@ def get_depth_renderer(
     The module's arguments:
         vertices: (n, 3) float32 or float64, in the camera's frame as OpenCV has it: x right, y down, z ahead.
         indices: (m, 3) integers, the corners of each triangle. Both sides are seen.
-        intrinsics: fx, fy, cx, cy in pixels: a tensor (4,), an array or numbers. A point is seen at
+        intrinsics: fx, fy, cx, cy in pixels: a tensor (4,), an array, numbers or tensors of one. A point is seen at
             u = fx x / z + cx, v = fy y / z + cy; row r has its centre at v = r + 0.5, column c at u = c + 0.5.
         dims: (width, height) of the picture in pixels.
 
@@ -136,6 +136,8 @@ def get_depth_renderer(
 def _intrinsics(value: Any, like: Tensor) -> Tensor:
     if not isinstance(value, Tensor):
         try:
+            if isinstance(value, list | tuple) and any(isinstance(item, Tensor) for item in value):
+                value = torch.stack([torch.as_tensor(item).to(like).reshape(()) for item in value])  # with gradients
             value = torch.as_tensor(value, dtype=like.dtype)
         except (TypeError, ValueError, RuntimeError) as error:
             raise TypeError(f"intrinsics must be a tensor or numbers fx, fy, cx, cy, got {value!r}") from error

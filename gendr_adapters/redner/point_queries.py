@@ -14,6 +14,10 @@ from .projected_mesh import ProjectedMesh
 # In pixels: a pixel whose centre is this close to a face's bounding box may hold points of the face. Half a pixel, and
 # more than what boxes and points lose by rounding.
 _BOX_REACH = 0.51
+# In pixels, by how much faces' bounding boxes are widened, for rounding.
+_BOX_SLACK = 1e-6
+# So many pairs of points and candidates are looked at in one go: some hundred bytes each.
+_PAIRS_AT_ONCE = 2**20
 
 
 class Hits(NamedTuple):
@@ -44,6 +48,7 @@ class PointQueries:
             far=NO_FAR,
             near_clip=mesh.near,
         )
+        self._low, self._high = _boxes(corners, mesh.near)
         found = find_fragments(mesh.ndc_corners(), mesh.image_size, settings=settings)
         self._offsets, self._face = found.offsets, found.face
 
@@ -62,26 +67,37 @@ class PointQueries:
             pixel: (N,), the pixels that hold them, of `pixel_of`; points may be up to 0.005 pixels outside of them.
         """
         pixel = self.pixel_of(points) if pixel is None else pixel
-        n = points.shape[0]
         first = self._offsets[pixel]
         counts = self._offsets[pixel + 1] - first
+        block = (counts.cumsum(0) - counts) // _PAIRS_AT_ONCE
+        sizes = torch.unique_consecutive(block, return_counts=True)[1].tolist() or [0]
+        blocks = zip(first.split(sizes), counts.split(sizes), points.split(sizes), strict=True)
+        found = [self._nearest_of(*block) for block in blocks]
+        return Hits(*(torch.cat(field) for field in zip(*found, strict=True)))
+
+    def _nearest_of(self, first: Tensor, counts: Tensor, points: Tensor) -> Hits:
+        """`nearest` for points whose candidates are `counts` in a row, from `first` on."""
+        n = points.shape[0]
         point = torch.arange(n, device=points.device).repeat_interleave(counts)
         before = counts.cumsum(0) - counts
-        candidate = torch.arange(point.shape[0], device=points.device) + (first - before)[point]
-        face = self._face[candidate]
-        _, depth = self._intersect(face, points[point])
+        face = self._face[torch.arange(point.shape[0], device=points.device) + (first - before)[point]]
+        at = points[point]
+        inside = (at >= self._low.index_select(0, face)) & (at <= self._high.index_select(0, face))
+        near = inside.all(1).nonzero()[:, 0]
+        point, face = point[near], face[near]
+        _, depth = self._intersect(face, at[near])
         nearest = depth.new_full((n,), torch.inf).scatter_reduce(0, point, depth, "amin")
         # Of faces at the same depth the first, whatever order the candidates are in.
         n_faces = self._volume.shape[0]
         wins = depth.isfinite() & (depth == nearest[point])
         winner = face.new_full((n,), n_faces).scatter_reduce(0, point, torch.where(wins, face, n_faces), "amin")
         hit = winner < n_faces
-        at = hit.nonzero()[:, 0]
-        weights, depths = self._intersect(winner[at], points[at])
+        of = hit.nonzero()[:, 0]
+        weights, depths = self._intersect(winner[of], points[of])
         return Hits(
             torch.where(hit, winner, -1),
-            weights.new_zeros(n, 3).index_copy(0, at, weights),
-            depths.new_zeros(n).index_copy(0, at, depths),
+            weights.new_zeros(n, 3).index_copy(0, of, weights),
+            depths.new_zeros(n).index_copy(0, of, depths),
         )
 
     def _intersect(self, face: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,3 +118,12 @@ class PointQueries:
         depth = self._volume.index_select(0, face) / safe
         seen = ((low >= 0) | (high <= 0)) & (total != 0) & (depth >= self._mesh.near)
         return c / safe[:, None], torch.where(seen, depth, torch.inf)
+
+
+def _boxes(corners: Tensor, near: float) -> tuple[Tensor, Tensor]:
+    """(F, 2) both: between which pixel coordinates faces with homogeneous corners (F, 3, 3) can be seen; without bounds
+    for those that have a corner nearer than near."""
+    whole = (corners[:, :, 2] >= near).all(1)[:, None]
+    at = corners[:, :, :2] / torch.where(whole, corners[:, :, 2], 1.0)[:, :, None]
+    low, high = at.aminmax(dim=1)
+    return torch.where(whole, low - _BOX_SLACK, -torch.inf), torch.where(whole, high + _BOX_SLACK, torch.inf)
