@@ -49,7 +49,9 @@ def run(
     parser.add_argument("--quick", action="store_true", help="a small run: about two minutes on two cores")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
     parser.add_argument("--device", type=_device, default=torch.device("cpu"), help="cpu, cuda, cuda:1 (default: cpu)")
-    parser.add_argument("--out", type=Path, default=Path("out") / name, help="folder for pictures (default: %(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out") / name, help="folder for pictures (default: %(default)s)"
+    )
     parser.add_argument("--json", type=Path, help="the results' file (default: in benchmarks/results/experiments)")
     if add_options is not None:
         add_options(parser)
@@ -101,7 +103,9 @@ def machine(device: torch.device) -> Row:
     """Where the numbers come from."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    processor = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    processor = next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
     return {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor,
         "threads": torch.get_num_threads(),

@@ -1,6 +1,6 @@
 """docs/experiments.md: one table of all results, made from benchmarks/results/experiments/*.json.
 
-    python experiments/make_docs.py
+python experiments/make_docs.py
 """
 
 import json

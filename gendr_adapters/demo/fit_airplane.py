@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from gendr_adapters import RenderSettings, data, gather_corners, render
 from gendr_adapters._soft_renderer.losses import FlattenLoss, LaplacianLoss
 
 from .cameras import Cameras, look_at_origin, project
+from .deformed_sphere import DeformedSphere
 from .losses import iou, iou_loss
 from .meshes import Mesh, load_obj, save_obj
 from .pictures import write_curves, write_gif
@@ -48,31 +49,6 @@ class FitOptions:
         return self.tau_start * (self.tau_end / self.tau_start) ** (step / max(self.steps - 1, 1))
 
 
-class DeformedSphere(nn.Module):
-    """A template mesh inside the cube [-1, 1]^3 whose vertices move but never leave their octant.
-
-    Each coordinate is its template's sign times sigmoid(logit(|template|) + displacement); then the whole is moved to
-    tanh(centre), shrunk on the side it moves to, so that it stays inside the cube.
-    """
-
-    def __init__(self, template: Mesh, seed: int) -> None:
-        """Start from the template at half its size, displaced by a trifle that depends on the seed."""
-        super().__init__()
-        start = template.vertices * 0.5
-        self.faces = template.faces
-        self.sign = start.sign()
-        self.logit = torch.logit(start.abs(), eps=1e-6)
-        noise = torch.randn(start.shape, generator=torch.Generator().manual_seed(seed))
-        self.displacement = nn.Parameter(1e-3 * noise)
-        self.centre = nn.Parameter(torch.zeros(3))
-
-    def forward(self) -> Tensor:
-        """Return the vertices (V, 3)."""
-        vertices = torch.sigmoid(self.logit + self.displacement) * self.sign
-        centre = torch.tanh(self.centre)
-        return vertices.clamp(min=0) * (1 - centre) + vertices.clamp(max=0) * (1 + centre) + centre
-
-
 def silhouettes(vertices: Tensor, faces: Tensor, cameras: Cameras, size: int, settings: RenderSettings) -> Tensor:
     """Render the alpha of a mesh from all cameras: (B, size, size)."""
     corners = gather_corners(project(vertices, cameras, HALF_FOV), faces)
@@ -97,7 +73,9 @@ class Fit:
         self.goal = load_obj(data.path("airplane.obj"))
         with torch.no_grad():
             self.targets = silhouettes(self.goal.vertices, self.goal.faces, self.cameras, options.image_size, HARD)
-        self.shape = DeformedSphere(load_obj(data.path("sphere_642.obj")), options.seed)
+        template = load_obj(data.path("sphere_642.obj"))
+        noise = torch.randn(template.vertices.shape, generator=torch.Generator().manual_seed(options.seed))
+        self.shape = DeformedSphere(template, 1e-3 * noise)
         self.laplacian = LaplacianLoss(self.shape.sign, self.shape.faces, average=True)
         self.flatten = FlattenLoss(self.shape.faces, average=True)
         self.losses: list[float] = []

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gendr_adapters import RenderSettings, gather_corners, render
 
@@ -28,7 +29,8 @@ def frame(mesh: Mesh, goal: Mesh) -> np.ndarray:
     columns = []
     for elevation, azimuth in VIEWS:
         camera = look_at_origin(torch.tensor([2.732]), torch.tensor([elevation]), torch.tensor([azimuth]))
-        columns.append(np.concatenate([_clay(mesh, camera), _difference(mesh, goal, camera)]))
+        outlines = difference(_outline(mesh, camera), _outline(goal, camera))
+        columns.append(np.concatenate([_clay(mesh, camera), outlines]))
     return np.concatenate(columns, 1)
 
 
@@ -39,9 +41,9 @@ def _clay(mesh: Mesh, camera: Cameras) -> np.ndarray:
     return to_bytes(over(render(corners, SIZE, features, settings=SETTINGS), BACKDROP)[0])
 
 
-def _difference(mesh: Mesh, goal: Mesh, camera: Cameras) -> np.ndarray:
-    learned, wanted = _outline(mesh, camera), _outline(goal, camera)
-    picture = torch.ones(3, SIZE, SIZE)
+def difference(learned: Tensor, wanted: Tensor) -> np.ndarray:
+    """What a silhouette (H, W) lacks of the one that is wanted is red, what it has too much blue: (H, W, 3) uint8."""
+    picture = torch.ones(3, *learned.shape)
     for share, colour in (
         (wanted * (1 - learned), MISSING),
         (learned * (1 - wanted), TOO_MUCH),
@@ -51,7 +53,7 @@ def _difference(mesh: Mesh, goal: Mesh, camera: Cameras) -> np.ndarray:
     return to_bytes(picture.clamp(0, 1))
 
 
-def _outline(mesh: Mesh, camera: Cameras) -> torch.Tensor:
+def _outline(mesh: Mesh, camera: Cameras) -> Tensor:
     corners = gather_corners(project(mesh.vertices, camera, HALF_FOV), mesh.faces)
     alpha = render(corners, SIZE, settings=SETTINGS, outputs=("alpha",)).alpha
     assert alpha is not None

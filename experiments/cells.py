@@ -1,0 +1,121 @@
+"""A table over distributions and T-conorms, cell by cell: its options, what is kept of it, its picture."""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from lab import Row, write_json
+from matplotlib.figure import Figure
+from variants import ALL_EDGES, ALL_T_CONORMS, Edge, TConorm, Variant, argument, edge, t_conorm
+
+KEPT = "cells.json"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """--distributions, --t-conorms, --gradient, --resume."""
+    parser.add_argument(
+        "--distributions",
+        type=argument(edge),
+        nargs="+",
+        metavar="NAME",
+        help="rows: NAME, NAME_squared for the square of the distance, gamma:SHAPE (default: all; --quick: some)",
+    )
+    parser.add_argument(
+        "--t-conorms",
+        type=argument(t_conorm),
+        nargs="+",
+        metavar="NAME",
+        help="columns: NAME or NAME:P (default: one of each; --quick: some)",
+    )
+    parser.add_argument(
+        "--gradient",
+        choices=("exact", "reference"),
+        default="exact",
+        help="the derivative of the picture, or what GenDR's backward pass computes (default: exact)",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help=f"take the cells that an interrupted run left in OUT/{KEPT}"
+    )
+
+
+def variants(options: argparse.Namespace, quick: tuple[Sequence[Edge], Sequence[TConorm]]) -> list[Variant]:
+    """The cells row by row; quick: rows and columns of a quick run."""
+    edges = options.distributions or (quick[0] if options.quick else ALL_EDGES)
+    t_conorms = options.t_conorms or (quick[1] if options.quick else ALL_T_CONORMS)
+    return [Variant(e, t) for e in dict.fromkeys(edges) for t in dict.fromkeys(t_conorms)]
+
+
+class Kept:
+    """Finished cells in a file, so that an interrupted run loses one cell at most.
+
+    Cells of other protocols (anything that JSON holds) stay in the file and are not seen."""
+
+    def __init__(self, folder: Path, protocol: dict[str, Any], resume: bool) -> None:
+        """Raises ValueError where the file to resume from is none of ours."""
+        self.path = folder / KEPT
+        self.protocol = json.dumps(protocol, sort_keys=True)
+        self.all: dict[str, dict[str, Any]] = {}
+        if resume and self.path.exists():
+            try:
+                self.all = json.loads(self.path.read_text())
+                self.all.items()
+            except (ValueError, AttributeError) as error:
+                raise ValueError(f"{self.path} does not hold the cells of a run: {error}") from error
+        self.cells = self.all.setdefault(self.protocol, {})
+
+    def get(self, variant: Variant, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The cell as it was kept, or computed and kept."""
+        if str(variant) not in self.cells:
+            self.cells[str(variant)] = compute()
+            write_json(self.path, self.all)
+        return self.cells[str(variant)]
+
+
+def table(cells: dict[Variant, float]) -> list[Row]:
+    """A row a distribution, a column a T-conorm."""
+    t_conorms = list(dict.fromkeys(variant.t_conorm for variant in cells))
+    return [
+        {"distribution": str(e), **{str(t): cells[Variant(e, t)] for t in t_conorms}}
+        for e in dict.fromkeys(variant.edge for variant in cells)
+    ]
+
+
+def write_heat_maps(path: Path, tables: dict[str, list[Row]], best: str) -> None:
+    """Tables by their titles, side by side, with the numbers in them; best: 'low' or 'high', which is dark green."""
+    rows, columns = _names(next(iter(tables.values())))
+    figure = Figure(
+        figsize=(1.6 + len(tables) * (0.9 * len(columns) + 0.3), 1.6 + 0.32 * len(rows)), layout="constrained"
+    )
+    numbers = [value for cells in tables.values() for value in _numbers(cells)]
+    low, high = min(numbers), max(numbers)
+    axes = figure.subplots(1, len(tables), squeeze=False, sharey=True)[0]
+    for axis, (title, cells) in zip(axes, tables.items(), strict=True):
+        values = [[row[name] for name in columns] for row in cells]
+        colours = "YlGn_r" if best == "low" else "YlGn"
+        axis.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
+        for i, line in enumerate(values):
+            for j, value in enumerate(line):
+                dark = (value - low) * 2 > high - low
+                axis.text(
+                    j,
+                    i,
+                    f"{value:.3g}",
+                    ha="center",
+                    va="center",
+                    color="white" if dark == (best == "high") else "black",
+                )
+        axis.set_title(title, fontsize="medium")
+        axis.set_xticks(range(len(columns)), columns, rotation=30, ha="right")
+        axis.set_yticks(range(len(rows)), rows)
+    figure.savefig(path, dpi=110)
+
+
+def _names(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
+    return [str(row["distribution"]) for row in rows], [name for name in rows[0] if name != "distribution"]
+
+
+def _numbers(rows: Sequence[Row]) -> Iterator[float]:
+    for row in rows:
+        yield from (float(value) for name, value in row.items() if name != "distribution")

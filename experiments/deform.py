@@ -1,0 +1,197 @@
+"""A sphere is deformed to a car by 120 silhouettes (SoftRas, section 5.2.1; its examples/demo_deform.py).
+
+The published protocol: a sphere of 1,352 vertices, a car's silhouettes of 64 x 64 pixels from 120 cameras (five
+elevations, 24 azimuths), sigma 1e-4, 2,000 steps of Adam (learning rate 0.01, betas 0.5, 0.99) on the IoU loss + 0.03
+times the Laplacian + 0.0003 times the flatten loss. Every step sees all views. That is about seven minutes on two
+cores.
+
+--quick: the first 250 steps of it.
+
+    python experiments/deform.py --sigma 1e-5
+"""
+
+import argparse
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from lab import Results, Row, run
+from silhouettes import iou_losses, mesh_file, positive, silhouettes
+from torch import Tensor
+from tqdm import tqdm
+from variants import HARD
+
+import gendr_adapters.softras as sr
+from gendr_adapters import RenderSettings, data
+from gendr_adapters.demo.deformed_sphere import DeformedSphere
+from gendr_adapters.demo.meshes import Mesh, load_obj, save_obj
+from gendr_adapters.demo.pictures import to_bytes, write_curves, write_gif
+from gendr_adapters.demo.progress_frames import CLAY, difference
+
+NAME = "deform"
+BETAS = (0.5, 0.99)
+LAPLACIAN_WEIGHT = 0.03
+FLATTEN_WEIGHT = 0.0003
+VIEWING_ANGLE = 15.0
+STEPS, QUICK_STEPS = 2000, 250
+SHOWN = (60, 67, 98)  # views in the GIF: two from the horizon's height, one from above
+N_FRAMES = 41
+FRAME = 192  # pixels of each of its pictures
+
+
+class Step(NamedTuple):
+    """A step of `Deformation.steps`: the shape before it, and its loss."""
+
+    loss: float
+    vertices: Tensor
+
+
+class Deformation:
+    """The template, the views, and what the shape is told to become."""
+
+    def __init__(self, wanted: Tensor, cameras: Tensor, template: Mesh, sigma: float, gradient: str) -> None:
+        """wanted: silhouettes (N, S, S) in [0, 1]; cameras (N, 3): distance, elevation and azimuth in degrees."""
+        self.wanted = wanted
+        self.template = template
+        self.eyes = sr.functional.get_points_from_angles(*cameras.T)
+        self.laplacian = sr.LaplacianLoss(template.vertices, template.faces).to(wanted.device)
+        self.flatten = sr.FlattenLoss(template.faces).to(wanted.device)
+        # As sr.SoftRenderer(sigma_val=sigma), which ignores coverages below 1e-4.
+        self.settings = RenderSettings(
+            dist_scale=sigma,
+            reach_per_scale=math.log(1 / 1e-4 - 1),
+            min_coverage=0.0,
+            alpha_range="all",
+            gradient=gradient,
+        )
+
+    def seen(self, vertices: Tensor) -> Tensor:
+        """A shape (V, 3) in all views: (N, V, 3)."""
+        camera = sr.LookAt(viewing_angle=VIEWING_ANGLE, eye=self.eyes)
+        return camera(vertices.expand(len(self.eyes), -1, -1))
+
+    def silhouettes(self, vertices: Tensor, settings: RenderSettings) -> Tensor:
+        return silhouettes(self.seen(vertices), self.template.faces, self.wanted.shape[-1], settings)
+
+    def steps(self, n: int, learning_rate: float) -> Iterator[Step]:
+        shape = DeformedSphere(self.template, torch.zeros_like(self.template.vertices))
+        optimizer = torch.optim.Adam(shape.parameters(), learning_rate, betas=BETAS)
+        for _ in range(n):
+            vertices = shape()
+            smooth = LAPLACIAN_WEIGHT * self.laplacian(vertices[None]) + FLATTEN_WEIGHT * self.flatten(vertices[None])
+            losses = iou_losses(self.silhouettes(vertices, self.settings), self.wanted)
+            loss = losses.mean() + smooth.sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            yield Step(loss.item(), vertices.detach())
+
+    def hard_iou(self, vertices: Tensor) -> float:
+        """The mean over the views."""
+        return 1 - iou_losses(self.silhouettes(vertices, HARD), self.wanted).mean().item()
+
+
+def experiment(options: argparse.Namespace) -> Results:
+    wanted, cameras = read_views(options.silhouettes, options.cameras)
+    template = Mesh(*(tensor.to(options.device) for tensor in load_obj(options.template)))
+    deformation = Deformation(
+        wanted.to(options.device), cameras.to(options.device), template, options.sigma, options.gradient
+    )
+    n = options.steps or (QUICK_STEPS if options.quick else STEPS)
+    shown = [view for view in SHOWN if view < len(wanted)] or [0]
+    looked_at = {*np.linspace(0, n - 1, min(n, N_FRAMES)).round().astype(int).tolist()}
+    frames: list[np.ndarray] = []
+    losses: list[float] = []
+    ious: dict[int, float] = {}
+    progress = tqdm(deformation.steps(n, options.learning_rate), total=n, desc=NAME, unit="step")
+    for i, step in enumerate(progress):
+        losses.append(step.loss)
+        if i in looked_at:
+            ious[i] = deformation.hard_iou(step.vertices)
+            frames.append(frame(deformation, step.vertices, shown))
+            progress.set_postfix(loss=f"{step.loss:.4f}", hard_iou=f"{ious[i]:.3f}")
+    pictures = [options.out / name for name in ("deform.gif", "deform_loss.png", "deformed.obj")]
+    write_gif(pictures[0], frames + frames[-1:] * 10, frames_per_second=10)
+    write_curves(pictures[1], losses, list(ious), list(ious.values()))
+    save_obj(pictures[2], Mesh(step.vertices.cpu(), template.faces.cpu()))
+    rows: list[Row] = [{"step": i, "loss": losses[i], "hard IoU": ious[i]} for i in [*list(ious)[:-1:8], n - 1]]
+    return Results(
+        headline={"hard IoU": ious[n - 1], "hard IoU of the sphere": ious[0], "views": len(wanted), "steps": n},
+        tables={"Loss, and mean IoU of the hard silhouettes over all views": rows},
+        pictures=pictures,
+    )
+
+
+def frame(deformation: Deformation, vertices: Tensor, views: list[int]) -> np.ndarray:
+    """(2 * FRAME, len(views) * FRAME, 3) uint8: above the shape, below what its silhouettes lack or have too much."""
+    hard = deformation.silhouettes(vertices, HARD)
+    columns = []
+    for view in views:
+        outlines = difference(hard[view].cpu(), deformation.wanted[view].cpu())
+        rows = np.arange(FRAME) * outlines.shape[0] // FRAME
+        columns.append(np.concatenate([clay(deformation, vertices, view), outlines[rows][:, rows]]))
+    return np.concatenate(columns, 1)
+
+
+def clay(deformation: Deformation, vertices: Tensor, view: int) -> np.ndarray:
+    """The shape, lit, from the camera of a view, mirrored as SoftRas' cameras see it: (FRAME, FRAME, 3) uint8."""
+    colours = vertices.new_tensor(CLAY).expand(1, len(vertices), 3)
+    mesh = sr.Mesh(vertices[None], deformation.template.faces[None], colours, texture_type="vertex")
+    renderer = sr.SoftRenderer(
+        FRAME,
+        background_color=(1, 1, 1),
+        anti_aliasing=True,
+        camera_mode="look_at",
+        viewing_angle=VIEWING_ANGLE,
+        eye=deformation.eyes[view],
+        light_directions=(0.3, 0.9, 0.3),
+        texture_type="vertex",
+        sigma_val=1e-6,
+    )
+    return to_bytes(renderer.render_mesh(mesh)[0, :3].clamp(0, 1).cpu())
+
+
+def read_views(silhouettes: Path, cameras: Path) -> tuple[Tensor, Tensor]:
+    """(N, S, S) in [0, 1] and (N, 3). Raises ValueError that names the file."""
+    pictures, angles = _array(silhouettes, "silhouettes"), _array(cameras, "cameras")
+    if pictures.ndim != 3 or pictures.shape[1] != pictures.shape[2] or pictures.dtype != np.uint8:
+        raise ValueError(f"{silhouettes}: silhouettes must be (N, S, S) uint8, got {pictures.shape} {pictures.dtype}")
+    if angles.shape != (len(pictures), 3):
+        raise ValueError(f"{cameras}: there must be cameras ({len(pictures)}, 3), got shape {angles.shape}")
+    return torch.from_numpy(pictures).float() / 255, torch.from_numpy(angles).float()
+
+
+def _array(path: Path, name: str) -> np.ndarray:
+    """The array in an .npy file, or the one of this name in an .npz file."""
+    try:
+        found = np.load(path)
+        return found if isinstance(found, np.ndarray) else found[name]
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise ValueError(f"{path}: no {name} to be read: {error}") from error
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--steps", type=positive, help=f"(default: {STEPS}; --quick: {QUICK_STEPS})")
+    parser.add_argument("--sigma", type=float, default=1e-4, help="softness, NDC squared (default: %(default)s)")
+    parser.add_argument("--learning-rate", type=float, default=0.01, help="(default: %(default)s)")
+    parser.add_argument("--gradient", choices=("exact", "reference"), default="exact", help="(default: exact)")
+    parser.add_argument("--template", type=mesh_file, default=data.path("sphere_1352.obj"), metavar="OBJ")
+    parser.add_argument(
+        "--silhouettes",
+        type=Path,
+        default=data.path("car_silhouettes.npz"),
+        help=".npy, or .npz with 'silhouettes': (N, S, S) uint8 (default: SoftRas' car)",
+    )
+    parser.add_argument(
+        "--cameras",
+        type=Path,
+        default=data.path("cameras.npy"),
+        help=".npy: (N, 3) distance, elevation, azimuth in degrees (default: SoftRas' 120)",
+    )
+
+
+if __name__ == "__main__":
+    run(NAME, __doc__, experiment, add_options)
