@@ -1,0 +1,79 @@
+"""experiments/compare_gradients.py on few, small pictures."""
+
+import json
+import sys
+from pathlib import Path
+
+import imageio.v3 as imageio
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "experiments"))  # not installed
+
+import compare_gradients  # noqa: E402
+import lab  # noqa: E402
+from compare_gradients import TASKS, Scale  # noqa: E402
+
+SCALE = Scale(seeds=2, size=16, steps=12, shape_views=6, device=torch.device("cpu"))
+
+
+class NoProgress:
+    def update(self):
+        pass
+
+
+@pytest.mark.parametrize("name, share", [("cube pose", 0.7), ("sliding colours", 0.9), ("shape of spot", 0.9)])
+def test_it_learns(name, share):
+    _, task, rates = TASKS[name]
+    outcome = task("exact", rates[-1:], SCALE, 0, NoProgress())
+    assert outcome.left.shape == (1, 2) and outcome.start.shape == (2,)
+    assert outcome.left.mean() < share * outcome.start.mean()
+    assert outcome.shown.shape == (1, 2, 4, 16, 16) and outcome.wanted.shape == (2, 4, 16, 16)
+
+
+def test_seeds_repeat():
+    _, task, _ = TASKS["sliding colours"]
+    once, again, other = (
+        task("exact", (0.01,), SCALE._replace(steps=2), seed, NoProgress()).left for seed in (0, 0, 1)
+    )
+    assert torch.equal(once, again) and not torch.equal(once, other)
+
+
+def test_both_gradients_start_alike_and_then_differ():
+    _, task, _ = TASKS["cube pose"]
+    exact, reference = (task(gradient, (0.1,), SCALE, 0, NoProgress()) for gradient in ("exact", "reference"))
+    assert torch.equal(exact.start, reference.start) and torch.equal(exact.wanted, reference.wanted)
+    assert (exact.left - reference.left).abs().min() > 1e-3
+
+
+def test_vertices_slide_within_the_sphere():
+    points = torch.nn.functional.normalize(torch.randn(50, 3, generator=torch.Generator().manual_seed(0)), dim=1)
+    moved = compare_gradients.slid(points, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(moved.norm(dim=1), torch.ones(50))
+    apart = (moved - points).norm(dim=1)
+    assert 0.05 < apart.mean() < compare_gradients.SLIDE * 3**0.5
+
+
+def run(tmp_path, *options):
+    argv = ["--quick", "--out", str(tmp_path / "out"), "--json", str(tmp_path / "results.json"), *options]
+    lab.run("compare_gradients", compare_gradients.__doc__, compare_gradients.main, compare_gradients.add_options, argv)
+    return json.loads((tmp_path / "results.json").read_text())
+
+
+def test_what_it_writes(tmp_path):
+    record = run(tmp_path, "--seeds", "2", "--steps", "2", "--size", "16")
+    best, every = record["tables"].values()
+    assert [row["task"] for row in best] == list(TASKS)
+    for row in best:
+        for gradient in ("exact", "reference"):
+            of_rates = [r["left"] for r in every if r["task"] == row["task"] and r["gradient"] == gradient]
+            assert row[gradient] == min(of_rates) == record["headline"][f"{row['task']}, {gradient}"]
+        assert row["exact - reference"] == pytest.approx(row["exact"] - row["reference"], abs=1e-3)
+    assert imageio.imread(tmp_path / "out" / "ends.png").ndim == 3
+
+
+def test_unknown_tasks_are_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(tmp_path, "--tasks", "golf")
+    assert "cube pose" in capsys.readouterr().err

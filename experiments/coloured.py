@@ -1,0 +1,82 @@
+"""Coloured meshes in front of one camera, seen soft or hard; how much two pictures differ."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gendr_adapters import RenderSettings, gather_corners, render
+from gendr_adapters._soft_renderer.projections import perspective
+
+Gradient = Literal["exact", "reference"]
+
+
+class Coloured(NamedTuple):
+    """Vertices (V, 3), faces (F, 3) int64, counter-clockwise from outside, and the colours of their corners (F, 3,
+    3)."""
+
+    vertices: Tensor
+    faces: Tensor
+    colours: Tensor
+
+    def to(self, device: torch.device) -> "Coloured":
+        return Coloured(*(part.to(device) for part in self))
+
+
+@dataclass(frozen=True)
+class View:
+    """A camera on the positive z axis that looks at the origin, where things have about the radius given; world and
+    picture have x to the right and y up. half_fov: degrees from the middle of the square picture to its border."""
+
+    distance: float = 5.0
+    half_fov: float = 22.0
+    radius: float = 1.8
+    size: int = 64
+
+    def project(self, vertices: Tensor) -> Tensor:
+        """World (B, V, 3) to x, y in [-1, 1] and the depth."""
+        x, y, z = vertices.unbind(-1)
+        return perspective(torch.stack([x, y, self.distance - z], -1), self.half_fov)
+
+    def settings(self, **others: Any) -> RenderSettings:
+        """gamma is a share of the depth that things may have."""
+        return RenderSettings(near=self.distance - self.radius, far=self.distance + self.radius, **others)
+
+
+def soft(view: View, sigma: float | Tensor, gamma: float | Tensor, gradient: Gradient = "exact") -> RenderSettings:
+    """Edges blurred by sigma (NDC^2), depth by gamma: every face in reach has a gradient, the hidden ones, too."""
+    return view.settings(dist_scale=sigma, gamma=gamma, gradient=gradient)
+
+
+def hard(view: View) -> RenderSettings:
+    """What a camera sees: a pixel has the interpolated colour of the nearest face and that face alone has a
+    gradient."""
+    return view.settings(distribution="hard", t_conorm="hard", blend="hard")
+
+
+def hard_inside(view: View, sigma: float | Tensor) -> RenderSettings:
+    """Colours as in `hard`, and silhouettes blurred by sigma: the outline has a gradient, what is hidden has none to
+    colours."""
+    return view.settings(dist_scale=sigma, blend="hard")
+
+
+def draw(view: View, vertices: Tensor, faces: Tensor, colours: Tensor, settings: RenderSettings) -> Tensor:
+    """Vertices (B, V, 3) over black: (B, 4, S, S), red, green, blue and alpha. colours: (F, K, 3) or (B, F, K, 3)."""
+    corners = gather_corners(view.project(vertices), faces)
+    rendered = render(corners, view.size, colours.expand(len(corners), *colours.shape[-3:]), settings=settings)
+    assert rendered.image is not None and rendered.alpha is not None
+    alpha = rendered.alpha[:, None]
+    return torch.cat([rendered.image * alpha, alpha], 1)
+
+
+def differences(seen: Tensor, wanted: Tensor, levels: int = 1) -> Tensor:
+    """The mean square over the pixels and channels of each picture: (B, C, H, W) twice -> (B,). With more levels added
+    to it that of the pictures of half, a quarter of the size, and so on: these feel what is far from where it should
+    be."""
+    total = (seen - wanted).square().mean((1, 2, 3))
+    for _ in range(levels - 1):
+        seen, wanted = F.avg_pool2d(seen, 2), F.avg_pool2d(wanted, 2)
+        total = total + (seen - wanted).square().mean((1, 2, 3))
+    return total

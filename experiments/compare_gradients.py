@@ -1,0 +1,300 @@
+"""The exact gradient against the reference's, on tasks with colours: which comes further?
+
+The backward passes of SoftRas and GenDR hold the barycentric weights of a pixel for constants: they know how a colour
+changes with a face's coverage and its corners' depths, but not that it moves when the face does. Both gradients are of
+the same pictures. Each task is run with both, from the same starts, at several learning rates and for several seeds:
+
+    cube pose        the rotation of a cube, each corner of one colour, 15 to 90 degrees off, from one picture
+    spot pose        the same of spot, in the colours of her texture
+    sliding colours  a sphere in stripes and patches, whose vertices were moved within its surface, so that its outline
+                     says little: where all vertices are, from four pictures
+    shape of spot    a sphere becomes spot and learns her colours, from pictures all around, with IoU, colour, Laplacian
+                     and flatten losses
+
+What is left at the end, at each gradient's best learning rate, is the result; less is better. Of each seed's difference
+there is a mean and its standard error.
+
+A quick run has 4 seeds, in pictures of 32 x 32 and 60 steps; the full one 16 seeds, 64 x 64 and 300 steps, about 60
+times the work: an hour on two cores.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from coloured import Coloured, Gradient, View, differences, draw, hard, soft
+from cube_pose import cube
+from lab import Results, Row, run
+from rotations import angles_between, random_rotations, random_turns, rotations
+from runs import Runs, add_rates, add_sizes, falling, given, mean_and_error
+from torch import Tensor
+from tqdm import tqdm
+
+from gendr_adapters import RenderSettings, data
+from gendr_adapters._soft_renderer.losses import FlattenLoss, LaplacianLoss
+from gendr_adapters.demo.losses import iou
+from gendr_adapters.demo.meshes import bake_texels, load_corner_uv, load_obj, load_texture
+from gendr_adapters.demo.pictures import to_bytes, write_grid
+
+GRADIENTS: tuple[Gradient, ...] = ("exact", "reference")
+SIGMA = (1e-2, 1e-4)
+GAMMA = (1e-1, 1e-2)
+TEXELS = 3
+OFF = (15.0, 90.0)  # degrees
+SLIDE = 0.35  # radians, the largest shift of the colours
+LAPLACIAN_WEIGHT, FLATTEN_WEIGHT = 0.03, 0.0003  # SoftRas' and GenDR's
+
+
+class Scale(NamedTuple):
+    """How large a comparison is."""
+
+    seeds: int
+    size: int
+    steps: int
+    shape_views: int
+    device: torch.device
+
+
+class Outcome(NamedTuple):
+    """left: (rates, seeds), what is still wrong at the end. start: (seeds,), what was at the start. shown: pictures
+    (rates, K, 4, S, S) of some ends; wanted: (K, 4, S, S), what they should be."""
+
+    left: Tensor
+    start: Tensor
+    shown: Tensor
+    wanted: Tensor
+
+
+Task = Callable[[Gradient, Sequence[float], Scale, int, tqdm], Outcome]
+
+
+def soft_at(view: View, step: int, steps: int, gradient: Gradient) -> RenderSettings:
+    """With the blur of a step."""
+    share = step / max(steps - 1, 1)
+    return soft(view, falling(*SIGMA, share), falling(*GAMMA, share), gradient)
+
+
+def pose_task(shape: Callable[[], Coloured], poses: int) -> Task:
+    """Degrees left, the mean of so many poses a seed."""
+
+    def task(gradient: Gradient, rates: Sequence[float], scale: Scale, seed: int, progress: tqdm) -> Outcome:
+        mesh, view = shape().to(scale.device), View(size=scale.size)
+        generator = torch.Generator().manual_seed(seed)
+        n = scale.seeds * poses
+        goals = random_rotations(n, generator).to(scale.device)
+        starts = random_turns(n, OFF, generator).to(scale.device) @ goals
+        wanted = draw(view, mesh.vertices @ goals.mT, *mesh[1:], hard(view))
+        runs = Runs([torch.zeros(n, 3, device=scale.device)], rates)
+        first, last = runs.of_all(starts), runs.of_all(wanted)
+        for step in range(scale.steps):
+            turned = rotations(runs.values()[0]) @ first
+            settings = soft_at(view, step, scale.steps, gradient)
+            runs.step(differences(draw(view, mesh.vertices @ turned.mT, *mesh[1:], settings), last))
+            progress.update()
+        ends = rotations(runs.values()[0].detach()) @ first
+        left = runs.by_rate(angles_between(ends, runs.of_all(goals)))
+        some = runs.by_rate(ends)[:, ::poses].flatten(0, 1)
+        pictures = draw(view, mesh.vertices @ some.mT, *mesh[1:], hard(view))
+        start = angles_between(starts, goals)
+        return Outcome(
+            left.unflatten(1, (scale.seeds, poses)).mean(2),
+            start.unflatten(0, (scale.seeds, poses)).mean(1),
+            pictures.unflatten(0, (len(rates), scale.seeds)),
+            wanted[::poses],
+        )
+
+    return task
+
+
+def sliding_task(gradient: Gradient, rates: Sequence[float], scale: Scale, seed: int, progress: tqdm) -> Outcome:
+    """The mean distance of vertices from where they should be, radii of the sphere."""
+    view = View(size=scale.size, half_fov=13.0, radius=1.2)
+    sphere = load_obj(data.path("sphere_642.obj"))
+    still = F.normalize(sphere.vertices, dim=1).to(scale.device)
+    faces = sphere.faces.to(scale.device)
+    colours = patches(still)[faces]
+    turns = turned_views(4).to(scale.device)
+    generator = torch.Generator().manual_seed(seed)
+    goals = torch.stack([slid(still, generator) for _ in range(scale.seeds)])
+    wanted = draw(view, (goals[:, None] @ turns.mT).flatten(0, 1), faces, colours, hard(view))
+    laplacian = LaplacianLoss(still.cpu(), faces.cpu()).to(scale.device)
+    runs = Runs([torch.zeros_like(goals)], rates)
+    last = runs.of_all(wanted.unflatten(0, (scale.seeds, len(turns)))).flatten(0, 1)
+    for step in range(scale.steps):
+        shift = runs.values()[0]
+        views = ((still + shift)[:, None] @ turns.mT).flatten(0, 1)
+        seen = draw(view, views, faces, colours, soft_at(view, step, scale.steps, gradient))
+        losses = differences(seen, last).unflatten(0, (len(shift), len(turns))).mean(1)
+        runs.step(losses + LAPLACIAN_WEIGHT * laplacian(shift))
+        progress.update()
+    ends = still + runs.values()[0].detach()
+    left = runs.by_rate((ends - runs.of_all(goals)).norm(dim=2).mean(1))
+    pictures = draw(view, ends @ turns[0].mT, faces, colours, hard(view))
+    start = (still - goals).norm(dim=2).mean(1)
+    return Outcome(left, start, runs.by_rate(pictures), wanted[:: len(turns)])
+
+
+def shape_task(gradient: Gradient, rates: Sequence[float], scale: Scale, seed: int, progress: tqdm) -> Outcome:
+    """One minus the IoU of hard silhouettes plus the mean absolute difference of colours within them, in views that
+    were not trained on."""
+    view = View(size=scale.size, half_fov=15.0, radius=1.3)
+    goal = spot().to(scale.device)
+    ball = load_obj(data.path("sphere_642.obj"))
+    still, faces = F.normalize(ball.vertices, dim=1).to(scale.device) * 0.6, ball.faces.to(scale.device)
+    views = turned_views(scale.shape_views).to(scale.device)
+    unseen = random_rotations(8, torch.Generator().manual_seed(1)).to(scale.device)
+    wanted, unseen_wanted = (draw(view, goal.vertices @ turns.mT, *goal[1:], hard(view)) for turns in (views, unseen))
+    laplacian = LaplacianLoss(still.cpu(), faces.cpu()).to(scale.device)
+    flatten = FlattenLoss(faces.cpu()).to(scale.device)
+    generator = torch.Generator().manual_seed(seed)
+    noise = 0.03 * torch.randn(scale.seeds, *still.shape, generator=generator).to(scale.device)
+    order = torch.randint(len(views), (scale.steps, 4), generator=generator)
+    runs = Runs([noise, torch.zeros_like(noise)], rates)
+
+    def seen(turns: Tensor, settings: RenderSettings) -> Tensor:
+        """(runs, views, 4, S, S)."""
+        shift, paint = runs.values()
+        points = ((still + shift)[:, None] @ turns.mT).flatten(0, 1)
+        corners = torch.sigmoid(paint)[:, faces][:, None].expand(-1, len(turns), -1, -1, -1).flatten(0, 1)
+        return draw(view, points, faces, corners, settings).unflatten(0, (len(shift), len(turns)))
+
+    def wrong() -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            pictures = seen(unseen, hard(view))
+        overlap = iou(pictures[:, :, 3].flatten(0, 1), unseen_wanted[:, 3].repeat(len(pictures), 1, 1))
+        both = pictures[:, :, 3] * unseen_wanted[:, 3]
+        apart = ((pictures - unseen_wanted)[:, :, :3].abs().mean(2) * both).sum((1, 2, 3)) / both.sum((1, 2, 3)).clamp(
+            min=1
+        )
+        return 1 - overlap.unflatten(0, pictures.shape[:2]).mean(1) + apart, pictures[:, 0]
+
+    start, _ = wrong()
+    for step in range(scale.steps):
+        chosen = order[step]
+        pictures = seen(views[chosen], soft_at(view, step, scale.steps, gradient))
+        silhouettes = iou(pictures[:, :, 3].flatten(0, 1), wanted[chosen, 3].repeat(len(pictures), 1, 1))
+        losses = 1 - silhouettes.unflatten(0, pictures.shape[:2]).mean(1)
+        losses = losses + (pictures - wanted[chosen]).square().mean((1, 2, 3, 4))
+        shape = still + runs.values()[0]
+        runs.step(losses + LAPLACIAN_WEIGHT * laplacian(shape) + FLATTEN_WEIGHT * flatten(shape))
+        progress.update()
+    left, pictures = wrong()
+    return Outcome(
+        runs.by_rate(left),
+        runs.by_rate(start)[0],
+        runs.by_rate(pictures),
+        unseen_wanted[:1].expand(scale.seeds, -1, -1, -1),
+    )
+
+
+def spot() -> Coloured:
+    """Of radius 1.1, about, with texels of her texture."""
+    mesh = load_obj(data.path("spot.obj"))
+    uv, texture = load_corner_uv(data.path("spot.obj")), load_texture(data.path("spot_texture.png"))
+    middle = (mesh.vertices.amin(0) + mesh.vertices.amax(0)) / 2
+    return Coloured((mesh.vertices - middle), mesh.faces, bake_texels(uv, texture, TEXELS))
+
+
+def larger_spot() -> Coloured:
+    shape = spot()
+    return shape._replace(vertices=1.6 * shape.vertices)
+
+
+def patches(directions: Tensor) -> Tensor:
+    """Smooth colours (V, 3) of directions, different everywhere."""
+    x, y, z = directions.unbind(1)
+    waves = torch.stack([torch.sin(6 * x + 2 * z), torch.sin(6 * y - 2 * x), torch.sin(6 * z + 2 * y)], 1)
+    return 0.5 + 0.4 * waves
+
+
+def slid(directions: Tensor, generator: torch.Generator) -> Tensor:
+    """Directions (V, 3), moved smoothly and sideways, up to SLIDE."""
+    waves = (torch.randn(3, 3, generator=generator) * 1.5).to(directions)
+    phase = (torch.rand(3, generator=generator) * 2 * torch.pi).to(directions)
+    sideways = torch.linalg.cross(directions, torch.sin(directions @ waves + phase))
+    return F.normalize(directions + SLIDE * sideways, dim=1)
+
+
+def turned_views(n: int) -> Tensor:
+    """(n, 3, 3): the world as cameras all around see it, evenly, on a golden spiral from 50 degrees below to 50
+    above."""
+    i = torch.arange(n)
+    up, around = torch.asin(0.77 * (2 * (i + 0.5) / n - 1)), torch.deg2rad((i * 137.508) % 360)
+    zero = torch.zeros_like(up)
+    tilt = rotations(torch.stack([up, zero, zero], 1))
+    return tilt @ rotations(torch.stack([zero, around, zero], 1))
+
+
+TASKS: dict[str, tuple[str, Task, tuple[float, ...]]] = {
+    "cube pose": ("degrees", pose_task(lambda: cube("corners"), 8), (0.03, 0.1, 0.3)),
+    "spot pose": ("degrees", pose_task(larger_spot, 4), (0.03, 0.1)),
+    "sliding colours": ("radii", sliding_task, (0.003, 0.01, 0.03)),
+    "shape of spot": ("1 - IoU + colour", shape_task, (0.01, 0.03)),
+}
+
+
+def main(options: argparse.Namespace) -> Results:
+    size, steps = given(options.size, options.quick, 32, 64), given(options.steps, options.quick, 60, 300)
+    seeds = given(options.seeds, options.quick, 4, 16)
+    scale = Scale(seeds, size, steps, 24, options.device)
+    rows: list[Row] = []
+    best_rows: list[Row] = []
+    headline: Row = {}
+    lines: list[list[np.ndarray]] = []
+    progress = tqdm(total=len(options.tasks) * len(GRADIENTS) * steps, desc="two gradients", unit="step")
+    for name in options.tasks:
+        unit, task, rates = TASKS[name]
+        rates = options.rates or rates
+        outcomes = {}
+        for gradient in GRADIENTS:
+            progress.set_postfix_str(f"{name}: {gradient}")
+            outcomes[gradient] = outcome = task(gradient, rates, scale, options.seed, progress)
+            for rate, left in zip(rates, outcome.left, strict=True):
+                mean, error = mean_and_error(left)
+                row = {"task": name, "gradient": gradient, "learning rate": rate, "left": mean}
+                rows.append(row | {"its standard error": error, "unit": unit})
+        best = {gradient: int(outcome.left.mean(1).argmin()) for gradient, outcome in outcomes.items()}
+        ends = {gradient: outcome.left[best[gradient]] for gradient, outcome in outcomes.items()}
+        apart, error = mean_and_error(ends["exact"] - ends["reference"])
+        best_rows.append(
+            {
+                "task": name,
+                "unit": unit,
+                "start": outcomes["exact"].start.mean().item(),
+                "exact": ends["exact"].mean().item(),
+                "at rate": rates[best["exact"]],
+                "reference": ends["reference"].mean().item(),
+                "at rate ": rates[best["reference"]],
+                "exact - reference": apart,
+                "its standard error": error,
+                "seeds that exact wins": int((ends["exact"] < ends["reference"]).sum()),
+                "of": seeds,
+            }
+        )
+        headline |= {f"{name}, {gradient}": ends[gradient].mean().item() for gradient in GRADIENTS}
+        shown = [outcomes["exact"].wanted[0], *(outcomes[g].shown[best[g], 0] for g in GRADIENTS)]
+        lines.append([to_bytes((picture[:3] + 1 - picture[3:]).clamp(0, 1).cpu()) for picture in shown])
+    progress.close()
+    path: Path = options.out / "ends.png"
+    write_grid(path, lines, list(options.tasks), ["wanted", *GRADIENTS])
+    tables = {
+        f"What is left after {steps} steps at the best learning rates, {size} x {size} pixels": best_rows,
+        "At all learning rates": rows,
+    }
+    return Results(headline, tables, [path])
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_sizes(parser, seeds="how many", steps="of each fit", size="of the pictures, pixels")
+    add_rates(parser, None)
+    parser.add_argument(
+        "--tasks", nargs="+", choices=tuple(TASKS), default=list(TASKS), help="which tasks (default: all)"
+    )
+
+
+if __name__ == "__main__":
+    run("compare_gradients", __doc__, main, add_options)

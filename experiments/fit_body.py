@@ -1,0 +1,295 @@
+"""The pose of a body from one picture, where an arm starts or ends behind its back.
+
+After SoftRas' fit of a skinned body under occlusion (Liu et al., ICCV 2019, section 5), which it shows in pictures and
+not in numbers. Two directions, over several random poses each:
+    appears     the forearm is hidden behind the back at the start, and seen in the picture that is fitted
+    hides       the forearm is seen at the start, and hidden behind the back in the picture
+Linear blend skinning leads from the pose to the vertices. Adam turns all joints; those that are not the right arm's
+start a few degrees beside the truth and are held near there. Pictures are compared at four sizes, so that what is far
+from where it should be is felt. Measured is how far the hand is from where it should be, and the pictures' difference
+as a camera sees them.
+
+Renderers, on the same poses, each at the best of its learning rates:
+    hard              each pixel shows the nearest face, and only that has a gradient
+    hard inside       the same, but with a blurred outline, as Kaolin's DIB-R has it
+    soft, reference   every face at a pixel has a gradient, the hidden ones too; SoftRas' own backward pass
+    soft, exact       the same, with the derivative of the picture
+The soft ones and the outline have a blur that falls from much to little.
+
+The body is made of capsules. `--body FILE` takes one in SMPL's layout (a .npz or .pkl with v_template, weights,
+J_regressor, kintree_table and f), which has a licence of its own and is not part of this package; `--arm` says which
+of its joints are those of the right arm (known for 24 joints). Shape and pose correctives of such a file are not used.
+
+A quick run has 8 poses a direction, in pictures of 48 x 48 and 250 steps; the full one 32 poses, 128 x 128 and 600
+steps, about 70 times the work: an hour on two cores.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from coloured import View, differences, draw, hard, hard_inside, soft
+from lab import Results, Row, run
+from rotations import random_directions, rotations, turn_between
+from runs import Runs, add_rates, add_sizes, falling, frame_steps, given, mean_and_error
+from skinned_body import RIGHT_ARM, SMPL_JOINTS, SMPL_RIGHT_ARM, Body, capsules, read_body
+from torch import Tensor
+from tqdm import tqdm
+
+from gendr_adapters import RenderSettings, gather_corners
+from gendr_adapters.demo.pictures import to_bytes, write_gif, write_grid
+
+SIGMA = (3e-4, 3e-5)
+GAMMA = (1.0, 1e-2)
+LEVELS = 4  # at which pictures are compared, each half as large as the last
+PRIOR = 3.0  # of the squares of the other joints' turns since the start, to the pictures' difference
+ASTRAY = 0.04  # radians, of the other joints at the start
+METHODS = ("hard", "hard inside", "soft, reference", "soft, exact")
+DIRECTIONS = ("appears", "hides")
+ARM_COLOURS = ((0.95, 0.65, 0.15), (0.9, 0.1, 0.15))  # from the shoulder, from the elbow
+SHOWN = 5
+# Where forearms point, and how far they stray from there.
+BEHIND = ((0.95, 0.1, -0.2), 0.1)
+BESIDE = ((-0.4, -0.9, 0.1), 0.5)
+
+
+class Problem(NamedTuple):
+    """Poses (N, J, 3) to start from and to find, the body, its faces' colours, and the pictures of what is to be
+    found."""
+
+    starts: Tensor
+    goals: Tensor
+    body: Body
+    colours: Tensor
+    pictures: Tensor
+
+
+class Fitted(NamedTuple):
+    """hand: distance from the goal in lengths of the arm, (rates, N). picture: root mean square difference as a camera
+    sees it, (rates, N). path: (frames, rates, shown, J, 3), poses on the way."""
+
+    hand: Tensor
+    picture: Tensor
+    path: Tensor
+
+
+class Arm(NamedTuple):
+    """Joints of the shoulder, of the elbow, and where the hand is: the vertices that the last joint moves the most."""
+
+    shoulder: int
+    elbow: int
+    hand: Tensor
+    length: float
+
+    @classmethod
+    def of(cls, body: Body, joints: Sequence[int]) -> "Arm":
+        """joints: from the shoulder on."""
+        rest = body.regressor @ body.template
+        shoulder = rest[joints[0]]
+        own = (body.weights[:, joints[-1]] > 0.9).nonzero()[:, 0]
+        if not len(own):
+            raise ValueError(f"joint {joints[-1]}, the last of the arm, moves no vertex of its own")
+        far = (body.template[own] - shoulder).norm(dim=1)
+        hand = own[far.topk(min(10, len(own))).indices]
+        return cls(joints[0], joints[1], hand, (body.template[hand].mean(0) - shoulder).norm().item())
+
+
+def arm_joints(body: Body, asked: Sequence[int] | None, own_body: bool) -> Sequence[int]:
+    """Raises ValueError where they are not known or not joints that follow each other."""
+    joints = asked or (RIGHT_ARM if own_body else SMPL_RIGHT_ARM if len(body.parents) == SMPL_JOINTS else None)
+    if joints is None:
+        raise ValueError(f"the body has {len(body.parents)} joints: --arm must say which are the right arm's")
+    if len(joints) < 2 or not all(0 < joint < len(body.parents) for joint in joints):
+        raise ValueError(f"--arm needs two joints or more, from 1 to {len(body.parents) - 1}, got {list(joints)}")
+    if any(body.parents[child] != parent for parent, child in zip(joints[:-1], joints[1:], strict=True)):
+        raise ValueError(f"--arm must go from the shoulder on, each joint the parent of the next, got {list(joints)}")
+    return joints
+
+
+def colours(body: Body, joints: Sequence[int]) -> Tensor:
+    """(F, 3, 3): blue clothes that get lighter upwards, and an arm in two warm colours, all smooth within a limb, so
+    that a hard renderer has a gradient, too."""
+    low, high = body.template.amin(0), body.template.amax(0)
+    place = (body.template - low) / (high - low)
+    colour = torch.tensor([0.15, 0.25, 0.5]) + torch.tensor([0.35, 0.45, 0.4]) * place[:, 1:2]
+    follows = body.weights.argmax(1)
+    for limb, paint in zip((joints[:1], joints[1:]), ARM_COLOURS, strict=True):
+        mine = torch.isin(follows, torch.tensor(limb))
+        colour[mine] = torch.tensor(paint) * (0.6 + 0.4 * place[mine, :1] / place[mine, 0].amax())
+    return gather_corners(colour, body.faces)
+
+
+def arm_poses(n: int, hidden: bool, body: Body, arm: Arm, generator: torch.Generator) -> Tensor:
+    """(n, J, 3), all at rest but the right arm: its forearm behind the back, or beside the body."""
+    pose = torch.zeros(n, len(body.parents), 3)
+    upper = _about((-0.25, -0.9, -0.55), 0.15, n, generator)
+    lower = _about(*(BEHIND if hidden else BESIDE), n, generator)
+    rest = torch.tensor([-1.0, 0.0, 0.0]).expand(n, 3)
+    pose[:, arm.shoulder] = turn_between(rest, upper)
+    # The elbow turns within the upper arm's frame.
+    turned = (rotations(pose[:, arm.shoulder]).mT @ lower[..., None])[..., 0]
+    pose[:, arm.elbow] = turn_between(rest, turned)
+    return pose
+
+
+def problem(
+    direction: str, n: int, body: Body, joints: Sequence[int], view: View, seed: int, device: torch.device
+) -> Problem:
+    """n poses, which a seed gives; device: of all tensors."""
+    generator = torch.Generator().manual_seed(seed)
+    arm = Arm.of(body, joints)
+    hidden, seen = (arm_poses(n, kind, body, arm, generator) for kind in (True, False))
+    starts, goals = (hidden, seen) if direction == "appears" else (seen, hidden)
+    others = torch.ones(len(body.parents), 1)
+    others[list(joints)] = 0
+    starts = starts + ASTRAY * others * torch.randn(starts.shape, generator=generator)
+    starts, goals = starts.to(device), goals.to(device)
+    paint, body = colours(body, joints).to(device), body.to(device)
+    return Problem(starts, goals, body, paint, pictures(view, body, paint, goals, hard(view)))
+
+
+def pictures(view: View, body: Body, paint: Tensor, poses: Tensor, settings: RenderSettings) -> Tensor:
+    """(N, 4, S, S) of poses (N, J, 3)."""
+    return draw(view, body.posed(poses), body.faces, paint, settings)
+
+
+def settings_of(method: str, view: View, share: float) -> RenderSettings:
+    sigma, gamma = falling(*SIGMA, share), falling(*GAMMA, share)
+    if method.startswith("soft"):
+        return soft(view, sigma, gamma, "exact" if method.endswith("exact") else "reference")
+    return hard_inside(view, sigma) if method == "hard inside" else hard(view)
+
+
+def fit(
+    method: str, given_problem: Problem, arm: Arm, view: View, rates: Sequence[float], steps: int, progress: tqdm
+) -> Fitted:
+    """Fit all poses at every rate, all in one batch."""
+    starts, goals, body, paint, wanted = given_problem
+    runs = Runs([starts], rates)
+    everywhere, beginning, others = (
+        runs.of_all(wanted),
+        runs.of_all(starts),
+        torch.ones(len(body.parents), 1).to(starts),
+    )
+    others[[arm.shoulder, arm.elbow]] = 0
+    shown, path = frame_steps(steps, 24), []
+    for step in range(steps):
+        poses = runs.values()[0]
+        if step in shown:
+            path.append(runs.by_rate(poses.detach())[:, :SHOWN])
+        seen = pictures(view, body, paint, poses, settings_of(method, view, step / max(steps - 1, 1)))
+        runs.step(differences(seen, everywhere, LEVELS) + PRIOR * (others * (poses - beginning)).square().mean((1, 2)))
+        progress.update()
+    with torch.no_grad():
+        poses = runs.values()[0]
+        hand, picture = measured(given_problem, arm, view, poses)
+    path.append(runs.by_rate(poses)[:, :SHOWN])
+    return Fitted(runs.by_rate(hand), runs.by_rate(picture), torch.stack(path))
+
+
+def measured(given_problem: Problem, arm: Arm, view: View, poses: Tensor) -> tuple[Tensor, Tensor]:
+    """`Fitted.hand` and `Fitted.picture` of poses, as many as there are goals or a multiple, (R * N, J, 3): (R *
+    N,)."""
+    _, goals, body, paint, wanted = given_problem
+    times = len(poses) // len(goals)
+    goal = body.posed(goals)[:, arm.hand].mean(1).repeat(times, 1)
+    away = body.posed(poses)[:, arm.hand].mean(1) - goal
+    wrong = differences(pictures(view, body, paint, poses, hard(view)), wanted.repeat(times, 1, 1, 1))
+    return away.norm(dim=1) / arm.length, wrong.sqrt()
+
+
+def main(options: argparse.Namespace) -> Results:
+    steps, n = given(options.steps, options.quick, 250, 600), given(options.poses, options.quick, 8, 32)
+    body = capsules() if options.body is None else options.body
+    joints = arm_joints(body, options.arm, options.body is None)
+    body = upright(body)
+    arm = Arm.of(body, joints)
+    view = View(size=given(options.size, options.quick, 48, 128), half_fov=13.0, radius=1.2)
+    rows: list[Row] = []
+    headline: Row = {}
+    written = []
+    progress = tqdm(total=steps * len(METHODS) * len(DIRECTIONS), desc="moving arms", unit="step")
+    for direction in DIRECTIONS:
+        task = problem(direction, n, body, joints, view, options.seed, options.device)
+        rows.append(_row(direction, "the starts", "", *measured(task, arm, view, task.starts)))
+        fits = {}
+        for method in METHODS:
+            progress.set_postfix_str(f"{direction}: {method}")
+            fits[method] = fit(method, task, arm, view, options.rates, steps, progress)
+            rows += [_row(direction, method, *each) for each in zip(options.rates, *fits[method][:2], strict=True)]
+            headline[f"{direction}: {method}, hand off by"] = fits[method].hand.mean(1).min().item()
+        written += _write_pictures(options.out, direction, task, fits)
+    progress.close()
+    title = f"The hand's distance from its place, in lengths of the arm, and the picture's difference: {n} poses"
+    return Results(headline, {f"{title}, {steps} steps, {view.size} x {view.size} pixels": rows}, written)
+
+
+def upright(body: Body) -> Body:
+    """The middle of the body at the origin, two units tall with its arms to the sides."""
+    low, high = body.template.amin(0), body.template.amax(0)
+    return body._replace(template=(body.template - (low + high) / 2) * (2 / (high - low)[1]))
+
+
+def _row(direction: str, method: str, rate: float | str, hand: Tensor, picture: Tensor) -> Row:
+    mean, error = mean_and_error(hand)
+    return {
+        "forearm": direction,
+        "renderer": method,
+        "learning rate": rate,
+        "hand off by": mean,
+        "its standard error": error,
+        "below 0.1": (hand < 0.1).double().mean().item(),
+        "picture": picture.mean().item(),
+    }
+
+
+def _about(direction: tuple[float, float, float], spread: float, n: int, generator: torch.Generator) -> Tensor:
+    return F.normalize(F.normalize(torch.tensor(direction), dim=0) + spread * random_directions(n, generator), dim=1)
+
+
+def _write_pictures(out: Path, direction: str, task: Problem, fits: dict[str, Fitted]) -> list[Path]:
+    """Goals, starts and what each renderer made of them at its best rate; and an animation of how."""
+    view = View(size=128, half_fov=13.0, radius=1.2)
+
+    def seen(poses: Tensor) -> list[np.ndarray]:
+        drawn = pictures(view, task.body, task.colours, poses, hard(view))
+        return [to_bytes((picture[:3] + 1 - picture[3:]).clamp(0, 1).cpu()) for picture in drawn]
+
+    best = {method: int(fitted.hand.mean(1).argmin()) for method, fitted in fits.items()}
+    goal, start = (seen(poses[:SHOWN]) for poses in (task.goals, task.starts))
+
+    def line(method: str, i: int) -> list[np.ndarray]:
+        return seen(fits[method].path[i, best[method]])
+
+    still = out / f"{direction}.png"
+    labels = [f"pose {i + 1}" for i in range(len(goal))]
+    write_grid(still, [goal, start, *(line(method, -1) for method in METHODS)], ["goal", "start", *METHODS], labels)
+    frames = []
+    for i in range(len(fits["hard"].path)):
+        lines = [goal, *(line(method, i) for method in ("hard inside", "soft, exact"))]
+        frames.append(np.concatenate([np.concatenate(some, 1) for some in lines]))
+    moving = out / f"{direction}.gif"
+    write_gif(moving, frames + [frames[-1]] * 8, 8)
+    return [still, moving]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_sizes(parser, poses="how many in each direction", steps="of each fit", size="of the pictures, pixels")
+    add_rates(parser, (0.05, 0.1))
+    parser.add_argument("--body", type=_body, help="a .npz or .pkl file in SMPL's layout (default: a body of capsules)")
+    parser.add_argument("--arm", type=int, nargs="+", help="joints of its right arm, from the shoulder on")
+
+
+def _body(text: str) -> Body:
+    try:
+        return read_body(Path(text))
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+if __name__ == "__main__":
+    run("fit_body", __doc__, main, add_options)

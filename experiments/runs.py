@@ -1,0 +1,92 @@
+"""Many runs of one protocol in one batch: the same starts at several learning rates."""
+
+import argparse
+import math
+from collections.abc import Sequence
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+Item = TypeVar("Item")
+
+
+class Runs:
+    """N starts, fitted by Adam at each of R learning rates; everything that is batched is (R * N, ...), rate by
+    rate."""
+
+    def __init__(
+        self, starts: Sequence[Tensor], rates: Sequence[float], betas: tuple[float, float] = (0.9, 0.99)
+    ) -> None:
+        """starts: one tensor (N, ...) for each of the parameters; they are copied."""
+        self.rates = list(rates)
+        self.n = len(starts[0])
+        self._parameters = [[start.detach().clone().requires_grad_() for start in starts] for _ in self.rates]
+        groups = [{"params": own, "lr": rate} for own, rate in zip(self._parameters, self.rates, strict=True)]
+        self._optimizer = torch.optim.Adam(groups, betas=betas)
+
+    def values(self) -> list[Tensor]:
+        """The parameters of all runs, (R * N, ...) each."""
+        return [torch.cat(same) for same in zip(*self._parameters, strict=True)]
+
+    def of_all(self, values: Tensor) -> Tensor:
+        """What belongs to the starts, (N, ...), once more for each rate: (R * N, ...)."""
+        return values.expand(len(self.rates), *values.shape).flatten(0, 1)
+
+    def by_rate(self, values: Tensor) -> Tensor:
+        """(R * N, ...) -> (R, N, ...)."""
+        return values.unflatten(0, (len(self.rates), self.n))
+
+    def step(self, losses: Tensor) -> None:
+        """losses: (R * N,); no run feels the others."""
+        self._optimizer.zero_grad()
+        losses.sum().backward()
+        self._optimizer.step()
+
+
+def falling(first: float, last: float, share: float) -> float:
+    """From first (share 0) geometrically to last (share 1)."""
+    return first * (last / first) ** share
+
+
+def frame_steps(steps: int, frames: int) -> set[int]:
+    """Evenly, the first and the last among them."""
+    return {round(i * (steps - 1) / max(frames - 1, 1)) for i in range(frames)}
+
+
+def mean_and_error(values: Tensor) -> tuple[float, float]:
+    """The mean of independent values (N,), and its standard error."""
+    return values.mean().item(), (values.std() / math.sqrt(len(values))).item() if len(values) > 1 else math.nan
+
+
+def given(choice: Item | None, quick: bool, small: Item, full: Item) -> Item:
+    """What was asked for; else what a quick or a full run has."""
+    return choice if choice is not None else small if quick else full
+
+
+def add_sizes(parser: argparse.ArgumentParser, **what: str) -> None:
+    """Options --NAME of whole numbers from 1, None unless they are given."""
+    for name, text in what.items():
+        parser.add_argument(f"--{name}", type=_whole, help=text)
+
+
+def add_rates(parser: argparse.ArgumentParser, default: Sequence[float] | None) -> None:
+    """--rates; default None: a task's own."""
+    shown = "each task's own" if default is None else " ".join(f"{rate:g}" for rate in default)
+    parser.add_argument(
+        "--rates", type=_positive, nargs="+", default=default, help=f"learning rates of Adam (default: {shown})"
+    )
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"got {value}, allowed are whole numbers from 1")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"got {text}, allowed are numbers above 0")
+    return value
