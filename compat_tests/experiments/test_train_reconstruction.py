@@ -202,19 +202,23 @@ def test_what_comes_out(folder, tmp_path, capsys):
     assert train(folder, tmp_path, "--overwrite", "--colour", "0").headline.keys().isdisjoint({"colour_error"})
 
 
-def test_a_loss_that_is_not_finite_is_not_saved(folder, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(("when", "said"), [("before", "the losses of the steps before 4 are"), ("after", "weights are")])
+def test_what_is_not_finite_is_not_saved(folder, tmp_path, monkeypatch, capsys, when, said):
     advance = Training.advance
 
     def spoilt(self):
-        if self.step == 4:
+        spoil = self.step == 3
+        if spoil and when == "before":
             next(self.model.parameters()).data.fill_(torch.nan)
         advance(self)
+        if spoil and when == "after":
+            next(self.model.parameters()).data.fill_(torch.nan)
 
     monkeypatch.setattr(Training, "advance", spoilt)
-    said = refused(capsys, folder, tmp_path, "--save-every", "2")
-    assert "the losses of the steps before 5 are not finite" in said and "checkpoint.pt is of before" in said
+    error = refused(capsys, folder, tmp_path, "--save-every", "2")
+    assert f"{said} not finite" in error and "checkpoint.pt is of before" in error
     state = checkpoints.load_run(tmp_path / "checkpoint.pt")
-    assert state["step"] == 4 and all(bool(value.isfinite().all()) for value in state["model"].values())
+    assert state["step"] == 2 and all(bool(value.isfinite().all()) for value in state["model"].values())
 
 
 def test_missing_and_broken_data_are_named(folder, tmp_path, capsys):
@@ -289,7 +293,7 @@ def test_tensorboard_gets_the_losses(folder, tmp_path, monkeypatch):
     train(folder, tmp_path, "--resume", "--steps", "3")
     first, second = FakeWriter.made
     assert first.folder == str(tmp_path / "logs") and first.closed and second.closed
-    assert first.purge_step == 0 and second.purge_step == 2
+    assert first.purge_step == 1 and second.purge_step == 3  # the first step to be dropped
     names = {"total", "iou", "laplacian", "flatten", "colour", "learning_rate", "val_iou"}
     assert {name for name, _, _ in first.rows} == names
     assert [step for name, _, step in [*first.rows, *second.rows] if name == "iou"] == [1, 2, 3]

@@ -16,7 +16,7 @@ class Logs:
             print(HOW_TO, flush=True)
             self._writer = None
         else:
-            self._writer = SummaryWriter(str(folder), purge_step=first_step)
+            self._writer = SummaryWriter(str(folder), purge_step=first_step + 1)
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         if self._writer is not None:
