@@ -202,7 +202,9 @@ def test_what_comes_out(folder, tmp_path, capsys):
     assert train(folder, tmp_path, "--overwrite", "--colour", "0").headline.keys().isdisjoint({"colour_error"})
 
 
-@pytest.mark.parametrize(("when", "said"), [("before", "the losses of the steps before 4 are"), ("after", "weights are")])
+@pytest.mark.parametrize(
+    ("when", "said"), [("before", "the losses of the steps before 4 are"), ("after", "weights are")]
+)
 def test_what_is_not_finite_is_not_saved(folder, tmp_path, monkeypatch, capsys, when, said):
     advance = Training.advance
 
