@@ -77,7 +77,8 @@ def experiment(options: argparse.Namespace) -> Results:
                     lambda: mean_iou(evaluate(model, sets["val"], processes, 12)),
                 )
             except Interrupted as interrupted:
-                print(f"{interrupted}; the same command with --resume goes on", file=sys.stderr)
+                if first:
+                    print(f"{interrupted}; the same command with --resume goes on", file=sys.stderr)
                 sys.exit(130)
             except FloatingPointError as error:
                 kept = f"{checkpoint} is of before" if checkpoint.exists() else "no checkpoint was written yet"
