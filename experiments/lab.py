@@ -41,7 +41,8 @@ def run(
     Every experiment has --quick (two minutes on two cores), --seed, --device, --out (a folder for pictures) and --json.
     experiment gets the options, out created and the seed set; its results are printed and written to --json, by
     default benchmarks/results/experiments/NAME.json, or NAME-quick.json, together with the command, the time and the
-    machine. They are written in one go at the end: an experiment that is interrupted leaves the last results alone.
+    machine. They are written in one go at the end: an experiment that is interrupted leaves the last results alone. Of
+    processes that torchrun started, the first one writes.
     """
     parser = argparse.ArgumentParser(
         prog=f"python experiments/{name}.py", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -61,6 +62,8 @@ def run(
     torch.manual_seed(options.seed)
     start = time.perf_counter()
     results = experiment(options)
+    if int(os.environ.get("RANK", "0")) > 0:
+        return results
     seconds = time.perf_counter() - start
     given = sys.argv[1:] if argv is None else argv
     record = {

@@ -1,0 +1,1 @@
+"""Single-view reconstruction, in pieces: what train_reconstruction.py and make_dataset.py are made of."""
