@@ -7,7 +7,7 @@ steps of Adam (learning rate 0.3, betas 0.5, 0.99) on the IoU loss, while tau fa
 logarithms. The numbers in the tables are the shares of the poses that end less than 5 degrees off.
 
 All poses of all three starts are one batch, so one cell is one run of 1000 steps with 600 pictures. What that costs: on
-two cores about an hour with logistic_squared, three hours with heavy tails, whose first steps let every face reach every
+two cores about an hour with logistic_squared, three with heavy tails, whose first steps let every face reach every
 pixel; the whole table (26 x 9) two to three weeks of two cores. Choose: --distributions, --t-conorms, --poses. Finished
 cells are kept; see --resume.
 
