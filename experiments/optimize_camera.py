@@ -7,8 +7,8 @@ steps of Adam (learning rate 0.3, betas 0.5, 0.99) on the IoU loss, while tau fa
 logarithms. The numbers in the tables are the shares of the poses that end less than 5 degrees off.
 
 All poses of all three starts are one batch, so one cell is one run of 1000 steps with 600 pictures. What that costs: on
-two cores about half an hour with logistic_squared, four times that with heavy tails, whose first steps let every face
-reach every pixel; the whole table (26 x 9) a week of two cores. Choose: --distributions, --t-conorms, --poses. Finished
+two cores about an hour with logistic_squared, three with heavy tails, whose first steps let every face reach every
+pixel; the whole table (26 x 9) two to three weeks of two cores. Choose: --distributions, --t-conorms, --poses. Finished
 cells are kept; see --resume.
 
 --quick: 8 poses, 32 x 32 pixels, 4 x 3 cells, 120 steps with a learning rate of 0.6: Adam moves an angle by about 70
