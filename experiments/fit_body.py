@@ -20,8 +20,8 @@ The body is made of capsules. `--body FILE` takes one in SMPL's layout (a .npz o
 J_regressor, kintree_table and f), which has a licence of its own and is not part of this package; `--arm` says which
 of its joints are those of the right arm (known for 24 joints). Shape and pose correctives of such a file are not used.
 
-A quick run has 8 poses a direction, in pictures of 48 x 48 and 250 steps; the full one 32 poses, 128 x 128 and 600
-steps, about 70 times the work: an hour on two cores.
+A quick run has 24 poses a direction, in pictures of 48 x 48 and 100 steps; the full one 64 poses, 128 x 128 and 300
+steps, about 60 times the work: an hour on two cores.
 """
 
 import argparse
@@ -203,7 +203,7 @@ def measured(given_problem: Problem, arm: Arm, view: View, poses: Tensor) -> tup
 
 
 def main(options: argparse.Namespace) -> Results:
-    steps, n = given(options.steps, options.quick, 250, 600), given(options.poses, options.quick, 8, 32)
+    steps, n = given(options.steps, options.quick, 100, 300), given(options.poses, options.quick, 24, 64)
     body = capsules() if options.body is None else options.body
     joints = arm_joints(body, options.arm, options.body is None)
     body = upright(body)

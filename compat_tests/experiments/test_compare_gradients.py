@@ -29,7 +29,8 @@ def test_it_learns(name, share):
     outcome = task("exact", rates[-1:], SCALE, 0, NoProgress())
     assert outcome.left.shape == (1, 2) and outcome.start.shape == (2,)
     assert outcome.left.mean() < share * outcome.start.mean()
-    assert outcome.shown.shape == (1, 2, 4, 16, 16) and outcome.wanted.shape == (2, 4, 16, 16)
+    size = compare_gradients.SHOWN
+    assert outcome.shown.shape == (1, 4, size, size) and outcome.wanted.shape == (4, size, size)
 
 
 def test_seeds_repeat():
