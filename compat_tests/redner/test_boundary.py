@@ -177,3 +177,43 @@ def test_a_square_moved_over_nothing_in_closed_form() -> None:
     assert depth_loss(across, 40.0).abs() < 0.02 * nearer
     area = f_x * f_y * (2 * half) ** 2 / depth**2
     torch.testing.assert_close(depth_loss(along, 0.0), torch.tensor(area).double(), rtol=0.02, atol=0)
+
+
+def test_a_triangle_moved_sideways_by_quadrature() -> None:
+    """Its picture is again a triangle, in which 1 / z is linear: the integral of its depth less the background's, and
+    the derivative of that, without any rasterising. Corners of other depths move by other amounts."""
+    corners, background = triangle().vertices, 5.0
+    f_x, f_y = INTRINSICS[:2]
+
+    def integral(by: Tensor) -> Tensor:
+        x, y, z = (corners + by * corners.new_tensor([1, 0, 0])).unbind(1)
+        u, v = f_x * x / z, f_y * y / z
+        area = ((u[1] - u[0]) * (v[2] - v[0]) - (u[2] - u[0]) * (v[1] - v[0])).abs() / 2
+        n = 200  # the midpoints of n^2 triangles, alike in area
+        i, j = torch.meshgrid(torch.arange(n), torch.arange(n), indexing="ij")
+        up, down = i + j < n, i + j < n - 1
+        a = torch.cat([(i[up] + 1 / 3) / n, (i[down] + 2 / 3) / n]).double()
+        b = torch.cat([(j[up] + 1 / 3) / n, (j[down] + 2 / 3) / n]).double()
+        depth = 1 / (a / z[0] + b / z[1] + (1 - a - b) / z[2])
+        return area * (depth.mean() - background)
+
+    (expected,) = torch.autograd.functional.jacobian(integral, (torch.zeros((), dtype=torch.float64),))
+    scene = joined(triangle(), BEHIND)
+    parameter = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    moved = torch.cat([sideways_only(scene.vertices[:3], parameter), scene.vertices[3:]])
+    projected = project(moved, torch.tensor(INTRINSICS, dtype=torch.float64), scene.faces, SIZE, NEAR)
+    picture, _ = integrate(
+        projected,
+        moved,
+        moved[scene.faces][..., 2:],
+        lambda values, face: values,
+        n_samples=400,
+        edge_density=1000.0,
+        seed=0,
+    )
+    found = torch.autograd.grad(picture.sum(), parameter)[0]
+    torch.testing.assert_close(found, expected, rtol=0.02, atol=0)
+
+
+def sideways_only(vertices: Tensor, by: Tensor) -> Tensor:
+    return vertices + by * vertices.new_tensor([1, 0, 0])

@@ -121,7 +121,7 @@ def test_gradients_repeat_bit_for_bit(n_threads: int) -> None:
 
 @pytest.mark.parametrize("which", range(4), ids=["fx", "fy", "cx", "cy"])
 def test_gradients_to_intrinsics(which: int) -> None:
-    scene = joined(cube(0.6, (0.1, 0.1, 3.0)), square(1.1, 4.0))
+    scene = joined(triangle(), Mesh(3 * triangle().vertices + torch.tensor([0.5, 0.2, 0.0]), triangle().faces))
     weights = smooth_weights(HEIGHT, WIDTH, 3)
     unit = torch.eye(4, dtype=torch.float64)[which] * 8
 

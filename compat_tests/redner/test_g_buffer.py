@@ -36,6 +36,17 @@ def test_pixel_centres(channel: pyredner.channels) -> None:
                 )
 
 
+def test_geometry_normals_are_on_the_side_of_shading_normals() -> None:
+    world, turned = scene(), scene()
+    assert turned.shapes[0].normals is not None
+    turned.shapes[0].normals = -turned.shapes[0].normals
+    wanted = ["geometry_normal", "shape_id", "alpha"]
+    found, before = (pyredner.render_g_buffer(each, wanted) for each in (turned, world))
+    of_cube = (found[..., 3] == 0) & (found[..., 4] > 0)
+    assert of_cube.any() and torch.equal(found[of_cube][:, :3], -before[of_cube][:, :3])
+    assert torch.equal(found[~of_cube], before[~of_cube])
+
+
 def test_channels_come_in_the_order_asked_for_and_are_means_of_samples() -> None:
     world = scene()
     names = ["shape_id", "position", "triangle_id", "alpha", "shading_normal", "material_id", "generic_texture"]

@@ -12,8 +12,6 @@ from .integral import fresh_seed, integrate
 from .scene import Scene
 from .scene_surface import IDS, SceneSurface
 
-Seed = int | Sequence[int] | None
-
 
 def render_g_buffer(
     scene: Scene | Sequence[Scene],

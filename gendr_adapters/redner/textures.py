@@ -70,4 +70,4 @@ def _take(values: Tensor, index: Tensor) -> Tensor:
     flat = index.reshape(-1)
     padding = -flat.shape[0] % 3
     threes = torch.cat([flat, flat.new_zeros(padding)]).view(-1, 3)
-    return gather_corners(values, threes).flatten(0, 1)[: flat.shape[0]].view(*index.shape, -1)
+    return gather_corners(values, threes).flatten(0, 1)[: flat.shape[0]].view(*index.shape, values.shape[1])
