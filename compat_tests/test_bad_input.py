@@ -297,7 +297,7 @@ def test_softras_door(arguments: dict[str, Any], error: type[Exception], words: 
         *(bad(ValueError, "aggr_alpha_func", "0 to 9", str(v), aggr_alpha_func=v) for v in (10, -1)),
         bad(ValueError, "'yager'", "p > 0", aggr_alpha_func="yager"),
         bad(ValueError, "'gamma'", "dist_shape > 0", dist_func="gamma"),
-        bad(ValueError, "aggr_rgb_func", "'mean'", "'softmax', 'hard'", aggr_rgb_func="mean"),
+        bad(ValueError, "aggr_rgb_func", "'mean'", "'hard', 'softmax'", aggr_rgb_func="mean"),
         *(bad(ValueError, "dist_eps", ">= 1", str(v), dist_eps=v) for v in (0.5, -1.0, math.nan)),
         *(bad(ValueError, "> 0", str(v), dist_scale=v) for v in (0, -1.0, math.nan)),
         *(bad(ValueError, "> 0", str(v), aggr_rgb_gamma=v) for v in (0, -1.0)),

@@ -153,7 +153,8 @@ def test_docs_page_of_the_files(tmp_path, monkeypatch):
 def test_every_committed_result_makes_a_row():
     for path in sorted(lab.RESULTS.glob("*.json")):
         record = json.loads(path.read_text())
-        assert path.stem == record["experiment"] + ("-quick" if record["quick"] else ""), path
+        name, _, kind = path.stem.partition("-")
+        assert name == record["experiment"] and (kind == "quick") == record["quick"], path
         assert (lab.RESULTS.parents[2] / "experiments" / f"{record['experiment']}.py").is_file(), path
         for rows in record["tables"].values():
             assert all(row.keys() == rows[0].keys() for row in rows), path
