@@ -1,10 +1,11 @@
 """Scenes of objects, and what redner's channels hold there, computed by the ray caster one point at a time."""
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from ray_caster import LookAtCamera, cast
+from ray_caster import Hit, LookAtCamera, cast
 from redner_scenes import cube
 from torch import Tensor
 
@@ -70,8 +71,12 @@ def objects() -> list[pyredner.Object]:
     ]
 
 
-def scene(**camera_changes: Any) -> pyredner.Scene:
-    return pyredner.Scene(camera(**camera_changes), objects=objects())
+def scene(dtype: torch.dtype = torch.float64, **camera_changes: Any) -> pyredner.Scene:
+    """dtype: of the vertices, and so of what is computed."""
+    world = pyredner.Scene(camera(**camera_changes), objects=objects())
+    for shape in world.shapes:
+        shape.vertices = shape.vertices.to(dtype)
+    return world
 
 
 class Seen(NamedTuple):
@@ -84,9 +89,9 @@ class Seen(NamedTuple):
 
 
 def look(world: pyredner.Scene, u: float, v: float, near: float = 1e-4) -> Seen | None:
-    corners = [shape.vertices[shape.indices.long()].detach().numpy() for shape in world.shapes]
+    corners = [shape.vertices[shape.indices.long()].detach().double().numpy() for shape in world.shapes]
     origin, direction = slow_camera().ray(u, v)
-    hit = cast(origin, direction, np.concatenate(corners), near)
+    hit = _first_hit(u, v, np.concatenate(corners).tobytes(), near)
     if hit is None:
         return None
     face = hit.face
@@ -95,6 +100,11 @@ def look(world: pyredner.Scene, u: float, v: float, near: float = 1e-4) -> Seen 
             return Seen(shape, face, hit.weights, origin + hit.along * direction)
         face -= len(own)
     raise AssertionError
+
+
+@functools.cache  # many tests look at the same points of the same scene
+def _first_hit(u: float, v: float, triangles: bytes, near: float) -> Hit | None:
+    return cast(*slow_camera().ray(u, v), np.frombuffer(triangles).reshape(-1, 3, 3), near)
 
 
 def texture_value(texels: np.ndarray, u: float, v: float) -> np.ndarray:

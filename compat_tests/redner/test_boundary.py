@@ -46,7 +46,7 @@ def turned(vertices: Tensor, by: Tensor) -> Tensor:
 
 
 def one_corner(vertices: Tensor, by: Tensor) -> Tensor:
-    return vertices + by * torch.tensor([[0.0, 0, 0], [0, 0, 0], [1.0, 0.5, 0.2]])
+    return vertices + by * vertices.new_tensor([[0, 0, 0], [0, 0, 0], [1, 0.5, 0.2]])
 
 
 def loss_of(moving: Mesh, move: Move, *others: Mesh, points: bool = True, density: float = 60.0) -> Loss:
@@ -54,12 +54,13 @@ def loss_of(moving: Mesh, move: Move, *others: Mesh, points: bool = True, densit
     generator = torch.Generator().manual_seed(3)
 
     def loss(parameter: Tensor, n_samples: int, seed: int) -> Tensor:
-        mesh = joined(Mesh(move(moving.vertices, parameter), moving.faces), *others)
+        still = [Mesh(other.vertices.to(parameter), other.faces) for other in others]
+        mesh = joined(Mesh(move(moving.vertices.to(parameter), parameter), moving.faces), *still)
         seen = mesh.vertices[mesh.faces]
         if not points:
             colours = torch.rand(len(mesh.vertices), 3, generator=generator.manual_seed(3), dtype=torch.float64)
-            seen = colours[mesh.faces]
-        projected = project(mesh.vertices, torch.tensor(INTRINSICS, dtype=torch.float64), mesh.faces, SIZE, NEAR)
+            seen = colours.to(parameter)[mesh.faces]
+        projected = project(mesh.vertices, torch.tensor(INTRINSICS, dtype=parameter.dtype), mesh.faces, SIZE, NEAR)
         picture, _ = integrate(
             projected,
             mesh.vertices,

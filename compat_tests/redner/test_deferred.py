@@ -148,7 +148,7 @@ def test_gradients_with_what_moving_edges_show(moved: str) -> None:
 
     def loss_with(edges: bool):  # type: ignore[no-untyped-def]
         def loss(parameter: Tensor, n_samples: int, seed: int) -> Tensor:
-            world = scene()
+            world = scene(parameter.dtype)
             shape = world.shapes[0]
             if moved == "vertices":
                 x, y, z = shape.vertices.unbind(1)

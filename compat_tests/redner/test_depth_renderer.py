@@ -138,9 +138,9 @@ def test_gradients_to_intrinsics(which: int) -> None:
 
     def loss_with(edge_samples: float):  # type: ignore[no-untyped-def]
         def loss(parameter: Tensor, n_samples: int, seed: int) -> Tensor:
-            intrinsics = torch.tensor(INTRINSICS, dtype=torch.float64) + parameter * unit
+            intrinsics = torch.tensor(INTRINSICS, dtype=parameter.dtype) + parameter * unit.to(parameter)
             renderer = get_depth_renderer(n_samples, seed=seed, edge_samples=edge_samples)
-            return (renderer(scene.vertices, scene.faces, intrinsics, DIMS) * weights).sum()
+            return (renderer(scene.vertices.to(parameter), scene.faces, intrinsics, DIMS) * weights).sum()
 
         return loss
 
@@ -156,7 +156,7 @@ def test_the_triangle_moved_sideways() -> None:
     def loss_with(edge_samples: float):  # type: ignore[no-untyped-def]
         def loss(parameter: Tensor, n_samples: int, seed: int) -> Tensor:
             renderer = get_depth_renderer(n_samples, seed=seed, edge_samples=edge_samples)
-            picture = renderer(scene.vertices + parameter * ahead, scene.faces, INTRINSICS, DIMS)
+            picture = renderer((scene.vertices + parameter * ahead).to(parameter), scene.faces, INTRINSICS, DIMS)
             return (picture[..., 2] * ramp).sum()
 
         return loss
@@ -240,7 +240,7 @@ BAD_CALLS = {
     "vertices' dtype": (lambda: (SCENE.vertices.long(), SCENE.faces, INTRINSICS, DIMS), TypeError, "vertices"),
     "vertices' type": (lambda: ([[0.0, 0, 1]], SCENE.faces, INTRINSICS, DIMS), TypeError, "vertices"),
     "indices' shape": (lambda: (SCENE.vertices, SCENE.faces[:, :2], INTRINSICS, DIMS), ValueError, "indices"),
-    "indices' dtype": (lambda: (SCENE.vertices, SCENE.faces.double(), INTRINSICS, DIMS), TypeError, "indices"),
+    "indices' dtype": (lambda: (SCENE.vertices, SCENE.faces.double(), INTRINSICS, DIMS), TypeError, "int64, int32"),
     "an index too large": (lambda: (SCENE.vertices, SCENE.faces + 1, INTRINSICS, DIMS), ValueError, "from 0 to 14"),
     "an index below 0": (lambda: (SCENE.vertices, SCENE.faces - 1, INTRINSICS, DIMS), ValueError, "got -1"),
     "three intrinsics": (lambda: (SCENE.vertices, SCENE.faces, INTRINSICS[:3], DIMS), ValueError, "fx, fy, cx, cy"),

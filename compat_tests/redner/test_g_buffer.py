@@ -135,7 +135,7 @@ def test_own_indices_of_normals_and_uvs() -> None:
 
 MOVES = {
     "vertices": lambda world, by: setattr(
-        world.shapes[0], "vertices", world.shapes[0].vertices + by * tensor([1.0, 0.4, -0.3])
+        world.shapes[0], "vertices", world.shapes[0].vertices + by * tensor([1.0, 0.4, -0.3]).to(by)
     ),
     "position": lambda world, by: setattr(
         world.camera, "position", world.camera.position + by * tensor([1.0, 0.5, 1.0])
@@ -152,7 +152,7 @@ def test_gradients_with_what_moving_edges_show(name: str) -> None:
 
     def loss_with(density: int):  # type: ignore[no-untyped-def]
         def loss(parameter: Tensor, n_samples: int, seed: int) -> Tensor:
-            world = scene()
+            world = scene(parameter.dtype)
             MOVES[name](world, parameter)
             wanted = ["diffuse_reflectance", "alpha", "shading_normal"]
             return (pyredner.render_g_buffer(world, wanted, (n_samples, density), seed) * weights).sum()

@@ -31,7 +31,7 @@ def vector(name: str, value: Any, size: int) -> Tensor:
 def face_indices(name: str, value: Any, n_vertices: int, like: Tensor, base: int = 0) -> Tensor:
     """(m, 3) int64 on like's device, counted from 0, each of the n_vertices."""
     if not isinstance(value, Tensor) or value.dtype not in _INTEGERS:
-        raise TypeError(f"{name} must be a tensor of integers, got {kind(value)}")
+        raise TypeError(f"{name} must be a tensor of int64, int32, int16 or uint8, got {kind(value)}")
     if value.dim() != 2 or value.shape[1] != 3:
         raise ValueError(f"{name} must be (m, 3), got shape {tuple(value.shape)}")
     faces = value.to(device=like.device, dtype=torch.int64) - base
