@@ -93,5 +93,5 @@ def test_bad_input() -> None:
         compute_vertex_normal(mesh.vertices, mesh.faces, "area")
     with pytest.raises(ValueError, match="from 0 to 7"):
         compute_vertex_normal(mesh.vertices, mesh.faces + 1)
-    with pytest.raises(TypeError, match="integers"):
+    with pytest.raises(TypeError, match="int64, int32, int16 or uint8"):
         compute_vertex_normal(mesh.vertices, mesh.faces.double())
