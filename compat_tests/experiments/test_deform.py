@@ -19,7 +19,7 @@ import lab  # noqa: E402
 
 
 def views(every):
-    wanted, cameras = deform.read_views(data.path("car_silhouettes.npz"), data.path("cameras.npy"))
+    wanted, cameras = deform.read_views(data.path("airplane_silhouettes.npz"), data.path("cameras.npy"))
     return wanted[::every, ::2, ::2], cameras[::every]
 
 
@@ -28,7 +28,7 @@ def deformation(sigma=1e-3, gradient="exact"):
 
 
 def test_data():
-    wanted, cameras = deform.read_views(data.path("car_silhouettes.npz"), data.path("cameras.npy"))
+    wanted, cameras = deform.read_views(data.path("airplane_silhouettes.npz"), data.path("cameras.npy"))
     assert wanted.shape == (120, 64, 64) and cameras.shape == (120, 3)
     assert wanted.min() == 0 and wanted.max() == 1 and (wanted.mean((1, 2)) > 0.01).all()
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 NAMES = (
     "airplane.obj",
+    "airplane_silhouettes.npz",
     "cameras.npy",
-    "car_silhouettes.npz",
     "chair_1.obj",
     "chair_2.obj",
     "sphere_642.obj",
