@@ -15,7 +15,7 @@ What is left at the end, at each gradient's best learning rate, is the result; l
 there is a mean and its standard error.
 
 A quick run has 4 seeds, in pictures of 32 x 32 and 80 steps; the full one 16 seeds, 64 x 64 and 300 steps, about 60
-times the work: an hour on two cores.
+times the work: an hour on one core.
 """
 
 import argparse

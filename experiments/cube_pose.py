@@ -18,7 +18,7 @@ leaves out that colours and depths move over a face when it does. All at several
 best.
 
 The full run has the paper's 100 pairs, in pictures of 64 x 64 and 300 steps; a quick one 48 pairs, 32 x 32 and 100
-steps, a 25th of the work: the full one takes half an hour on two cores.
+steps, a 25th of the work: the full one takes ten minutes on one core.
 """
 
 import argparse

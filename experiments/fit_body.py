@@ -21,7 +21,7 @@ J_regressor, kintree_table and f), which has a licence of its own and is not par
 of its joints are those of the right arm (known for 24 joints). Shape and pose correctives of such a file are not used.
 
 A quick run has 24 poses a direction, in pictures of 48 x 48 and 100 steps; the full one 64 poses, 128 x 128 and 300
-steps, about 60 times the work: an hour on two cores.
+steps, about 60 times the work: forty minutes on one core.
 """
 
 import argparse
