@@ -7,17 +7,20 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 OUT ?= out
 PYTEST_ARGS ?=
+NIGHTLY_ARGS ?=
 
 NATIVE := $(shell find csrc -type f ! -name budget.json)
 CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE))
 
-.PHONY: help demo example test sanitize budget lint bench bench-gpu format hooks clean
+.PHONY: help demo example test test-fast nightly sanitize budget lint bench bench-gpu format hooks clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo    render spot, fit a sphere to an airplane; pictures in $(OUT)/"
 	@echo "make example fit a sphere to pictures of spot, a PyTorch3D program on our core; pictures in $(OUT)/"
-	@echo "make test    all tests; PYTEST_ARGS='-k parity' picks some"
+	@echo "make test    all tests a release needs; PYTEST_ARGS='-k parity' picks some"
+	@echo "make test-fast  the quick ones of them, for while you work"
+	@echo "make nightly hours: every instruction set, long sweeps; stop it and it goes on next time; NIGHTLY_ARGS='--list'"
 	@echo "make sanitize  the tests of the native core, on a build that checks memory and undefined behaviour"
 	@echo "make budget  let the CUDA kernels' budget (csrc/cuda/budget.json) be what they use now"
 	@echo "make lint    ruff, mypy, clang-format, as CI runs them"
@@ -32,16 +35,32 @@ demo: $(STAMPS)/demo $(STAMPS)/package
 example: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
 	$(BIN)/python examples/pytorch3d_fit_mesh.py --out $(OUT)
 
-# The second run has the kernels of the CUDA core, emulated, in the place of the CPU core.
+# Two runs more: with the kernels of the CUDA core, emulated, in the place of the CPU core; and the comparisons with the
+# reference renderers on the plainest instruction set, as on a processor that has no other.
 EMULATED_TESTS := test_parity test_core_vs_reference test_cuda test_cuda_inputs test_distributions test_fragments
 EMULATED_TESTS += test_blend test_near_clip pytorch3d/test_fragments_parity
 EMULATED_TESTS += test_reach_shape kaolin/test_rasterize kaolin/test_soft_mask kaolin/test_dibr kaolin/test_kaolin_golden
 EMULATED_TESTS += soft_renderer/test_door_devices soft_renderer/test_mesh soft_renderer/test_mesh_losses
 EMULATED_TESTS += redner/test_samples redner/test_point_queries redner/test_redner_on_gpu
+BASELINE_TESTS := test_parity test_core_vs_reference pytorch3d/test_fragments_parity pytorch3d/test_image_parity
+BASELINE_TESTS += pytorch3d/test_shader_batches kaolin/test_kaolin_golden
+
+# A test process a core, of one thread each: tests of threads ask for two.
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive GENDR_REQUIRE_PYTORCH3D=1 $(BIN)/python -m pytest
+PYTEST += --numprocesses=auto --dist=worksteal
+# What PYTEST_ARGS picks need not be in every run.
+NONE_PICKED := $(if $(PYTEST_ARGS),|| test $$? = 5)
 
 test: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
-	GENDR_REQUIRE_PYTORCH3D=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
-	$(BIN)/python -m pytest --emulated $(EMULATED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS) $(NONE_PICKED)
+	$(PYTEST) --emulated $(EMULATED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS) $(NONE_PICKED)
+	GENDR_ISA=baseline $(PYTEST) $(BASELINE_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS) $(NONE_PICKED)
+
+test-fast: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
+	$(PYTEST) -m "not slow and not cuda" $(PYTEST_ARGS)
+
+nightly: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
+	$(BIN)/python -m compat_tests.nightly $(NIGHTLY_ARGS)
 
 # A second build beside the first; pytest by its script, not -m, which would put the first build before it.
 CHECKED := $(VENV)/sanitize

@@ -2,13 +2,19 @@
 
 import os
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import devices
 import pytest
 from golden import GoldenCase
+from moved_coordinates import MovedCoordinates
 
 MARKERS = [
+    "nightly: takes long; run by `make nightly` alone (`pytest --nightly`)",
+    "slow: takes seconds; not in `make test-fast`",
+    "exact_coordinates: holds at these very coordinates, so not with --moved",
     "cpu_core: of something the CUDA core does otherwise (skipped, visibly, with --emulated)",
     "large: takes the emulator too long (skipped, visibly, with --emulated)",
 ]
@@ -17,6 +23,10 @@ MARKERS = [
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--emulated", action="store_true", help="let the CUDA core, on csrc/emu, do what the CPU core does else"
+    )
+    parser.addoption("--nightly", action="store_true", help="the tests marked nightly, and no others")
+    parser.addoption(
+        "--moved", action="store_true", help="move float32 coordinates by their last bit, as rounding does"
     )
 
 
@@ -31,6 +41,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def device(request: pytest.FixtureRequest) -> str:
     """Where a test's tensors go: 'cpu' or 'cuda'. 'cuda' stands for 'cpu' where the CUDA core is emulated."""
     return "cpu" if devices.is_emulated() else getattr(request, "param", "cuda")
+
+
+@pytest.fixture(autouse=True)
+def _moved_coordinates(request: pytest.FixtureRequest) -> Iterator[None]:
+    with MovedCoordinates() if request.config.getoption("--moved") else nullcontext():
+        yield
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -66,12 +82,18 @@ def _params(item: pytest.Item) -> dict[str, Any]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    nightly = config.getoption("--nightly")
+    _deselect(config, items, lambda item: (item.get_closest_marker("nightly") is not None) != nightly)
     if devices.is_emulated():  # tests of both devices would be the same test twice
-        config.hook.pytest_deselected(items=[item for item in items if _params(item).get("device") == "cpu"])
-        items[:] = [item for item in items if _params(item).get("device") != "cpu"]
+        _deselect(config, items, lambda item: _params(item).get("device") == "cpu")
     for item in items:
         if stem := _golden_stem(item):
             item.user_properties.append(("golden", stem))
+
+
+def _deselect(config: pytest.Config, items: list[pytest.Item], unwanted: Callable[[pytest.Item], bool]) -> None:
+    config.hook.pytest_deselected(items=[item for item in items if unwanted(item)])
+    items[:] = [item for item in items if not unwanted(item)]
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
