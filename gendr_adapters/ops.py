@@ -24,6 +24,7 @@ from torch.library import Library
 
 from . import _native
 from ._native import structs
+from ._untraced import untraced
 
 IMAGE, ALPHA, DEPTH, FACE_INDEX = 1, 2, 4, 8
 
@@ -66,8 +67,8 @@ _library.define("scatter_corners(Tensor corners, Tensor faces, SymInt n_vertices
 _DTYPES = {torch.float32: 0, torch.float64: 1}
 
 
-def _scene(inputs: list[Any], ints: list[int], floats: list[float], struct_size: int) -> structs.Scene:
-    """inputs: the op's first six tensors, contiguous; those after features may be None."""
+def _scene(inputs: list[Any], ints: list[int], floats: list[float], call: structs.Call) -> structs.Scene:
+    """The scene of a call. inputs: the op's first six tensors, contiguous; those after features may be None."""
     face_vertices, features, dist_scale, gamma, background, face_offsets = inputs
     device = face_vertices.device
     if strays := [str(x.device) for x in inputs if x is not None and x.device != device]:
@@ -76,7 +77,7 @@ def _scene(inputs: list[Any], ints: list[int], floats: list[float], struct_size:
     kind = "none" if n_texels == 0 else "corners" if n_texels == 3 else "texels"
     distribution, t_conorm, dist_squared, perspective, distance, blend, cull, front, alpha_range, *rest = ints[:12]
     return structs.Scene(
-        struct_size,
+        structs.size_of(call),
         _DTYPES[face_vertices.dtype],
         torch.get_num_threads(),
         _n_images(face_offsets, ints),
@@ -99,10 +100,7 @@ def _scene(inputs: list[Any], ints: list[int], floats: list[float], struct_size:
         face_vertices.get_device() if face_vertices.is_cuda else 0,
         *floats,
         face_vertices.shape[0],
-        None if face_offsets is None else face_offsets.data_ptr(),
-        face_vertices.data_ptr(),
-        features.data_ptr(),
-        *(None if x is None else x.data_ptr() for x in (dist_scale, gamma, background)),
+        *call.addresses(face_offsets, face_vertices, features, dist_scale, gamma, background),
         _stream(face_vertices),
     )
 
@@ -112,8 +110,13 @@ def _stream(tensor: Tensor) -> int | None:
     return torch.cuda.current_stream(tensor.device).cuda_stream if tensor.is_cuda else None
 
 
-def _pointer(tensor: Tensor | None) -> int | None:
-    return tensor.data_ptr() if tensor is not None and tensor.numel() else None
+def _run(name: str, call: structs.Call, like: Tensor, workspace_size: str | None = None) -> None:
+    """Call a function of the native library; workspace_size is the one that says how much workspace it needs."""
+    lib = _native.library(like.device.type)
+    if workspace_size:
+        call.workspace_size = getattr(lib, workspace_size)(byref(call))
+        (call.workspace,) = call.addresses(like.new_empty(call.workspace_size, dtype=torch.uint8))
+    _native.check(getattr(lib, name)(byref(call)), lib)
 
 
 def _n_images(face_offsets: Tensor | None, ints: list[int]) -> int:
@@ -161,14 +164,10 @@ def _render(*args: Any) -> tuple[Tensor, ...]:
     *tensors, ints, floats = args
     inputs = _contiguous(tensors)
     outputs = _empty_outputs(inputs[0], inputs[1], inputs[5], ints, floats)
-    lib = _native.library(inputs[0].device.type)
     call = structs.Forward()
-    call.scene = _scene(inputs, ints, floats, _FORWARD_SIZE)
-    call.out = structs.Outputs(*map(_pointer, outputs))
-    call.workspace_size = lib.gendr_forward_workspace_size(byref(call))
-    workspace = inputs[0].new_empty(call.workspace_size, dtype=torch.uint8)
-    call.workspace = workspace.data_ptr()
-    _native.check(lib.gendr_render_forward(byref(call)), lib)
+    call.scene = _scene(inputs, ints, floats, call)
+    call.out = structs.Outputs(*call.addresses(*outputs))
+    _run("gendr_render_forward", call, inputs[0], "gendr_forward_workspace_size")
     return tuple(outputs)
 
 
@@ -176,18 +175,14 @@ def _render_backward(*args: Any) -> tuple[Tensor, ...]:
     *tensors, ints, floats, needs = args
     incoming, inputs, saved = map(_contiguous, (tensors[:3], tensors[3:9], tensors[9:]))
     grads = _empty_gradients(inputs[:5], [True, *needs[1:]])
-    lib = _native.library(inputs[0].device.type)
     call = structs.Backward()
-    call.scene = _scene(inputs, ints, floats, _BACKWARD_SIZE)
-    pointers = [_pointer(tensor) for tensor in saved]
-    call.out = structs.Outputs(pointers[0], None, None, *pointers[1:])
-    call.grad_image, call.grad_alpha, call.grad_depth = map(_pointer, incoming)
-    call.grad_face_vertices, call.grad_features = _pointer(grads[0]), _pointer(grads[1])
-    call.grad_dist_scale, call.grad_gamma, call.grad_background = map(_pointer, grads[2:])
-    call.workspace_size = lib.gendr_backward_workspace_size(byref(call))
-    workspace = inputs[0].new_empty(call.workspace_size, dtype=torch.uint8)
-    call.workspace = workspace.data_ptr()
-    _native.check(lib.gendr_render_backward(byref(call)), lib)
+    call.scene = _scene(inputs, ints, floats, call)
+    image, *states = call.addresses(*saved)
+    call.out = structs.Outputs(image, None, None, *states)
+    call.grad_image, call.grad_alpha, call.grad_depth = call.addresses(*incoming)
+    call.grad_face_vertices, call.grad_features, *scales = call.addresses(*grads)
+    call.grad_dist_scale, call.grad_gamma, call.grad_background = scales
+    _run("gendr_render_backward", call, inputs[0], "gendr_backward_workspace_size")
     return tuple(grads)
 
 
@@ -196,9 +191,6 @@ def _empty_gradients(inputs: Sequence[Tensor | None], needs: Sequence[bool]) -> 
     assert like is not None
     wanted = zip(inputs, needs, strict=True)
     return [like.new_empty(x.shape if need and x is not None else (0,)) for x, need in wanted]
-
-
-_FORWARD_SIZE, _BACKWARD_SIZE = map(structs.size_of, (structs.Forward, structs.Backward))
 
 
 def _render_fake(*args: Any) -> tuple[Tensor, ...]:
@@ -238,19 +230,8 @@ def _fragments_call(inputs: list[Any], ints: list[int], floats: list[float]) -> 
     call = structs.Fragments()
     face_vertices, dist_scale, face_offsets = inputs
     features = face_vertices.new_empty(0)
-    call.scene = _scene([face_vertices, features, dist_scale, None, None, face_offsets], ints, floats, _FRAGMENTS_SIZE)
+    call.scene = _scene([face_vertices, features, dist_scale, None, None, face_offsets], ints, floats, call)
     return call
-
-
-def _run_fragments(call: structs.Fragments, function: str, like: Tensor) -> None:
-    lib = _native.library(like.device.type)
-    call.workspace_size = lib.gendr_fragments_workspace_size(byref(call))
-    workspace = like.new_empty(call.workspace_size, dtype=torch.uint8)
-    call.workspace = workspace.data_ptr()
-    _native.check(getattr(lib, function)(byref(call)), lib)
-
-
-_FRAGMENTS_SIZE = structs.size_of(structs.Fragments)
 
 
 def _fragments(*args: Any) -> tuple[Tensor, ...]:
@@ -259,17 +240,17 @@ def _fragments(*args: Any) -> tuple[Tensor, ...]:
     faces = inputs[0]
     call = _fragments_call(inputs, ints, floats)
     counts = faces.new_empty((call.scene.n_images, *ints[12:14]), dtype=torch.int32)
-    call.counts = counts.data_ptr()
-    _run_fragments(call, "gendr_count_fragments", faces)
+    (call.counts,) = call.addresses(counts)
+    _run("gendr_count_fragments", call, faces, "gendr_fragments_workspace_size")
     offsets = faces.new_zeros(counts.numel() + 1, dtype=torch.int64)
     torch.cumsum(counts.view(-1), 0, out=offsets[1:])
     n = int(offsets[-1])  # the one number that is read back
     pixel, face = (faces.new_empty(n, dtype=torch.int64) for _ in range(2))
     weights, depth, distance2 = faces.new_empty((n, 3)), faces.new_empty(n), faces.new_empty(n)
-    call.n_fragments, call.offsets = n, offsets.data_ptr()
-    call.pixel, call.face, call.weights = map(_pointer, (pixel, face, weights))
-    call.depth, call.distance2 = map(_pointer, (depth, distance2))
-    _run_fragments(call, "gendr_fill_fragments", faces)
+    call.n_fragments = n
+    call.offsets, call.pixel, call.face = call.addresses(offsets, pixel, face)
+    call.weights, call.depth, call.distance2 = call.addresses(weights, depth, distance2)
+    _run("gendr_fill_fragments", call, faces, "gendr_fragments_workspace_size")
     return weights, depth, distance2, offsets, pixel, face
 
 
@@ -279,9 +260,9 @@ def _fragments_backward(*args: Any) -> Tensor:
     out = torch.empty_like(inputs[0])
     call = _fragments_call(inputs, ints, floats)
     call.n_fragments = pixel.shape[0]
-    call.pixel, call.face, call.grad_face_vertices = map(_pointer, (pixel, face, out))
-    call.grad_weights, call.grad_depth, call.grad_distance2 = map(_pointer, grads)
-    _run_fragments(call, "gendr_fragments_backward", out)
+    call.pixel, call.face, call.grad_face_vertices = call.addresses(pixel, face, out)
+    call.grad_weights, call.grad_depth, call.grad_distance2 = call.addresses(*grads)
+    _run("gendr_fragments_backward", call, out, "gendr_fragments_workspace_size")
     return out
 
 
@@ -315,16 +296,13 @@ def _blend_call(inputs: list[Any], saved: Sequence[Any], ints: list[int], floats
     offsets, depth, distance2, features, *scales, face_offsets = inputs
     call = structs.FragmentBlend()
     nothing = depth.new_empty(0)  # for faces and their features
-    call.scene = _scene([nothing, nothing, *scales, face_offsets], ints, floats, _BLEND_SIZE)
+    call.scene = _scene([nothing, nothing, *scales, face_offsets], ints, floats, call)
     call.scene.n_channels = features.shape[1] if features.dim() == 2 else 0
-    image, *states = map(_pointer, saved)
+    image, *states = call.addresses(*saved)
     call.out = structs.Outputs(image, None, None, None, *states)
-    call.n_fragments, call.offsets = depth.shape[0], offsets.data_ptr()
-    call.depth, call.distance2, call.values = map(_pointer, (depth, distance2, features))
+    call.n_fragments = depth.shape[0]
+    call.offsets, call.depth, call.distance2, call.values = call.addresses(offsets, depth, distance2, features)
     return call
-
-
-_BLEND_SIZE = structs.size_of(structs.FragmentBlend)
 
 
 def _blend(*args: Any) -> tuple[Tensor, ...]:
@@ -332,9 +310,8 @@ def _blend(*args: Any) -> tuple[Tensor, ...]:
     inputs = _contiguous(tensors)
     image, alpha, *states = outputs = _blend_fake(*inputs, ints, floats)
     call = _blend_call(inputs, [image, *states], ints, floats)
-    call.out.alpha = _pointer(alpha)
-    lib = _native.library(alpha.device.type)
-    _native.check(lib.gendr_blend_fragments(byref(call)), lib)
+    (call.out.alpha,) = call.addresses(alpha)
+    _run("gendr_blend_fragments", call, alpha)
     return outputs
 
 
@@ -343,14 +320,10 @@ def _blend_backward(*args: Any) -> tuple[Tensor, ...]:
     grads, inputs, saved = map(_contiguous, (tensors[:2], tensors[2:10], tensors[10:]))
     results = _blend_backward_fake(*grads, *inputs, *saved, ints, floats, needs)
     call = _blend_call(inputs, saved, ints, floats)
-    call.grad_image, call.grad_alpha = map(_pointer, grads)
-    call.grad_depth, call.grad_distance2, call.grad_values, *scales = map(_pointer, results)
+    call.grad_image, call.grad_alpha = call.addresses(*grads)
+    call.grad_depth, call.grad_distance2, call.grad_values, *scales = call.addresses(*results)
     call.grad_dist_scale, call.grad_gamma, call.grad_background = scales
-    lib = _native.library(inputs[1].device.type)
-    call.workspace_size = lib.gendr_blend_workspace_size(byref(call))
-    workspace = inputs[1].new_empty(call.workspace_size, dtype=torch.uint8)
-    call.workspace = workspace.data_ptr()
-    _native.check(lib.gendr_blend_fragments_backward(byref(call)), lib)
+    _run("gendr_blend_fragments_backward", call, inputs[1], "gendr_blend_workspace_size")
     return results
 
 
@@ -382,38 +355,28 @@ def _differentiate_blend(ctx, grad_image, grad_alpha, *_unused):  # type: ignore
 
 def _corners(values: Tensor, faces: Tensor, n_vertices: int, out: Tensor) -> structs.Corners:
     call = structs.Corners()
-    call.struct_size = _CORNERS_SIZE
+    call.struct_size = structs.size_of(call)
     call.dtype = _DTYPES[values.dtype]
     call.n_threads = torch.get_num_threads()
     call.n_images, call.n_vertices, call.n_faces = values.shape[0], n_vertices, faces.shape[0]
     call.n_channels = values.shape[-1]
     call.device, call.stream = values.get_device() if values.is_cuda else 0, _stream(values)
-    call.faces, call.out = faces.data_ptr(), out.data_ptr()
-    setattr(call, "in", values.data_ptr())
+    call.faces, call.out, source = call.addresses(faces, out, values)
+    setattr(call, "in", source)
     return call
-
-
-_CORNERS_SIZE = structs.size_of(structs.Corners)
 
 
 def _gather_corners(values: Tensor, faces: Tensor) -> Tensor:
     values, faces = _contiguous((values, faces))
     out = _gather_corners_fake(values, faces)
-    call = _corners(values, faces, values.shape[1], out)
-    lib = _native.library(values.device.type)
-    _native.check(lib.gendr_gather_corners(byref(call)), lib)
+    _run("gendr_gather_corners", _corners(values, faces, values.shape[1], out), values)
     return out
 
 
 def _scatter_corners(corners: Tensor, faces: Tensor, n_vertices: int) -> Tensor:
     corners, faces = _contiguous((corners, faces))
     out = _scatter_corners_fake(corners, faces, n_vertices)
-    call = _corners(corners, faces, n_vertices, out)
-    lib = _native.library(corners.device.type)
-    call.workspace_size = lib.gendr_corners_workspace_size(byref(call))
-    workspace = corners.new_empty(call.workspace_size, dtype=torch.uint8)
-    call.workspace = workspace.data_ptr()
-    _native.check(lib.gendr_scatter_corners(byref(call)), lib)
+    _run("gendr_scatter_corners", _corners(corners, faces, n_vertices, out), corners, "gendr_corners_workspace_size")
     return out
 
 
@@ -456,7 +419,7 @@ for _name, _native_op, _fake in (
     ("scatter_corners", _scatter_corners, _scatter_corners_fake),
 ):
     for _key in ("CPU", "CUDA"):
-        _library.impl(_name, _native_op, _key)
+        _library.impl(_name, untraced(_native_op), _key)
     torch.library.register_fake(f"gendr_adapters::{_name}", _fake, lib=_library)
 
 for _name, _backward, _setup in (
@@ -469,4 +432,9 @@ for _name, _backward, _setup in (
     ("gather_corners", _differentiate_gather, _save_for_gather_backward),
     ("scatter_corners", _differentiate_scatter, _save_for_scatter_backward),
 ):
-    torch.library.register_autograd(f"gendr_adapters::{_name}", _backward, setup_context=_setup, lib=_library)
+    torch.library.register_autograd(
+        f"gendr_adapters::{_name}",
+        untraced(_backward),
+        setup_context=None if _setup is None else untraced(_setup),
+        lib=_library,
+    )

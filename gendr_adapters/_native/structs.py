@@ -4,10 +4,22 @@ import ctypes
 from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
 from typing import Any
 
+from torch import Tensor
+
 ABI_VERSION = 4
 OK, INVALID_ARGUMENT = 0, 1
 
 FEATURE_KINDS = {"none": 0, "corners": 1, "texels": 2}
+
+
+class Call(ctypes.Structure):
+    """The arguments of one call. It keeps every tensor whose address it hands out for as long as it lives itself, so
+    that no caller, nor a compiler that rewrites one, can free what C is about to read."""
+
+    def addresses(self, *tensors: Tensor | None) -> list[int | None]:
+        """Where their elements are; None for None, and for a tensor without elements."""
+        self.__dict__.setdefault("_kept", []).append(tensors)
+        return [x.data_ptr() if x is not None and x.numel() else None for x in tensors]
 
 
 class Scene(ctypes.Structure):
@@ -82,13 +94,13 @@ class Outputs(ctypes.Structure):
     ]
 
 
-class Forward(ctypes.Structure):
+class Forward(Call):
     """gendr_forward"""
 
     _fields_ = [("scene", Scene), ("out", Outputs), ("workspace", c_void_p), ("workspace_size", c_size_t)]
 
 
-class Backward(ctypes.Structure):
+class Backward(Call):
     """gendr_backward"""
 
     _fields_ = [
@@ -107,7 +119,7 @@ class Backward(ctypes.Structure):
     ]
 
 
-class Fragments(ctypes.Structure):
+class Fragments(Call):
     """gendr_fragments"""
 
     _fields_ = [
@@ -129,7 +141,7 @@ class Fragments(ctypes.Structure):
     ]
 
 
-class FragmentBlend(ctypes.Structure):
+class FragmentBlend(Call):
     """gendr_fragment_blend"""
 
     _fields_ = [
@@ -153,7 +165,7 @@ class FragmentBlend(ctypes.Structure):
     ]
 
 
-class Corners(ctypes.Structure):
+class Corners(Call):
     """gendr_corners"""
 
     _fields_ = [
