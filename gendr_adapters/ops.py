@@ -23,7 +23,8 @@ from torch import Tensor
 from torch.library import Library
 
 from . import _native
-from ._native import structs
+from ._native import interrupting, structs
+from ._transformable import transformable
 from ._untraced import untraced
 
 IMAGE, ALPHA, DEPTH, FACE_INDEX = 1, 2, 4, 8
@@ -64,6 +65,16 @@ _library.define(
 _library.define("gather_corners(Tensor values, Tensor faces) -> Tensor")
 _library.define("scatter_corners(Tensor corners, Tensor faces, SymInt n_vertices) -> Tensor")
 
+
+def apply(name: str, *args: Any) -> Any:
+    """The op of this name, inside transforms of torch.func, too."""
+    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+        return _in_transforms[name].apply(*args)
+    return getattr(torch.ops.gendr_adapters, name)(*args)
+
+
+_in_transforms: dict[str, Any] = {}
+
 _DTYPES = {torch.float32: 0, torch.float64: 1}
 
 
@@ -102,6 +113,7 @@ def _scene(inputs: list[Any], ints: list[int], floats: list[float], call: struct
         face_vertices.shape[0],
         *call.addresses(face_offsets, face_vertices, features, dist_scale, gamma, background),
         _stream(face_vertices),
+        None,
     )
 
 
@@ -116,7 +128,7 @@ def _run(name: str, call: structs.Call, like: Tensor, workspace_size: str | None
     if workspace_size:
         call.workspace_size = getattr(lib, workspace_size)(byref(call))
         (call.workspace,) = call.addresses(like.new_empty(call.workspace_size, dtype=torch.uint8))
-    _native.check(getattr(lib, name)(byref(call)), lib)
+    _native.check(interrupting.call(getattr(lib, name), call), lib)
 
 
 def _n_images(face_offsets: Tensor | None, ints: list[int]) -> int:
@@ -211,8 +223,13 @@ def _save_for_render_backward(ctx, inputs, output) -> None:  # type: ignore[no-u
 
 def _differentiate_render(ctx, grad_image, grad_alpha, grad_depth, *_unused):  # type: ignore[no-untyped-def]
     needs = list(ctx.needs_input_grad[:5])
-    grads = torch.ops.gendr_adapters.render_backward(
-        _asked(grad_image), _asked(grad_alpha), _asked(grad_depth), *ctx.saved_tensors, ctx.ints, ctx.floats, needs
+    grads = apply(
+        "render_backward",
+        *map(_asked, (grad_image, grad_alpha, grad_depth)),
+        *ctx.saved_tensors,
+        ctx.ints,
+        ctx.floats,
+        needs,
     )
     return (*(grad if need else None for grad, need in zip(grads, needs, strict=True)), None, None, None)
 
@@ -223,6 +240,10 @@ def _asked(grad: Tensor | None) -> Tensor | None:
 
 def _no_double_backward(ctx, *grads):  # type: ignore[no-untyped-def]
     raise NotImplementedError("gendr_adapters has no second derivatives: double backward is not implemented")
+
+
+def _nothing_saved(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    pass
 
 
 def _fragments_call(inputs: list[Any], ints: list[int], floats: list[float]) -> structs.Fragments:
@@ -286,9 +307,8 @@ def _save_for_fragments_backward(ctx, inputs, output) -> None:  # type: ignore[n
 
 
 def _differentiate_fragments(ctx, grad_weights, grad_depth, grad_distance2, *_unused):  # type: ignore[no-untyped-def]
-    backward = torch.ops.gendr_adapters.fragments_backward
     grads = grad_weights, grad_depth, grad_distance2
-    return backward(*grads, *ctx.saved_tensors, ctx.ints, ctx.floats), None, None, None, None
+    return apply("fragments_backward", *grads, *ctx.saved_tensors, ctx.ints, ctx.floats), None, None, None, None
 
 
 def _blend_call(inputs: list[Any], saved: Sequence[Any], ints: list[int], floats: list[float]) -> structs.FragmentBlend:
@@ -347,8 +367,8 @@ def _save_for_blend_backward(ctx, inputs, output) -> None:  # type: ignore[no-un
 
 def _differentiate_blend(ctx, grad_image, grad_alpha, *_unused):  # type: ignore[no-untyped-def]
     needs = list(ctx.needs_input_grad[1:7])
-    grads = torch.ops.gendr_adapters.blend_backward(
-        _asked(grad_image), _asked(grad_alpha), *ctx.saved_tensors, ctx.ints, ctx.floats, needs
+    grads = apply(
+        "blend_backward", _asked(grad_image), _asked(grad_alpha), *ctx.saved_tensors, ctx.ints, ctx.floats, needs
     )
     return (None, *(grad if need else None for grad, need in zip(grads, needs, strict=True)), None, None, None)
 
@@ -396,7 +416,7 @@ def _save_for_gather_backward(ctx, inputs, output) -> None:  # type: ignore[no-u
 
 def _differentiate_gather(ctx, grad):  # type: ignore[no-untyped-def]
     (faces,) = ctx.saved_tensors
-    return torch.ops.gendr_adapters.scatter_corners(grad, faces, ctx.n_vertices), None
+    return apply("scatter_corners", grad, faces, ctx.n_vertices), None
 
 
 def _save_for_scatter_backward(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
@@ -405,7 +425,7 @@ def _save_for_scatter_backward(ctx, inputs, output) -> None:  # type: ignore[no-
 
 def _differentiate_scatter(ctx, grad):  # type: ignore[no-untyped-def]
     (faces,) = ctx.saved_tensors
-    return torch.ops.gendr_adapters.gather_corners(grad, faces), None, None
+    return apply("gather_corners", grad, faces), None, None
 
 
 for _name, _native_op, _fake in (
@@ -424,17 +444,14 @@ for _name, _native_op, _fake in (
 
 for _name, _backward, _setup in (
     ("render", _differentiate_render, _save_for_render_backward),
-    ("render_backward", _no_double_backward, None),
+    ("render_backward", _no_double_backward, _nothing_saved),
     ("fragments", _differentiate_fragments, _save_for_fragments_backward),
-    ("fragments_backward", _no_double_backward, None),
+    ("fragments_backward", _no_double_backward, _nothing_saved),
     ("blend", _differentiate_blend, _save_for_blend_backward),
-    ("blend_backward", _no_double_backward, None),
+    ("blend_backward", _no_double_backward, _nothing_saved),
     ("gather_corners", _differentiate_gather, _save_for_gather_backward),
     ("scatter_corners", _differentiate_scatter, _save_for_scatter_backward),
 ):
-    torch.library.register_autograd(
-        f"gendr_adapters::{_name}",
-        untraced(_backward),
-        setup_context=None if _setup is None else untraced(_setup),
-        lib=_library,
-    )
+    _backward, _setup = untraced(_backward), untraced(_setup)
+    torch.library.register_autograd(f"gendr_adapters::{_name}", _backward, setup_context=_setup, lib=_library)
+    _in_transforms[_name] = transformable(_name, _backward, _setup)

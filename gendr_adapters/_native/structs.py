@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-ABI_VERSION = 4
+ABI_VERSION = 5
 OK, INVALID_ARGUMENT = 0, 1
 
 FEATURE_KINDS = {"none": 0, "corners": 1, "texels": 2}
@@ -20,6 +20,10 @@ class Call(ctypes.Structure):
         """Where their elements are; None for None, and for a tensor without elements."""
         self.__dict__.setdefault("_kept", []).append(tensors)
         return [x.data_ptr() if x is not None and x.numel() else None for x in tensors]
+
+    def stopped_by(self, poll: int | None) -> None:
+        """Let a gendr_poll, given by its address, stop the call."""
+        getattr(self, "scene", self).poll = poll
 
 
 class Scene(ctypes.Structure):
@@ -76,6 +80,7 @@ class Scene(ctypes.Structure):
         ("gamma", c_void_p),
         ("background", c_void_p),
         ("stream", c_void_p),
+        ("poll", c_void_p),
     ]
 
 
@@ -183,6 +188,7 @@ class Corners(Call):
         ("workspace", c_void_p),
         ("workspace_size", c_size_t),
         ("stream", c_void_p),
+        ("poll", c_void_p),
     ]
 
 
