@@ -227,7 +227,13 @@ def test_gather_corners_of_a_strided_view(device: str) -> None:
 # The C header
 
 
-C_TYPES = {"int32_t": ctypes.c_int32, "int64_t": ctypes.c_int64, "double": ctypes.c_double, "size_t": ctypes.c_size_t}
+C_TYPES = {
+    "int32_t": ctypes.c_int32,
+    "int64_t": ctypes.c_int64,
+    "double": ctypes.c_double,
+    "size_t": ctypes.c_size_t,
+    "gendr_poll": ctypes.c_void_p,
+}
 MIRRORED = {
     "gendr_scene": structs.Scene,
     "gendr_outputs": structs.Outputs,

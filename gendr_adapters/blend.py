@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from . import ops
+from ._autocast import full_precision
 from ._inputs import (
     background_rows,
     check_real,
@@ -24,6 +25,7 @@ from .settings import RenderSettings
 _OUTPUTS = {"image": ops.IMAGE, "alpha": ops.ALPHA}
 
 
+@full_precision
 def blend_fragments(
     fragments: Fragments,
     features: Tensor | None,
@@ -93,7 +95,8 @@ def blend_fragments(
     if settings.check_finite:
         check_scale("dist_scale", dist_scale)
         check_scale("gamma", gamma)
-    image, alpha, *_ = torch.ops.gendr_adapters.blend(
+    image, alpha, *_ = ops.apply(
+        "blend",
         offsets,
         depth,
         distance2,

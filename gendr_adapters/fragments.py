@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
+from . import ops
+from ._autocast import full_precision
 from ._inputs import (
     check_finite,
     check_scale,
@@ -37,6 +38,7 @@ class Fragments(NamedTuple):
     distance2: Tensor
 
 
+@full_precision
 def find_fragments(
     face_vertices: Tensor,
     image_size: int | tuple[int, int],
@@ -70,7 +72,8 @@ def find_fragments(
         check_finite(faces)
         check_scale("dist_scale", dist_scale)
     *floats, _gamma = settings.packed_floats
-    numbers_and_indices = torch.ops.gendr_adapters.fragments(
+    numbers_and_indices = ops.apply(
+        "fragments",
         faces,
         None if dist_scale is None else dist_scale.detach(),
         face_offsets,

@@ -23,7 +23,9 @@ from torch import Tensor
 from torch.library import Library
 
 from . import _native
-from ._native import structs
+from ._native import interrupting, structs
+from ._transformable import transformable
+from ._untraced import untraced
 
 IMAGE, ALPHA, DEPTH, FACE_INDEX = 1, 2, 4, 8
 
@@ -63,11 +65,21 @@ _library.define(
 _library.define("gather_corners(Tensor values, Tensor faces) -> Tensor")
 _library.define("scatter_corners(Tensor corners, Tensor faces, SymInt n_vertices) -> Tensor")
 
+
+def apply(name: str, *args: Any) -> Any:
+    """The op of this name, inside transforms of torch.func, too."""
+    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+        return _in_transforms[name].apply(*args)
+    return getattr(torch.ops.gendr_adapters, name)(*args)
+
+
+_in_transforms: dict[str, Any] = {}
+
 _DTYPES = {torch.float32: 0, torch.float64: 1}
 
 
-def _scene(inputs: list[Any], ints: list[int], floats: list[float], struct_size: int) -> structs.Scene:
-    """inputs: the op's first six tensors, contiguous; those after features may be None."""
+def _scene(inputs: list[Any], ints: list[int], floats: list[float], call: structs.Call) -> structs.Scene:
+    """The scene of a call. inputs: the op's first six tensors, contiguous; those after features may be None."""
     face_vertices, features, dist_scale, gamma, background, face_offsets = inputs
     device = face_vertices.device
     if strays := [str(x.device) for x in inputs if x is not None and x.device != device]:
@@ -76,7 +88,7 @@ def _scene(inputs: list[Any], ints: list[int], floats: list[float], struct_size:
     kind = "none" if n_texels == 0 else "corners" if n_texels == 3 else "texels"
     distribution, t_conorm, dist_squared, perspective, distance, blend, cull, front, alpha_range, *rest = ints[:12]
     return structs.Scene(
-        struct_size,
+        structs.size_of(call),
         _DTYPES[face_vertices.dtype],
         torch.get_num_threads(),
         _n_images(face_offsets, ints),
@@ -99,11 +111,9 @@ def _scene(inputs: list[Any], ints: list[int], floats: list[float], struct_size:
         face_vertices.get_device() if face_vertices.is_cuda else 0,
         *floats,
         face_vertices.shape[0],
-        None if face_offsets is None else face_offsets.data_ptr(),
-        face_vertices.data_ptr(),
-        features.data_ptr(),
-        *(None if x is None else x.data_ptr() for x in (dist_scale, gamma, background)),
+        *call.addresses(face_offsets, face_vertices, features, dist_scale, gamma, background),
         _stream(face_vertices),
+        None,
     )
 
 
@@ -112,8 +122,13 @@ def _stream(tensor: Tensor) -> int | None:
     return torch.cuda.current_stream(tensor.device).cuda_stream if tensor.is_cuda else None
 
 
-def _pointer(tensor: Tensor | None) -> int | None:
-    return tensor.data_ptr() if tensor is not None and tensor.numel() else None
+def _run(name: str, call: structs.Call, like: Tensor, workspace_size: str | None = None) -> None:
+    """Call a function of the native library; workspace_size is the one that says how much workspace it needs."""
+    lib = _native.library(like.device.type)
+    if workspace_size:
+        call.workspace_size = getattr(lib, workspace_size)(byref(call))
+        (call.workspace,) = call.addresses(like.new_empty(call.workspace_size, dtype=torch.uint8))
+    _native.check(interrupting.call(getattr(lib, name), call), lib)
 
 
 def _n_images(face_offsets: Tensor | None, ints: list[int]) -> int:
@@ -161,14 +176,10 @@ def _render(*args: Any) -> tuple[Tensor, ...]:
     *tensors, ints, floats = args
     inputs = _contiguous(tensors)
     outputs = _empty_outputs(inputs[0], inputs[1], inputs[5], ints, floats)
-    lib = _native.library(inputs[0].device.type)
     call = structs.Forward()
-    call.scene = _scene(inputs, ints, floats, _FORWARD_SIZE)
-    call.out = structs.Outputs(*map(_pointer, outputs))
-    call.workspace_size = lib.gendr_forward_workspace_size(byref(call))
-    workspace = inputs[0].new_empty(call.workspace_size, dtype=torch.uint8)
-    call.workspace = workspace.data_ptr()
-    _native.check(lib.gendr_render_forward(byref(call)), lib)
+    call.scene = _scene(inputs, ints, floats, call)
+    call.out = structs.Outputs(*call.addresses(*outputs))
+    _run("gendr_render_forward", call, inputs[0], "gendr_forward_workspace_size")
     return tuple(outputs)
 
 
@@ -176,18 +187,14 @@ def _render_backward(*args: Any) -> tuple[Tensor, ...]:
     *tensors, ints, floats, needs = args
     incoming, inputs, saved = map(_contiguous, (tensors[:3], tensors[3:9], tensors[9:]))
     grads = _empty_gradients(inputs[:5], [True, *needs[1:]])
-    lib = _native.library(inputs[0].device.type)
     call = structs.Backward()
-    call.scene = _scene(inputs, ints, floats, _BACKWARD_SIZE)
-    pointers = [_pointer(tensor) for tensor in saved]
-    call.out = structs.Outputs(pointers[0], None, None, *pointers[1:])
-    call.grad_image, call.grad_alpha, call.grad_depth = map(_pointer, incoming)
-    call.grad_face_vertices, call.grad_features = _pointer(grads[0]), _pointer(grads[1])
-    call.grad_dist_scale, call.grad_gamma, call.grad_background = map(_pointer, grads[2:])
-    call.workspace_size = lib.gendr_backward_workspace_size(byref(call))
-    workspace = inputs[0].new_empty(call.workspace_size, dtype=torch.uint8)
-    call.workspace = workspace.data_ptr()
-    _native.check(lib.gendr_render_backward(byref(call)), lib)
+    call.scene = _scene(inputs, ints, floats, call)
+    image, *states = call.addresses(*saved)
+    call.out = structs.Outputs(image, None, None, *states)
+    call.grad_image, call.grad_alpha, call.grad_depth = call.addresses(*incoming)
+    call.grad_face_vertices, call.grad_features, *scales = call.addresses(*grads)
+    call.grad_dist_scale, call.grad_gamma, call.grad_background = scales
+    _run("gendr_render_backward", call, inputs[0], "gendr_backward_workspace_size")
     return tuple(grads)
 
 
@@ -196,9 +203,6 @@ def _empty_gradients(inputs: Sequence[Tensor | None], needs: Sequence[bool]) -> 
     assert like is not None
     wanted = zip(inputs, needs, strict=True)
     return [like.new_empty(x.shape if need and x is not None else (0,)) for x, need in wanted]
-
-
-_FORWARD_SIZE, _BACKWARD_SIZE = map(structs.size_of, (structs.Forward, structs.Backward))
 
 
 def _render_fake(*args: Any) -> tuple[Tensor, ...]:
@@ -219,8 +223,13 @@ def _save_for_render_backward(ctx, inputs, output) -> None:  # type: ignore[no-u
 
 def _differentiate_render(ctx, grad_image, grad_alpha, grad_depth, *_unused):  # type: ignore[no-untyped-def]
     needs = list(ctx.needs_input_grad[:5])
-    grads = torch.ops.gendr_adapters.render_backward(
-        _asked(grad_image), _asked(grad_alpha), _asked(grad_depth), *ctx.saved_tensors, ctx.ints, ctx.floats, needs
+    grads = apply(
+        "render_backward",
+        *map(_asked, (grad_image, grad_alpha, grad_depth)),
+        *ctx.saved_tensors,
+        ctx.ints,
+        ctx.floats,
+        needs,
     )
     return (*(grad if need else None for grad, need in zip(grads, needs, strict=True)), None, None, None)
 
@@ -233,24 +242,17 @@ def _no_double_backward(ctx, *grads):  # type: ignore[no-untyped-def]
     raise NotImplementedError("gendr_adapters has no second derivatives: double backward is not implemented")
 
 
+def _nothing_saved(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    pass
+
+
 def _fragments_call(inputs: list[Any], ints: list[int], floats: list[float]) -> structs.Fragments:
     """inputs: face_vertices, dist_scale, face_offsets, contiguous."""
     call = structs.Fragments()
     face_vertices, dist_scale, face_offsets = inputs
     features = face_vertices.new_empty(0)
-    call.scene = _scene([face_vertices, features, dist_scale, None, None, face_offsets], ints, floats, _FRAGMENTS_SIZE)
+    call.scene = _scene([face_vertices, features, dist_scale, None, None, face_offsets], ints, floats, call)
     return call
-
-
-def _run_fragments(call: structs.Fragments, function: str, like: Tensor) -> None:
-    lib = _native.library(like.device.type)
-    call.workspace_size = lib.gendr_fragments_workspace_size(byref(call))
-    workspace = like.new_empty(call.workspace_size, dtype=torch.uint8)
-    call.workspace = workspace.data_ptr()
-    _native.check(getattr(lib, function)(byref(call)), lib)
-
-
-_FRAGMENTS_SIZE = structs.size_of(structs.Fragments)
 
 
 def _fragments(*args: Any) -> tuple[Tensor, ...]:
@@ -259,17 +261,17 @@ def _fragments(*args: Any) -> tuple[Tensor, ...]:
     faces = inputs[0]
     call = _fragments_call(inputs, ints, floats)
     counts = faces.new_empty((call.scene.n_images, *ints[12:14]), dtype=torch.int32)
-    call.counts = counts.data_ptr()
-    _run_fragments(call, "gendr_count_fragments", faces)
+    (call.counts,) = call.addresses(counts)
+    _run("gendr_count_fragments", call, faces, "gendr_fragments_workspace_size")
     offsets = faces.new_zeros(counts.numel() + 1, dtype=torch.int64)
     torch.cumsum(counts.view(-1), 0, out=offsets[1:])
     n = int(offsets[-1])  # the one number that is read back
     pixel, face = (faces.new_empty(n, dtype=torch.int64) for _ in range(2))
     weights, depth, distance2 = faces.new_empty((n, 3)), faces.new_empty(n), faces.new_empty(n)
-    call.n_fragments, call.offsets = n, offsets.data_ptr()
-    call.pixel, call.face, call.weights = map(_pointer, (pixel, face, weights))
-    call.depth, call.distance2 = map(_pointer, (depth, distance2))
-    _run_fragments(call, "gendr_fill_fragments", faces)
+    call.n_fragments = n
+    call.offsets, call.pixel, call.face = call.addresses(offsets, pixel, face)
+    call.weights, call.depth, call.distance2 = call.addresses(weights, depth, distance2)
+    _run("gendr_fill_fragments", call, faces, "gendr_fragments_workspace_size")
     return weights, depth, distance2, offsets, pixel, face
 
 
@@ -279,9 +281,9 @@ def _fragments_backward(*args: Any) -> Tensor:
     out = torch.empty_like(inputs[0])
     call = _fragments_call(inputs, ints, floats)
     call.n_fragments = pixel.shape[0]
-    call.pixel, call.face, call.grad_face_vertices = map(_pointer, (pixel, face, out))
-    call.grad_weights, call.grad_depth, call.grad_distance2 = map(_pointer, grads)
-    _run_fragments(call, "gendr_fragments_backward", out)
+    call.pixel, call.face, call.grad_face_vertices = call.addresses(pixel, face, out)
+    call.grad_weights, call.grad_depth, call.grad_distance2 = call.addresses(*grads)
+    _run("gendr_fragments_backward", call, out, "gendr_fragments_workspace_size")
     return out
 
 
@@ -305,9 +307,8 @@ def _save_for_fragments_backward(ctx, inputs, output) -> None:  # type: ignore[n
 
 
 def _differentiate_fragments(ctx, grad_weights, grad_depth, grad_distance2, *_unused):  # type: ignore[no-untyped-def]
-    backward = torch.ops.gendr_adapters.fragments_backward
     grads = grad_weights, grad_depth, grad_distance2
-    return backward(*grads, *ctx.saved_tensors, ctx.ints, ctx.floats), None, None, None, None
+    return apply("fragments_backward", *grads, *ctx.saved_tensors, ctx.ints, ctx.floats), None, None, None, None
 
 
 def _blend_call(inputs: list[Any], saved: Sequence[Any], ints: list[int], floats: list[float]) -> structs.FragmentBlend:
@@ -315,16 +316,13 @@ def _blend_call(inputs: list[Any], saved: Sequence[Any], ints: list[int], floats
     offsets, depth, distance2, features, *scales, face_offsets = inputs
     call = structs.FragmentBlend()
     nothing = depth.new_empty(0)  # for faces and their features
-    call.scene = _scene([nothing, nothing, *scales, face_offsets], ints, floats, _BLEND_SIZE)
+    call.scene = _scene([nothing, nothing, *scales, face_offsets], ints, floats, call)
     call.scene.n_channels = features.shape[1] if features.dim() == 2 else 0
-    image, *states = map(_pointer, saved)
+    image, *states = call.addresses(*saved)
     call.out = structs.Outputs(image, None, None, None, *states)
-    call.n_fragments, call.offsets = depth.shape[0], offsets.data_ptr()
-    call.depth, call.distance2, call.values = map(_pointer, (depth, distance2, features))
+    call.n_fragments = depth.shape[0]
+    call.offsets, call.depth, call.distance2, call.values = call.addresses(offsets, depth, distance2, features)
     return call
-
-
-_BLEND_SIZE = structs.size_of(structs.FragmentBlend)
 
 
 def _blend(*args: Any) -> tuple[Tensor, ...]:
@@ -332,9 +330,8 @@ def _blend(*args: Any) -> tuple[Tensor, ...]:
     inputs = _contiguous(tensors)
     image, alpha, *states = outputs = _blend_fake(*inputs, ints, floats)
     call = _blend_call(inputs, [image, *states], ints, floats)
-    call.out.alpha = _pointer(alpha)
-    lib = _native.library(alpha.device.type)
-    _native.check(lib.gendr_blend_fragments(byref(call)), lib)
+    (call.out.alpha,) = call.addresses(alpha)
+    _run("gendr_blend_fragments", call, alpha)
     return outputs
 
 
@@ -343,14 +340,10 @@ def _blend_backward(*args: Any) -> tuple[Tensor, ...]:
     grads, inputs, saved = map(_contiguous, (tensors[:2], tensors[2:10], tensors[10:]))
     results = _blend_backward_fake(*grads, *inputs, *saved, ints, floats, needs)
     call = _blend_call(inputs, saved, ints, floats)
-    call.grad_image, call.grad_alpha = map(_pointer, grads)
-    call.grad_depth, call.grad_distance2, call.grad_values, *scales = map(_pointer, results)
+    call.grad_image, call.grad_alpha = call.addresses(*grads)
+    call.grad_depth, call.grad_distance2, call.grad_values, *scales = call.addresses(*results)
     call.grad_dist_scale, call.grad_gamma, call.grad_background = scales
-    lib = _native.library(inputs[1].device.type)
-    call.workspace_size = lib.gendr_blend_workspace_size(byref(call))
-    workspace = inputs[1].new_empty(call.workspace_size, dtype=torch.uint8)
-    call.workspace = workspace.data_ptr()
-    _native.check(lib.gendr_blend_fragments_backward(byref(call)), lib)
+    _run("gendr_blend_fragments_backward", call, inputs[1], "gendr_blend_workspace_size")
     return results
 
 
@@ -374,46 +367,36 @@ def _save_for_blend_backward(ctx, inputs, output) -> None:  # type: ignore[no-un
 
 def _differentiate_blend(ctx, grad_image, grad_alpha, *_unused):  # type: ignore[no-untyped-def]
     needs = list(ctx.needs_input_grad[1:7])
-    grads = torch.ops.gendr_adapters.blend_backward(
-        _asked(grad_image), _asked(grad_alpha), *ctx.saved_tensors, ctx.ints, ctx.floats, needs
+    grads = apply(
+        "blend_backward", _asked(grad_image), _asked(grad_alpha), *ctx.saved_tensors, ctx.ints, ctx.floats, needs
     )
     return (None, *(grad if need else None for grad, need in zip(grads, needs, strict=True)), None, None, None)
 
 
 def _corners(values: Tensor, faces: Tensor, n_vertices: int, out: Tensor) -> structs.Corners:
     call = structs.Corners()
-    call.struct_size = _CORNERS_SIZE
+    call.struct_size = structs.size_of(call)
     call.dtype = _DTYPES[values.dtype]
     call.n_threads = torch.get_num_threads()
     call.n_images, call.n_vertices, call.n_faces = values.shape[0], n_vertices, faces.shape[0]
     call.n_channels = values.shape[-1]
     call.device, call.stream = values.get_device() if values.is_cuda else 0, _stream(values)
-    call.faces, call.out = faces.data_ptr(), out.data_ptr()
-    setattr(call, "in", values.data_ptr())
+    call.faces, call.out, source = call.addresses(faces, out, values)
+    setattr(call, "in", source)
     return call
-
-
-_CORNERS_SIZE = structs.size_of(structs.Corners)
 
 
 def _gather_corners(values: Tensor, faces: Tensor) -> Tensor:
     values, faces = _contiguous((values, faces))
     out = _gather_corners_fake(values, faces)
-    call = _corners(values, faces, values.shape[1], out)
-    lib = _native.library(values.device.type)
-    _native.check(lib.gendr_gather_corners(byref(call)), lib)
+    _run("gendr_gather_corners", _corners(values, faces, values.shape[1], out), values)
     return out
 
 
 def _scatter_corners(corners: Tensor, faces: Tensor, n_vertices: int) -> Tensor:
     corners, faces = _contiguous((corners, faces))
     out = _scatter_corners_fake(corners, faces, n_vertices)
-    call = _corners(corners, faces, n_vertices, out)
-    lib = _native.library(corners.device.type)
-    call.workspace_size = lib.gendr_corners_workspace_size(byref(call))
-    workspace = corners.new_empty(call.workspace_size, dtype=torch.uint8)
-    call.workspace = workspace.data_ptr()
-    _native.check(lib.gendr_scatter_corners(byref(call)), lib)
+    _run("gendr_scatter_corners", _corners(corners, faces, n_vertices, out), corners, "gendr_corners_workspace_size")
     return out
 
 
@@ -433,7 +416,7 @@ def _save_for_gather_backward(ctx, inputs, output) -> None:  # type: ignore[no-u
 
 def _differentiate_gather(ctx, grad):  # type: ignore[no-untyped-def]
     (faces,) = ctx.saved_tensors
-    return torch.ops.gendr_adapters.scatter_corners(grad, faces, ctx.n_vertices), None
+    return apply("scatter_corners", grad, faces, ctx.n_vertices), None
 
 
 def _save_for_scatter_backward(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
@@ -442,7 +425,7 @@ def _save_for_scatter_backward(ctx, inputs, output) -> None:  # type: ignore[no-
 
 def _differentiate_scatter(ctx, grad):  # type: ignore[no-untyped-def]
     (faces,) = ctx.saved_tensors
-    return torch.ops.gendr_adapters.gather_corners(grad, faces), None, None
+    return apply("gather_corners", grad, faces), None, None
 
 
 for _name, _native_op, _fake in (
@@ -456,17 +439,19 @@ for _name, _native_op, _fake in (
     ("scatter_corners", _scatter_corners, _scatter_corners_fake),
 ):
     for _key in ("CPU", "CUDA"):
-        _library.impl(_name, _native_op, _key)
+        _library.impl(_name, untraced(_native_op), _key)
     torch.library.register_fake(f"gendr_adapters::{_name}", _fake, lib=_library)
 
 for _name, _backward, _setup in (
     ("render", _differentiate_render, _save_for_render_backward),
-    ("render_backward", _no_double_backward, None),
+    ("render_backward", _no_double_backward, _nothing_saved),
     ("fragments", _differentiate_fragments, _save_for_fragments_backward),
-    ("fragments_backward", _no_double_backward, None),
+    ("fragments_backward", _no_double_backward, _nothing_saved),
     ("blend", _differentiate_blend, _save_for_blend_backward),
-    ("blend_backward", _no_double_backward, None),
+    ("blend_backward", _no_double_backward, _nothing_saved),
     ("gather_corners", _differentiate_gather, _save_for_gather_backward),
     ("scatter_corners", _differentiate_scatter, _save_for_scatter_backward),
 ):
+    _backward, _setup = untraced(_backward), untraced(_setup)
     torch.library.register_autograd(f"gendr_adapters::{_name}", _backward, setup_context=_setup, lib=_library)
+    _in_transforms[_name] = transformable(_name, _backward, _setup)

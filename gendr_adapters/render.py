@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from . import ops
+from ._autocast import full_precision
 from ._inputs import (
     background_rows,
     check_finite,
@@ -39,6 +40,7 @@ class Rendered(NamedTuple):
     face_index: Tensor | None
 
 
+@full_precision
 def render(
     face_vertices: Tensor,
     image_size: int | tuple[int, int],
@@ -103,7 +105,8 @@ def render(
         check_finite(faces)
         check_scale("dist_scale", dist_scale)
         check_scale("gamma", gamma)
-    results = torch.ops.gendr_adapters.render(
+    results = ops.apply(
+        "render",
         faces,
         features,
         dist_scale,
@@ -117,6 +120,7 @@ def render(
     return Rendered(*(result if name in outputs and result.dim() > 1 else None for name, result in named))
 
 
+@full_precision
 def gather_corners(values: Tensor, faces: Tensor) -> Tensor:
     """Corner values of an indexed mesh: `values[..., faces, :]`, with a gradient that repeats bit for bit.
 
@@ -141,5 +145,5 @@ def gather_corners(values: Tensor, faces: Tensor) -> Tensor:
     if values.device != faces.device:
         raise TypeError(f"values and faces must share a device, got {values.device} and {faces.device}")
     if values.dim() == 2:
-        return torch.ops.gendr_adapters.gather_corners(values[None], faces)[0]
-    return torch.ops.gendr_adapters.gather_corners(values, faces)
+        return ops.apply("gather_corners", values[None], faces)[0]
+    return ops.apply("gather_corners", values, faces)

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "../core/scene.h"
+#include "interrupted.h"
 
 namespace gendr {
 namespace {
@@ -135,6 +136,9 @@ int guarded(F&& body) {
     try {
         body();
         return GENDR_OK;
+    } catch (const Interrupted& e) {
+        last_error = e.what();
+        return GENDR_INTERRUPTED;
     } catch (const std::invalid_argument& e) {
         last_error = e.what();
         return GENDR_INVALID_ARGUMENT;

@@ -4,6 +4,7 @@
 
 #include "../common/checks.h"
 #include "corners.h"
+#include "interruption.h"
 #include "kernels.h"
 
 namespace gendr {
@@ -83,6 +84,14 @@ void check(const gendr_corners& a) {
     }
 }
 
+// As guarded, of a call that poll may stop.
+template <class F>
+int guarded_and_polled(gendr_poll poll, F&& body) {
+    Interruption call(poll);
+    const WorkingFor working(poll ? &call : nullptr);
+    return guarded(body);
+}
+
 }  // namespace
 }  // namespace gendr
 
@@ -115,7 +124,7 @@ size_t gendr_forward_workspace_size(const gendr_forward* args) {
 }
 
 int gendr_render_forward(const gendr_forward* args) {
-    return guarded([&] {
+    return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
         require(args->workspace_size >= chosen().kernels->forward_workspace_size(*args), "workspace is too small");
         chosen().kernels->render_forward(*args);
@@ -130,7 +139,7 @@ size_t gendr_backward_workspace_size(const gendr_backward* args) {
 }
 
 int gendr_render_backward(const gendr_backward* args) {
-    return guarded([&] {
+    return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
         require(args->workspace_size >= chosen().kernels->backward_workspace_size(*args), "workspace is too small");
         chosen().kernels->render_backward(*args);
@@ -145,7 +154,7 @@ size_t gendr_fragments_workspace_size(const gendr_fragments* args) {
 }
 
 int gendr_count_fragments(const gendr_fragments* args) {
-    return guarded([&] {
+    return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
         require(args->workspace_size >= chosen().kernels->fragments_workspace_size(*args), "workspace is too small");
         chosen().kernels->count_fragments(*args);
@@ -153,7 +162,7 @@ int gendr_count_fragments(const gendr_fragments* args) {
 }
 
 int gendr_fill_fragments(const gendr_fragments* args) {
-    return guarded([&] {
+    return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
         require(args->workspace_size >= chosen().kernels->fragments_workspace_size(*args), "workspace is too small");
         chosen().kernels->fill_fragments(*args);
@@ -161,7 +170,7 @@ int gendr_fill_fragments(const gendr_fragments* args) {
 }
 
 int gendr_fragments_backward(const gendr_fragments* args) {
-    return guarded([&] {
+    return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
         require(args->workspace_size >= chosen().kernels->fragments_workspace_size(*args), "workspace is too small");
         chosen().kernels->fragments_backward(*args);
@@ -169,7 +178,7 @@ int gendr_fragments_backward(const gendr_fragments* args) {
 }
 
 int gendr_blend_fragments(const gendr_fragment_blend* args) {
-    return guarded([&] {
+    return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
         chosen().kernels->blend_fragments(*args);
     });
@@ -183,7 +192,7 @@ size_t gendr_blend_workspace_size(const gendr_fragment_blend* args) {
 }
 
 int gendr_blend_fragments_backward(const gendr_fragment_blend* args) {
-    return guarded([&] {
+    return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
         require(args->workspace_size >= chosen().kernels->blend_workspace_size(*args), "workspace is too small");
         chosen().kernels->blend_fragments_backward(*args);
@@ -191,7 +200,7 @@ int gendr_blend_fragments_backward(const gendr_fragment_blend* args) {
 }
 
 int gendr_gather_corners(const gendr_corners* args) {
-    return guarded([&] {
+    return guarded_and_polled(args->poll, [&] {
         check(*args);
         gather_corners(*args);
     });
@@ -202,7 +211,7 @@ size_t gendr_corners_workspace_size(const gendr_corners* args) {
 }
 
 int gendr_scatter_corners(const gendr_corners* args) {
-    return guarded([&] {
+    return guarded_and_polled(args->poll, [&] {
         check(*args);
         require(args->workspace_size >= corners_workspace_size(*args), "workspace is too small");
         scatter_corners(*args);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bands.h"
+#include "interruption.h"
 #include "thread_pool.h"
 
 GENDR_BEGIN_NAMESPACE
@@ -41,22 +42,31 @@ class BandedFaces {
     int32_t row_end(int32_t band) const { return std::min((band + 1) * tree_.band_rows, scene_.args.height); }
 
     // Calls visit(face, its index within the image) for the faces of an image with pixels in reach in a band, always in
-    // the same order.
+    // the same order; for not all of them if the call is interrupted.
     template <class Visit>
     void for_each_face(int image, int32_t band, Visit&& visit) const {
         const BandLists lists = lists_of(image);
         const Face<T>* faces = faces_ + scene_.first_face(image);
+        Interruption* const call = Interruption::current();
+        int32_t columns = 0;  // since the call was last asked
         for (int level = 0; level < tree_.n_levels; ++level) {
             const int32_t node = tree_.node(level, band);
             for (int32_t i = lists.start[node]; i < lists.start[node + 1]; ++i) {
                 const int32_t id = lists.faces[i];
                 const Face<T>& f = faces[id];
-                if (f.y1 >= row_begin(band) && f.y0 < row_end(band)) visit(f, id);
+                if (f.y1 < row_begin(band) || f.y0 >= row_end(band)) continue;
+                visit(f, id);
+                columns += f.x1 - f.x0 + 1;
+                if (columns < kColumnsBetween) continue;
+                columns = 0;
+                if (call && call->requested()) return;
             }
         }
     }
 
   private:
+    static constexpr int32_t kColumnsBetween = 1 << 14;  // of faces in a band: some milliseconds
+
     BandLists lists_of(int image) const {
         return {node_starts_ + int64_t(image) * (tree_.n_nodes + 1), node_faces_ + 2 * scene_.first_face(image)};
     }

@@ -6,6 +6,7 @@
 
 #include "../common/memory.h"
 #include "../include/gendr.h"
+#include "interruption.h"
 #include "thread_pool.h"
 
 namespace gendr {
@@ -36,6 +37,7 @@ struct VertexCorners {
         std::fill(start, start + a.n_vertices + 1, 0);
         for (int64_t i = 0; i < 3 * a.n_faces; ++i) ++start[a.faces[i] + 1];
         for (int64_t v = 0; v < a.n_vertices; ++v) start[v + 1] += start[v];
+        Interruption::check();
         for (int64_t i = 0; i < 3 * a.n_faces; ++i) corners[start[a.faces[i]]++] = i;
         for (int64_t v = a.n_vertices; v > 0; --v) start[v] = start[v - 1];
         start[0] = 0;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "interruption.h"
 #include "tables.h"
 #include "thread_pool.h"
 
@@ -36,12 +37,14 @@ struct RunValues {
 };
 
 // Calls use(run) for the fragments of pixels [first_pixel, last_pixel), in order. A pixel's may go on in the next run.
+// Leaves off if the call is interrupted.
 template <class Use>
 void for_each_run(const int64_t* offsets, int64_t first_pixel, int64_t last_pixel, Use&& use) {
     FragmentRun run;
     int64_t pixel = first_pixel;
     const int64_t end = offsets[last_pixel];
-    for (int64_t at = offsets[first_pixel]; at < end; at += run.size) {
+    Interruption* const call = Interruption::current();
+    for (int64_t at = offsets[first_pixel]; at < end && !(call && call->requested()); at += run.size) {
         run.first = at;
         run.size = int32_t(std::min<int64_t>(kRun, end - at));
         run.n_segments = 0;

@@ -133,6 +133,7 @@ class FragmentGradients {
         std::fill(starts_, starts_ + n + 1, 0);
         for (int64_t i = 0; i < args_.n_fragments; ++i) ++starts_[args_.face[i] + 1];
         for (int64_t f = 0; f < n; ++f) starts_[f + 1] += starts_[f];
+        Interruption::check();
         for (int64_t i = 0; i < args_.n_fragments; ++i) order_[starts_[args_.face[i]]++] = i;
         for (int64_t f = n; f > 0; --f) starts_[f] = starts_[f - 1];
         starts_[0] = 0;

@@ -8,6 +8,8 @@
 #include <mutex>
 #include <thread>
 
+#include "interruption.h"
+
 namespace gendr {
 namespace {
 
@@ -16,12 +18,13 @@ struct Job {
     void* context;
     std::ptrdiff_t n_tasks;
     int n_threads;
+    Interruption* call;
     std::atomic<std::ptrdiff_t> next{0};
 
     void work(int thread) {
         for (;;) {
             const std::ptrdiff_t task = next.fetch_add(1, std::memory_order_relaxed);
-            if (task >= n_tasks) return;
+            if (task >= n_tasks || (call && call->requested())) return;
             body(context, task, thread);
         }
     }
@@ -31,6 +34,8 @@ using Clock = std::chrono::steady_clock;
 // Calls come in quick succession, and waking a thread takes about this long: spin before sleeping, but no longer, so
 // that on a busy machine the processor goes to whoever is being waited for.
 constexpr std::chrono::microseconds kSpin{50};
+// How often a caller who waits for workers looks whether it is to stop.
+constexpr std::chrono::milliseconds kLook{50};
 
 class Pool {
   public:
@@ -47,8 +52,8 @@ class Pool {
     }
 
     bool run(Job& job) {
-        std::unique_lock<std::mutex> busy(busy_, std::try_to_lock);
-        if (!busy.owns_lock()) return false;
+        if (busy_.exchange(true, std::memory_order_acquire)) return false;
+        const Release release{busy_};
         while (n_workers_ < job.n_threads - 1) {
             std::thread([this, id = n_workers_ + 1, seen = generation_.load()] { serve(id, seen); }).detach();
             ++n_workers_;
@@ -67,12 +72,21 @@ class Pool {
             lock.unlock();
             spin([&] { return inside_.load(std::memory_order_acquire) == 0; });
             lock.lock();
-            done_.wait(lock, [&] { return inside_.load(std::memory_order_relaxed) == 0; });
+            while (!done_.wait_for(lock, kLook, [&] { return inside_.load(std::memory_order_relaxed) == 0; })) {
+                lock.unlock();
+                if (job.call) job.call->requested();
+                lock.lock();
+            }
         }
         return true;
     }
 
   private:
+    struct Release {
+        std::atomic<bool>& busy;
+        ~Release() { busy.store(false, std::memory_order_release); }
+    };
+
     template <class Condition>
     static void spin(Condition&& reached) {
         const auto deadline = Clock::now() + kSpin;
@@ -91,15 +105,18 @@ class Pool {
             if (!job || id >= job->n_threads) continue;
             inside_.fetch_add(1, std::memory_order_relaxed);
             lock.unlock();
-            job->work(id);
+            {
+                const WorkingFor call(job->call);
+                job->work(id);
+            }
             lock.lock();
             if (inside_.fetch_sub(1, std::memory_order_release) == 1) done_.notify_one();
         }
     }
 
     static Pool* current_;
-    std::mutex busy_;   // held while a job runs
-    std::mutex mutex_;  // guards what follows; the atomics are also looked at without it, while spinning
+    std::atomic<bool> busy_{false};  // while a job runs
+    std::mutex mutex_;               // guards what follows; the atomics are also looked at without it, while spinning
     std::condition_variable wake_, done_;
     std::atomic<unsigned> generation_{0};
     std::atomic<int> inside_{0};  // workers at work on the job
@@ -118,9 +135,12 @@ void parallel_for(int n_threads, std::ptrdiff_t n_tasks, void (*body)(void*, std
     job.context = context;
     job.n_tasks = n_tasks;
     job.n_threads = n_tasks < n_threads ? static_cast<int>(n_tasks) : n_threads;
-    if (job.n_threads > 1 && Pool::instance().run(job)) return;
-    job.n_threads = 1;
-    job.work(0);
+    job.call = Interruption::current();
+    if (job.n_threads == 1 || !Pool::instance().run(job)) {
+        job.n_threads = 1;
+        job.work(0);
+    }
+    Interruption::check();
 }
 
 }  // namespace gendr

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define GENDR_ABI_VERSION 4
+#define GENDR_ABI_VERSION 5
 
 enum gendr_dtype { GENDR_FLOAT32 = 0, GENDR_FLOAT64 = 1 };
 enum gendr_distance { GENDR_EUCLIDEAN = 0, GENDR_BARYCENTRIC = 1 };
@@ -40,7 +40,17 @@ enum gendr_reach_shape { GENDR_REACH_DISTANCE = 0, GENDR_REACH_BOX = 1 };
 enum gendr_gradient { GENDR_EXACT = 0, GENDR_REFERENCE = 1 };
 enum gendr_feature_kind { GENDR_NO_FEATURES = 0, GENDR_CORNERS = 1, GENDR_TEXELS = 2 };
 
-enum gendr_status { GENDR_OK = 0, GENDR_INVALID_ARGUMENT = 1, GENDR_OUT_OF_MEMORY = 2, GENDR_INTERNAL_ERROR = 3 };
+enum gendr_status {
+    GENDR_OK = 0,
+    GENDR_INVALID_ARGUMENT = 1,
+    GENDR_OUT_OF_MEMORY = 2,
+    GENDR_INTERNAL_ERROR = 3,
+    GENDR_INTERRUPTED = 4 /* a poll said so; what the call was to write is undefined */
+};
+
+/* Called by the thread that made the call, about every 50 ms while it lasts: non-zero stops it. It may make calls of
+ * its own. */
+typedef int (*gendr_poll)(void);
 
 /* What is rendered, and how. */
 typedef struct gendr_scene {
@@ -97,6 +107,7 @@ typedef struct gendr_scene {
     const void* gamma;           /* real (n_gammas,): 1e-30 to 1e30; null: gamma_value */
     const void* background;      /* real (n_backgrounds, C); null: 0 */
     void* stream;                /* cudaStream_t; the CPU core ignores it */
+    gendr_poll poll;             /* null: the call cannot be stopped; the CUDA core, which does not wait, ignores it */
 } gendr_scene;
 
 /* Results. A null pointer means: not asked for. The *_state and *_winner arrays are what backward needs. */
@@ -193,7 +204,8 @@ typedef struct gendr_corners {
     void* out;            /* gather: (B, F, 3, C); scatter: (B, V, C), sums in a fixed order */
     void* workspace;      /* scatter: gendr_corners_workspace_size() bytes; gather: may be null */
     size_t workspace_size;
-    void* stream; /* as in gendr_scene */
+    void* stream;    /* as in gendr_scene */
+    gendr_poll poll; /* as in gendr_scene */
 } gendr_corners;
 
 GENDR_API int gendr_abi_version(void);

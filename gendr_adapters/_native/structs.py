@@ -4,10 +4,26 @@ import ctypes
 from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
 from typing import Any
 
-ABI_VERSION = 4
+from torch import Tensor
+
+ABI_VERSION = 5
 OK, INVALID_ARGUMENT = 0, 1
 
 FEATURE_KINDS = {"none": 0, "corners": 1, "texels": 2}
+
+
+class Call(ctypes.Structure):
+    """The arguments of one call. It keeps every tensor whose address it hands out for as long as it lives itself, so
+    that no caller, nor a compiler that rewrites one, can free what C is about to read."""
+
+    def addresses(self, *tensors: Tensor | None) -> list[int | None]:
+        """Where their elements are; None for None, and for a tensor without elements."""
+        self.__dict__.setdefault("_kept", []).append(tensors)
+        return [x.data_ptr() if x is not None and x.numel() else None for x in tensors]
+
+    def stopped_by(self, poll: int | None) -> None:
+        """Let a gendr_poll, given by its address, stop the call."""
+        getattr(self, "scene", self).poll = poll
 
 
 class Scene(ctypes.Structure):
@@ -64,6 +80,7 @@ class Scene(ctypes.Structure):
         ("gamma", c_void_p),
         ("background", c_void_p),
         ("stream", c_void_p),
+        ("poll", c_void_p),
     ]
 
 
@@ -82,13 +99,13 @@ class Outputs(ctypes.Structure):
     ]
 
 
-class Forward(ctypes.Structure):
+class Forward(Call):
     """gendr_forward"""
 
     _fields_ = [("scene", Scene), ("out", Outputs), ("workspace", c_void_p), ("workspace_size", c_size_t)]
 
 
-class Backward(ctypes.Structure):
+class Backward(Call):
     """gendr_backward"""
 
     _fields_ = [
@@ -107,7 +124,7 @@ class Backward(ctypes.Structure):
     ]
 
 
-class Fragments(ctypes.Structure):
+class Fragments(Call):
     """gendr_fragments"""
 
     _fields_ = [
@@ -129,7 +146,7 @@ class Fragments(ctypes.Structure):
     ]
 
 
-class FragmentBlend(ctypes.Structure):
+class FragmentBlend(Call):
     """gendr_fragment_blend"""
 
     _fields_ = [
@@ -153,7 +170,7 @@ class FragmentBlend(ctypes.Structure):
     ]
 
 
-class Corners(ctypes.Structure):
+class Corners(Call):
     """gendr_corners"""
 
     _fields_ = [
@@ -171,6 +188,7 @@ class Corners(ctypes.Structure):
         ("workspace", c_void_p),
         ("workspace_size", c_size_t),
         ("stream", c_void_p),
+        ("poll", c_void_p),
     ]
 
 

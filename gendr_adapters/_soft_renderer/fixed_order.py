@@ -3,10 +3,10 @@
 The native operators take indices in threes, the corners of faces; here any number of them goes.
 """
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .. import ops
 from ..render import gather_corners
 
 
@@ -18,7 +18,7 @@ def gather_rows(values: Tensor, index: Tensor) -> Tensor:
 def sum_rows(values: Tensor, index: Tensor, count: int) -> Tensor:
     """Rows of values (N, M, C) added to rows index (M,) int64 of zeros (N, count, C)."""
     padded = F.pad(values, (0, 0, 0, -len(index) % 3)).unflatten(1, (-1, 3))
-    return torch.ops.gendr_adapters.scatter_corners(padded, _in_threes(index), count)
+    return ops.apply("scatter_corners", padded, _in_threes(index), count)
 
 
 def _in_threes(index: Tensor) -> Tensor:

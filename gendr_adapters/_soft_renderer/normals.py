@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .. import ops
 from .._inputs import check_real, kind
 from ..render import gather_corners
 
@@ -42,7 +43,8 @@ def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     """
     around = _area_vectors(face_vertices(vertices, faces))
     n_meshes, n_vertices = vertices.shape[:2]
-    summed = torch.ops.gendr_adapters.scatter_corners(
+    summed = ops.apply(
+        "scatter_corners",
         around[:, :, None].expand(-1, -1, 3, -1).reshape(1, -1, 3, 3),
         _packed(faces, n_vertices),
         n_meshes * n_vertices,

@@ -4,11 +4,13 @@ from typing import Any
 
 import torch
 
+from .._autocast import full_precision
 from .pinhole import PinholeCamera, _check_camera, _flip_axes
 
 _TO_OPENCV = (1, -1, -1)  # Kaolin's camera has y up and looks down -z, as OpenGL's
 
 
+@full_precision
 def from_kaolin(camera: Any) -> PinholeCamera:
     """What a kaolin.render.camera.Camera with PinholeIntrinsics sees.
 
@@ -42,6 +44,7 @@ def from_kaolin(camera: Any) -> PinholeCamera:
     )
 
 
+@full_precision
 def to_kaolin(camera: PinholeCamera, *, near: float = 1e-2, far: float = 1e2) -> Any:
     """The kaolin.render.camera.Camera that sees what `camera` sees; see `from_kaolin`.
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
 from .._inputs import check_real, image_shape
 from .pinhole import PinholeCamera, _check_camera
 
@@ -17,6 +18,7 @@ class OpenCVCamera(NamedTuple):
     t: Tensor
 
 
+@full_precision
 def from_opencv(
     K: Tensor, R: Tensor, t: Tensor, image_size: int | tuple[int, int], *, pixel_centre: float = 0.5
 ) -> PinholeCamera:
@@ -61,6 +63,7 @@ def from_opencv(
     )
 
 
+@full_precision
 def to_opencv(camera: PinholeCamera, *, pixel_centre: float = 0.5) -> OpenCVCamera:
     """K (N, 3, 3), R (N, 3, 3), t (N, 3) of a camera; see `from_opencv`.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision, widened
 from .._inputs import check_real, image_shape
 
 # Where a point in the camera's own plane is taken to be. Projected there it lies beyond the 1e18 NDC that render draws,
@@ -26,7 +27,8 @@ class PinholeCamera:
     principal_point: (N, 2), (c_x, c_y) in pixels.
     image_size: (H, W) in pixels, or the side of a square; 1 to 32768.
 
-    All tensors have one dtype, float32 or float64, and one device. A tensor of length 1 serves all N cameras.
+    All tensors have one dtype, float32 or float64, and one device. A tensor of length 1 serves all N cameras. Inside
+    torch.autocast what a camera is made of and what it sees is float32, whatever autocast says.
 
     Raises:
         TypeError: something is not a tensor, or has a dtype or device that does not fit.
@@ -43,7 +45,8 @@ class PinholeCamera:
         object.__setattr__(self, "image_size", image_shape(self.image_size))
         shapes = {"rotation": (3, 3), "translation": (3,), "focal": (2,), "principal_point": (2,)}
         for name, shape in shapes.items():
-            value = getattr(self, name)
+            value = widened(getattr(self, name))
+            object.__setattr__(self, name, value)
             check_real(name, value)
             _check_like(name, value, "rotation", self.rotation)
             if value.shape[1:] != shape or value.dim() != 1 + len(shape):
@@ -58,6 +61,7 @@ class PinholeCamera:
     def __len__(self) -> int:
         return self.rotation.shape[0]
 
+    @full_precision
     def view(self, points: Tensor) -> Tensor:
         """Camera coordinates (x right, y down, z ahead), world units, of world points.
 
@@ -79,6 +83,7 @@ class PinholeCamera:
             )
         return points @ self.rotation.mT + self.translation[:, None]
 
+    @full_precision
     def project(self, points: Tensor) -> Tensor:
         """What `gendr_adapters.render` takes: x right and y up in NDC, z the view depth in world units.
 

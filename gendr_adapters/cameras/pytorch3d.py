@@ -5,12 +5,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
 from .._inputs import image_shape
 from .pinhole import PinholeCamera, _check_camera, _flip_axes
 
 _TO_OPENCV = (-1, -1, 1)  # PyTorch3D's camera has x to the left and y up
 
 
+@full_precision
 def from_pytorch3d(cameras: Any, image_size: int | tuple[int, int] | None = None) -> PinholeCamera:
     """What a FoVPerspectiveCameras or PerspectiveCameras sees, in NDC or in screen space.
 
@@ -57,6 +59,7 @@ def from_pytorch3d(cameras: Any, image_size: int | tuple[int, int] | None = None
     )
 
 
+@full_precision
 def to_pytorch3d(camera: PinholeCamera, *, in_ndc: bool = True) -> Any:
     """PerspectiveCameras that see what `camera` sees, in NDC or in screen space; see `from_pytorch3d`.
 

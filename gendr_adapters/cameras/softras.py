@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
 from .._inputs import check_real, image_shape
 from .._soft_renderer.look_at import view_axes
 from .pinhole import PinholeCamera, _check_camera, _check_like
@@ -22,6 +23,7 @@ class SoftRasLookAt(NamedTuple):
     viewing_angle: Tensor
 
 
+@full_precision
 def from_softras_look_at(
     eye: Tensor | Sequence[float],
     at: Tensor | Sequence[float] = (0.0, 0.0, 0.0),
@@ -65,6 +67,7 @@ def from_softras_look_at(
     )
 
 
+@full_precision
 def to_softras_look_at(camera: PinholeCamera) -> SoftRasLookAt:
     """eye, at (one unit ahead), up and viewing_angle of a camera; see `from_softras_look_at`.
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from .. import ops
 from ..render import gather_corners
 
 
@@ -53,7 +54,7 @@ def vertex_normals(meshes: Any) -> Tensor:
         return meshes.verts_normals_packed()  # type: ignore[no-any-return]
     verts, faces = meshes.verts_packed(), meshes.faces_packed()
     corners = face_cross_products(meshes)[:, None].expand(-1, 3, 3)
-    sums = torch.ops.gendr_adapters.scatter_corners(corners[None], faces, verts.shape[0])[0]
+    sums = ops.apply("scatter_corners", corners[None], faces, verts.shape[0])[0]
     return torch.nn.functional.normalize(sums, eps=1e-6, dim=1)
 
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from .. import ops
 from ..render import gather_corners
 from ._arguments import face_indices, rows
 
@@ -60,7 +61,7 @@ def unit(vectors: Tensor) -> Tensor:
 
 
 def _sum_at_vertices(values: Tensor, faces: Tensor, vertices: Tensor) -> Tensor:
-    return torch.ops.gendr_adapters.scatter_corners(values[None], faces, vertices.shape[0])[0]  # type: ignore[no-any-return]
+    return ops.apply("scatter_corners", values[None], faces, vertices.shape[0])[0]  # type: ignore[no-any-return]
 
 
 def _divided(vectors: Tensor, divisors: Tensor) -> Tensor:
