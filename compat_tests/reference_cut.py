@@ -25,7 +25,7 @@ def _cross(a: Tensor, b: Tensor) -> Tensor:
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
-def _clipped(points: Tensor, depth: float) -> Tensor:
+def clipped(points: Tensor, depth: float) -> Tensor:
     """What lies at z >= depth of the polygon with corners (3, D), whose third coordinate is z: the other D - 1 change
     along its edges as z does. The first corner is the one in front that follows on one that is not."""
     nearer = (points[:, 2] < depth).tolist()
@@ -76,7 +76,7 @@ def cut_face(face: Tensor, pixels: Tensor, s: Any) -> CutFace | None:
     z = face[:, 2:]
     projected = s.projection == "perspective"
     in_space = torch.cat([face[:, :2] * z, z] if projected else [face], 1)
-    polygon = _clipped(torch.cat([in_space, torch.eye(3, dtype=face.dtype)], 1), s.near_clip)
+    polygon = clipped(torch.cat([in_space, torch.eye(3, dtype=face.dtype)], 1), s.near_clip)
     corners, depths, shares = polygon[:, :2], polygon[:, 2:3], polygon[:, 3:]
     if projected:
         corners = corners / depths

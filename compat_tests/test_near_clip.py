@@ -397,6 +397,59 @@ def test_a_corner_cut_off_just_so(dtype: torch.dtype, device: str) -> None:
     assert not alpha.any(), "a polygon without area counts nowhere"
 
 
+@DEVICES
+@DTYPES
+@pytest.mark.parametrize("clip", ["unit", "nonnegative", "none"])
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_nothing_jumps_when_a_face_comes_to_be_cut(
+    way: dict[str, Any], clip: str, dtype: torch.dtype, device: str
+) -> None:
+    """Colour and depth of a face with one corner at the plane, or two, are those of the face with them a little before
+    it: whatever interpolation says of the whole face, it says of what is left of it."""
+    corners = torch.tensor([[-0.6, -0.7, 2.0], [0.7, -0.5, 3.0], [0.1, 0.8, 2.5]], dtype=dtype)
+    features = torch.tensor([[0.1, 0.9], [0.8, 0.2], [0.4, 0.6]], dtype=dtype)
+    # Within the face: at its outline a pixel of depth just below far, or next to where a corner was, is another matter.
+    settings = RenderSettings(**{**BASE, **way, "reach": 0.0, "near": 1e-3, "far": 100.0, "clip": clip})
+
+    def fragments(before: float, first: int, at: tuple[int, ...]) -> Tensor:
+        moved = corners.roll(first, 0).clone()
+        moved[at, 2] = PLANE * (1 - before)
+        found = find_fragments(moved[None].to(device), 24, settings=settings)
+        colour = found.weights.cpu() @ features.roll(first, 0)
+        everything = torch.full((24 * 24, 3), torch.nan, dtype=dtype)
+        return everything.index_copy(0, found.pixel.cpu(), torch.cat([colour, found.depth.cpu()[:, None]], 1))
+
+    for first, at in itertools.product(range(3), [(2,), (0,), (1, 2), (0, 2)]):
+        whole = fragments(0.0, first, at)
+        for before in (torch.finfo(dtype).eps, 1e-6, 1e-5):
+            cut = fragments(before, first, at)
+            both = whole[:, 0].isfinite() & cut[:, 0].isfinite()
+            assert both.sum() > 100 and whole[:, 0].isfinite().sum() <= both.sum() + 1
+            assert_close(cut[both], whole[both], rtol=2e-3, atol=2e-3)
+            # Away from the corner, where a little may be much, far better.
+            assert ((cut - whole)[both].abs() > 2e-4).double().mean() < 0.02
+
+
+@DEVICES
+@pytest.mark.parametrize("clip", ["unit", "nonnegative", "none"])
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_neighbours_agree_on_their_edge(way: dict[str, Any], clip: str, device: str) -> None:
+    """Two faces with an edge in common, cut or not as they may be, show the same along it."""
+    settings = RenderSettings(**{**BASE, **way, "reach": 1e-6, "near": 1e-3, "far": 100.0, "clip": clip})
+    for top_z, left_z, right_z in itertools.product([2.0, 0.3, -0.7], [1.5, 0.2, -0.4], [3.0, 0.4, -1.1]):
+        points = torch.tensor([[0.0, -0.9, 1.2], [0.0, 0.8, top_z], [-0.8, 0.1, left_z], [0.9, -0.2, right_z]]).double()
+        if way["projection"] == "perspective":
+            points = torch.cat([points[:, :2] / points[:, 2:], points[:, 2:]], 1)
+        faces = points[torch.tensor([[0, 1, 2], [1, 0, 3]])]
+        found = find_fragments(faces.to(device), 25, settings=settings)
+        on_the_edge = found.pixel % 25 == 12
+        left, right = (on_the_edge & (found.face == face) for face in (0, 1))
+        assert torch.equal(found.pixel[left], found.pixel[right]) and left.sum() >= 3
+        a, b = found.weights[left], found.weights[right][:, [1, 0, 2]]
+        assert_close(a, b, rtol=0, atol=1e-9)
+        assert_close(found.depth[left], found.depth[right], rtol=1e-9, atol=0)
+
+
 ODD_CORNERS = {
     "on the plane": (0.3, PLANE),
     "just before it": (0.3, PLANE * (1 - 1e-7)),
@@ -418,7 +471,7 @@ ODD_CORNERS = {
 @pytest.mark.parametrize("name", ODD_CORNERS)
 def test_odd_corners(name: str, dtype: torch.dtype, device: str) -> None:
     x, z = ODD_CORNERS[name]
-    ways = itertools.product([(0,), (0, 1), (2,)], WAYS, ["unit", "nonnegative", "none"], [PLANE, 1e-6, 1e-30])
+    ways = itertools.product([(0,), (0, 1), (2,)], WAYS, ["unit", "nonnegative", "none"], [PLANE, 1e-30])
     for corners, way, clip, plane in ways:
         for other_z in (2.0, -1.0):
             scene = random_scene(2, 2)
@@ -469,6 +522,10 @@ def test_the_c_abi_refuses_what_cannot_be_cut() -> None:
         other = RenderSettings(**{name: value}).packed_ints
         with pytest.raises(ValueError, match="near_clip does not go with"):
             call(list(other), floats)
+    projection = list(RenderSettings(projection="orthographic").packed_ints)
+    at = next(i for i, n in enumerate(projection) if n != RenderSettings().packed_ints[i])
+    with pytest.raises(ValueError, match="projection must be GENDR_PERSPECTIVE or GENDR_ORTHOGRAPHIC"):
+        call([*ints[:at], 2, *ints[at + 1 :]], floats)
     for bad in (-1.0, math.nan, math.inf):
         with pytest.raises(ValueError, match="near_clip must be a depth > 0"):
             call(ints, [*floats[:plane], bad, *floats[plane + 1 :]])

@@ -119,7 +119,7 @@ def test_a_floor_through_the_camera(dtype: torch.dtype, correct: bool | None) ->
         fragments = GenDRRasterizer(camera(fov=60.0, znear=znear), clipped)(meshes)
         assert (fragments.pix_to_face >= 0).sum() == 1984
         assert fragments.zbuf[fragments.zbuf > 0].min() >= (z_clip or 0.01)
-    turns = torch.tensor([[0.3, 0.0, 0.0], [-0.2, 0.6, 0.0], [0.9, -0.4, 0.0]], dtype=torch.float64)
+    turns = torch.tensor([[0.3, 0.0, 0.0], [-0.2, 0.6, 0.0], [0.4, -0.4, 0.0]], dtype=torch.float64)
     rotations = euler_angles_to_matrix(turns, "XZY").to(dtype)
     turned = camera(fov=60.0, R=rotations, T=torch.zeros(3, 3, dtype=dtype))
     seen = GenDRRasterizer(turned, settings_of(**settings))(meshes.extend(3)).pix_to_face[..., 0] >= 0
@@ -128,7 +128,7 @@ def test_a_floor_through_the_camera(dtype: torch.dtype, correct: bool | None) ->
     rays = torch.stack([x * slope, y * slope, torch.ones_like(x)], -1).double() @ rotations.double().mT[:, None]
     reached = -rays / rays[..., 1:2]  # where they meet the plane of the floor
     hit = (rays[..., 1] < 0) & (reached[..., [0, 2]].abs() <= 50).all(-1)
-    assert (seen != hit).sum() <= 3 and all(1000 < n < 3500 for n in hit.sum((1, 2)))
+    assert (seen != hit).sum() <= 3 and all(500 < n < 3700 for n in hit.sum((1, 2)))
 
 
 @pytest.mark.parametrize("correct", [True, False])
