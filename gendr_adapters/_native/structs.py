@@ -54,6 +54,7 @@ class Scene(ctypes.Structure):
         ("gradient", c_int32),
         ("clip", c_int32),
         ("reach_shape", c_int32),
+        ("projection", c_int32),
         ("device", c_int32),
         ("dist_shape", c_double),
         ("dist_shift", c_double),

@@ -94,6 +94,7 @@ def settings_for(camera: Any, settings: RenderSettings, clipped: bool, perspecti
         near=NO_NEAR,
         far=far if clipped else NO_FAR,
         near_clip=near if clipped else None,
+        projection="perspective" if is_pinhole(camera) else "orthographic",
         softmax_range=settings.softmax_range or (near, far),
         perspective_correct=perspective_correct,
         clip=clip,

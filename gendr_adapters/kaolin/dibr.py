@@ -29,6 +29,7 @@ def dibr_rasterization(
     rast_backend: str = "cuda",
     *,
     perspective_correct: bool = False,
+    near_clip: float | None = None,
     distribution: str | None = None,
     t_conorm: str | None = None,
     t_conorm_p: float | None = None,
@@ -40,8 +41,8 @@ def dibr_rasterization(
     """Features of the nearest faces, and a soft silhouette: kaolin.render.mesh.dibr_rasterization, on any device.
 
     Args:
-        height, width, face_vertices_z, face_vertices_image, face_features, multiplier, eps, perspective_correct: as for
-            `rasterize`. rast_backend: its backend.
+        height, width, face_vertices_z, face_vertices_image, face_features, multiplier, eps, perspective_correct,
+            near_clip: as for `rasterize`. rast_backend: its backend.
         face_normals_z: (B, F); faces where it is below 0 (or NaN) are not drawn, but count in the mask.
         sigmainv, boxlen, knum, distribution, t_conorm, t_conorm_p, dist_shape, dist_shift: as for `dibr_soft_mask`.
         occlusion: 'hard': the features of the nearest face. 'soft': a softmax over depth of all drawn faces closer than
@@ -75,10 +76,9 @@ def dibr_rasterization(
         "dist_shape": dist_shape,
         "dist_shift": dist_shift,
     }
-    if occlusion == "hard":
-        settings = hard_settings(perspective_correct)
-    else:
-        near, far = _depth_range(face_vertices_z, valid, gamma)
+    settings = hard_settings(perspective_correct, near_clip)
+    if occlusion == "soft":
+        near, far = _depth_range(face_vertices_z, valid, near_clip, gamma)
         settings = mask_settings(
             sigmainv,
             boxlen,
@@ -86,6 +86,7 @@ def dibr_rasterization(
             dist_shape=dist_shape,
             dist_shift=dist_shift,
             perspective_correct=perspective_correct,
+            near_clip=near_clip,
             softmax_range=(near, far),
             gamma=gamma / (far - near),
             background_eps=0.0,
@@ -93,14 +94,24 @@ def dibr_rasterization(
     features, face_idx = rasterize_as(
         settings, height, width, face_vertices_z, face_vertices_image, face_features, valid
     )
-    soft_mask = dibr_soft_mask(face_vertices_image, face_idx, sigmainv, boxlen, knum, **coverage)  # type: ignore[arg-type]
+    soft_mask = dibr_soft_mask(
+        face_vertices_image,
+        face_idx,
+        sigmainv,
+        boxlen,
+        knum,
+        face_vertices_z=face_vertices_z,
+        near_clip=near_clip,
+        **coverage,  # type: ignore[arg-type]
+    )
     return features, soft_mask, face_idx
 
 
-def _depth_range(face_vertices_z: Tensor, valid: Tensor, gamma: float) -> tuple[float, float]:
+def _depth_range(face_vertices_z: Tensor, valid: Tensor, near_clip: float | None, gamma: float) -> tuple[float, float]:
     """View depths of the nearest corner that is drawn, and of what is 10 gamma behind the farthest."""
-    drawn = valid & (face_vertices_z < 0).all(2) & face_vertices_z.isfinite().all(2)
-    depths = -face_vertices_z.detach()[drawn]
+    depths = -face_vertices_z.detach()
+    seen = (depths > 0).all(2) if near_clip is None else (depths >= near_clip).any(2)
+    depths = depths[valid & seen & depths.isfinite().all(2)].clamp(min=near_clip or 0.0)
     near, far = (0.0, 1.0) if depths.numel() == 0 else torch.stack(depths.aminmax()).tolist()
     behind = far + 10 * gamma
     return near, max(behind, math.nextafter(near, math.inf))

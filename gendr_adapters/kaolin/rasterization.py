@@ -23,13 +23,15 @@ def rasterize(
     backend: str = "cuda",
     *,
     perspective_correct: bool = False,
+    near_clip: float | None = None,
 ) -> tuple[Tensor | tuple[Tensor, ...], Tensor]:
     """The features of the nearest face at each pixel: kaolin.render.mesh.rasterize, on any device.
 
     Args:
         height, width: of the picture, pixels.
         face_vertices_z: (B, F, 3), z of the corners in camera space: negative in front of the camera, the largest is
-            nearest. A face with a corner at z >= 0 is not drawn; where all are so, a UserWarning is given, once.
+            nearest. A face with a corner at z >= 0 is not drawn, unless near_clip cuts it; where all are so, a
+            UserWarning is given, once.
         face_vertices_image: (B, F, 3, 2), x (right) and y (up) of the corners; both axes of the picture span [-1, 1].
         face_features: (B, F, 3, C), features of the corners, or a list or tuple of such. float32 or float64, as the two
             above.
@@ -37,12 +39,15 @@ def rasterize(
         multiplier, eps: accepted, and without effect: our core needs neither.
         backend: 'cuda', 'nvdiffrast' or 'nvdiffrast_fwd', all the same here.
         perspective_correct: interpolate features and z in space, not on the screen (Kaolin does the latter).
+        near_clip: depth > 0: what is nearer, z > -near_clip, is not drawn, and faces are cut there, in space, whatever
+            perspective_correct: x and y must be those of a perspective camera, X / -z and Y / -z up to a scale, also
+            behind it. See RenderSettings.near_clip. None: faces are not cut.
 
     Returns:
         (features, face_idx): (B, height, width, C), 0 where there is no face; a tuple for a list or tuple of
         face_features; and (B, height, width) int64, counted within its mesh, -1 where there is none. Row 0 is the top.
-        features have gradients to face_features and face_vertices_image, and to face_vertices_z if perspective_correct;
-        the same bits in every run.
+        features have gradients to face_features and face_vertices_image, and to face_vertices_z if perspective_correct
+        or, of faces that are cut, with near_clip; the same bits in every run.
 
     Raises:
         TypeError, ValueError: dtypes, devices, shapes, sizes or names that do not fit.
@@ -51,13 +56,15 @@ def rasterize(
     NeurIPS 2019.
     """
     check_backend("rasterize", backend, multiplier, eps)
-    settings = hard_settings(perspective_correct)
+    settings = hard_settings(perspective_correct, near_clip)
     return rasterize_as(settings, height, width, face_vertices_z, face_vertices_image, face_features, valid_faces)
 
 
-def hard_settings(perspective_correct: bool) -> RenderSettings:
+def hard_settings(perspective_correct: bool, near_clip: float | None) -> RenderSettings:
     """The nearest face at each pixel; affine, or perspective_correct. The reach is for pixels on an edge."""
-    return kaolin_settings(blend="hard", clip="none", perspective_correct=perspective_correct, reach=1e-5)
+    return kaolin_settings(
+        blend="hard", clip="none", perspective_correct=perspective_correct, near_clip=near_clip, reach=1e-5
+    )
 
 
 def rasterize_as(

@@ -1,5 +1,6 @@
 """`dibr_soft_mask`, as kaolin.render.mesh.dibr_soft_mask."""
 
+import math
 from typing import Any
 
 import torch
@@ -11,8 +12,8 @@ from ..blend import blend_fragments
 from ..fragments import Fragments, find_fragments
 from ..render import render
 from ..settings import RenderSettings, check_number
-from ._arguments import check_image, check_softness
-from ._scene import kaolin_settings
+from ._arguments import check_depths, check_image, check_softness
+from ._scene import corners, kaolin_settings
 
 
 def dibr_soft_mask(
@@ -28,6 +29,8 @@ def dibr_soft_mask(
     t_conorm_p: float | None = None,
     dist_shape: float = 0.0,
     dist_shift: float = 0.0,
+    face_vertices_z: Tensor | None = None,
+    near_clip: float | None = None,
 ) -> Tensor:
     """The soft silhouette of all faces: kaolin.render.mesh.dibr_soft_mask, on any device.
 
@@ -46,9 +49,12 @@ def dibr_soft_mask(
             boxlen counts, knum and selected_face_idx do not; at pixels inside, coverage is the distribution's and has
             its gradient. What of the two is not given is 'exponential_rev', which is exp(-sigmainv d^2), or
             'probabilistic'.
+        near_clip: as for `rasterize`: what is left of a face counts, its cut edge and its bounding box included.
+            face_vertices_z: (B, F, 3), also as there, needed for near_clip and for nothing else.
 
     Returns:
-        (B, height, width), with gradients to face_vertices_image, the same bits in every run.
+        (B, height, width), with gradients to face_vertices_image, and to face_vertices_z where faces are cut; the same
+        bits in every run.
 
     Raises:
         TypeError, ValueError: dtypes, devices, shapes, numbers or names that do not fit.
@@ -59,6 +65,10 @@ def dibr_soft_mask(
     _check_selected(selected_face_idx, face_vertices_image, n_meshes)
     check_softness(sigmainv, boxlen, knum)
     check_number("multiplier", multiplier)
+    if near_clip is not None and face_vertices_z is None:
+        raise ValueError("near_clip needs face_vertices_z, the depths of the corners")
+    if face_vertices_z is not None:
+        check_depths(face_vertices_z, face_vertices_image)
     general = distribution is not None or t_conorm is not None
     settings = mask_settings(
         sigmainv,
@@ -68,15 +78,17 @@ def dibr_soft_mask(
         t_conorm_p=t_conorm_p,
         dist_shape=dist_shape,
         dist_shift=dist_shift,
+        near_clip=near_clip,
     )
-    ones = torch.ones_like(face_vertices_image[..., :1])
-    faces = torch.cat([face_vertices_image, ones], 3)
+    if near_clip is None or face_vertices_z is None:
+        face_vertices_z = -torch.ones_like(face_vertices_image[..., 0])
+    faces = corners(face_vertices_image, face_vertices_z, None)
     if general:
         _, height, width = selected_face_idx.shape
         alpha = render(faces, (height, width), settings=settings, outputs=("alpha",)).alpha
         assert alpha is not None
         return alpha
-    return _grown_box_mask(faces, selected_face_idx >= 0, float(sigmainv), float(boxlen), knum)
+    return _grown_box_mask(faces, selected_face_idx >= 0, float(sigmainv), float(boxlen), knum, near_clip)
 
 
 def mask_settings(sigmainv: float, boxlen: float, **fields: Any) -> RenderSettings:
@@ -85,17 +97,23 @@ def mask_settings(sigmainv: float, boxlen: float, **fields: Any) -> RenderSettin
     return kaolin_settings(dist_scale=1 / float(sigmainv), reach=float(boxlen), **fields)
 
 
-def _grown_box_mask(faces: Tensor, covered: Tensor, sigmainv: float, boxlen: float, knum: int | None) -> Tensor:
+def _grown_box_mask(
+    faces: Tensor, covered: Tensor, sigmainv: float, boxlen: float, knum: int | None, near_clip: float | None
+) -> Tensor:
     """The mask of Kaolin: by grown bounding boxes and the first knum faces.
 
     Every pair of an uncovered pixel and a face in whose box it is becomes a fragment; their union is blend_fragments'.
     """
     n_meshes, height, width = covered.shape
-    low, high = _grown_boxes(faces.detach(), boxlen)
+    low, high = _grown_boxes(faces.detach(), boxlen, near_clip)
     touching = _touches_uncovered(low, high, covered)
     # A Cauchy distribution ends nowhere, so that nothing fades. The boxes are cut exactly below.
     settings = kaolin_settings(
-        distribution="cauchy", reach_shape="box", reach=boxlen * (1 + 1e-6) + 1e-6, perspective_correct=False
+        distribution="cauchy",
+        reach_shape="box",
+        reach=boxlen * (1 + 1e-6) + 1e-6,
+        perspective_correct=False,
+        near_clip=near_clip,
     )
     found = find_fragments(leave_out(faces, ~touching), (height, width), settings=settings)
     kept = _in_boxes(found, low, high, covered)
@@ -116,9 +134,23 @@ def _grown_box_mask(faces: Tensor, covered: Tensor, sigmainv: float, boxlen: flo
     return torch.where(covered, alpha.new_ones(()), alpha)
 
 
-def _grown_boxes(faces: Tensor, boxlen: float) -> tuple[Tensor, Tensor]:
-    """(B, F, 2), twice: the lower left and upper right corner of each face's bounding box, boxlen further out."""
-    low, high = faces[..., :2].aminmax(dim=2)
+def _grown_boxes(faces: Tensor, boxlen: float, near_clip: float | None) -> tuple[Tensor, Tensor]:
+    """(B, F, 2), twice: the lower left and upper right corner of each face's bounding box, boxlen further out; of a
+    face that is cut, that of what is left."""
+    points = faces[..., :2]
+    low, high = points.aminmax(dim=2)
+    if near_clip is not None:
+        # Corners in front of the plane, and where edges from one in front, b, to one that is nearer, a, meet it.
+        front = (faces[..., 2] >= near_clip)[..., None]
+        following = front.roll(-1, 2)
+        b, a = (torch.where(front == ahead, faces, faces.roll(-1, 2)) for ahead in (True, False))
+        z_b, z_a = b[..., 2:], a[..., 2:]
+        along = (z_b - near_clip) / (z_b - z_a) * (z_a / near_clip)
+        points = torch.cat([points, b[..., :2] + along * (a - b)[..., :2]], 2)
+        left = torch.cat([front, front != following], 2)
+        cut = front.any(2) & ~front.all(2)
+        low = torch.where(cut, points.where(left, math.inf).amin(2), low)
+        high = torch.where(cut, points.where(left, -math.inf).amax(2), high)
     return low - boxlen, high + boxlen
 
 

@@ -32,9 +32,9 @@ def soft_render(
     Args:
         camera, mesh, lighting, custom_materials, custom_material_assignments: as for `render_mesh`.
         settings: any distribution and T-conorm, dist_scale, gamma and so on, in NDC (both axes of the picture span
-            [-1, 1]). The camera decides on near, far, near_clip, half_extent and perspective_correct; depth in the
-            softmax runs from its near to its far plane unless softmax_range says otherwise. With an orthographic camera
-            clip 'unit' is 'nonnegative'.
+            [-1, 1]). The camera decides on near, far, near_clip, projection, half_extent and perspective_correct; depth
+            in the softmax runs from its near to its far plane unless softmax_range says otherwise. With an orthographic
+            camera clip 'unit' is 'nonnegative'.
         background: colour behind everything, (3,) or (N, 3); None: black.
 
     Returns:

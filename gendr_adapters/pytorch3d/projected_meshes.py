@@ -49,11 +49,12 @@ def project_meshes(
     clip: str,
     cull_backfaces: bool,
     near_clip: float | None,
+    projection: str,
     cull_to_frustum: bool,
 ) -> ProjectedMeshes:
     """From meshes with vertices in PyTorch3D's NDC (x left, y up, z view depth).
 
-    clip: a rule of RenderSettings.clip. The other arguments, and what is raised: rasterize_meshes.
+    clip, projection: of RenderSettings. The other arguments, and what is raised: rasterize_meshes.
     """
     size = image_shape(image_size)
     if not _is(Real, blur_radius) or not 0 <= blur_radius < math.inf:
@@ -68,13 +69,14 @@ def project_meshes(
         near=NO_NEAR,  # PyTorch3D's planes only scale depths for the blending
         far=NO_FAR,
         near_clip=near_clip,
+        projection=projection,  # type: ignore[arg-type]
         clip=clip,  # type: ignore[arg-type]
         perspective_correct=bool(perspective_correct),
         cull="back" if cull_backfaces else "none",
     )
     x, y, z = meshes.verts_packed().unbind(1)
     corners = gather_corners(torch.stack([-x, y, z], 1), meshes.faces_packed())
-    hidden = _unseen(corners.detach(), size, perspective_correct, near_clip, cull_to_frustum)
+    hidden = _unseen(corners.detach(), size, projection == "perspective", near_clip, cull_to_frustum)
     counts = meshes.num_faces_per_mesh()
     offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
     return ProjectedMeshes(leave_out(corners, hidden), offsets, size, settings, faces_per_pixel)
@@ -85,7 +87,7 @@ def _is(number: type, value: object) -> bool:
 
 
 def _unseen(
-    corners: Tensor, size: tuple[int, int], perspective: bool, near_clip: float | None, cull_to_frustum: bool
+    corners: Tensor, size: tuple[int, int], projected: bool, near_clip: float | None, cull_to_frustum: bool
 ) -> Tensor:
     """(F,) bool: faces PyTorch3D's rasteriser never looks at."""
     x, y, z = corners.unbind(2)
@@ -94,7 +96,7 @@ def _unseen(
     hidden = whole & (area2.abs() <= _MIN_AREA2)
     if cull_to_frustum:
         # Beyond a side of the picture, x > half: behind the camera the projected x has the wrong sign, x z has not.
-        scale = z if perspective else torch.ones_like(z)
+        scale = z if projected else torch.ones_like(z)
         for along, half in ((x, size[1] / min(size)), (y, size[0] / min(size))):
             hidden |= (along * scale > half * scale).all(1) | (along * scale < -half * scale).all(1)
     return hidden

@@ -21,6 +21,8 @@ def rasterize_meshes(
     cull_backfaces: bool = False,
     z_clip_value: float | None = None,
     cull_to_frustum: bool = False,
+    *,
+    projection: str | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The nearest faces of each pixel: pytorch3d.renderer.mesh.rasterize_meshes.rasterize_meshes, without its limits.
 
@@ -33,6 +35,8 @@ def rasterize_meshes(
         perspective_correct, clip_barycentric_coords, cull_backfaces: as in PyTorch3D.
         z_clip_value: depth > 0 at which faces are cut; what is left of a face is one polygon (csrc/core/cut_face.h).
         cull_to_frustum: drop faces all of whose corners are beyond one side of the picture.
+        projection: what made x and y of the vertices, which these two want to know: 'perspective' or 'orthographic';
+            None: as perspective_correct says, as in PyTorch3D.
 
     Returns:
         (pix_to_face, zbuf, bary_coords, dists), of shape (N, H, W, K), bary_coords (N, H, W, K, 3): the faces of each
@@ -42,6 +46,8 @@ def rasterize_meshes(
     Raises:
         ValueError, TypeError: arguments that are out of range or of another type.
     """
+    if projection is None:
+        projection = "perspective" if perspective_correct else "orthographic"
     projected = project_meshes(
         meshes,
         image_size=image_size,
@@ -51,6 +57,7 @@ def rasterize_meshes(
         clip="nonnegative" if clip_barycentric_coords else "none",
         cull_backfaces=cull_backfaces,
         near_clip=z_clip_value,
+        projection=projection,
         cull_to_frustum=cull_to_frustum,
     )
     found = find_fragments(

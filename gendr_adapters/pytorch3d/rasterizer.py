@@ -1,5 +1,6 @@
 """GenDRRasterizer: stands where PyTorch3D's MeshRasterizer stands."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -27,9 +28,10 @@ class GenDRRasterizer(MeshRasterizer):
         clip: which weights a face has at pixels outside of it, a rule of RenderSettings.clip ('unit' is SoftRas');
             None: as raster_settings.clip_barycentric_coords says, 'nonnegative' or 'none'.
 
-    Faces are cut at z_clip_value; without one at half the cameras' smallest znear, as in PyTorch3D; and for perspective
-    cameras without a znear, or with 0, at 0.01, where PyTorch3D drops faces with a corner behind the camera. A cut face
-    is one polygon. cull_to_frustum drops faces all of whose corners are beyond one side of the picture.
+    Faces are cut at z_clip_value; without one, where the cameras are perspective ones or perspective_correct is True,
+    at half the cameras' smallest znear; without a znear, or with one that is not above 0, at 0.01. Where a face is cut
+    is the cameras' projection's matter, whatever perspective_correct; a cut face is one polygon. cull_to_frustum drops
+    faces all of whose corners are beyond one side of the picture.
 
     Everything can be overridden by keyword arguments of forward, as in PyTorch3D.
     """
@@ -74,7 +76,8 @@ class GenDRRasterizer(MeshRasterizer):
         return projected.update_padded(torch.stack([x, y, away], 2))
 
     def forward(self, meshes_world: Any, **kwargs: Any) -> GenDRFragments:
-        """GenDRFragments of Meshes in world space. Raises as `transform`, and ValueError for settings out of range."""
+        """GenDRFragments of Meshes in world space. Raises as `transform`, and ValueError for settings out of range, and
+        for a znear that is not finite where faces are cut by it."""
         settings: Any = kwargs.get("raster_settings", self.raster_settings)
         if not isinstance(settings, RasterizationSettings):
             raise TypeError(f"raster_settings must be RasterizationSettings, got {type(settings).__name__}")
@@ -83,6 +86,7 @@ class GenDRRasterizer(MeshRasterizer):
         perspective = settings.perspective_correct
         if perspective is None:
             perspective = cameras.is_perspective()
+        projection = _projection_of(cameras, perspective)
         clipped = settings.clip_barycentric_coords
         if clipped is None:
             clipped = settings.blur_radius > 0
@@ -95,19 +99,33 @@ class GenDRRasterizer(MeshRasterizer):
                 perspective_correct=perspective,
                 clip=self.clip or ("nonnegative" if clipped else "none"),
                 cull_backfaces=settings.cull_backfaces,
-                near_clip=_near_clip(settings, cameras, perspective),
+                near_clip=_near_clip(settings, cameras, perspective or projection == "perspective"),
+                projection=projection,
                 cull_to_frustum=settings.cull_to_frustum,
             )
         )
 
 
-def _near_clip(settings: RasterizationSettings, cameras: Any, perspective: bool) -> float | None:
-    if settings.z_clip_value is not None or not perspective:
+def _projection_of(cameras: Any, perspective_correct: bool) -> str:
+    """As in RenderSettings. Cameras of a program's own need not say; then perspective_correct does."""
+    try:
+        divided = cameras.is_perspective()
+    except (AttributeError, NotImplementedError):
+        divided = perspective_correct
+    return "perspective" if divided else "orthographic"
+
+
+def _near_clip(settings: RasterizationSettings, cameras: Any, clipped: bool) -> float | None:
+    if settings.z_clip_value is not None or not clipped:
         return settings.z_clip_value
     znear = cameras.get_znear()
     if isinstance(znear, Tensor):
         znear = znear.min().item()
-    return znear / 2 if znear else DEFAULT_Z_CLIP
+    if znear is None:
+        return DEFAULT_Z_CLIP
+    if not math.isfinite(znear):
+        raise ValueError(f"the cameras' znear must be finite, got {znear}; or set z_clip_value")
+    return znear / 2 if znear > 0 else DEFAULT_Z_CLIP
 
 
 def copy_of(rasterizer: MeshRasterizer) -> GenDRRasterizer:
