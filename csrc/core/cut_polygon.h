@@ -48,6 +48,7 @@ struct Cut {
     T bx[3], by[3];  // gradient of b'
     T wx[n], wy[n];  // gradient of the weights of corners 1 to 3 in b'; 0 for the one that is not used
     T area2;         // twice the signed area, > 0 counter-clockwise
+    T touch2;        // as a face's
 };
 
 // How faces are cut.
@@ -220,6 +221,7 @@ GENDR_HD_NOINLINE bool make_cut(const Face<T>& f, const CutPlane<T>& plane, Cut<
     cut.area2 = (cut.ex[0] * cut.ey[1] - cut.ey[0] * cut.ex[1]) + (cut.ex[2] * cut.ey[3] - cut.ey[2] * cut.ex[3]);
     // As in setup_face.
     if (!(abs_(cut.area2) > max_(T(2) * Limits<T>::epsilon * longest, Limits<T>::tiny))) return false;
+    cut.touch2 = kTouch<T> * kTouch<T> * longest;
     cutting::spread_weights(cut);
     return cutting::all_usable(cut);
 }
