@@ -65,8 +65,8 @@ struct CutRule {
 // How a pixel sees a cut face.
 template <class T>
 struct CutSight {
-    bool in;
-    T distance2;
+    bool in, closed;       // closed: or on the outline, but for rounding (as `touches` of geometry.h)
+    T distance2;           // 0 if on the outline
     T dx, dy;              // from the nearest point of the outline to the pixel
     T t;                   // where that point is on its edge, 0 to 1
     T on0, on1, on2, on3;  // 1 for that edge
@@ -77,7 +77,7 @@ struct CutSight {
 
 template <class T>
 GENDR_HD CutSight<T> look_at_cut(const Cut<T>& cut, Flag<T> bounded, T px, T py) {
-    T d2[4], dx[4], dy[4], t[4], side[4];
+    T d2[4], dx[4], dy[4], t[4], side[4], slack[4];
     const T sense = cut.area2 > T(0) ? T(1) : T(-1);
     GENDR_UNROLL_4
     for (int j = 0; j < kCutCorners; ++j) {
@@ -89,13 +89,18 @@ GENDR_HD CutSight<T> look_at_cut(const Cut<T>& cut, Flag<T> bounded, T px, T py)
         dy[j] = ay - from_start * cut.ey[j];
         d2[j] = dx[j] * dx[j] + dy[j] * dy[j];
         side[j] = sense * (cut.ex[j] * ay - cut.ey[j] * ax) + cut.unbounded[j];
+        slack[j] = side[j] + kTouch<T> * (abs_(cut.ex[j] * ay) + abs_(cut.ey[j] * ax));
     }
     const bool late01 = d2[1] < d2[0], late23 = d2[3] < d2[2];
     const T d01 = late01 ? d2[1] : d2[0], d23 = late23 ? d2[3] : d2[2];
     const bool late = d23 < d01;
     CutSight<T> s;
     s.in = min_(min_(side[0], side[1]), min_(side[2], side[3])) > T(0);
-    s.distance2 = late ? d23 : d01;
+    const T distance2 = late ? d23 : d01;
+    const bool on =
+        !s.in && distance2 <= cut.touch2 && min_(min_(slack[0], slack[1]), min_(slack[2], slack[3])) >= T(0);
+    s.closed = s.in || on;
+    s.distance2 = on ? T(0) : distance2;
     s.dx = late ? (late23 ? dx[3] : dx[2]) : (late01 ? dx[1] : dx[0]);
     s.dy = late ? (late23 ? dy[3] : dy[2]) : (late01 ? dy[1] : dy[0]);
     s.t = late ? (late23 ? t[3] : t[2]) : (late01 ? t[1] : t[0]);
@@ -188,15 +193,26 @@ GENDR_HD FragmentPull<T> pull_cut(const Cut<T>& cut, const CutSight<T>& s, Flag<
     return out;
 }
 
-// dL/d(nearest point) from dL/du, pull as for pull_corners, and dL/d(b0, b1, b2) from a rule.
+// dL/d(nearest point) from dL/du; pull as for pull_point; across: as inv_tau for pull_across, 0: the distance has no
+// gradient on the outline.
 template <class T>
-GENDR_HD FragmentPull<T> pull_cut_pair(const Cut<T>& cut, const CutSight<T>& s, Flag<T> bounded, T px, T py, T grad_u,
-                                       T pull, T g0, T g1, T g2) {
-    const T fx = grad_u != T(0) ? pull * s.dx : T(0), fy = grad_u != T(0) ? pull * s.dy : T(0);
-    return pull_cut(cut, s, bounded, px, py, fx, fy, g0, g1, g2);
+GENDR_HD Direction<T> pull_cut_point(const Cut<T>& cut, const CutSight<T>& s, T grad_u, T pull, T across) {
+    T ex = T(0), ey = T(0), inv_length2 = T(0);
+    const T on[4] = {s.on0, s.on1, s.on2, s.on3};
+    GENDR_UNROLL_4
+    for (int j = 0; j < kCutCorners; ++j) {
+        ex += on[j] * cut.ex[j];
+        ey += on[j] * cut.ey[j];
+        inv_length2 += on[j] * cut.inv_length2[j];
+    }
+    const T scale = (cut.area2 > T(0) ? T(1) : T(-1)) * sqrt_(inv_length2);
+    const Direction<T> normal = pull_across(grad_u, across, Direction<T>{scale * ey, -scale * ex});
+    const Direction<T> away = pull_point(grad_u, pull, s.dx, s.dy);
+    const bool edge = across > T(0) && is_on_outline(s.in, s.distance2, cut.touch2);
+    return {edge ? normal.x : away.x, edge ? normal.y : away.y};
 }
 
-// Outside, and closer than the reach, or inside. Of the pair only what does not name corners of a triangle is
+// Closed, or closer than the reach. Of the pair only what does not name corners of a triangle is
 // there.
 template <class T>
 GENDR_HD Sight<T> sight_of(const CutSight<T>& s, T reach2) {
@@ -208,8 +224,8 @@ GENDR_HD Sight<T> sight_of(const CutSight<T>& s, T reach2) {
     out.b0 = s.b0;
     out.b1 = s.b1;
     out.b2 = s.b2;
-    out.closed = s.in || s.distance2 == T(0);
-    out.within = s.in || s.distance2 < reach2;
+    out.closed = s.closed;
+    out.within = s.closed || s.distance2 < reach2;
     return out;
 }
 
@@ -221,8 +237,9 @@ GENDR_HD FragmentPull<T> pull_cut_fragment(const Face<T>& f, const Cut<T>& cut, 
     const Fragment<T> a = rule.make(f, s.b0, s.b1, s.b2);
     const FragmentGradient<T> d = rule.differentiate(f, s.b0, s.b1, s.b2, a, gv0, gv1, gv2, gz);
     const T signed2 = s.in ? s.distance2 : -s.distance2;
-    FragmentPull<T> out =
-        pull_cut_pair(cut, s, rule.bounded, px, py, gd, pull_squared(gd, signed2, T(1)), d.w0, d.w1, d.w2);
+    const T twice = T(2) * max_(sqrt_(s.distance2), shortest_distance<T>());
+    const Direction<T> force = pull_cut_point(cut, s, gd, pull_squared(gd, signed2, T(1)), twice);
+    FragmentPull<T> out = pull_cut(cut, s, rule.bounded, px, py, force.x, force.y, d.w0, d.w1, d.w2);
     out.z0 += d.z0;
     out.z1 += d.z1;
     out.z2 += d.z2;
@@ -240,10 +257,12 @@ GENDR_HD_NOINLINE Sight<T> look_at_cut_face(const Face<T>& f, const CutPlane<T>&
 
 template <class T>
 GENDR_HD_NOINLINE FragmentPull<T> pull_cut_face(const Face<T>& f, const CutPlane<T>& plane, Flag<T> bounded, T px, T py,
-                                                T grad_u, T pull, T g0, T g1, T g2) {
+                                                T grad_u, T pull, T across, T g0, T g1, T g2) {
     Cut<T> cut;
     make_cut(f, plane, cut);
-    return pull_cut_pair(cut, look_at_cut(cut, bounded, px, py), bounded, px, py, grad_u, pull, g0, g1, g2);
+    const CutSight<T> s = look_at_cut(cut, bounded, px, py);
+    const Direction<T> force = pull_cut_point(cut, s, grad_u, pull, across);
+    return pull_cut(cut, s, bounded, px, py, force.x, force.y, g0, g1, g2);
 }
 
 template <class T>

@@ -61,6 +61,7 @@ struct Cut {
     T wx[2][n], wy[2][n];      // gradient of the weights of corners 1 to 3 in both; 0 for the one that is not used
     T diagonal_x, diagonal_y;
     T area2;  // twice the signed area, > 0 counter-clockwise
+    T touch2;  // as a face's
 };
 
 // How faces are cut.
@@ -263,6 +264,7 @@ GENDR_HD_NOINLINE bool make_cut(const Face<T>& f, const CutPlane<T>& plane, Cut<
     cut.area2 = (cut.ex[0] * cut.ey[1] - cut.ey[0] * cut.ex[1]) + (cut.ex[2] * cut.ey[3] - cut.ey[2] * cut.ex[3]);
     // As in setup_face.
     if (!(abs_(cut.area2) > max_(T(2) * Limits<T>::epsilon * longest, Limits<T>::tiny))) return false;
+    cut.touch2 = kTouch<T> * kTouch<T> * longest;
     cutting::spread_weights(plane.affine(), cut);
     return cutting::all_usable(cut);
 }

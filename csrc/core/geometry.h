@@ -13,6 +13,16 @@
 //
 // A pixel is inside when all three w_k > 0; on the outline it is outside at distance 0. A face of zero area is the
 // segment(s) of its edges: nothing is inside, it has no front, and its weights are those of the nearest point.
+//
+// Meshes are watertight: a pixel on an edge that two faces share is on the outline of one of them at least, if it is
+// not inside. By the formulas above alone it may be outside both, at a distance of some 1e-8, since each face rounds
+// for itself. So a pixel outside by no more than rounding is on the outline, at distance 0 (touches). What rounding can
+// do:
+//     w = n . d carries a rounding for the difference in n and in d, for each product and their sum: it makes an
+//     error of 2 epsilon |d| in the distance from the edge's line, and on the edge |d| <= |e|;
+//     the distance to the nearest point, computed, is then less than 4 epsilon |longest edge|.
+// Both must hold, with 6 epsilon. The first by itself goes on far beyond a needle's tip, and the second is wide where
+// another edge of the face is long.
 #pragma once
 
 #include "math.h"
@@ -28,7 +38,8 @@ struct alignas(16) Face {
     T nx[3], ny[3];    // gradient of w_k; 0 for a face of zero area
     T inv_z[3];
     T area2;                 // twice the signed area, > 0 counter-clockwise; 0 for zero area
-    T slack;                 // by so much rounding may take a w_k below 0 on the face
+    T slack;                 // by so much rounding may take w_k / |edge k + 1|^2 below 0 on the face
+    T touch2;                // and by so much the squared distance above 0
     int32_t flags;           // FaceFlags
     int32_t x0, x1, y0, y1;  // pixels in reach, both ends included; x0 > x1: none
 };
@@ -50,6 +61,10 @@ struct Grid {
     GENDR_HD T x(T col) const { return (T(2) * col + T(1 - width)) * x_step; }
     GENDR_HD T y(T row) const { return (T(height - 1) - T(2) * row) * y_step; }
 };
+
+// Closer than this, in units of a length of the face, a pixel may be on an edge but for rounding.
+template <class T>
+constexpr T kTouch = T(6) * Limits<T>::epsilon;
 
 // Edges, weights and depths of a face with finite corners. The pixel box and culling flags are left to the caller.
 template <class T>
@@ -78,11 +93,9 @@ GENDR_HD void setup_face(const T* corners, Face<T>& f) {
         f.nx[k] = -f.ey[j] * inv_area;
         f.ny[k] = f.ex[j] * inv_area;
     }
-    // w = n . d carries a rounding for the difference in n and in d, for each product and their sum. On the face d is
-    // no longer than the longest edge.
-    T steepest = T(0);
-    for (int k = 0; k < 3; ++k) steepest = max_(steepest, abs_(f.nx[k]) + abs_(f.ny[k]));
-    f.slack = T(6) * Limits<T>::epsilon * steepest * sqrt_(longest);
+    // w_k = distance from the line / height, and height = |area2| / |edge k + 1|.
+    f.slack = kTouch<T> * abs_(inv_area);
+    f.touch2 = flat ? T(0) : kTouch<T> * kTouch<T> * longest;
     f.area2 = flat ? T(0) : area2;
     f.flags = flat ? kFlat : 0;
 }
@@ -122,6 +135,34 @@ GENDR_HD Pair<T> relate(const Face<T>& f, T px, T py) {
     p.w2 = f.nx[2] * ax + f.ny[2] * ay;
     p.min_w = min_(p.w0, min_(p.w1, p.w2));
     return p;
+}
+
+// Is a pixel that is not inside on the outline, but for rounding?
+template <class T>
+GENDR_HD bool touches(const Face<T>& f, const Pair<T>& p) {
+    const T within = min_(p.w0 * f.inv_length2[1], min_(p.w1 * f.inv_length2[2], p.w2 * f.inv_length2[0]));
+    return within + f.slack >= T(0) && p.distance2 <= f.touch2;
+}
+
+template <class T>
+struct Direction {
+    T x, y;
+};
+
+// The unit vector across the nearest edge, out of the face. In a corner it is that of the first of the two edges, as it
+// is for pixels that come to the corner along that edge. 0 for a face of zero area, all around which is outside.
+template <class T>
+GENDR_HD Direction<T> outward(const Face<T>& f, T near0, T near2) {
+    const T sense = f.area2 > T(0) ? T(1) : f.area2 < T(0) ? T(-1) : T(0);
+    const T s0 = sense * sqrt_(f.inv_length2[0]), s1 = sense * sqrt_(f.inv_length2[1]);
+    const T s2 = sense * sqrt_(f.inv_length2[2]);
+    const bool first = near2 == T(0), second = near0 == T(0);
+    return {first    ? s0 * f.ey[0]
+            : second ? s1 * f.ey[1]
+                     : s2 * f.ey[2],
+            first    ? -s0 * f.ex[0]
+            : second ? -s1 * f.ex[1]
+                     : -s2 * f.ex[2]};
 }
 
 GENDR_END_NAMESPACE

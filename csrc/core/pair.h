@@ -18,23 +18,27 @@ struct Sight {
     T distance2;   // squared, in the unit of the distance asked for
     T signed2;     // the same, negative outside
     T b0, b1, b2;  // barycentrics as make_fragment takes them: raw; for a flat face the nearest point's
-    bool closed;   // on the closed triangle, but for rounding: a pixel on an edge two faces share is on one of them
-    bool within;   // inside, or outside and closer than the reach
+    bool closed;   // inside or on the outline: a pixel on an edge that two faces share is so for one of them
+    bool within;   // closed, or closer than the reach
 };
 
-template <class T>
+// kEdges: find the pixels on the outline (touches, in geometry.h). Without, they are outside at some distance, which is
+// as good and cheaper where edges_matter (scene.h) says no.
+template <bool kEdges = true, class T>
 GENDR_HD Sight<T> look_at(const Face<T>& f, T x, T y, Flag<T> flat, Flag<T> barycentric, T reach2) {
     Sight<T> s;
     const Pair<T> p = relate(f, x, y);
     const bool in = p.min_w > T(0);
+    const bool on = kEdges && !in && touches(f, p);
+    const T distance2 = barycentric.pick(p.min_w * p.min_w, p.distance2);
     s.pair = p;
-    s.distance2 = barycentric.pick(p.min_w * p.min_w, p.distance2);
+    s.distance2 = on ? T(0) : distance2;
     s.signed2 = in ? s.distance2 : -s.distance2;
     s.b0 = flat.pick(p.near0, p.w0);
     s.b1 = flat.pick(p.near1, p.w1);
     s.b2 = flat.pick(p.near2, p.w2);
-    s.closed = flat.pick(-p.distance2, p.min_w + f.slack) >= T(0);
-    s.within = in || s.distance2 < reach2;
+    s.closed = in || on;
+    s.within = s.closed || s.distance2 < reach2;
     return s;
 }
 
@@ -55,7 +59,8 @@ struct CornerGradient {
     T x0, x1, x2, y0, y1, y2;
 };
 
-// dL/d(distance vector) from dL/du: u = +-d^2 / tau, and u = +-d / tau with d no shorter than `shortest`.
+// dL/d(distance vector) from dL/du: u = +-d^2 / tau, and u = +-d / tau with d no shorter than `shortest` (on an edge d
+// has no direction, and the vector that has is pull_across's).
 template <class T>
 GENDR_HD T pull_squared(T grad_u, T u, T inv_tau) {
     return T(-2) * inv_tau * (u > T(0) ? grad_u : -grad_u);
@@ -66,18 +71,38 @@ GENDR_HD T pull_plain(T grad_u, T u, T inv_tau, T distance2, T shortest) {
     return -inv_tau * inv_d * (u > T(0) ? grad_u : -grad_u);
 }
 
-// The same to the signed squared distance itself, where u = +-d / tau.
+// The same to the signed squared distance itself, where u = +-d / tau. At d = 0 it is infinite, and counts as that at
+// shortest_distance; pull_fragment does likewise, so that the product of both is the limit.
+template <class T>
+GENDR_HD T shortest_distance() {
+    return sqrt_(Limits<T>::tiny);
+}
 template <class T>
 GENDR_HD T pull_root(T grad_u, T signed2, T inv_tau) {
-    return T(0.5) * inv_tau * grad_u / max_(sqrt_(abs_(signed2)), sqrt_(Limits<T>::tiny));
+    return T(0.5) * inv_tau * grad_u / max_(sqrt_(abs_(signed2)), shortest_distance<T>());
 }
 
-// Through the distance to the corners: d(distance^2)/d(corner k) = -2 near_k (dx, dy).
+// dL/d(nearest point of the outline)
 template <class T>
-GENDR_HD CornerGradient<T> pull_corners(T grad_u, T pull, T dx, T dy, T near0, T near1, T near2) {
-    const T gx = grad_u != T(0) ? pull * dx : T(0);
-    const T gy = grad_u != T(0) ? pull * dy : T(0);
-    return {gx * near0, gx * near1, gx * near2, gy * near0, gy * near1, gy * near2};
+GENDR_HD Direction<T> pull_point(T grad_u, T pull, T dx, T dy) {
+    return {grad_u != T(0) ? pull * dx : T(0), grad_u != T(0) ? pull * dy : T(0)};
+}
+
+// The same for u = +-d / tau where d is 0 or so short that (dx, dy) / d is rounding: an edge's normal is the limit from
+// either side.
+template <class T>
+GENDR_HD bool is_on_outline(bool in, T distance2, T touch2) {
+    return distance2 <= (in ? touch2 : T(0));
+}
+template <class T>
+GENDR_HD Direction<T> pull_across(T grad_u, T inv_tau, Direction<T> outward) {
+    return {grad_u * inv_tau * outward.x, grad_u * inv_tau * outward.y};
+}
+
+// From there to the corners: d(nearest point)/d(corner k) = near_k, as far as the distance sees.
+template <class T>
+GENDR_HD CornerGradient<T> pull_corners(Direction<T> g, T near0, T near1, T near2) {
+    return {g.x * near0, g.x * near1, g.x * near2, g.y * near0, g.y * near1, g.y * near2};
 }
 
 // A fragment's way back: from its weights, depth and signed squared distance to the corners.
@@ -92,13 +117,17 @@ struct WeightGradient {
     T w0, w1, w2;
 };
 
-// u = +-m^2 / tau or m / tau with m = min(w): the gradient goes to the smallest weight.
+// g: dL/d(smallest weight), which goes to that.
 template <class T>
-GENDR_HD WeightGradient<T> pull_smallest(T grad_u, T inv_tau, Flag<T> squared, T b0, T b1, T b2) {
-    const T m = min_(b0, min_(b1, b2));
-    const T g = grad_u * inv_tau * squared.pick(T(2) * abs_(m), T(1));
+GENDR_HD WeightGradient<T> pull_smallest(T g, T b0, T b1, T b2) {
     const bool first = b0 <= b1 && b0 <= b2, second = !first && b1 <= b2;
     return {first ? g : T(0), second ? g : T(0), !first && !second ? g : T(0)};
+}
+// The same from dL/du, u = +-m^2 / tau or m / tau with m the smallest weight.
+template <class T>
+GENDR_HD WeightGradient<T> pull_barycentric(T grad_u, T inv_tau, Flag<T> squared, T b0, T b1, T b2) {
+    const T m = min_(b0, min_(b1, b2));
+    return pull_smallest(grad_u * inv_tau * squared.pick(T(2) * abs_(m), T(1)), b0, b1, b2);
 }
 
 // Through the barycentrics to the corners (see fragment.h); a flat face has n = 0.
@@ -116,11 +145,16 @@ GENDR_HD FragmentPull<T> pull_fragment(const Face<T>& f, const Rule& rule, const
     const Fragment<T> a = rule.make(f, s.b0, s.b1, s.b2);
     const FragmentGradient<T> d = rule.differentiate(f, s.b0, s.b1, s.b2, a, gv0, gv1, gv2, gz);
     // The distance is +-m^2 with m the smallest weight, or that to the outline.
-    const WeightGradient<T> m = pull_smallest(barycentric.pick(gd, T(0)), T(1), Flag<T>(true), s.b0, s.b1, s.b2);
+    const T twice = T(2) * max_(sqrt_(s.distance2), shortest_distance<T>());
+    const WeightGradient<T> m = pull_smallest(barycentric.pick(twice * gd, T(0)), s.b0, s.b1, s.b2);
     const T straight = barycentric.pick(T(0), gd);
     const CornerGradient<T> w = pull_weights(f, true, d.w0 + m.w0, d.w1 + m.w1, d.w2 + m.w2, s.b0, s.b1, s.b2);
-    const CornerGradient<T> e = pull_corners(straight, pull_squared(straight, s.signed2, T(1)), s.pair.dx, s.pair.dy,
-                                             s.pair.near0, s.pair.near1, s.pair.near2);
+    const Pair<T>& p = s.pair;
+    const Direction<T> across = pull_across(straight, twice, outward(f, p.near0, p.near2));
+    const Direction<T> away = pull_point(straight, pull_squared(straight, s.signed2, T(1)), p.dx, p.dy);
+    const bool on = is_on_outline(s.signed2 > T(0), s.distance2, f.touch2);
+    const CornerGradient<T> e =
+        pull_corners({on ? across.x : away.x, on ? across.y : away.y}, p.near0, p.near1, p.near2);
     FragmentPull<T> out;
     out.corners = {w.x0 + e.x0, w.x1 + e.x1, w.x2 + e.x2, w.y0 + e.y0, w.y1 + e.y1, w.y2 + e.y2};
     out.z0 = d.z0;

@@ -23,7 +23,7 @@ DistributionParams<T> make_distribution(double shape, double shift) {
 inline double find_quantile(Distribution d, double shape, double shift, double coverage) {
     const DistributionParams<double> params = make_distribution<double>(shape, shift);
     const auto below = [&](double u) { return coverage_at(d, u, params).cdf <= coverage; };
-    if (d == Distribution::hard) return -std::numeric_limits<double>::denorm_min();
+    if (d == Distribution::hard) return -std::numeric_limits<double>::denorm_min();  // on an edge, u = 0, cdf is 1
     double lo = -1.0, hi = 1.0;
     while (!below(lo)) {
         lo *= 2.0;
@@ -49,6 +49,17 @@ inline double quantile(Distribution d, double shape, double shift, double covera
         last = {d, shape, shift, coverage, find_quantile(d, shape, shift, coverage)};
     }
     return last.u;
+}
+
+// The threshold for u in T: u > threshold where u > quantile. On an edge (u = 0, of either sign) counts what does right
+// inside of it, whatever the CDF's value in the edge itself: else there were holes between the faces of a mesh. A few
+// units in the last place of 1 are how well the quantile is known.
+template <class T>
+T threshold_above(double quantile) {
+    constexpr T below_zero = -std::numeric_limits<T>::min();  // not a denormal, which may be flushed to 0
+    if (quantile <= 8.0 * std::numeric_limits<double>::epsilon()) quantile = min_(quantile, double(below_zero));
+    const T nearest = T(quantile);
+    return double(nearest) > quantile ? std::nextafter(nearest, -std::numeric_limits<T>::infinity()) : nearest;
 }
 
 // What differs from image to image.
@@ -82,7 +93,8 @@ struct Scene {
     TConormParams<T> tconorm;
     CutPlane<T> cut_plane;
     T min_u;     // pairs with u <= min_u are dropped
-    T median_u;  // T-conorm hard: D > 1/2 where u > median_u; near an edge D itself rounds to 1/2 in float32
+    T median_u;  // T-conorm hard: D > 1/2 where u > median_u (an edge: see threshold_above); D itself rounds to 1/2
+                 // there
     double quantile_u;
     T background_floor;
     int64_t equal_share;  // faces an image, without face_offsets
@@ -130,10 +142,11 @@ struct Scene {
         distribution = make_distribution<T>(a.dist_shape, a.dist_shift);
         tconorm = make_tconorm<T>(TConorm(a.t_conorm), a.t_conorm_p);
         quantile_u = quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, a.min_coverage);
-        min_u = T(quantile_u) < T(0) || quantile_u > 0 ? T(quantile_u) : -std::numeric_limits<T>::denorm_min();
+        min_u = threshold_above<T>(quantile_u);
         equal_share = a.n_images > 0 ? a.n_faces / a.n_images : 0;
         const bool hard = tconorm.kind == TConorm::hard;
-        median_u = T(hard ? quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, 0.5) : 0.0);
+        median_u =
+            hard ? threshold_above<T>(quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, 0.5)) : T(0);
         fused = Distribution(a.distribution) == Distribution::logistic && tconorm.kind == TConorm::probabilistic;
         perspective = a.perspective_correct != 0;
         squared = a.dist_squared != 0;
@@ -146,9 +159,10 @@ struct Scene {
     }
 
     GENDR_HD ImageParams<T> image_params(int image) const {
+        const bool hard = Distribution(args.distribution) == Distribution::hard;
         const double scale = double(tau(image)), g = double(gamma(image));
         ImageParams<T> p;
-        p.inv_tau = T(1.0 / scale);
+        p.inv_tau = T(hard ? 1.0 : 1.0 / scale);  // a hard edge has no scale, and u must not underflow to 0
         // Depths may lie outside the softmax's range, however narrow that is: exponents must not overflow.
         p.exponent_scale = T(min_(1.0 / (g * (args.softmax_far - args.softmax_near)), double(Limits<T>::huge)));
         p.background_exponent = clamp_(T((args.background_eps - 1.0) / g), -Limits<T>::huge, Limits<T>::huge);
@@ -156,7 +170,6 @@ struct Scene {
         const double limit = max_(-quantile_u, 0.0) * scale;
         const double fade = squared ? sqrt_(limit) : limit;
         const double reach = min_(args.reach, sqrt_(args.reach_per_scale * scale));
-        const bool hard = Distribution(args.distribution) == Distribution::hard;
         p.reach2 = hard || args.reach_shape == GENDR_REACH_BOX ? T(INFINITY) : T(reach * reach);
         p.box_reach = barycentric ? reach : min_(reach, fade);
         p.box_weight = barycentric ? min_(reach, fade) : double(INFINITY);
@@ -186,6 +199,14 @@ GENDR_HD DepthScale<T> depths_of(const DepthScale<T>& depth, const Face<T>& f) {
         seen.far = Limits<T>::huge;
     }
     return seen;
+}
+
+// Do pixels on the edges of a face that is not cut need looking for (look_at), or is what rounding does to their
+// distance nothing to the coverage, which is then as smooth as the logistic?
+template <class T>
+GENDR_HD bool edges_matter(const Scene<T>& scene, const ImageParams<T>& image, const Face<T>& f) {
+    const bool beyond = f.touch2 < image.reach2 && f.touch2 * image.inv_tau < min_(Limits<T>::epsilon, -scene.min_u);
+    return scene.barycentric || !scene.squared || !beyond;
 }
 
 // Calls use(rule) with the rule of the scene, so that what is done for many pixels asks for it once.

@@ -21,6 +21,10 @@
 //
 // The last five keep L = log(sum e^l), because their terms overflow or underflow float32 (dombi, p = 5: (a/x)^5).
 // The product dS/du is formed here, in one piece: neither g'(a) nor pdf / x need be finite by itself.
+//
+// With p < 1, dS/da grows as a^(p-1) where a -> 0. So does dS/du where the pdf does not fall with a, as at the end of a
+// bounded support, and it has no value there; elsewhere it is finite (laplace: pdf = a). It is exact up to
+// Limits::huge.
 #pragma once
 
 #include <type_traits>
@@ -35,9 +39,6 @@ enum class TConorm {
 #undef GENDR_T_CONORM
     count
 };
-
-// Slopes of the families with p < 1 grow without bound as a -> 0; e^kMaxLogSlope caps the factor (a / S)^(p-1).
-constexpr double kMaxLogSlope = 13.8;  // 1e6
 
 // What a family needs of p, computed once a call. `kind` has the special cases of p folded in (see the table).
 template <class T>
@@ -188,6 +189,13 @@ GENDR_HD T tconorm_alpha(T state, const TConormParams<T>& params) {
     }
 }
 
+// factor e^exponent where the two are far out on opposite sides; no larger than Limits::huge.
+template <class T>
+GENDR_HD T times_exp(T factor, T exponent) {
+    const T root = exp_(min_(T(0.5) * exponent, -Limits<T>::log_zero));
+    return min_(factor * root * root, Limits<T>::huge);
+}
+
 // dS/du of one face; for max the caller asks only for the winner.
 template <TConorm K, class T>
 GENDR_HD T tconorm_slope(T state, const Coverage<T>& c, const TConormParams<T>& params) {
@@ -209,13 +217,14 @@ GENDR_HD T tconorm_slope(T state, const Coverage<T>& c, const TConormParams<T>& 
             const T log_rest = tconorm_log_complement<K>(state, params);
             return c.hazard * exp_(p * c.log_survival + (T(1) - p) * log_rest);
         } else {
-            const T log_ratio = min_((p - T(1)) / p * (l - state), T(kMaxLogSlope));
+            const T log_ratio = (p - T(1)) / p * (l - state);
             if constexpr (K == TConorm::yager) {
-                return state >= T(0) ? T(0) : c.pdf * exp_(log_ratio);
+                return state >= T(0) ? T(0) : times_exp(c.pdf, log_ratio);
             } else if constexpr (K == TConorm::aczel_alsina) {
-                return c.hazard * exp_(tconorm_log_complement<K>(state, params) + log_ratio);
+                return times_exp(c.hazard, tconorm_log_complement<K>(state, params) + log_ratio);
             } else {
-                return c.hazard * exp_(T(2) * tconorm_log_complement<K>(state, params) - c.log_survival + log_ratio);
+                const T log_rest = T(2) * tconorm_log_complement<K>(state, params) - c.log_survival;
+                return times_exp(c.hazard, log_rest + log_ratio);
             }
         }
     } else {  // max, sum

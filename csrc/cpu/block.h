@@ -141,7 +141,7 @@ template <class T>
 struct SightLanes {
     Lanes<T> u;                    // scaled signed distance
     Lanes<T> active;               // 1: this pair counts
-    Lanes<T> inside;               // 1: on the closed triangle
+    Lanes<T> inside;               // 1: on the closed face
     Lanes<T> b0, b1, b2;           // what the rules take: barycentrics (raw; for a flat face, nearest point's); cut: b'
     Lanes<T> dx, dy;               // from the nearest point of the outline
     Lanes<T> near0, near1, near2;  // weights of that point; not for a face that is cut
@@ -161,10 +161,10 @@ template <bool kWeights, bool kNearest, class T>
     GENDR_LANES {
         const T col = col0 + lane_col[l], row = row0 + lane_row[l];
         const CutSight<T> s = look_at_cut(cut, bounded, grid.x(col), grid.y(row));
-        valid[l] = col <= last_col && row <= last_row && (s.in || s.distance2 < reach2) ? T(1) : T(0);
+        valid[l] = col <= last_col && row <= last_row && (s.closed || s.distance2 < reach2) ? T(1) : T(0);
         out.u[l] = s.in ? s.distance2 : -s.distance2;
         if constexpr (kWeights) {
-            out.inside[l] = s.in || s.distance2 == T(0) ? T(1) : T(0);
+            out.inside[l] = s.closed ? T(1) : T(0);
             out.b0[l] = s.b0;
             out.b1[l] = s.b1;
             out.b2[l] = s.b2;
@@ -178,7 +178,7 @@ template <bool kWeights, bool kNearest, class T>
 }
 
 // The same for others.
-template <bool kWeights, bool kNearest, class T>
+template <bool kWeights, bool kNearest, bool kEdges, class T>
 inline void look_at_lanes(const Scene<T>& scene, T reach2, const Face<T>& f, const BlockPosition<T>& at,
                           SightLanes<T>& out, Lanes<T>& valid) {
     const Flag<T> flat((f.flags & kFlat) != 0), barycentric(scene.barycentric);
@@ -190,7 +190,7 @@ inline void look_at_lanes(const Scene<T>& scene, T reach2, const Face<T>& f, con
     const T* lane_row = kLaneRows<T>[at.log2_rows];
     GENDR_LANES {
         const T col = col0 + lane_col[l], row = row0 + lane_row[l];
-        const Sight<T> s = look_at(face, grid.x(col), grid.y(row), flat, barycentric, reach2);
+        const Sight<T> s = look_at<kEdges>(face, grid.x(col), grid.y(row), flat, barycentric, reach2);
         valid[l] = col <= last_col && row <= last_row && s.within ? T(1) : T(0);
         out.u[l] = s.signed2;
         if constexpr (kWeights) {
@@ -210,15 +210,15 @@ inline void look_at_lanes(const Scene<T>& scene, T reach2, const Face<T>& f, con
     }
 }
 
-// kWeights: fill b0..b2 and inside; kNearest: fill dx..near2 and distance2.
-template <bool kWeights, bool kNearest, class T>
+// kWeights: fill b0..b2 and inside; kNearest: fill dx..near2 and distance2; kEdges: see look_at.
+template <bool kWeights, bool kNearest, bool kEdges = true, class T>
 inline void look(const Scene<T>& scene, const ImageParams<T>& image, const Shape<T>& shape, const BlockPosition<T>& at,
                  SightLanes<T>& out) {
     Lanes<T> valid;
     if (shape.is_cut()) {
         look_at_cut_lanes<kWeights, kNearest>(scene, image.reach2, shape.cut, at, out, valid);
     } else {
-        look_at_lanes<kWeights, kNearest>(scene, image.reach2, shape.face, at, out, valid);
+        look_at_lanes<kWeights, kNearest, kEdges>(scene, image.reach2, shape.face, at, out, valid);
     }
     if (!scene.squared) {
         GENDR_LANES out.u[l] = signed_root(out.u[l]);

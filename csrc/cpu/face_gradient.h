@@ -51,9 +51,16 @@ class FaceGradient {
         pairs.depth_matters = pairs.alpha && (reference_ || !scene_.alpha_all) && !(f.flags & kDepthInRange);
         const bool short_path = scene_.fused && !pairs.colour && !pairs.depth_matters && !scene_.barycentric &&
                                 !reference_ && !(f.flags & kCut);
+        const bool edges = edges_matter(scene_, view.params, f);
         for_each_block(scene_, view.params, f, row_begin, row_end, [&](const BlockPosition<T>& at) {
             pairs.move_to(at);
-            short_path ? add_logistic_block(pairs, sums) : add_block(pairs, sums);
+            if (!short_path) {
+                add_block(pairs, sums);
+            } else if (edges) {
+                add_logistic_block<true>(pairs, sums);
+            } else {
+                add_logistic_block<false>(pairs, sums);
+            }
         });
         for (int k = 0; k < 3; ++k) {
             out.vertices[3 * k] = total(sums.x[k].v);
@@ -111,9 +118,10 @@ class FaceGradient {
     };
 
     // The short path of silhouettes: alpha = 1 - e^-sum(softplus(u)), so dL/du = grad (1 - alpha) logistic(u).
+    template <bool kEdges>
     void add_logistic_block(Pairs& p, Sums& sums) const {
         if (!p.alpha) return;
-        look<false, true>(scene_, p.view.params, p.shape, p.at, p.sight);
+        look<false, true, kEdges>(scene_, p.view.params, p.shape, p.at, p.sight);
         const Lanes<T> grad = p.load(p.view.pixels.grad_alpha);
         GENDR_LANES {
             const T u = p.sight.u[l], e = exp_(-abs_(u)), r = T(1) / (T(1) + e);
@@ -309,19 +317,32 @@ class FaceGradient {
         if (scene_.squared) {
             GENDR_LANES pull[l] = pull_squared(p.grad_u[l], sight.u[l], inv_tau);
         } else {
-            const T shortest = reference_ ? kReferenceShortest<T> : sqrt_(Limits<T>::tiny);
+            const T shortest = reference_ ? kReferenceShortest<T> : shortest_distance<T>();
             GENDR_LANES pull[l] = pull_plain(p.grad_u[l], sight.u[l], inv_tau, sight.distance2[l], shortest);
         }
         return pull;
     }
+    // Has the distance a gradient on the outline?
+    bool pulls_across() const { return !scene_.squared && !reference_; }
 
-    void add_distance(const Pairs& p, Sums& sums) const {
-        const SightLanes<T>& sight = p.sight;
+    void add_distance(Pairs& p, Sums& sums) const {
+        SightLanes<T>& sight = p.sight;
         const Lanes<T>& grad_u = p.grad_u;
-        const Lanes<T> pull = find_pull(p);
+        Lanes<T> pull = find_pull(p);
+        if (pulls_across()) {
+            const Face<T> face = p.face;
+            const T inv_tau = p.view.params.inv_tau;
+            GENDR_LANES {
+                const Direction<T> across = pull_across(T(1), inv_tau, outward(face, sight.near0[l], sight.near2[l]));
+                const bool on = is_on_outline(sight.u[l] > T(0), sight.distance2[l], face.touch2);
+                sight.dx[l] = on ? across.x : sight.dx[l];
+                sight.dy[l] = on ? across.y : sight.dy[l];
+                pull[l] = on ? grad_u[l] : pull[l];
+            }
+        }
         GENDR_LANES {
-            const CornerGradient<T> g = pull_corners(grad_u[l], pull[l], sight.dx[l], sight.dy[l], sight.near0[l],
-                                                     sight.near1[l], sight.near2[l]);
+            const CornerGradient<T> g = pull_corners(pull_point(grad_u[l], pull[l], sight.dx[l], sight.dy[l]),
+                                                     sight.near0[l], sight.near1[l], sight.near2[l]);
             add_corners(g, l, sums);
             sums.tau[l] += grad_u[l] * (grad_u[l] != T(0) ? sight.u[l] : T(0));
         }
@@ -332,7 +353,7 @@ class FaceGradient {
         const Flag<T> squared(scene_.squared);
         GENDR_LANES {
             const WeightGradient<T> g =
-                pull_smallest(p.grad_u[l], inv_tau, squared, p.sight.b0[l], p.sight.b1[l], p.sight.b2[l]);
+                pull_barycentric(p.grad_u[l], inv_tau, squared, p.sight.b0[l], p.sight.b1[l], p.sight.b2[l]);
             p.grad_w[0][l] += g.w0;
             p.grad_w[1][l] += g.w1;
             p.grad_w[2][l] += g.w2;
@@ -355,6 +376,8 @@ class FaceGradient {
         const Cut<T> cut = p.shape.cut;
         const Grid<T> grid = scene_.grid;
         const Flag<T> bounded = scene_.cut_rule().bounded;
+        const Flag<T> across(pulls_across());
+        const T inv_tau = p.view.params.inv_tau;
         const Lanes<T> pull = find_pull(p);
         const T col0 = T(p.at.col), row0 = T(p.at.row);
         const T* lane_col = kLaneColumns<T>[p.at.log2_rows];
@@ -362,8 +385,9 @@ class FaceGradient {
         GENDR_LANES {
             const T x = grid.x(col0 + lane_col[l]), y = grid.y(row0 + lane_row[l]);
             const CutSight<T> s = look_at_cut(cut, bounded, x, y);
-            const FragmentPull<T> g = pull_cut_pair(cut, s, bounded, x, y, p.grad_u[l], pull[l], p.grad_w[0][l],
-                                                    p.grad_w[1][l], p.grad_w[2][l]);
+            const Direction<T> force = pull_cut_point(cut, s, p.grad_u[l], pull[l], across.pick(inv_tau, T(0)));
+            const FragmentPull<T> g =
+                pull_cut(cut, s, bounded, x, y, force.x, force.y, p.grad_w[0][l], p.grad_w[1][l], p.grad_w[2][l]);
             const bool on = p.sight.active[l] > T(0);  // beyond the image distances may be any
             add_corners({on ? g.corners.x0 : T(0), on ? g.corners.x1 : T(0), on ? g.corners.x2 : T(0),
                          on ? g.corners.y0 : T(0), on ? g.corners.y1 : T(0), on ? g.corners.y2 : T(0)},

@@ -117,9 +117,12 @@ class Forward {
                 for_each_block(scene_, band.params, f, band.row_begin, band.row_end, [&](const BlockPosition<T>& at) {
                     add_block(band, shape, id, at, alpha, colour, depth_matters);
                 });
+            } else if (alpha && edges_matter(scene_, band.params, f)) {
+                for_each_block(scene_, band.params, f, band.row_begin, band.row_end,
+                               [&](const BlockPosition<T>& at) { add_logistic_block<true>(band, shape, at); });
             } else if (alpha) {
                 for_each_block(scene_, band.params, f, band.row_begin, band.row_end,
-                               [&](const BlockPosition<T>& at) { add_logistic_block(band, shape, at); });
+                               [&](const BlockPosition<T>& at) { add_logistic_block<false>(band, shape, at); });
             }
         });
         finish(band);
@@ -149,9 +152,10 @@ class Forward {
     }
 
     // The fused hot path: a logistic, probabilistic silhouette adds softplus(u) per pair.
+    template <bool kEdges>
     void add_logistic_block(Band& band, const Shape<T>& shape, const BlockPosition<T>& at) const {
         SightLanes<T> sight;
-        look<false, false>(scene_, band.params, shape, at, sight);
+        look<false, false, kEdges>(scene_, band.params, shape, at, sight);
         Lanes<T> state;
         T* base = band.pixels.alpha + band.offset(at);
         load_lanes(base, band.pixels.stride, at.log2_rows, state.v);

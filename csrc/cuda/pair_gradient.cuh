@@ -205,15 +205,16 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     if (!lead) return result;
 
     if (scene.barycentric) {
-        const WeightGradient<T> g = pull_smallest(grad_u, inv_tau, Flag<T>(scene.squared), s.b0, s.b1, s.b2);
+        const WeightGradient<T> g = pull_barycentric(grad_u, inv_tau, Flag<T>(scene.squared), s.b0, s.b1, s.b2);
         grad_w = {grad_w.w0 + g.w0, grad_w.w1 + g.w1, grad_w.w2 + g.w2};
     } else {
-        const T shortest = call.reference ? kReferenceShortest<T> : sqrt_(Limits<T>::tiny);
+        const T shortest = call.reference ? kReferenceShortest<T> : shortest_distance<T>();
+        const bool pulls_across = !scene.squared && !call.reference;
         const T pull =
             scene.squared ? pull_squared(grad_u, u, inv_tau) : pull_plain(grad_u, u, inv_tau, s.distance2, shortest);
         if (kCuts && (f.flags & kCut)) {
             const FragmentPull<T> g = pull_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, x, y, grad_u, pull,
-                                                    grad_w.w0, grad_w.w1, grad_w.w2);
+                                                    pulls_across ? inv_tau : T(0), grad_w.w0, grad_w.w1, grad_w.w2);
             sums.add(g.corners);
             sums.z[0] += g.z0;
             sums.z[1] += g.z1;
@@ -221,7 +222,10 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
             grad_w = {};
         } else {
             const Pair<T>& p = s.pair;
-            sums.add(pull_corners(grad_u, pull, p.dx, p.dy, p.near0, p.near1, p.near2));
+            const Direction<T> force = pulls_across && is_on_outline(u > T(0), s.distance2, f.touch2)
+                                           ? pull_across(grad_u, inv_tau, outward(f, p.near0, p.near2))
+                                           : pull_point(grad_u, pull, p.dx, p.dy);
+            sums.add(pull_corners(force, p.near0, p.near1, p.near2));
         }
     }
     sums.tau += grad_u != T(0) ? grad_u * u : T(0);
