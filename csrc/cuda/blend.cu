@@ -18,7 +18,7 @@ struct BlendCall {
     __device__ int64_t image_pixels() const { return int64_t(scene.args.height) * scene.args.width; }
     __device__ T u_at(int64_t fragment, T inv_tau) const {
         const T signed2 = static_cast<const T*>(args.distance2)[fragment];
-        return (scene.squared ? signed2 : signed_root(signed2)) * inv_tau;
+        return scaled_distance(scene.squared, signed2, inv_tau);
     }
     __device__ T exponent_at(int64_t fragment, T scale) const {
         return scene.depth.exponent(static_cast<const T*>(args.depth)[fragment], scale);
