@@ -266,7 +266,7 @@ void blend(const gendr_fragment_blend& args) {
     } else {
         GENDR_LAUNCH((blend_pixels<T, false>), grid, kThreads, stream, call);
     }
-    check_cuda(cudaGetLastError(), "blending fragments");
+    check_launches("blending fragments");
 }
 
 template <class T>
@@ -286,7 +286,7 @@ void differentiate(const gendr_fragment_blend& args) {
     }
     const int64_t image_pixels = int64_t(a.height) * a.width;
     layout.sums.template run<T>(call.scene, scale_gradients(args), layout.scales, stream, image_pixels);
-    check_cuda(cudaGetLastError(), "differentiating blended fragments");
+    check_launches("differentiating blended fragments");
 }
 
 }  // namespace

@@ -332,7 +332,7 @@ void render(const gendr_forward& args) {
     } else {
         GENDR_LAUNCH((render_tiles<T, false, false, false>), grid, kThreads, stream, call);
     }
-    check_cuda(cudaGetLastError(), "rendering");
+    check_launches("rendering");
 }
 
 }  // namespace

@@ -161,7 +161,7 @@ void list(const gendr_fragments& args, bool fill) {
     } else {
         GENDR_LAUNCH((list_fragments<T, false, false>), blocks, kThreads, stream, call);
     }
-    check_cuda(cudaGetLastError(), "listing fragments");
+    check_launches("listing fragments");
 }
 
 struct GradientLayout {
@@ -192,7 +192,7 @@ void differentiate(const gendr_fragments& args) {
         GENDR_LAUNCH((sum_fragments<T, false>), blocks, kThreads, stream, Scene<T>(a), args, layout.starts,
                      layout.sort.order());
     }
-    check_cuda(cudaGetLastError(), "differentiating fragments");
+    check_launches("differentiating fragments");
 }
 
 }  // namespace
