@@ -8,7 +8,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -29,25 +29,39 @@ RACES_IN_KERNELS = ["-fsanitize=thread", "--param=tsan-distinguish-volatile=1"]
 # The branches for CUDA's own functions, with the host's in their place; fused multiplications and additions, as there.
 DEVICE = [*PLAIN, "-D__CUDA_ARCH__=900", *(["-mfma"] if platform.machine() == "x86_64" else [])]
 VARIANTS = {"plain": PLAIN, "device": DEVICE, "sanitized": SANITIZE, "races": RACES}
+# nvcc fuses in one kernel what it leaves alone in another; see `unfused` below.
+UNFUSED = ["-ffp-contract=off"]
 
 
 class BuildError(RuntimeError):
     """The compiler failed; the message has its command and what it said."""
 
 
-def build_library(name: str, sources: Sequence[Path], depends: Iterable[Path] = (), variant: str = "plain") -> Path:
+def build_library(
+    name: str,
+    sources: Sequence[Path],
+    depends: Iterable[Path] = (),
+    variant: str = "plain",
+    unfused: Collection[str] = (),
+) -> Path:
     """Compile CUDA sources and the emulator into one shared library, and return its path.
 
     `depends` are the files, besides the sources and the emulator, that the sources include. Variants: "plain";
     "sanitized" stops the process at the first memory error or undefined operation, and must be loaded in
     `run_sanitized`; "races" stops it at the first race between threads of a kernel; "device" takes the branches for
     CUDA's own arithmetic.
+
+    unfused: sources, by their names without suffix, in whose kernels no product is fused with a sum, as it is in the
+    others. What is never inlined, and so the same code for all kernels on a GPU, is that of the others here, too.
     """
     flags = [*FLAGS, *VARIANTS[variant]]
     kernel_flags = [*flags, *(RACES_IN_KERNELS if variant == "races" else [])]
+    # The linker keeps the first of several copies of a function.
+    sources = sorted(sources, key=lambda source: source.stem in unfused)
+    flags_of = {source: [*kernel_flags, *(UNFUSED if source.stem in unfused else [])] for source in sources}
     emulator = sorted(path for path in (CSRC / "emu").iterdir() if path.suffix in (".cpp", ".h"))
     headers = {*depends, *emulator}
-    own = _hash([*sources, *headers], kernel_flags)
+    own = _hash([*sources, *headers], [*kernel_flags, *unfused])
     library = CACHE / f"{name}-{variant}-{own}.so"
     if library.exists():
         return library
@@ -56,8 +70,8 @@ def build_library(name: str, sources: Sequence[Path], depends: Iterable[Path] = 
     shared = _hash(emulator, flags)  # the emulator's objects serve all libraries
     jobs = []
     for source in sources:
-        one = _hash([source, *headers], kernel_flags)
-        jobs.append((source, kernel_flags, CACHE / f"{name}.{source.stem}-{variant}-{one}.o"))
+        one = _hash([source, *headers], flags_of[source])
+        jobs.append((source, flags_of[source], CACHE / f"{name}.{source.stem}-{variant}-{one}.o"))
     for source in emulator:
         if source.suffix == ".cpp":
             jobs.append((source, flags, CACHE / f"emu.{source.stem}-{variant}-{shared}.o"))
@@ -68,14 +82,14 @@ def build_library(name: str, sources: Sequence[Path], depends: Iterable[Path] = 
     return library
 
 
-def emulated_core(variant: str = "plain", csrc: Path = CSRC) -> Path:
+def emulated_core(variant: str = "plain", csrc: Path = CSRC, unfused: Collection[str] = ()) -> Path:
     """The library of csrc/cuda, emulated: the C ABI of the CUDA build on a machine without CUDA."""
     files = sorted(path for path in csrc.rglob("*") if path.is_file())
     sources = [path for path in files if path.parent == csrc / "cuda" and path.suffix == ".cu"]
     headers = [path for path in files if path.suffix in (".h", ".cuh", ".def")]
     if not sources:
         raise BuildError(f"no .cu files in {csrc / 'cuda'}")
-    return build_library("libgendr_emu", sources, headers, variant)
+    return build_library("libgendr_emu", sources, headers, variant, unfused)
 
 
 def run_python(snippet: str, *arguments: object, order: object = "natural") -> subprocess.CompletedProcess[str]:

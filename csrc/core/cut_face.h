@@ -39,10 +39,11 @@ struct CutRule {
         const T sum = b0 + b1 + b2;
         Fragment<T> out;
         out.inv_sum = sum > Limits<T>::tiny ? T(1) / sum : T(0);
-        out.v0 = out.c0 = b0 * out.inv_sum;
-        out.v1 = out.c1 = b1 * out.inv_sum;
-        out.v2 = out.c2 = b2 * out.inv_sum;
-        const T z = by_sum.pick(out.inv_sum, out.v0 * f.z[0] + out.v1 * f.z[1] + out.v2 * f.z[2]);
+        out.v0 = out.c0 = product(b0, out.inv_sum);
+        out.v1 = out.c1 = product(b1, out.inv_sum);
+        out.v2 = out.c2 = product(b2, out.inv_sum);
+        const T mean = add_product(sum_products(out.v0, f.z[0], out.v1, f.z[1]), out.v2, f.z[2]);
+        const T z = by_sum.pick(out.inv_sum, mean);
         // Rounding must not carry the depth out of [near, far] where `near` is the plane of the cut.
         const T farthest = max_(f.z[0], max_(f.z[1], f.z[2]));
         out.z = out.inv_sum > T(0) ? bounded.pick(clamp_(z, nearest, farthest), z) : T(0);

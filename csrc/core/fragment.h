@@ -44,14 +44,14 @@ GENDR_HD Fragment<T> make_fragment(const Face<T>& f, T b0, T b1, T b2, Flag<T> p
     const T m0 = clamp_(b0, T(0), T(1)), m1 = clamp_(b1, T(0), T(1)), m2 = clamp_(b2, T(0), T(1));
     Fragment<T> out;
     out.inv_sum = T(1) / (m0 + m1 + m2);
-    out.c0 = m0 * out.inv_sum;
-    out.c1 = m1 * out.inv_sum;
-    out.c2 = m2 * out.inv_sum;
-    const T r0 = out.c0 * f.inv_z[0], r1 = out.c1 * f.inv_z[1], r2 = out.c2 * f.inv_z[2];
+    out.c0 = product(m0, out.inv_sum);
+    out.c1 = product(m1, out.inv_sum);
+    out.c2 = product(m2, out.inv_sum);
+    const T r0 = product(out.c0, f.inv_z[0]), r1 = product(out.c1, f.inv_z[1]), r2 = product(out.c2, f.inv_z[2]);
     out.z = T(1) / (r0 + r1 + r2);
-    out.v0 = perspective.pick(r0 * out.z, out.c0);
-    out.v1 = perspective.pick(r1 * out.z, out.c1);
-    out.v2 = perspective.pick(r2 * out.z, out.c2);
+    out.v0 = perspective.pick(product(r0, out.z), out.c0);
+    out.v1 = perspective.pick(product(r1, out.z), out.c1);
+    out.v2 = perspective.pick(product(r2, out.z), out.c2);
     return out;
 }
 
@@ -94,14 +94,14 @@ struct MeanFragment {
 
 template <class T>
 GENDR_HD MeanFragment<T> project_weights(const Face<T>& f, T b0, T b1, T b2, Flag<T> perspective, Flag<T> nonnegative) {
-    const T r0 = b0 * f.inv_z[0], r1 = b1 * f.inv_z[1], r2 = b2 * f.inv_z[2], q = r0 + r1 + r2;
+    const T r0 = product(b0, f.inv_z[0]), r1 = product(b1, f.inv_z[1]), r2 = product(b2, f.inv_z[2]), q = r0 + r1 + r2;
     const T least = T(1e-8) * f.inv_z[0] * f.inv_z[1] * f.inv_z[2];
     MeanFragment<T> m;
     m.q_moves = q > least ? T(1) : T(0);
     m.q_inv = perspective.pick(T(1) / max_(q, max_(least, Limits<T>::tiny)), T(1));
-    m.p0 = perspective.pick(r0 * m.q_inv, b0);
-    m.p1 = perspective.pick(r1 * m.q_inv, b1);
-    m.p2 = perspective.pick(r2 * m.q_inv, b2);
+    m.p0 = perspective.pick(product(r0, m.q_inv), b0);
+    m.p1 = perspective.pick(product(r1, m.q_inv), b1);
+    m.p2 = perspective.pick(product(r2, m.q_inv), b2);
     const T sum = max_(m.p0, T(0)) + max_(m.p1, T(0)) + max_(m.p2, T(0));
     m.s_inv = nonnegative.pick(T(1) / max_(sum, Limits<T>::tiny), T(1));
     return m;
@@ -111,14 +111,14 @@ template <class T>
 GENDR_HD Fragment<T> make_mean_fragment(const Face<T>& f, T b0, T b1, T b2, Flag<T> perspective, Flag<T> nonnegative) {
     const MeanFragment<T> m = project_weights(f, b0, b1, b2, perspective, nonnegative);
     Fragment<T> out;
-    out.v0 = nonnegative.pick(max_(m.p0, T(0)), m.p0) * m.s_inv;
-    out.v1 = nonnegative.pick(max_(m.p1, T(0)), m.p1) * m.s_inv;
-    out.v2 = nonnegative.pick(max_(m.p2, T(0)), m.p2) * m.s_inv;
+    out.v0 = product(nonnegative.pick(max_(m.p0, T(0)), m.p0), m.s_inv);
+    out.v1 = product(nonnegative.pick(max_(m.p1, T(0)), m.p1), m.s_inv);
+    out.v2 = product(nonnegative.pick(max_(m.p2, T(0)), m.p2), m.s_inv);
     out.c0 = out.v0;
     out.c1 = out.v1;
     out.c2 = out.v2;
     out.inv_sum = m.s_inv;
-    out.z = out.v0 * f.z[0] + out.v1 * f.z[1] + out.v2 * f.z[2];
+    out.z = add_product(sum_products(out.v0, f.z[0], out.v1, f.z[1]), out.v2, f.z[2]);
     return out;
 }
 

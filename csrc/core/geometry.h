@@ -26,6 +26,7 @@
 #pragma once
 
 #include "math.h"
+#include "rounded.h"
 
 GENDR_BEGIN_NAMESPACE
 
@@ -58,8 +59,8 @@ struct Grid {
     int32_t width, height;
     T x_step, y_step;
     // col and row are whole numbers, so what is in brackets is exact.
-    GENDR_HD T x(T col) const { return (T(2) * col + T(1 - width)) * x_step; }
-    GENDR_HD T y(T row) const { return (T(height - 1) - T(2) * row) * y_step; }
+    GENDR_HD T x(T col) const { return product(T(2) * col + T(1 - width), x_step); }
+    GENDR_HD T y(T row) const { return product(T(height - 1) - T(2) * row, y_step); }
 };
 
 // Closer than this, in units of a length of the face, a pixel may be on an edge but for rounding.
@@ -80,11 +81,11 @@ GENDR_HD void setup_face(const T* corners, Face<T>& f) {
         const int j = k == 2 ? 0 : k + 1;
         f.ex[k] = f.x[j] - f.x[k];
         f.ey[k] = f.y[j] - f.y[k];
-        const T length2 = f.ex[k] * f.ex[k] + f.ey[k] * f.ey[k];
+        const T length2 = sum_products(f.ex[k], f.ex[k], f.ey[k], f.ey[k]);
         f.inv_length2[k] = length2 > Limits<T>::tiny ? T(1) / length2 : T(0);
         longest = max_(longest, length2);
     }
-    const T area2 = f.ex[0] * f.ey[1] - f.ey[0] * f.ex[1];
+    const T area2 = less_product(product(f.ex[0], f.ey[1]), f.ey[0], f.ex[1]);
     // Below the rounding error of the cross product neither sign nor weights mean anything.
     const bool flat = !(abs_(area2) > max_(T(2) * Limits<T>::epsilon * longest, Limits<T>::tiny));
     const T inv_area = flat ? T(0) : T(1) / area2;
@@ -115,12 +116,14 @@ GENDR_HD Pair<T> relate(const Face<T>& f, T px, T py) {
     const T ax = px - f.x[0], ay = py - f.y[0];
     const T bx = px - f.x[1], by = py - f.y[1];
     const T cx = px - f.x[2], cy = py - f.y[2];
-    const T t0 = clamp_((ax * f.ex[0] + ay * f.ey[0]) * f.inv_length2[0], T(0), T(1));
-    const T t1 = clamp_((bx * f.ex[1] + by * f.ey[1]) * f.inv_length2[1], T(0), T(1));
-    const T t2 = clamp_((cx * f.ex[2] + cy * f.ey[2]) * f.inv_length2[2], T(0), T(1));
-    const T d0x = ax - t0 * f.ex[0], d0y = ay - t0 * f.ey[0], q0 = d0x * d0x + d0y * d0y;
-    const T d1x = bx - t1 * f.ex[1], d1y = by - t1 * f.ey[1], q1 = d1x * d1x + d1y * d1y;
-    const T d2x = cx - t2 * f.ex[2], d2y = cy - t2 * f.ey[2], q2 = d2x * d2x + d2y * d2y;
+    const T t0 = clamp_(product(sum_products(ax, f.ex[0], ay, f.ey[0]), f.inv_length2[0]), T(0), T(1));
+    const T t1 = clamp_(product(sum_products(bx, f.ex[1], by, f.ey[1]), f.inv_length2[1]), T(0), T(1));
+    const T t2 = clamp_(product(sum_products(cx, f.ex[2], cy, f.ey[2]), f.inv_length2[2]), T(0), T(1));
+    const T d0x = less_product(ax, t0, f.ex[0]), d0y = less_product(ay, t0, f.ey[0]);
+    const T d1x = less_product(bx, t1, f.ex[1]), d1y = less_product(by, t1, f.ey[1]);
+    const T d2x = less_product(cx, t2, f.ex[2]), d2y = less_product(cy, t2, f.ey[2]);
+    const T q0 = sum_products(d0x, d0x, d0y, d0y), q1 = sum_products(d1x, d1x, d1y, d1y);
+    const T q2 = sum_products(d2x, d2x, d2y, d2y);
     const T q01 = min_(q0, q1);
     const bool first = q0 <= q1, last = q2 < q01;
     Pair<T> p;
@@ -130,9 +133,9 @@ GENDR_HD Pair<T> relate(const Face<T>& f, T px, T py) {
     p.near0 = last ? t2 : (first ? T(1) - t0 : T(0));
     p.near1 = last ? T(0) : (first ? t0 : T(1) - t1);
     p.near2 = last ? T(1) - t2 : (first ? T(0) : t1);
-    p.w0 = f.nx[0] * bx + f.ny[0] * by;
-    p.w1 = f.nx[1] * cx + f.ny[1] * cy;
-    p.w2 = f.nx[2] * ax + f.ny[2] * ay;
+    p.w0 = sum_products(f.nx[0], bx, f.ny[0], by);
+    p.w1 = sum_products(f.nx[1], cx, f.ny[1], cy);
+    p.w2 = sum_products(f.nx[2], ax, f.ny[2], ay);
     p.min_w = min_(p.w0, min_(p.w1, p.w2));
     return p;
 }
@@ -140,7 +143,8 @@ GENDR_HD Pair<T> relate(const Face<T>& f, T px, T py) {
 // Is a pixel that is not inside on the outline, but for rounding?
 template <class T>
 GENDR_HD bool touches(const Face<T>& f, const Pair<T>& p) {
-    const T within = min_(p.w0 * f.inv_length2[1], min_(p.w1 * f.inv_length2[2], p.w2 * f.inv_length2[0]));
+    const T s0 = product(p.w0, f.inv_length2[1]), s1 = product(p.w1, f.inv_length2[2]);
+    const T within = min_(s0, min_(s1, product(p.w2, f.inv_length2[0])));
     return within + f.slack >= T(0) && p.distance2 <= f.touch2;
 }
 

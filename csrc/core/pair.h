@@ -4,6 +4,14 @@
 //                                  image -> D (as above), exponent -> depth, feature weights -> barycentrics -> corners
 //                                  depth -> barycentrics and corner depths
 // (see tconorms.h, fragment.h and geometry.h for the derivatives).
+//
+// Kernels that must decide alike. Whether a pair counts, whether its depth is within [near, far] and which texel it
+// shows is decided in forward and again in backward, and by the pass that counts fragments and again by the one that
+// writes them where there is room for as many as were counted. CUDA kernels agree only on numbers that they compute
+// with the same instructions, so all that leads to such a comparison is made of the functions in rounded.h, of sums
+// whose terms are no bare products, and of functions that are never inlined (those of faces that are cut). Better than
+// to decide twice is to keep what was decided, as face_index and the winners are kept; and what no rounding may break,
+// such as the bounds of an array, must not hang on agreement at all.
 #pragma once
 
 #include "fragment.h"
@@ -30,7 +38,7 @@ GENDR_HD Sight<T> look_at(const Face<T>& f, T x, T y, Flag<T> flat, Flag<T> bary
     const Pair<T> p = relate(f, x, y);
     const bool in = p.min_w > T(0);
     const bool on = kEdges && !in && touches(f, p);
-    const T distance2 = barycentric.pick(p.min_w * p.min_w, p.distance2);
+    const T distance2 = barycentric.pick(product(p.min_w, p.min_w), p.distance2);
     s.pair = p;
     s.distance2 = on ? T(0) : distance2;
     s.signed2 = in ? s.distance2 : -s.distance2;
@@ -46,6 +54,12 @@ GENDR_HD Sight<T> look_at(const Face<T>& f, T x, T y, Flag<T> flat, Flag<T> bary
 template <class T>
 GENDR_HD T signed_root(T signed2) {
     return signed2 < T(0) ? -sqrt_(-signed2) : sqrt_(signed2);
+}
+
+// u, by which a pair counts or does not.
+template <class T>
+GENDR_HD T scaled_distance(bool squared, T signed2, T inv_tau) {
+    return product(squared ? signed2 : signed_root(signed2), inv_tau);
 }
 
 // Does a face at depth z hide the nearest one so far? The lowest index wins ties.

@@ -184,8 +184,7 @@ class FaceGradient {
             const Lanes<int32_t> nearest = p.load(pixels.nearest);
             Lanes<T> on;
             for (int l = 0; l < kLanes; ++l) {
-                const bool wins = nearest[l] == p.id && p.fragments.visible[l] > T(0) && p.sight.inside[l] > T(0);
-                on[l] = wins ? T(1) : T(0);
+                on[l] = nearest[l] == p.id && p.fragments.visible[l] > T(0) ? T(1) : T(0);
             }
             if (args_.grad_depth) {
                 const Lanes<T> grad = p.load(pixels.grad_depth);

@@ -1,5 +1,7 @@
 // Fragments: the pairs themselves, listed by pixel, for callers that shade each on their own. And their gradient: the
 // fragments of a face are found by sorting, and each face adds up its own.
+//
+// They are counted, then written where there is room for as many as were counted: see core/pair.h.
 #pragma once
 
 #include "banded_faces.h"
@@ -41,7 +43,9 @@ class FragmentLists {
             for_each_fragment(
                 image, band,
                 [&](const SightLanes<T>& sight, const Fragments<T>& fragments, int l, int64_t pixel, int64_t face) {
-                    const int64_t to = args_.offsets[pixel] + args_.counts[pixel]++;
+                    const int64_t to = args_.offsets[pixel] + args_.counts[pixel];
+                    if (to >= args_.offsets[pixel + 1]) return;
+                    ++args_.counts[pixel];
                     args_.pixel[to] = pixel;
                     args_.face[to] = face;
                     T* weights = static_cast<T*>(args_.weights) + 3 * to;
@@ -51,11 +55,41 @@ class FragmentLists {
                     static_cast<T*>(args_.depth)[to] = fragments.z[l];
                     static_cast<T*>(args_.distance2)[to] = sight.u[l] < T(0) ? -sight.distance2[l] : sight.distance2[l];
                 });
+            for (int64_t pixel = first; pixel < last; ++pixel) {
+                for (int64_t to = args_.offsets[pixel] + args_.counts[pixel]; to < args_.offsets[pixel + 1]; ++to) {
+                    write_empty(to, pixel, scene_.first_face(image));
+                }
+            }
         });
     }
 
   private:
     static constexpr int32_t kBandRows = 8;
+
+    struct Block {
+        SightLanes<T> sight;
+        Fragments<T> fragments;
+    };
+
+    // The same instructions for both passes: what is dead in one must not change how the other's numbers are rounded.
+    [[gnu::noipa]] static void see(const Scene<T>& scene, const ImageParams<T>& params, const Shape<T>& shape,
+                                   const BlockPosition<T>& at, Block& out) {
+        look<true, true>(scene, params, shape, at, out.sight);
+        if (any(out.sight.active)) {
+            make_fragments(scene, shape.face, out.sight, out.fragments);
+        } else {
+            out.fragments.visible = {};
+        }
+    }
+
+    // A slot for which no fragment was found: none that covers anything, of a face that exists.
+    void write_empty(int64_t to, int64_t pixel, int64_t first_face) const {
+        args_.pixel[to] = pixel;
+        args_.face[to] = first_face;
+        std::fill_n(static_cast<T*>(args_.weights) + 3 * to, 3, T(0));
+        static_cast<T*>(args_.depth)[to] = scene_.depth.far;
+        static_cast<T*>(args_.distance2)[to] = -Limits<T>::huge;
+    }
 
     template <class Use>
     void for_each_band(Use&& use) {
@@ -74,20 +108,17 @@ class FragmentLists {
         faces_.for_each_face(image, band, [&](const Face<T>& f, int32_t id) {
             if (f.flags & kColourCulled) return;
             const Shape<T> shape(scene_, f);
-            for_each_block(scene_, params, f, faces_.row_begin(band), faces_.row_end(band),
-                           [&](const BlockPosition<T>& at) {
-                               SightLanes<T> sight;
-                               look<true, true>(scene_, params, shape, at, sight);
-                               if (!any(sight.active)) return;
-                               Fragments<T> fragments;
-                               make_fragments(scene_, f, sight, fragments);
-                               const int across = kLanes >> at.log2_rows;
-                               for (int l = 0; l < kLanes; ++l) {
-                                   if (!(fragments.visible[l] > T(0))) continue;
-                                   const int64_t row = first_row + at.row + l / across;
-                                   use(sight, fragments, l, row * width + at.col + l % across, first_face + id);
-                               }
-                           });
+            for_each_block(
+                scene_, params, f, faces_.row_begin(band), faces_.row_end(band), [&](const BlockPosition<T>& at) {
+                    Block block;
+                    see(scene_, params, shape, at, block);
+                    const int across = kLanes >> at.log2_rows;
+                    for (int l = 0; l < kLanes; ++l) {
+                        if (!(block.fragments.visible[l] > T(0))) continue;
+                        const int64_t row = first_row + at.row + l / across;
+                        use(block.sight, block.fragments, l, row * width + at.col + l % across, first_face + id);
+                    }
+                });
         });
     }
 
@@ -146,10 +177,12 @@ class FragmentGradients {
     void sum_face(int64_t index) const {
         Sums sums = {};
         if (starts_[index + 1] > starts_[index]) {
-            Face<T> f;
+            Face<T> f = {};
             prepare_face<true>(scene_, scene_.image_params(scene_.image_of(index)), index, f);
+            // One with a corner that is no number has no fragments and was not set up, but an empty slot may name it.
+            const bool seen = f.inv_z[0] != T(0);
             const Shape<T> shape(scene_, f);
-            for (int64_t first = starts_[index]; first < starts_[index + 1]; first += kLanes) {
+            for (int64_t first = starts_[index]; seen && first < starts_[index + 1]; first += kLanes) {
                 add_block(shape, first, int(std::min<int64_t>(kLanes, starts_[index + 1] - first)), sums);
             }
         }

@@ -27,7 +27,7 @@ void launch_evaluate(Distribution d, double shape, double shift, int64_t n, cons
     GENDR_LAUNCH(evaluate<T>, blocks_for(n, kThreads), kThreads, stream, d, make_distribution<T>(shape, shift), n,
                  static_cast<const T*>(u), static_cast<T*>(cdf), static_cast<T*>(log_survival),
                  static_cast<T*>(hazard));
-    check_cuda(cudaGetLastError(), "evaluating a distribution");
+    check_launches("evaluating a distribution");
 }
 
 }  // namespace

@@ -271,7 +271,7 @@ void render(const gendr_backward& args) {
         }
     }
     layout.sums.template run<T>(scene, args, layout.scales, stream);
-    check_cuda(cudaGetLastError(), "rendering backward");
+    check_launches("rendering backward");
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ struct BlendCall {
     __device__ int64_t image_pixels() const { return int64_t(scene.args.height) * scene.args.width; }
     __device__ T u_at(int64_t fragment, T inv_tau) const {
         const T signed2 = static_cast<const T*>(args.distance2)[fragment];
-        return (scene.squared ? signed2 : signed_root(signed2)) * inv_tau;
+        return scaled_distance(scene.squared, signed2, inv_tau);
     }
     __device__ T exponent_at(int64_t fragment, T scale) const {
         return scene.depth.exponent(static_cast<const T*>(args.depth)[fragment], scale);
@@ -266,7 +266,7 @@ void blend(const gendr_fragment_blend& args) {
     } else {
         GENDR_LAUNCH((blend_pixels<T, false>), grid, kThreads, stream, call);
     }
-    check_cuda(cudaGetLastError(), "blending fragments");
+    check_launches("blending fragments");
 }
 
 template <class T>
@@ -286,7 +286,7 @@ void differentiate(const gendr_fragment_blend& args) {
     }
     const int64_t image_pixels = int64_t(a.height) * a.width;
     layout.sums.template run<T>(call.scene, scale_gradients(args), layout.scales, stream, image_pixels);
-    check_cuda(cudaGetLastError(), "differentiating blended fragments");
+    check_launches("differentiating blended fragments");
 }
 
 }  // namespace

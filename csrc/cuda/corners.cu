@@ -81,7 +81,7 @@ void gather_corners(const gendr_corners& a) {
     } else {
         GENDR_LAUNCH(gather<double>, blocks, kThreads, stream, a);
     }
-    check_cuda(cudaGetLastError(), "gathering corners");
+    check_launches("gathering corners");
 }
 
 size_t corners_workspace_size(const gendr_corners& a) {
@@ -107,7 +107,7 @@ void scatter_corners(const gendr_corners& a) {
     } else {
         GENDR_LAUNCH(scatter<double>, blocks, kThreads, stream, a, layout.starts, layout.sort.order());
     }
-    check_cuda(cudaGetLastError(), "adding up corners");
+    check_launches("adding up corners");
 }
 
 GENDR_END_NAMESPACE

@@ -118,7 +118,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     const bool depth_matters = alpha && !scene.alpha_all && !(f.flags & kDepthInRange);
     if (!alpha && !colour) return;
     const Sight<T> s = look_at_face<kCuts>(scene, f, at.x, at.y, image.reach2);
-    const T u = (scene.squared ? s.signed2 : signed_root(s.signed2)) * image.inv_tau;
+    const T u = scaled_distance(scene.squared, s.signed2, image.inv_tau);
     if (!(at.in_image && s.within && u > scene.min_u)) return;
     // The box around a face is larger than its Euclidean reach, but not than a barycentric one.
     if (scene.boxed && (at.column < f.x0 || at.column > f.x1 || at.row < f.y0 || at.row > f.y1)) return;
@@ -332,7 +332,7 @@ void render(const gendr_forward& args) {
     } else {
         GENDR_LAUNCH((render_tiles<T, false, false, false>), grid, kThreads, stream, call);
     }
-    check_cuda(cudaGetLastError(), "rendering");
+    check_launches("rendering");
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 // Fragments: the pairs themselves, listed by pixel. Forward a warp a tile, twice: to count and to write. Backward a
 // warp a face, which finds its fragments by sorting them and adds them up in a fixed order.
+//
+// Both passes of forward decide alike which pairs are fragments (core/pair.h). Memory does not depend on that: a pixel
+// writes to its own slots alone, and to all of them.
 #include "../core/pair.h"
 #include "file_faces.cuh"
 #include "fragments.h"
@@ -14,6 +17,16 @@ struct ListCall {
     const ImageParams<T>* images;
     gendr_fragments out;
 };
+
+// A slot for which the filling pass found no fragment: none that covers anything, of a face that exists.
+template <class T>
+__device__ void write_empty(const ListCall<T>& call, int64_t slot, int64_t pixel, int64_t first_face) {
+    call.out.pixel[slot] = pixel;
+    call.out.face[slot] = first_face;
+    for (int k = 0; k < 3; ++k) static_cast<T*>(call.out.weights)[3 * slot + k] = T(0);
+    static_cast<T*>(call.out.depth)[slot] = call.scene.depth.far;
+    static_cast<T*>(call.out.distance2)[slot] = -Limits<T>::huge;
+}
 
 // kFill: write the fragments; else count them.
 template <class T, bool kFill, bool kCuts>
@@ -39,18 +52,23 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> cal
     const ImageParams<T> params = call.images[image];
     const TileMemory<T> memory = {batches + warp * kBatch, ids + warp * kBatch, queues + warp * kQueue,
                                   node_at + warp * kMaxNodesOfTile, node_sum + warp * (kMaxNodesOfTile + 1)};
-    int64_t next = kFill && in_image ? call.out.offsets[pixel] : 0;
+    int64_t next = 0, end = 0;
+    if (kFill && in_image) {
+        next = clamp_(call.out.offsets[pixel], int64_t(0), call.out.n_fragments);
+        end = clamp_(call.out.offsets[pixel + 1], next, call.out.n_fragments);
+    }
     TileFaces<T>(call.filed, memory, image, tile_column, tile_row, 0, 1)
         .template for_each<kCuts>(scene, params, [&](const Face<T>& f, int64_t face) {
             if (!in_image || (f.flags & kColourCulled)) return;
             const Sight<T> s = look_at_face<kCuts>(scene, f, x, y, params.reach2);
-            const T u = (scene.squared ? s.signed2 : signed_root(s.signed2)) * params.inv_tau;
+            const T u = scaled_distance(scene.squared, s.signed2, params.inv_tau);
             if (!(s.within && u > scene.min_u)) return;
             if (scene.boxed && (column < f.x0 || column > f.x1 || row < f.y0 || row > f.y1)) return;
             Fragment<T> a = {};
             with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
             if (!depths_of(scene.depth, f).contains(a.z)) return;
             if (kFill) {
+                if (next == end) return;
                 call.out.pixel[next] = pixel;
                 call.out.face[next] = face;
                 T* weights = static_cast<T*>(call.out.weights) + 3 * next;
@@ -62,7 +80,11 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> cal
             }
             ++next;
         });
-    if (!kFill && in_image) call.out.counts[pixel] = int32_t(next);
+    if (kFill) {
+        for (; next < end; ++next) write_empty(call, next, pixel, scene.first_face(image));
+    } else if (in_image) {
+        call.out.counts[pixel] = int32_t(next);
+    }
 }
 
 __global__ void __launch_bounds__(kThreads) find_faces(const gendr_fragments a, uint32_t* keys) {
@@ -80,8 +102,10 @@ __global__ void __launch_bounds__(kThreads)
     const int32_t first = starts[face], last = starts[face + 1];
     Face<T> f = {};
     if (first < last) prepare_face<kCuts>(scene, scene.image_params(scene.image_of(face)), face, f);
+    // One with a corner that is no number has no fragments and was not set up, but an empty slot may name it.
+    const bool seen = f.inv_z[0] != T(0);
     T x[3] = {}, y[3] = {}, z[3] = {};
-    for (int32_t k = first + lane; k < last; k += kWarpSize) {
+    for (int32_t k = first + lane; seen && k < last; k += kWarpSize) {
         const int64_t i = order[k], pixel = a.pixel[i];
         const T px = scene.grid.x(T(pixel % scene.args.width));
         const T py = scene.grid.y(T(pixel / scene.args.width % scene.args.height));
@@ -137,7 +161,7 @@ void list(const gendr_fragments& args, bool fill) {
     } else {
         GENDR_LAUNCH((list_fragments<T, false, false>), blocks, kThreads, stream, call);
     }
-    check_cuda(cudaGetLastError(), "listing fragments");
+    check_launches("listing fragments");
 }
 
 struct GradientLayout {
@@ -168,7 +192,7 @@ void differentiate(const gendr_fragments& args) {
         GENDR_LAUNCH((sum_fragments<T, false>), blocks, kThreads, stream, Scene<T>(a), args, layout.starts,
                      layout.sort.order());
     }
-    check_cuda(cudaGetLastError(), "differentiating fragments");
+    check_launches("differentiating fragments");
 }
 
 }  // namespace

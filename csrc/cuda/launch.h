@@ -9,19 +9,29 @@
 GENDR_BEGIN_NAMESPACE
 
 inline void check_cuda(cudaError_t error, const char* what) {
-    if (error != cudaSuccess) throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
+    if (error == cudaSuccess) return;
+    // A call that fails also sets the runtime's last error, which the next one, however good, would find and report.
+    cudaGetLastError();
+    throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
+}
+
+// Of the kernels launched since the last check. An error that somebody else left behind must not be taken for theirs:
+// DeviceGuard, which every call begins with, has cleared it.
+inline void check_launches(const char* what) {
+    check_cuda(cudaGetLastError(), what);
 }
 
 // Work is queued on a stream of `device`, which need not be the calling thread's current one.
 class DeviceGuard {
   public:
     explicit DeviceGuard(int device) {
+        cudaGetLastError();
         check_cuda(cudaGetDevice(&before_), "cudaGetDevice");
         if (before_ != device) check_cuda(cudaSetDevice(device), "cudaSetDevice");
         changed_ = before_ != device;
     }
     ~DeviceGuard() {
-        if (changed_) cudaSetDevice(before_);
+        if (changed_ && cudaSetDevice(before_) != cudaSuccess) cudaGetLastError();
     }
     DeviceGuard(const DeviceGuard&) = delete;
     DeviceGuard& operator=(const DeviceGuard&) = delete;

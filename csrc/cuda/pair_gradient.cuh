@@ -125,7 +125,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     const T inv_tau = at.params.inv_tau;
     const T x = scene.grid.x(T(column)), y = scene.grid.y(T(row));
     const Sight<T> s = look_at_face<kCuts>(scene, f, x, y, at.params.reach2);
-    const T u = (scene.squared ? s.signed2 : signed_root(s.signed2)) * inv_tau;
+    const T u = scaled_distance(scene.squared, s.signed2, inv_tau);
     TexelShare<T> result = {T(0), 0};
     if (!(s.within && u > scene.min_u)) return result;
 
@@ -164,7 +164,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     if (kColour && colour && visible) {
         const bool softmax = call.grad_image && !scene.hard_blend;
         const bool needs_nearest = call.grad_depth || (call.grad_image && scene.hard_blend);
-        const bool nearest = needs_nearest && s.closed && call.out.face_index[pixel] == at.id;
+        const bool nearest = needs_nearest && call.out.face_index[pixel] == at.id;
         SoftmaxShare<T> part = {T(0), T(0), nearest && !softmax ? T(1) : T(0)};
         if (softmax) {
             const T* state = static_cast<const T*>(call.out.softmax_state) + 2 * at.image * pixels + in_image;
