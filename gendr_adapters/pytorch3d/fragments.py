@@ -118,7 +118,7 @@ def lay_out(found: Fragments, images: list[int], bounds: list[int]) -> PyTorch3D
     return PyTorch3DFragments(
         pix_to_face=rows(found.face),
         zbuf=rows(found.depth),
-        bary_coords=rows(found.weights),
+        bary_coords=rows(just_inside(found.weights)),
         dists=rows(-found.distance2),
     )
 
@@ -140,7 +140,17 @@ def dense_view(found: Fragments, meshes: ProjectedMeshes) -> tuple[Tensor, Tenso
         empty = values.new_full((counts.shape[0] * k, *values.shape[1:]), -1)
         return empty.index_copy(0, to, values[order]).view(len(meshes), *meshes.image_size, k, *values.shape[1:])
 
-    return dense(found.face), dense(found.depth), dense(found.weights), dense(-found.distance2)
+    weights = just_inside(found.weights)
+    return dense(found.face), dense(found.depth), dense(weights), dense(-found.distance2)
+
+
+def just_inside(weights: Tensor) -> Tensor:
+    """Weights (..., 3) that sum to 1 less a few roundings.
+
+    TexturesAtlas takes 1 - w_0 - w_1 for w_2. At pixels beyond the edge from corner 0 to 1 the clipped w_2 is 0, and the
+    last bit of the others would say on which side of that edge the texel is.
+    """
+    return weights * (1 - 4 * torch.finfo(weights.dtype).eps)
 
 
 def nearest_first(found: Fragments) -> Tensor:

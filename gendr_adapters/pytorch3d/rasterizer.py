@@ -9,7 +9,7 @@ from pytorch3d.structures import Meshes
 from torch import Tensor
 
 from .fragments import GenDRFragments
-from .projected_meshes import project_meshes
+from .projected_meshes import checked_blur_radius, project_meshes
 
 # Where faces are cut if neither the settings nor the camera know a near plane, in the unit of the world.
 DEFAULT_Z_CLIP = 1e-2
@@ -28,8 +28,9 @@ class GenDRRasterizer(MeshRasterizer):
             None: as raster_settings.clip_barycentric_coords says, 'nonnegative' or 'none'.
 
     Faces are cut at z_clip_value; without one at half the cameras' smallest znear, as in PyTorch3D; and for perspective
-    cameras without a znear, or with 0, at 0.01, where PyTorch3D drops faces with a corner behind the camera. A cut face
-    is one polygon. cull_to_frustum drops faces all of whose corners are beyond one side of the picture.
+    cameras without a znear, or with 0, at 0.01, where PyTorch3D drops faces with a corner behind the camera. So does a
+    z_clip_value of 0. A cut face is one polygon. cull_to_frustum drops faces all of whose corners are beyond one side of
+    the picture.
 
     Everything can be overridden by keyword arguments of forward, as in PyTorch3D.
     """
@@ -54,7 +55,9 @@ class GenDRRasterizer(MeshRasterizer):
             raise TypeError(f"meshes must be PyTorch3D's Meshes, got {type(meshes_world).__name__}")
         cameras = kwargs.get("cameras", self.cameras)
         if cameras is None:
-            raise ValueError("cameras are needed: pass them to GenDRRasterizer or to the call, renderer(..., cameras=)")
+            raise ValueError(
+                "Cameras must be specified: pass them to GenDRRasterizer or to the call, renderer(..., cameras=)"
+            )
         if len(cameras) not in (1, len(meshes_world)):
             raise ValueError(
                 f"{len(meshes_world)} meshes need 1 camera or {len(meshes_world)}, got {len(cameras)}; for several "
@@ -85,7 +88,7 @@ class GenDRRasterizer(MeshRasterizer):
             perspective = cameras.is_perspective()
         clipped = settings.clip_barycentric_coords
         if clipped is None:
-            clipped = settings.blur_radius > 0
+            clipped = checked_blur_radius(settings.blur_radius) > 0
         return GenDRFragments._of(
             project_meshes(
                 projected,

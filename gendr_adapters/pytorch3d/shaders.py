@@ -14,7 +14,7 @@ from .blend_params import GenDRBlendParams, as_gendr
 from .blending import Range, blend_corners, blend_shaded, depth_ranges, silhouette
 from .fragment_shading import Shade, interpolate, sample_textures, shade_fragments
 from .fragments import GenDRFragments
-from .lighting import Lighting, face_cross_products, lit_vertices, vertex_normals
+from .lighting import Lighting, face_cross_products, lit_vertices, unit, vertex_normals
 from .soft_depth import soft_depth
 
 
@@ -55,7 +55,7 @@ class _GenDRShader(ShaderBase):
         cameras = kwargs.get("cameras", self.cameras)
         if cameras is None:
             name = type(self).__name__
-            raise ValueError(f"{name} needs cameras: pass them to {name} or to the call, renderer(..., cameras=)")
+            raise ValueError(f"Cameras must be specified: pass them to {name} or to the call, renderer(..., cameras=)")
         return cameras
 
     def _lighting(self, meshes: Any, kwargs: dict[str, Any]) -> Lighting:
@@ -147,7 +147,7 @@ class GenDRFlatShader(_FragmentShader):
         _check_textures(meshes)
         _ours(fragments, meshes)
         middles = gather_corners(meshes.verts_packed(), meshes.faces_packed()).mean(1)
-        normals = torch.nn.functional.normalize(face_cross_products(meshes), eps=1e-6, dim=1)
+        normals = unit(face_cross_products(meshes))
 
         def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
             assert lighting is not None
@@ -169,7 +169,7 @@ class GenDRNormalShader(_FragmentShader):
         corners = gather_corners(vertex_normals(meshes), meshes.faces_packed())
 
         def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
-            return torch.nn.functional.normalize(interpolate(some, corners), eps=1e-6, dim=-1)
+            return unit(interpolate(some, corners))
 
         params = self._params(kwargs)._replace(background_color=(0.0, 0.0, 0.0))
         return self._blend(fragments, shade, params, kwargs)
