@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from pytorch3d.renderer import TexturesAtlas
+from pytorch3d.renderer import TexturesAtlas, TexturesUV
 from pytorch3d.renderer.mesh.rasterizer import Fragments
 from torch import Tensor
 
@@ -83,9 +83,17 @@ def sample_textures(meshes: Any, fragments: Fragments, images: list[int]) -> Ten
         counts, first = meshes.num_faces_per_mesh()[images], meshes.mesh_to_faces_packed_first_idx()[images]
         moved_by = (torch.cumsum(counts, 0) - counts - first)[:, None, None, None]
         face, meshes = torch.where(face < 0, -1, face + moved_by), meshes[images]
-    return meshes.sample_textures(  # type: ignore[no-any-return]
-        Fragments(face, fragments.zbuf, weights, fragments.dists)
-    )
+    with _one_type(meshes.textures, weights):
+        return meshes.sample_textures(  # type: ignore[no-any-return]
+            Fragments(face, fragments.zbuf, weights, fragments.dists)
+        )
+
+
+def _one_type(textures: Any, weights: Tensor) -> torch.autocast:
+    """For grid_sample, whose map and coordinates must be of one type: autocast hands it a map of half precision, such
+    as a network makes, in float32. Off for all others."""
+    half = isinstance(textures, TexturesUV) and textures.maps_padded().dtype in (torch.float16, torch.bfloat16)
+    return torch.autocast(weights.device.type, torch.bfloat16, enabled=half)
 
 
 def _off_the_outline(weights: Tensor) -> Tensor:

@@ -70,6 +70,10 @@ def project_meshes(
         perspective_correct=bool(perspective_correct),
         cull="back" if cull_backfaces else "none",
     )
+    if meshes.isempty():  # of which PyTorch3D packs nothing, not even how many there are
+        verts = meshes.verts_padded()
+        offsets = verts.new_zeros(len(meshes) + 1, dtype=torch.int64)
+        return ProjectedMeshes(verts.new_zeros(0, 3, 3), offsets, size, settings, faces_per_pixel)
     x, y, z = meshes.verts_packed().unbind(1)
     corners = gather_corners(torch.stack([-x, y, z], 1), meshes.faces_packed())
     hidden = _unseen(corners.detach(), size, perspective_correct, near_clip, cull_to_frustum)

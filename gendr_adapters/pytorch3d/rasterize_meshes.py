@@ -5,10 +5,12 @@ from typing import Any
 from torch import Tensor
 
 from ..fragments import find_fragments
+from .autocast import geometry
 from .fragments import dense_view
 from .projected_meshes import project_meshes
 
 
+@geometry
 def rasterize_meshes(
     meshes: Any,
     image_size: int | list[int] | tuple[int, int] = 256,

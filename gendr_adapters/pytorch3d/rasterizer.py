@@ -8,6 +8,7 @@ from pytorch3d.renderer import MeshRasterizer, RasterizationSettings
 from pytorch3d.structures import Meshes
 from torch import Tensor
 
+from .autocast import geometry
 from .fragments import GenDRFragments
 from .projected_meshes import checked_blur_radius, project_meshes
 
@@ -45,6 +46,7 @@ class GenDRRasterizer(MeshRasterizer):
         super().__init__(cameras, raster_settings)
         self.clip = clip
 
+    @geometry
     def transform(self, meshes_world: Any, **kwargs: Any) -> Any:
         """Meshes in PyTorch3D's NDC (x left, y up, z view depth), from Meshes in world space.
 
@@ -68,6 +70,8 @@ class GenDRRasterizer(MeshRasterizer):
                 f"meshes are on {meshes_world.device}, cameras on {cameras.device}: move one of them, e.g. "
                 "renderer.to(meshes.device)"
             )
+        if meshes_world.isempty():
+            return meshes_world
         if kwargs.get("eps") is None:
             kwargs["eps"] = _MIN_DEPTH
         projected = super().transform(meshes_world, **kwargs)
@@ -76,6 +80,7 @@ class GenDRRasterizer(MeshRasterizer):
         away = torch.where(z < 0, z.clamp(max=-_MIN_DEPTH), z.clamp(min=_MIN_DEPTH))
         return projected.update_padded(torch.stack([x, y, away], 2))
 
+    @geometry
     def forward(self, meshes_world: Any, **kwargs: Any) -> GenDRFragments:
         """GenDRFragments of Meshes in world space. Raises as `transform`, and ValueError for settings out of range."""
         settings: Any = kwargs.get("raster_settings", self.raster_settings)
