@@ -16,7 +16,7 @@ import torch
 from reference_cut import CutFace, cut_face
 from torch import Tensor
 
-from gendr_adapters.distributions import ALIASES, cdf
+from gendr_adapters.distributions import ALIASES, cdf, distribution
 from gendr_adapters.t_conorms import aggregate
 
 
@@ -88,7 +88,7 @@ def _weights_and_depth(s: Any, raw: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
     weights = raw
     if s.perspective_correct:
         over_z = raw * _inverse(z)
-        least = 1e-8 * _inverse(z).prod(-1)
+        least = 1e-8 * _inverse(z).prod(-1) * z.amin(-1).clamp(max=1) ** 2
         total = over_z.sum(-1)
         weights = over_z / torch.where(total > least, total, least.expand_as(total).detach())[..., None]
     if clip == "nonnegative":
@@ -151,7 +151,8 @@ class _Pairs(NamedTuple):
     seen: Tensor  # has colour, where it takes part
 
 
-def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any) -> _Pairs:
+def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: bool = False) -> _Pairs:
+    """listed: for a list of pairs, which a coverage that is too small for floating point does not shorten."""
     # Faces that cannot be drawn at all.
     z_corner = face_vertices[..., 2]
     pixels = pixel_centres(height, width, s.half_extent, face_vertices)
@@ -191,6 +192,8 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any) -> _Pairs
     else:
         coverage = cdf(s.distribution, sign * (d2 if s.dist_squared else d) / tau, s.dist_shape, s.dist_shift)
     kept = drawable & (coverage > s.min_coverage)
+    if listed and s.min_coverage == 0 and s.reach is not None and not distribution(s.distribution).begins:
+        kept = drawable
     if s.reach is not None and math.isfinite(s.reach):
         extents = [cuts[i].corners if i in cuts else face for i, face in enumerate(corners)]
         low = torch.stack([x.min(0).values for x in extents] or [corners.new_zeros(2)]) - s.reach
@@ -291,7 +294,7 @@ class ReferenceFragments(NamedTuple):
 
 def reference_fragments(face_vertices: Tensor, image_size: tuple[int, int], settings: Any) -> ReferenceFragments:
     """The pairs of one mesh (F, 3, 3) that take part and are seen."""
-    pairs = _all_pairs(face_vertices, *image_size, settings)
+    pairs = _all_pairs(face_vertices, *image_size, settings, listed=True)
     pixel, face = (pairs.kept & pairs.seen).nonzero(as_tuple=True)
     return ReferenceFragments(
         pixel, face, pairs.weights[pixel, face], pairs.depth[pixel, face], pairs.signed_d2[pixel, face]

@@ -25,13 +25,15 @@ class Distribution(NamedTuple):
     """A distribution of the edge position.
 
     cdf, pdf: functions of (u, shape, shift), all dimensionless; shape and shift are ignored by most.
-    uses_shape: shape must be given and > 0. uses_shift: shift moves the support.
+    uses_shape: shape must be given and > 0. uses_shift: shift moves the support. begins: the CDF is 0 up to some u; of
+        the others it is 0 nowhere, though floating point may have no number that small.
     """
 
     cdf: Curve
     pdf: Curve
     uses_shape: bool = False
     uses_shift: bool = False
+    begins: bool = False
 
 
 def _symmetric(lower: Callable[[Tensor], Tensor]) -> Curve:
@@ -219,10 +221,10 @@ def _levy_density(v: Tensor, shape: Param) -> Tensor:
 
 # In the order of csrc/core/distributions.def: the position of a name is its number in the native core.
 DISTRIBUTIONS: dict[str, Distribution] = {
-    "hard": Distribution(_hard_cdf, _hard_pdf),
-    "uniform": Distribution(_uniform_cdf, _uniform_pdf),
-    "cubic_hermite": Distribution(_cubic_hermite_cdf, _cubic_hermite_pdf),
-    "wigner_semicircle": Distribution(_wigner_semicircle_cdf, _wigner_semicircle_pdf),
+    "hard": Distribution(_hard_cdf, _hard_pdf, begins=True),
+    "uniform": Distribution(_uniform_cdf, _uniform_pdf, begins=True),
+    "cubic_hermite": Distribution(_cubic_hermite_cdf, _cubic_hermite_pdf, begins=True),
+    "wigner_semicircle": Distribution(_wigner_semicircle_cdf, _wigner_semicircle_pdf, begins=True),
     "gaussian": Distribution(_gaussian_cdf, _gaussian_pdf),
     "laplace": Distribution(_symmetric(_laplace_lower), _laplace_pdf),
     "logistic": Distribution(_logistic_cdf, _logistic_pdf),
@@ -232,7 +234,10 @@ DISTRIBUTIONS: dict[str, Distribution] = {
     "gumbel_max": Distribution(_gumbel_max_cdf, _gumbel_max_pdf),
     "gumbel_min": Distribution(_gumbel_min_cdf, _gumbel_min_pdf),
     "exponential": Distribution(
-        _one_sided(_exponential_lower, 0.0, 0.0), _one_sided(_exponential_upper, 0.0, 0.0), uses_shift=True
+        _one_sided(_exponential_lower, 0.0, 0.0),
+        _one_sided(_exponential_upper, 0.0, 0.0),
+        uses_shift=True,
+        begins=True,
     ),
     "exponential_rev": Distribution(
         _one_sided(_exponential_upper, 0.0, 1.0, reverse=True),
@@ -240,7 +245,11 @@ DISTRIBUTIONS: dict[str, Distribution] = {
         uses_shift=True,
     ),
     "gamma": Distribution(
-        _one_sided(_gamma_lower, 0.0, 0.0), _one_sided(_gamma_density, 0.0, 0.0), uses_shape=True, uses_shift=True
+        _one_sided(_gamma_lower, 0.0, 0.0),
+        _one_sided(_gamma_density, 0.0, 0.0),
+        uses_shape=True,
+        uses_shift=True,
+        begins=True,
     ),
     "gamma_rev": Distribution(
         _one_sided(_gamma_upper, 0.0, 1.0, reverse=True),
@@ -249,7 +258,10 @@ DISTRIBUTIONS: dict[str, Distribution] = {
         uses_shift=True,
     ),
     "levy": Distribution(
-        _one_sided(_levy_lower, _LEVY_START, 0.0), _one_sided(_levy_density, _LEVY_START, 0.0), uses_shift=True
+        _one_sided(_levy_lower, _LEVY_START, 0.0),
+        _one_sided(_levy_density, _LEVY_START, 0.0),
+        uses_shift=True,
+        begins=True,
     ),
     "levy_rev": Distribution(
         _one_sided(_levy_upper, _LEVY_START, 1.0, reverse=True),

@@ -15,7 +15,12 @@ from ._inputs import (
     refuse_forward_mode,
     scale_tensor,
 )
+from .distributions import DISTRIBUTIONS, distribution
 from .settings import RenderSettings
+
+
+# The number of a distribution whose CDF is above 0 in floating point, too, wherever it is above 0.
+_ENDLESS = list(DISTRIBUTIONS).index("cauchy")
 
 
 class Fragments(NamedTuple):
@@ -51,7 +56,8 @@ def find_fragments(
         face_vertices, image_size, face_offsets: as for `gendr_adapters.render`.
         settings: which pairs are in reach (reach, reach_per_scale, min_coverage and the distribution), which are seen
             (near, far, cull, front), and the weights (perspective_correct, clip). What concerns alpha or blending has
-            no say.
+            no say. With min_coverage 0 and a reach the reach alone decides, whatever dist_scale; only a distribution
+            that is 0 up to some u, such as 'uniform', ends there, too. min_coverage is 1e-6 if not given.
 
     Returns:
         Fragments. weights, depth and distance2 have gradients to face_vertices, the same bits in every run; which pairs
@@ -71,13 +77,22 @@ def find_fragments(
     if settings.check_finite:
         check_finite(faces)
         check_scale("dist_scale", dist_scale)
+    curve, *ints = settings.packed_ints
+    if _by_reach_alone(settings):
+        curve = _ENDLESS
     *floats, _gamma = settings.packed_floats
     numbers_and_indices = ops.apply(
         "fragments",
         faces,
         None if dist_scale is None else dist_scale.detach(),
         face_offsets,
-        [*settings.packed_ints, height, width, 0, n_images],
+        [curve, *ints, height, width, 0, n_images],
         [*floats, 1.0, *half_extent(settings, height, width)],
     )
     return Fragments(*numbers_and_indices[3:], *numbers_and_indices[:3])
+
+
+def _by_reach_alone(settings: RenderSettings) -> bool:
+    """Are all pairs in reach covered by more than min_coverage? The core would drop those whose coverage underflows."""
+    no_reach = settings.reach is None and settings.reach_per_scale is None
+    return settings.min_coverage == 0 and not no_reach and not distribution(settings.distribution).begins

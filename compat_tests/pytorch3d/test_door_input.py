@@ -46,15 +46,15 @@ def test_the_scene_here_is_good() -> None:
 
 def test_no_cameras() -> None:
     with pytest.raises(
-        ValueError, match=r"cameras are needed: pass them to GenDRRasterizer or to the call, renderer\("
+        ValueError, match=r"Cameras must be specified: pass them to GenDRRasterizer or to the call, renderer\("
     ):
         draw(GenDRPhongShader, cameras=None)
-    with pytest.raises(ValueError, match="cameras are needed"):
+    with pytest.raises(ValueError, match="Cameras must be specified"):
         GenDRRasterizer()(meshes_of())
     cameras = cameras_of("fov", dtype=torch.float32)
     for shader in (*COLOURED, GenDRDepthShader):
         name = shader.__name__
-        with pytest.raises(ValueError, match=rf"{name} needs cameras: pass them to {name} or to the call, renderer\("):
+        with pytest.raises(ValueError, match=rf"Cameras must be specified: pass them to {name} or to the call, renderer\("):
             renderer_of(shader(), cameras)(meshes_of())
 
 
@@ -108,10 +108,13 @@ def test_devices() -> None:
         ({"blur_radius": float("nan")}, ValueError, "blur_radius must be .* got nan"),
         ({"faces_per_pixel": 0}, ValueError, "faces_per_pixel must be an int >= 1, or None for all faces, got 0"),
         ({"faces_per_pixel": 2.5}, ValueError, "faces_per_pixel must be .* got 2.5"),
-        ({"z_clip_value": 0.0}, ValueError, "z_clip_value must be a depth > 0 or None, got 0.0"),
-        ({"z_clip_value": -1.0}, ValueError, "z_clip_value must be .* got -1.0"),
+        ({"z_clip_value": -1.0}, ValueError, "z_clip_value must be a depth >= 0 or None, got -1.0"),
+        ({"z_clip_value": torch.tensor([0.1, 0.2])}, ValueError, "z_clip_value must be .* got tensor"),
         ({"image_size": 0}, ValueError, "image sides must be 1 to 32768 pixels, got 0"),
-        ({"image_size": (3,)}, TypeError, r"image_size must be an int or \(H, W\), got \(3,\)"),
+        ({"image_size": (3,)}, ValueError, r"image_size must be an int or \(H, W\), two ints, got \(3,\)"),
+        ({"image_size": (100, 200, 3)}, ValueError, r"image_size must be .* got \(100, 200, 3\)"),
+        ({"image_size": [8, 8, 8]}, ValueError, r"image_size must be .* got \(8, 8, 8\)"),
+        ({"image_size": (8.0, 8.0)}, ValueError, r"image_size must be .* got \(8.0, 8.0\)"),
         ({"image_size": 2.5}, TypeError, "image_size must be .* got 2.5"),
     ],
     ids=first_name,

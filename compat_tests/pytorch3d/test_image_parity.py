@@ -48,10 +48,6 @@ from gendr_adapters.pytorch3d import (
 )
 
 CASES = image_cases()
-# Cases with vertices whose golden gradient is not the picture's slope, which finite differences tell, by factors of up
-# to 16,000. Presumably pixels where PyTorch3D clamps the denominator of a face's weights: its backward pass goes on as
-# if it had not.
-WRONG = ("005", "010", "011", "017", "019", "022")
 STEP = 1e-6
 PARAMS = BlendParams(SIGMA, GAMMA, (0.2, 0.4, 0.9))
 
@@ -72,9 +68,11 @@ def leaves_of(values: list[np.ndarray]) -> list[Tensor]:
     return [torch.from_numpy(x).requires_grad_() for x in values]
 
 
-def meshes_of(case: ImageCase) -> tuple[Meshes, dict[str, list[Tensor]]]:
-    """And the leaves: verts, and colors or uvmap."""
-    faces, leaves = list(map(torch.from_numpy, case.meshes.faces)), {"verts": leaves_of(case.meshes.verts)}
+def meshes_of(case: ImageCase, moved: int = 0) -> tuple[Meshes, dict[str, list[Tensor]]]:
+    """And the leaves: verts, and colors or uvmap; moved: seed for moving the verts by 1e-6."""
+    generator, faces = np.random.default_rng(moved), list(map(torch.from_numpy, case.meshes.faces))
+    verts = [v + np.float32(1e-6 if moved else 0) * generator.standard_normal(v.shape, "f4") for v in case.meshes.verts]
+    leaves = {"verts": leaves_of(verts)}
     textures = None
     if case.colors is not None:
         leaves["colors"] = leaves_of(case.colors)
@@ -101,16 +99,39 @@ def test_golden_images(case: ImageCase) -> None:
             expected = [torch.from_numpy(x) for x in golden]
             assert_close([x.grad for x in leaves[name]], expected, 2e-4)
     expected, ours = torch.from_numpy(np.concatenate(case.grad_verts)), torch.cat([x.grad for x in leaves["verts"]])
-    error = (ours - expected).abs().amax(1)
-    others = error > 2e-4 * ours.abs().max()
-    if not case.id.startswith(WRONG):
-        assert not others.any()
-    else:
-        assert 0 < others.sum() <= 0.2 * len(others)
-        worst = int(error.argmax())
-        torch.testing.assert_close(
-            ours[worst].double(), slope(case, worst), rtol=1e-3, atol=1e-4 * float(ours.abs().max())
-        )
+    error, allowed = (ours - expected).abs().amax(1), 2e-4 * ours.abs().max()
+    if (error > allowed).any():
+        allowed = allowed + noise_of(case, ours)
+    # Some golden gradients are not the picture's slope, which finite differences tell, by factors of up to 16,000.
+    # Presumably pixels where PyTorch3D clamps the denominator of a face's weights: its backward pass goes on as if it
+    # had not.
+    wrong = (error - allowed).clamp(min=0)
+    assert (wrong > 0).sum() <= 0.2 * len(wrong)
+    for vert in wrong.topk(min(2, int((wrong > 0).sum()))).indices.tolist():
+        tolerance = 1e-4 * float(ours.abs().max())
+        torch.testing.assert_close(ours[vert].double(), slope(case, vert), rtol=1e-3, atol=tolerance)
+
+
+def noise_of(case: ImageCase, gradient: Tensor) -> Tensor:
+    """(V,): how far the gradient at each vertex moves where all vertices move by 1e-6, about the rounding of what is
+    projected. Much only where a pixel is on a kink, as between two texels, and rounding says on which side."""
+    moves = []
+    for seed in range(1, 7):
+        meshes, leaves = meshes_of(case, seed)
+        loss = (swap(renderer_of_case(case))(meshes) * torch.from_numpy(case.w_image)).sum()
+        moves.append(torch.cat(torch.autograd.grad(loss, leaves["verts"])) - gradient)
+    return torch.stack(moves).abs().amax((0, 2))
+
+
+def test_noise_excuses_few_vertices() -> None:
+    """Else the comparison of gradients would show nothing."""
+    noisy = []
+    for case in CASES[:6]:  # every shader and texture
+        meshes, leaves = meshes_of(case)
+        loss = (swap(renderer_of_case(case))(meshes) * torch.from_numpy(case.w_image)).sum()
+        gradient = torch.cat(torch.autograd.grad(loss, leaves["verts"]))
+        noisy.append(noise_of(case, gradient) > 2e-4 * gradient.abs().max())
+    assert torch.cat(noisy).float().mean() <= 0.1
 
 
 def slope(case: ImageCase, vert: int) -> Tensor:
@@ -118,12 +139,17 @@ def slope(case: ImageCase, vert: int) -> Tensor:
     pose = {"R": torch.from_numpy(case.meshes.R), "T": torch.from_numpy(case.meshes.T)}
     renderer = swap(renderer_of_case(case, DoubleFoVPerspectiveCameras(fov=FOV, **pose)))
     counts, faces = list(map(len, case.meshes.verts)), list(map(torch.from_numpy, case.meshes.faces))
-    colours = TexturesVertex([torch.from_numpy(x).double() for x in case.colors])
+    textures = None
+    if case.colors is not None:
+        textures = TexturesVertex([torch.from_numpy(x).double() for x in case.colors])
+    elif case.uvmap is not None:
+        maps = torch.from_numpy(case.uvmap).double().expand(len(faces), -1, -1, -1)
+        textures = TexturesUV(maps, faces, [torch.from_numpy(x).double() for x in case.uvs])
     losses = torch.zeros(3, 2, dtype=torch.float64)
     for axis, side in itertools.product(range(3), range(2)):
         verts = torch.from_numpy(np.concatenate(case.meshes.verts)).double()
         verts[vert, axis] += STEP * (1 - 2 * side)
-        image = renderer(Meshes(list(verts.split(counts)), faces, colours))
+        image = renderer(Meshes(list(verts.split(counts)), faces, textures))
         losses[axis, side] = (image * torch.from_numpy(case.w_image)).sum()
     return (losses[:, 0] - losses[:, 1]) / (2 * STEP)
 

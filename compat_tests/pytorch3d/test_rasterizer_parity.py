@@ -175,15 +175,6 @@ def test_equal_depths_come_by_face_number() -> None:
     assert pix_to_face[0, 2, 2].tolist() == [0, 1, 2]
 
 
-def test_faces_of_no_area() -> None:
-    """PyTorch3D never rasterises what has a doubled area of 1e-8 NDC^2 or less, however far its blur reaches."""
-    for double_area, seen in ((0.9e-8, False), (1.1e-8, True)):
-        corners = torch.tensor([[0.0, 0.0, 2.0], [1e-4, 0.0, 2.0], [0.0, double_area / 1e-4, 2.0]])
-        for order in ([0, 1, 2], [2, 1, 0]):
-            pix_to_face, *_ = rasterize_meshes(Meshes([corners], [torch.tensor([order])]), 8, blur_radius=0.5)
-            assert bool((pix_to_face == 0).any()) == seen
-
-
 @NEEDS_COMPILED_OPS
 def test_like_the_compiled_rasterizer() -> None:
     for case in CASES:

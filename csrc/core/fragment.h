@@ -15,7 +15,8 @@
 // the clip, and the depth is the mean of the corners':
 //     p_k = (w_k / z_k) / Q,  Q = sum(w_j / z_j)  or  p_k = w_k
 //     v_k = max(p_k, 0) / s,  s = sum max(p_j, 0) or  v_k = p_k;    z = sum(v_k z_k)
-// Beyond the horizon of the face's plane Q is not positive; there, as in PyTorch3D, Q z_0 z_1 z_2 counts as 1e-8.
+// Beyond the horizon of the face's plane Q is not positive; there, as in PyTorch3D, Q z_0 z_1 z_2 counts as 1e-8, times
+// the square of the nearest corner's depth where that is below 1: else small scenes were beyond their horizons, too.
 // Backward:
 //     dL/dv_k + z_k gz = g_k,   dL/dz_k = v_k gz + ...
 //     dL/dp_k = (g_k - sum_j g_j v_j) / s where p_k > 0, else 0         or  g_k
@@ -95,7 +96,8 @@ struct MeanFragment {
 template <class T>
 GENDR_HD MeanFragment<T> project_weights(const Face<T>& f, T b0, T b1, T b2, Flag<T> perspective, Flag<T> nonnegative) {
     const T r0 = product(b0, f.inv_z[0]), r1 = product(b1, f.inv_z[1]), r2 = product(b2, f.inv_z[2]), q = r0 + r1 + r2;
-    const T least = T(1e-8) * f.inv_z[0] * f.inv_z[1] * f.inv_z[2];
+    const T unit = min_(T(1), min_(f.z[0], min_(f.z[1], f.z[2])));
+    const T least = T(1e-8) * (f.inv_z[0] * unit) * (f.inv_z[1] * unit) * f.inv_z[2];
     MeanFragment<T> m;
     m.q_moves = q > least ? T(1) : T(0);
     m.q_inv = perspective.pick(T(1) / max_(q, max_(least, Limits<T>::tiny)), T(1));

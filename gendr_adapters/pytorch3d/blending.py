@@ -61,11 +61,13 @@ def blend_corners(meshes: ProjectedMeshes, features: Tensor, params: GenDRBlendP
         )
     settings = blend_settings(meshes, params, *_first(ranges))
     size, offsets = meshes.image_size, meshes.face_offsets
+    dtype = _image_dtype(features, meshes)
+    corners = meshes.corners.to(dtype)
 
     def blend(shown: Tensor, background: Tensor | None) -> Rendered:
-        return render(meshes.corners, size, shown, face_offsets=offsets, settings=settings, background=background)
+        return render(corners, size, shown, face_offsets=offsets, settings=settings, background=background)
 
-    return _over_background(blend, features.to(meshes.corners.dtype), params, meshes)
+    return _over_background(blend, features.to(dtype), params, meshes)
 
 
 def blend_shaded(fragments: GenDRFragments, colours: Tensor, params: GenDRBlendParams, ranges: list[Range]) -> Tensor:
@@ -92,11 +94,18 @@ def _blend_shaded(
         )
     settings = blend_settings(meshes, params, *_first(ranges))
     size, offsets = meshes.image_size, meshes.face_offsets
+    dtype = _image_dtype(colours, meshes)
+    found = Fragments(*found[:3], *(numbers.to(dtype) for numbers in found[3:]))
 
     def blend(shown: Tensor, background: Tensor | None) -> Rendered:
         return blend_fragments(found, shown, size, settings, background=background, face_offsets=offsets)
 
-    return _over_background(blend, colours.to(meshes.corners.dtype), params, meshes)
+    return _over_background(blend, colours.to(dtype), params, meshes)
+
+
+def _image_dtype(colours: Tensor, meshes: ProjectedMeshes) -> torch.dtype:
+    """float64 if the colours or the vertices are, as in PyTorch3D; else float32."""
+    return torch.promote_types(colours.dtype, meshes.corners.dtype)
 
 
 def _over_background(

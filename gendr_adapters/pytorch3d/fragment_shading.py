@@ -4,14 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from pytorch3d.renderer import TexturesAtlas, TexturesUV
 from pytorch3d.renderer.mesh.rasterizer import Fragments
 from torch import Tensor
 
-from .fragments import GenDRFragments, bounds_of, lay_out
+from .fragments import GenDRFragments, bounds_of, just_inside, lay_out
 from .lighting import Lighting
 
 # Images whose fragments are shaded together may be filled up by this much, as a share of the fragments there are.
 _MAX_PADDING = 0.25
+# The least weight of a corner where a texel is chosen, in units of rounding: 1e-4 in float32.
+_INSIDE = 1024
 
 # From fragments (n, 1, M, 1) of some images, and what lights those, to what they show, (n, 1, M, 1, C).
 Shade = Callable[[Fragments, list[int], Lighting | None], Tensor]
@@ -64,12 +67,38 @@ def interpolate(fragments: Fragments, corners: Tensor) -> Tensor:
 
 
 def sample_textures(meshes: Any, fragments: Fragments, images: list[int]) -> Tensor:
-    """(n, 1, M, 1, C): the meshes' textures, of any kind PyTorch3D has, at the fragments of some images."""
-    if len(images) == len(meshes):
-        return meshes.sample_textures(fragments)  # type: ignore[no-any-return]
-    # The textures of these meshes alone, whose faces are numbered anew.
-    counts, first = meshes.num_faces_per_mesh()[images], meshes.mesh_to_faces_packed_first_idx()[images]
-    moved_by = (torch.cumsum(counts, 0) - counts - first)[:, None, None, None]
-    face = torch.where(fragments.pix_to_face < 0, -1, fragments.pix_to_face + moved_by)
-    moved = Fragments(face, fragments.zbuf, fragments.bary_coords, fragments.dists)
-    return meshes[images].sample_textures(moved)  # type: ignore[no-any-return]
+    """(n, 1, M, 1, C): the meshes' textures, of any kind PyTorch3D has, at the fragments of some images.
+
+    A texel that is not interpolated is one that the face shows: no last bit of a weight decides, and none is outside.
+    """
+    weights = fragments.bary_coords
+    if isinstance(meshes.textures, TexturesAtlas):
+        clipped = weights.detach().clamp(min=0)  # texels are numbered: there is no gradient to the weights
+        weights = just_inside(clipped / clipped.sum(-1, keepdim=True).clamp(min=1e-5))
+    elif getattr(meshes.textures, "sampling_mode", None) == "nearest":
+        weights = _off_the_outline(weights)
+    face = fragments.pix_to_face
+    if len(images) < len(meshes):
+        # The textures of these meshes alone, whose faces are numbered anew.
+        counts, first = meshes.num_faces_per_mesh()[images], meshes.mesh_to_faces_packed_first_idx()[images]
+        moved_by = (torch.cumsum(counts, 0) - counts - first)[:, None, None, None]
+        face, meshes = torch.where(face < 0, -1, face + moved_by), meshes[images]
+    with _one_type(meshes.textures, weights):
+        return meshes.sample_textures(  # type: ignore[no-any-return]
+            Fragments(face, fragments.zbuf, weights, fragments.dists)
+        )
+
+
+def _one_type(textures: Any, weights: Tensor) -> torch.autocast:
+    """For grid_sample, whose map and coordinates must be of one type: autocast hands it a map of half precision, such
+    as a network makes, in float32. Off for all others."""
+    half = isinstance(textures, TexturesUV) and textures.maps_padded().dtype in (torch.float16, torch.bfloat16)
+    return torch.autocast(weights.device.type, torch.bfloat16, enabled=half)
+
+
+def _off_the_outline(weights: Tensor) -> Tensor:
+    """Weights (..., 3) of about 0 made a little larger: clipped ones are of points on the face's outline, where texels
+    often end, and a point just inside has the texel that the face shows there."""
+    least = _INSIDE * torch.finfo(weights.dtype).eps
+    inside = torch.where(weights.abs() < least, least, weights)
+    return inside / inside.sum(-1, keepdim=True)

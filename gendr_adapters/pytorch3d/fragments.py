@@ -1,6 +1,6 @@
 """What a rasteriser hands a shader: PyTorch3D's Fragments, worked out only when they are read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,28 @@ from .projected_meshes import ProjectedMeshes
 _DENSE = ("pix_to_face", "zbuf", "bary_coords", "dists")
 
 
+class _AsMade:
+    """Remembers tensors, to tell later whether they are still what they were."""
+
+    def __init__(self, values: dict[str, Tensor]) -> None:
+        self._values = values
+        # Inference tensors have no version: these are compared with copies.
+        self._versions = {name: x.clone() if x.is_inference() else x._version for name, x in values.items()}
+
+    def edited(self, values: dict[str, Any]) -> list[str]:
+        """Names of those that are another tensor now, or were written to."""
+        return [name for name, x in self._values.items() if values.get(name) is not x or self._written(name)]
+
+    def _written(self, name: str) -> bool:
+        now, before = self._values[name], self._versions[name]
+        if isinstance(before, Tensor):
+            return not torch.equal(now.nan_to_num(), before.nan_to_num())
+        return now._version != before
+
+    def __reduce__(self) -> tuple[Any, ...]:  # versions of copies count from 0
+        return _AsMade, (self._values,)
+
+
 class GenDRFragments(PyTorch3DFragments):
     """PyTorch3D's Fragments over the projected meshes themselves.
 
@@ -22,7 +44,8 @@ class GenDRFragments(PyTorch3DFragments):
     It is computed when one of them is first read, and takes N H W K memory. Our shaders never read it: they take the
     meshes themselves, or the fragments one behind the other.
 
-    One made by hand or by dataclasses.replace has the dense view alone, and no meshes for our shaders.
+    One made by hand or by dataclasses.replace has the dense view alone, and no meshes for our shaders. Our shaders also
+    refuse fragments whose tensors were written to, which they would not see.
     """
 
     _meshes: ProjectedMeshes
@@ -49,7 +72,7 @@ class GenDRFragments(PyTorch3DFragments):
             m = self.meshes
             with _graph_of(m.corners):
                 found = find_fragments(m.corners, m.image_size, face_offsets=m.face_offsets, settings=m.settings)
-            object.__setattr__(self, "_found", found)
+            self._keep_found(found)
         return self._found  # type: ignore[attr-defined, no-any-return]
 
     def compact(self) -> PyTorch3DFragments:
@@ -58,25 +81,52 @@ class GenDRFragments(PyTorch3DFragments):
         Images with fewer are filled up with -1. PyTorch3D's textures and shading take them as they are.
         """
         n_images = len(self.meshes)
+        self.check_untouched()
         return lay_out(self.found, list(range(n_images)), bounds_of(self.found, n_images))
 
+    def check_untouched(self) -> None:
+        """Raises ValueError if one of the tensors handed out is another one now, or was written to in place."""
+        if edited := self._edited():
+            raise ValueError(
+                f"{', '.join(edited)} of these fragments was edited, which our shaders do not see: they take the meshes "
+                "themselves. Leave faces out of the meshes, or hand the edited tensors to a shader of PyTorch3D's, in "
+                "dataclasses.replace(fragments, ...)"
+            )
+
+    def _edited(self) -> list[str]:
+        watched = self.__dict__
+        names = watched["_dense_as_made"].edited(watched) if "_dense_as_made" in watched else []
+        if "_found" in watched:
+            found = watched["_found_as_made"].edited(watched["_found"]._asdict())
+            names += [f"found.{name}" for name in found]
+        return names  # type: ignore[no-any-return]
+
     def detach(self) -> "GenDRFragments":
-        by_hand = "_meshes" not in self.__dict__
-        detached = object.__new__(GenDRFragments) if by_hand else GenDRFragments._of(self.meshes.detach())
-        for name, value in self.__dict__.items():
-            if name == "_found":
-                object.__setattr__(detached, name, Fragments(*(x.detach() for x in value)))
-            elif name in _DENSE:
-                object.__setattr__(detached, name, value.detach())
+        if "_meshes" not in self.__dict__ or self._edited():
+            values = [getattr(self, name) for name in _DENSE]
+            return GenDRFragments(*(x if x is None else x.detach() for x in values))
+        detached = GenDRFragments._of(self.meshes.detach())
+        if "_found" in self.__dict__:
+            detached._keep_found(Fragments(*(x.detach() for x in self.found)))
+        if "_dense_as_made" in self.__dict__:
+            detached._keep_dense([self.__dict__[name].detach() for name in _DENSE])
         return detached
+
+    def _keep_found(self, found: Fragments) -> None:
+        object.__setattr__(self, "_found", found)
+        object.__setattr__(self, "_found_as_made", _AsMade(found._asdict()))
+
+    def _keep_dense(self, values: Sequence[Tensor]) -> None:
+        named = dict(zip(_DENSE, values, strict=True))
+        for name, value in named.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "_dense_as_made", _AsMade(named))
 
     def __getattr__(self, name: str) -> Any:  # asked only for what is not there yet
         if name not in _DENSE or "_meshes" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__} has no {name!r}")
         with _graph_of(self.meshes.corners):
-            values = dense_view(self.found, self.meshes)
-        for field, value in zip(_DENSE, values, strict=True):
-            object.__setattr__(self, field, value)
+            self._keep_dense(dense_view(self.found, self.meshes))
         return self.__dict__[name]
 
     def __repr__(self) -> str:
@@ -118,7 +168,7 @@ def lay_out(found: Fragments, images: list[int], bounds: list[int]) -> PyTorch3D
     return PyTorch3DFragments(
         pix_to_face=rows(found.face),
         zbuf=rows(found.depth),
-        bary_coords=rows(found.weights),
+        bary_coords=rows(just_inside(found.weights)),
         dists=rows(-found.distance2),
     )
 
@@ -140,7 +190,17 @@ def dense_view(found: Fragments, meshes: ProjectedMeshes) -> tuple[Tensor, Tenso
         empty = values.new_full((counts.shape[0] * k, *values.shape[1:]), -1)
         return empty.index_copy(0, to, values[order]).view(len(meshes), *meshes.image_size, k, *values.shape[1:])
 
-    return dense(found.face), dense(found.depth), dense(found.weights), dense(-found.distance2)
+    weights = just_inside(found.weights)
+    return dense(found.face), dense(found.depth), dense(weights), dense(-found.distance2)
+
+
+def just_inside(weights: Tensor) -> Tensor:
+    """Weights (..., 3) that sum to 1 less a few roundings.
+
+    TexturesAtlas takes 1 - w_0 - w_1 for w_2. At pixels beyond the edge from corner 0 to 1 the clipped w_2 is 0, and the
+    last bit of the others would say on which side of that edge the texel is.
+    """
+    return weights * (1 - 4 * torch.finfo(weights.dtype).eps)
 
 
 def nearest_first(found: Fragments) -> Tensor:

@@ -55,7 +55,16 @@ def vertex_normals(meshes: Any) -> Tensor:
     verts, faces = meshes.verts_packed(), meshes.faces_packed()
     corners = face_cross_products(meshes)[:, None].expand(-1, 3, 3)
     sums = ops.apply("scatter_corners", corners[None], faces, verts.shape[0])[0]
-    return torch.nn.functional.normalize(sums, eps=1e-6, dim=1)
+    return unit(sums)
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """(..., 3) of length 1, however short they were; 0 where they are 0.
+
+    PyTorch3D divides by 1e-6 at least: the normals of its faces of less area come out short, and their light dim.
+    """
+    longest = vectors.detach().abs().amax(-1, keepdim=True)
+    return torch.nn.functional.normalize(vectors / torch.where(longest > 0, longest, 1.0), dim=-1)
 
 
 def face_cross_products(meshes: Any) -> Tensor:

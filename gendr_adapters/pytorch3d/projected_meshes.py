@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,9 +13,6 @@ from .._inputs import image_shape
 from .._visibility import NO_FAR, NO_NEAR, leave_out
 from ..render import gather_corners
 from ..settings import RenderSettings
-
-# PyTorch3D's kEpsilon: faces of no more than this signed area, twice, in NDC^2, are never rasterised.
-_MIN_AREA2 = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,15 +54,15 @@ def project_meshes(
 
     clip, projection: of RenderSettings. The other arguments, and what is raised: rasterize_meshes.
     """
-    size = image_shape(image_size)
-    if not _is(Real, blur_radius) or not 0 <= blur_radius < math.inf:
-        raise ValueError(f"blur_radius must be a squared distance in NDC, >= 0, got {blur_radius!r}")
+    size = _image_shape(image_size)
+    faces_per_pixel, near_clip = _plain(faces_per_pixel), _plain(near_clip)
     if faces_per_pixel is not None and (not _is(Integral, faces_per_pixel) or faces_per_pixel < 1):
         raise ValueError(f"faces_per_pixel must be an int >= 1, or None for all faces, got {faces_per_pixel!r}")
-    if near_clip is not None and (not _is(Real, near_clip) or not 0 < near_clip < math.inf):
-        raise ValueError(f"z_clip_value must be a depth > 0 or None, got {near_clip!r}")
+    if near_clip is not None and (not _is(Real, near_clip) or not 0 <= near_clip < math.inf):
+        raise ValueError(f"z_clip_value must be a depth >= 0 or None, got {near_clip!r}")
+    near_clip = near_clip or None  # PyTorch3D cuts at 0, and then drops what has a corner there
     settings = RenderSettings(
-        reach=float(blur_radius) ** 0.5,
+        reach=checked_blur_radius(blur_radius) ** 0.5,
         min_coverage=0.0,
         near=NO_NEAR,  # PyTorch3D's planes only scale depths for the blending
         far=NO_FAR,
@@ -74,6 +72,10 @@ def project_meshes(
         perspective_correct=bool(perspective_correct),
         cull="back" if cull_backfaces else "none",
     )
+    if meshes.isempty():  # of which PyTorch3D packs nothing, not even how many there are
+        verts = meshes.verts_padded()
+        offsets = verts.new_zeros(len(meshes) + 1, dtype=torch.int64)
+        return ProjectedMeshes(verts.new_zeros(0, 3, 3), offsets, size, settings, faces_per_pixel)
     x, y, z = meshes.verts_packed().unbind(1)
     corners = gather_corners(torch.stack([-x, y, z], 1), meshes.faces_packed())
     hidden = _unseen(corners.detach(), size, projection == "perspective", near_clip, cull_to_frustum)
@@ -82,18 +84,41 @@ def project_meshes(
     return ProjectedMeshes(leave_out(corners, hidden), offsets, size, settings, faces_per_pixel)
 
 
+def checked_blur_radius(value: Any) -> float:
+    """Raises ValueError unless it is a number >= 0, which may be a tensor's."""
+    number = _plain(value)
+    if not _is(Real, number) or not 0 <= number < math.inf:
+        raise ValueError(f"blur_radius must be a squared distance in NDC, >= 0, got {value!r}")
+    return float(number)
+
+
+def _plain(value: Any) -> Any:
+    """The number in a tensor or array of one, which PyTorch3D takes for a number; anything else as it is."""
+    one = isinstance(value, Tensor | np.ndarray) and math.prod(value.shape) == 1
+    return value.item() if one else value
+
+
 def _is(number: type, value: object) -> bool:
     return isinstance(value, number) and not isinstance(value, bool)
+
+
+def _image_shape(image_size: Any) -> tuple[int, int]:
+    """As image_shape, but a pair that is none is a ValueError, as in PyTorch3D."""
+    if isinstance(image_size, tuple | list):
+        image_size = [_plain(side) for side in image_size]
+        if len(image_size) != 2 or not all(_is(Integral, side) for side in image_size):
+            raise ValueError(f"image_size must be an int or (H, W), two ints, got {tuple(image_size)}")
+    return image_shape(_plain(image_size))
 
 
 def _unseen(
     corners: Tensor, size: tuple[int, int], projected: bool, near_clip: float | None, cull_to_frustum: bool
 ) -> Tensor:
-    """(F,) bool: faces PyTorch3D's rasteriser never looks at."""
+    """(F,) bool: faces that are seen nowhere: of no area, or beyond a side of the picture."""
     x, y, z = corners.unbind(2)
     area2 = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (y[:, 1] - y[:, 0]) * (x[:, 2] - x[:, 0])
     whole = (z >= (near_clip or 0.0)).all(1)  # of a face that is cut, this is not the area that is seen
-    hidden = whole & (area2.abs() <= _MIN_AREA2)
+    hidden = whole & (area2 == 0)
     if cull_to_frustum:
         # Beyond a side of the picture, x > half: behind the camera the projected x has the wrong sign, x z has not.
         scale = z if projected else torch.ones_like(z)

@@ -5,10 +5,12 @@ from typing import Any
 from torch import Tensor
 
 from ..fragments import find_fragments
+from .autocast import geometry
 from .fragments import dense_view
 from .projected_meshes import project_meshes
 
 
+@geometry
 def rasterize_meshes(
     meshes: Any,
     image_size: int | list[int] | tuple[int, int] = 256,
@@ -33,7 +35,8 @@ def rasterize_meshes(
         faces_per_pixel: K >= 1, of any size; None: as many as there are at the pixel that has most.
         bin_size, max_faces_per_bin: accepted, and without effect: there are no bins to overflow.
         perspective_correct, clip_barycentric_coords, cull_backfaces: as in PyTorch3D.
-        z_clip_value: depth > 0 at which faces are cut; what is left of a face is one polygon (csrc/core/cut_face.h).
+        z_clip_value: depth at which faces are cut; what is left of a face is one polygon (csrc/core/cut_face.h). With 0
+            or None a face with a corner at or behind the camera's plane is dropped.
         cull_to_frustum: drop faces all of whose corners are beyond one side of the picture.
         projection: what made x and y of the vertices, which these two want to know: 'perspective' or 'orthographic';
             None: as perspective_correct says, as in PyTorch3D.

@@ -9,8 +9,9 @@ from pytorch3d.renderer import MeshRasterizer, RasterizationSettings
 from pytorch3d.structures import Meshes
 from torch import Tensor
 
+from .autocast import geometry
 from .fragments import GenDRFragments
-from .projected_meshes import project_meshes
+from .projected_meshes import checked_blur_radius, project_meshes
 
 # Where faces are cut if neither the settings nor the camera know a near plane, in the unit of the world.
 DEFAULT_Z_CLIP = 1e-2
@@ -29,9 +30,10 @@ class GenDRRasterizer(MeshRasterizer):
             None: as raster_settings.clip_barycentric_coords says, 'nonnegative' or 'none'.
 
     Faces are cut at z_clip_value; without one, where the cameras are perspective ones or perspective_correct is True,
-    at half the cameras' smallest znear; without a znear, or with one that is not above 0, at 0.01. Where a face is cut
-    is the cameras' projection's matter, whatever perspective_correct; a cut face is one polygon. cull_to_frustum drops
-    faces all of whose corners are beyond one side of the picture.
+    at half the cameras' smallest znear; without a znear, or with one that is not above 0, at 0.01. A z_clip_value of 0
+    stands for none, as in PyTorch3D. Where a face is cut is the cameras' projection's matter, whatever
+    perspective_correct; a cut face is one polygon. cull_to_frustum drops faces all of whose corners are beyond one side
+    of the picture.
 
     Everything can be overridden by keyword arguments of forward, as in PyTorch3D.
     """
@@ -46,6 +48,7 @@ class GenDRRasterizer(MeshRasterizer):
         super().__init__(cameras, raster_settings)
         self.clip = clip
 
+    @geometry
     def transform(self, meshes_world: Any, **kwargs: Any) -> Any:
         """Meshes in PyTorch3D's NDC (x left, y up, z view depth), from Meshes in world space.
 
@@ -56,7 +59,9 @@ class GenDRRasterizer(MeshRasterizer):
             raise TypeError(f"meshes must be PyTorch3D's Meshes, got {type(meshes_world).__name__}")
         cameras = kwargs.get("cameras", self.cameras)
         if cameras is None:
-            raise ValueError("cameras are needed: pass them to GenDRRasterizer or to the call, renderer(..., cameras=)")
+            raise ValueError(
+                "Cameras must be specified: pass them to GenDRRasterizer or to the call, renderer(..., cameras=)"
+            )
         if len(cameras) not in (1, len(meshes_world)):
             raise ValueError(
                 f"{len(meshes_world)} meshes need 1 camera or {len(meshes_world)}, got {len(cameras)}; for several "
@@ -67,6 +72,8 @@ class GenDRRasterizer(MeshRasterizer):
                 f"meshes are on {meshes_world.device}, cameras on {cameras.device}: move one of them, e.g. "
                 "renderer.to(meshes.device)"
             )
+        if meshes_world.isempty():
+            return meshes_world
         if kwargs.get("eps") is None:
             kwargs["eps"] = _MIN_DEPTH
         projected = super().transform(meshes_world, **kwargs)
@@ -75,6 +82,7 @@ class GenDRRasterizer(MeshRasterizer):
         away = torch.where(z < 0, z.clamp(max=-_MIN_DEPTH), z.clamp(min=_MIN_DEPTH))
         return projected.update_padded(torch.stack([x, y, away], 2))
 
+    @geometry
     def forward(self, meshes_world: Any, **kwargs: Any) -> GenDRFragments:
         """GenDRFragments of Meshes in world space. Raises as `transform`, and ValueError for settings out of range, and
         for a znear that is not finite where faces are cut by it."""
@@ -89,7 +97,7 @@ class GenDRRasterizer(MeshRasterizer):
         projection = _projection_of(cameras, perspective)
         clipped = settings.clip_barycentric_coords
         if clipped is None:
-            clipped = settings.blur_radius > 0
+            clipped = checked_blur_radius(settings.blur_radius) > 0
         return GenDRFragments._of(
             project_meshes(
                 projected,

@@ -3,18 +3,19 @@
 from typing import Any
 
 import torch
-from pytorch3d.renderer import TexturesVertex
+from pytorch3d.renderer import TexturesAtlas, TexturesUV, TexturesVertex
 from pytorch3d.renderer.mesh.rasterizer import Fragments
 from pytorch3d.renderer.mesh.shader import ShaderBase
 from pytorch3d.renderer.utils import TensorProperties
 from torch import Tensor
 
 from ..render import gather_corners
+from .autocast import geometry
 from .blend_params import GenDRBlendParams, as_gendr
 from .blending import Range, blend_corners, blend_shaded, depth_ranges, silhouette
-from .fragment_shading import Shade, interpolate, sample_textures, shade_fragments
+from .fragment_shading import interpolate, sample_textures, shade_fragments
 from .fragments import GenDRFragments
-from .lighting import Lighting, face_cross_products, lit_vertices, vertex_normals
+from .lighting import Lighting, face_cross_products, lit_vertices, unit, vertex_normals
 from .soft_depth import soft_depth
 
 
@@ -55,7 +56,7 @@ class _GenDRShader(ShaderBase):
         cameras = kwargs.get("cameras", self.cameras)
         if cameras is None:
             name = type(self).__name__
-            raise ValueError(f"{name} needs cameras: pass them to {name} or to the call, renderer(..., cameras=)")
+            raise ValueError(f"Cameras must be specified: pass them to {name} or to the call, renderer(..., cameras=)")
         return cameras
 
     def _lighting(self, meshes: Any, kwargs: dict[str, Any]) -> Lighting:
@@ -82,6 +83,7 @@ class GenDRSilhouetteShader(_GenDRShader):
     def __init__(self, blend_params: Any = None, **shader: Any) -> None:
         super().__init__(blend_params=blend_params, **shader)
 
+    @geometry
     def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
         alpha = silhouette(_ours(fragments, meshes).meshes, self._params(kwargs))[..., None]
         return torch.cat([torch.ones_like(alpha).expand(-1, -1, -1, 3), alpha], 3)
@@ -94,6 +96,7 @@ class GenDRGouraudShader(_GenDRShader):
     except through vertex normals that the meshes bring along.
     """
 
+    @geometry
     def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
         if not isinstance(meshes.textures, TexturesVertex):
             raise ValueError(
@@ -101,19 +104,28 @@ class GenDRGouraudShader(_GenDRShader):
                 f"{_kind_of_textures(meshes)}; GenDRPhongShader takes any textures"
             )
         ranges = self._ranges(_ours(fragments, meshes), kwargs)
-        colours = lit_vertices(meshes, self._lighting(meshes, kwargs))
-        corners = gather_corners(colours, meshes.faces_packed())
+        if meshes.isempty():
+            return blend_shaded(fragments, _no_colours(fragments, meshes), self._params(kwargs), ranges)
+        corners = gather_corners(lit_vertices(meshes, self._lighting(meshes, kwargs)), meshes.faces_packed())
         return blend_corners(fragments.meshes, corners, self._params(kwargs), ranges)
 
 
 class _FragmentShader(_GenDRShader):
     """Shades fragments one by one, and blends them."""
 
-    def _blend(
-        self, fragments: GenDRFragments, shade: Shade, params: GenDRBlendParams, kwargs: dict[str, Any], *lit: Lighting
-    ) -> Tensor:
-        ranges = self._ranges(fragments, kwargs)
-        return blend_shaded(fragments, shade_fragments(fragments, shade, *lit), params, ranges)
+    @geometry
+    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+        self._check(meshes)
+        ranges, params = self._ranges(_ours(fragments, meshes), kwargs), self._params(kwargs)
+        colours = _no_colours(fragments, meshes) if meshes.isempty() else self._colours(fragments, meshes, kwargs)
+        return blend_shaded(fragments, colours, params, ranges)
+
+    def _check(self, meshes: Any) -> None:
+        """Raises ValueError for meshes that this shader cannot show."""
+
+    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
+        """(M, C): what each of fragments.found shows."""
+        raise NotImplementedError
 
 
 class GenDRPhongShader(_FragmentShader):
@@ -122,9 +134,10 @@ class GenDRPhongShader(_FragmentShader):
     Returns (N, H, W, 4): colour, and alpha.
     """
 
-    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+    def _check(self, meshes: Any) -> None:
         _check_textures(meshes)
-        _ours(fragments, meshes)
+
+    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
         faces, verts = meshes.faces_packed(), meshes.verts_packed()
         corners = torch.cat([gather_corners(verts, faces), gather_corners(vertex_normals(meshes), faces)], 2)
 
@@ -134,7 +147,7 @@ class GenDRPhongShader(_FragmentShader):
             light, specular = lighting.shine(points, normals)
             return light * sample_textures(meshes, some, images) + specular
 
-        return self._blend(fragments, shade, self._params(kwargs), kwargs, self._lighting(meshes, kwargs))
+        return shade_fragments(fragments, shade, self._lighting(meshes, kwargs))
 
 
 class GenDRFlatShader(_FragmentShader):
@@ -143,11 +156,12 @@ class GenDRFlatShader(_FragmentShader):
     Textures of any kind. Returns (N, H, W, 4): colour, and alpha.
     """
 
-    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+    def _check(self, meshes: Any) -> None:
         _check_textures(meshes)
-        _ours(fragments, meshes)
+
+    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
         middles = gather_corners(meshes.verts_packed(), meshes.faces_packed()).mean(1)
-        normals = torch.nn.functional.normalize(face_cross_products(meshes), eps=1e-6, dim=1)
+        normals = unit(face_cross_products(meshes))
 
         def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
             assert lighting is not None
@@ -155,7 +169,7 @@ class GenDRFlatShader(_FragmentShader):
             light, specular = lighting.shine(middles[face], normals[face])
             return light * sample_textures(meshes, some, images) + specular
 
-        return self._blend(fragments, shade, self._params(kwargs), kwargs, self._lighting(meshes, kwargs))
+        return shade_fragments(fragments, shade, self._lighting(meshes, kwargs))
 
 
 class GenDRNormalShader(_FragmentShader):
@@ -164,15 +178,16 @@ class GenDRNormalShader(_FragmentShader):
     Returns (N, H, W, 4): x, y, z, and alpha.
     """
 
-    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
-        _ours(fragments, meshes)
+    def _params(self, kwargs: dict[str, Any]) -> GenDRBlendParams:
+        return super()._params(kwargs)._replace(background_color=(0.0, 0.0, 0.0))
+
+    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
         corners = gather_corners(vertex_normals(meshes), meshes.faces_packed())
 
         def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
-            return torch.nn.functional.normalize(interpolate(some, corners), eps=1e-6, dim=-1)
+            return unit(interpolate(some, corners))
 
-        params = self._params(kwargs)._replace(background_color=(0.0, 0.0, 0.0))
-        return self._blend(fragments, shade, params, kwargs)
+        return shade_fragments(fragments, shade)
 
 
 class GenDRDepthShader(_GenDRShader):
@@ -182,6 +197,7 @@ class GenDRDepthShader(_GenDRShader):
     Of blend_params, sigma and the distribution count. Returns (N, H, W, 1).
     """
 
+    @geometry
     def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
         zfar = [zfar for _, zfar in self._ranges(_ours(fragments, meshes), kwargs)]
         return soft_depth(fragments.found, fragments.meshes, self._params(kwargs), zfar)
@@ -192,12 +208,22 @@ def _ours(fragments: Any, meshes: Any) -> GenDRFragments:
     if not isinstance(fragments, GenDRFragments):
         raise TypeError(f"our shaders need the fragments of a GenDRRasterizer, got {type(fragments).__name__}")
     n_meshes, n_faces = len(fragments.meshes), fragments.meshes.corners.shape[0]
-    if len(meshes) != n_meshes or meshes.faces_packed().shape[0] != n_faces:
+    given = 0 if meshes.isempty() else meshes.faces_packed().shape[0]
+    if len(meshes) != n_meshes or given != n_faces:
         raise ValueError(
             f"the fragments are of {n_meshes} meshes with {n_faces} faces, the meshes to be shaded are {len(meshes)} "
-            f"with {meshes.faces_packed().shape[0]}: pass those that were rasterised"
+            f"with {given}: pass those that were rasterised"
         )
+    fragments.check_untouched()
     return fragments
+
+
+def _no_colours(fragments: GenDRFragments, meshes: Any) -> Tensor:
+    """(0, C), where there is nothing to be shaded: PyTorch3D's textures and lights do not take that."""
+    textures = meshes.textures
+    of_kind = {TexturesVertex: "verts_features_padded", TexturesAtlas: "atlas_padded", TexturesUV: "maps_padded"}
+    channels = getattr(textures, of_kind[type(textures)])().shape[-1] if type(textures) in of_kind else 3
+    return fragments.meshes.corners.new_zeros(0, channels)
 
 
 def _check_textures(meshes: Any) -> None:
