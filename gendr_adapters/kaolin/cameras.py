@@ -33,12 +33,6 @@ def check_camera(camera: Any) -> None:
         raise TypeError(f"camera has a pinhole lens without {missing[0]}")
 
 
-def full_precision(camera: Any) -> torch.autocast:
-    """A context in which torch.autocast has no say: cameras see nothing useful in half precision, and what a face shows
-    is looked up by its corners' weights."""
-    return torch.autocast(camera.extrinsics.view_matrix().device.type, enabled=False)
-
-
 def is_pinhole(camera: Any) -> bool:
     return bool(camera.intrinsics.lens_type == "pinhole")
 

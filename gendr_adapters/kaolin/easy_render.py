@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
 from ..render import render
 from ..settings import RenderSettings
-from .cameras import check_camera, full_precision, is_pinhole, settings_for
+from .cameras import check_camera, is_pinhole, settings_for
 from .mesh_scene import MeshScene, Points, mesh_scene
 
 _BACKENDS = ("nvdiffrast", "cuda")
@@ -16,6 +17,7 @@ _BACKENDS = ("nvdiffrast", "cuda")
 _ALPHA = RenderSettings(distribution="exponential_rev", dist_scale=1 / 7000)
 
 
+@full_precision
 def render_mesh(
     camera: Any,
     mesh: Any,
@@ -67,10 +69,9 @@ def render_mesh(
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     check_camera(camera)
     as_nvdiffrast = backend != "cuda"
-    with full_precision(camera):
-        scene = mesh_scene(camera, mesh, lighting, custom_materials, custom_material_assignments, as_nvdiffrast)
-        perspective = as_nvdiffrast and is_pinhole(camera)
-        return _pictures(scene, settings_for(camera, settings, as_nvdiffrast, perspective))
+    scene = mesh_scene(camera, mesh, lighting, custom_materials, custom_material_assignments, as_nvdiffrast)
+    perspective = as_nvdiffrast and is_pinhole(camera)
+    return _pictures(scene, settings_for(camera, settings, as_nvdiffrast, perspective))
 
 
 def _pictures(scene: MeshScene, settings: RenderSettings) -> dict[str, Tensor]:

@@ -5,13 +5,15 @@ from typing import Any
 
 from torch import Tensor, cat
 
+from .._autocast import full_precision
 from ..blend import blend_fragments
 from ..fragments import find_fragments
 from ..settings import RenderSettings
-from .cameras import check_camera, full_precision, is_pinhole, settings_for
+from .cameras import check_camera, is_pinhole, settings_for
 from .mesh_scene import MeshScene, Points, mesh_scene
 
 
+@full_precision
 def soft_render(
     camera: Any,
     mesh: Any,
@@ -48,12 +50,11 @@ def soft_render(
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     check_camera(camera)
-    with full_precision(camera):
-        return _picture(
-            mesh_scene(camera, mesh, lighting, custom_materials, custom_material_assignments, smooth=True),
-            settings_for(camera, settings, clipped=True, perspective_correct=is_pinhole(camera)),
-            background,
-        )
+    return _picture(
+        mesh_scene(camera, mesh, lighting, custom_materials, custom_material_assignments, smooth=True),
+        settings_for(camera, settings, clipped=True, perspective_correct=is_pinhole(camera)),
+        background,
+    )
 
 
 def _picture(scene: MeshScene, settings: RenderSettings, background: Tensor | Sequence[float] | None) -> Tensor:

@@ -1,0 +1,45 @@
+"""Geometry in full precision where people train in half: what `torch.autocast` must not touch."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
+
+import torch
+from torch import Tensor
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_DEVICES = ("cpu", "cuda")
+_HALF = (torch.float16, torch.bfloat16)
+
+
+def full_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The function, in which torch.autocast has no say: the 8 bits of bfloat16 tell 256 places in a picture apart.
+
+    Inside autocast the arguments are `widened`; outside nothing changes, and half precision is refused as ever.
+    """
+
+    @wraps(function)
+    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        for device in _DEVICES:
+            if torch.is_autocast_enabled(device):
+                args_, kwargs_ = widened(args), {name: widened(value) for name, value in kwargs.items()}
+                with torch.autocast(device, enabled=False):
+                    return wrapper(*args_, **kwargs_)
+        return function(*args, **kwargs)
+
+    return cast(Callable[_P, _R], wrapper)
+
+
+def widened(value: Any) -> Any:
+    """Tensors of half precision as float32 where autocast is on for their device: there they are what it made of
+    float32, and their gradients go back. Also those in tuples and lists; everything else is handed back as it is."""
+    if isinstance(value, Tensor):
+        half = value.dtype in _HALF and value.device.type in _DEVICES and torch.is_autocast_enabled(value.device.type)
+        return value.float() if half else value
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*[widened(x) for x in value])
+    if type(value) in (tuple, list):
+        return type(value)([widened(x) for x in value])
+    return value
