@@ -126,7 +126,7 @@ def _cut_faces(face_vertices: Tensor, pixels: Tensor, s: Any) -> tuple[Tensor, d
     nearer = (face_vertices[..., 2] < near_clip).sum(-1)
     cuts = {}
     for i in (whole & (nearer > 0) & (nearer < 3)).nonzero()[:, 0].tolist():
-        cut = cut_face(face_vertices[i], pixels, near_clip, s.perspective_correct, s.clip)
+        cut = cut_face(face_vertices[i], pixels, s)
         if cut is not None:
             cuts[i] = cut
     return whole & (nearer == 0), cuts

@@ -1,9 +1,9 @@
 """A face cut at the near plane, straight from its definition, with autograd: its corners in space, clipped edge by edge
-(Sutherland and Hodgman), projected, and weights by inverting the matrix of the corners.
+(Sutherland and Hodgman), projected, and what the pieces interpolate between them.
 
 It shares no formula with csrc/core/cut_polygon.h, which has closed forms on the screen."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,13 +26,16 @@ def _cross(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _clipped(points: Tensor, depth: float) -> Tensor:
-    """What lies at z >= depth of the polygon with these corners (3, 3)."""
+    """What lies at z >= depth of the polygon with corners (3, D), whose third coordinate is z: the other D - 1 change
+    along its edges as z does. The first corner is the one in front that follows on one that is not."""
+    nearer = (points[:, 2] < depth).tolist()
+    first = next(k for k in range(3) if nearer[k - 1] and not nearer[k])
     kept = []
-    for k in range(3):
-        here, there = points[k], points[(k + 1) % 3]
-        if here[2] >= depth:
+    for k in range(first, first + 3):
+        here, there = points[k % 3], points[(k + 1) % 3]
+        if not nearer[k % 3]:
             kept.append(here)
-        if (here[2] >= depth) != (there[2] >= depth):
+        if nearer[k % 3] != nearer[(k + 1) % 3]:
             t = (here[2] - depth) / (here[2] - there[2])
             kept.append(here + t * (there - here))
     return torch.stack(kept)
@@ -50,13 +53,33 @@ def _nearest(pixels: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
     return d2, points[torch.arange(len(pixels)), nearest]
 
 
-def cut_face(face: Tensor, pixels: Tensor, near_clip: float, perspective: bool, clip: str) -> CutFace | None:
-    """face: (3, 3), x and y on the screen, with corners on both sides of near_clip. None: nothing is left of it."""
+def _affine(points: Tensor, corners: Tensor, values: Tensor) -> Tensor:
+    """At points (P, 2), the affine function with these values (3, D) at corners (3, 2)."""
+    matrix = torch.cat([corners, torch.ones_like(corners[:, :1])], 1)
+    return torch.cat([points, torch.ones_like(points[:, :1])], 1) @ torch.linalg.solve(matrix, values)
+
+
+def _interpolated(points: Tensor, corners: Tensor, values: Tensor) -> Tensor:
+    """At points (P, 2), what has values (n, D) at the corners (n, 2) of a polygon and is affine in between, or on
+    either side of the diagonal from corner 0 to corner 2."""
+    first = _affine(points, corners[:3], values[:3])
+    if len(corners) == 3:
+        return first
+    second = _affine(points, corners[[0, 2, 3]], values[[0, 2, 3]])
+    across = corners[2] - corners[0]
+    side = _cross(across, points - corners[0]) * _cross(across, corners[1] - corners[0])
+    return torch.where((side < 0)[:, None], second, first)
+
+
+def cut_face(face: Tensor, pixels: Tensor, s: Any) -> CutFace | None:
+    """face: (3, 3), x and y on the screen, with corners on both sides of s.near_clip. None: nothing is left of it."""
     z = face[:, 2:]
-    corners = _clipped(torch.cat([face[:, :2] * z, z], 1) if perspective else face, near_clip)
-    if perspective:
-        corners = corners[:, :2] / corners[:, 2:]
-    corners = corners[:, :2]
+    projected = s.projection == "perspective"
+    in_space = torch.cat([face[:, :2] * z, z] if projected else [face], 1)
+    polygon = _clipped(torch.cat([in_space, torch.eye(3, dtype=face.dtype)], 1), s.near_clip)
+    corners, depths, shares = polygon[:, :2], polygon[:, 2:3], polygon[:, 3:]
+    if projected:
+        corners = corners / depths
     following = corners.roll(-1, 0)
     double_area = _cross(corners, following).sum()
     longest2 = (following - corners).square().sum(-1).max()
@@ -66,13 +89,11 @@ def cut_face(face: Tensor, pixels: Tensor, near_clip: float, perspective: bool, 
     proper = (following != corners).any(-1)  # an edge of no length has no outer side
     inside = ((sides > 0) | ~proper).all(-1)
     d2, nearest = _nearest(pixels, corners)
-    points = pixels if clip == "none" else torch.where(inside[:, None], pixels, nearest)
-    ones = torch.ones_like(z)
-    matrix = torch.cat([face[:, :2] * z, z] if perspective else [face[:, :2], ones], 1)
-    b = torch.linalg.solve(matrix.T, torch.cat([points, torch.ones_like(points[:, :1])], 1).T).T
-    total = b.sum(-1)
+    points = pixels if s.clip == "none" else torch.where(inside[:, None], pixels, nearest)
+    inverse = _interpolated(points, corners, 1 / depths)[:, 0]
+    weights = _interpolated(points, corners, shares / depths if s.perspective_correct else shares)
+    total = weights.sum(-1)
     seen = total > 0
-    scale = torch.where(seen, 1 / torch.where(seen, total, torch.ones_like(total)), torch.zeros_like(total))
-    weights = b * scale[:, None]
-    depth = scale if perspective else weights @ z[:, 0]
+    weights = torch.where(seen[:, None], weights / torch.where(seen, total, torch.ones_like(total))[:, None], 0.0)
+    depth = torch.where(seen, 1 / torch.where(seen, inverse, 1.0), 0.0) if s.clip == "unit" else weights @ z[:, 0]
     return CutFace(corners, double_area, d2, inside, inside | (d2 == 0), weights, depth)

@@ -22,8 +22,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "default": {},
     "PyTorch3D": {"clip": "nonnegative", "min_coverage": 0.0},
     "no clip": {"clip": "none"},
-    "linear": {"perspective_correct": False},
-    "linear, no clip": {"perspective_correct": False, "clip": "none"},
+    "screen": {"perspective_correct": False},
+    "screen, nonnegative": {"perspective_correct": False, "clip": "nonnegative"},
+    "screen, no clip": {"perspective_correct": False, "clip": "none"},
+    "parallel": {"perspective_correct": False, "projection": "orthographic"},
+    "parallel, nonnegative": {"perspective_correct": False, "projection": "orthographic", "clip": "nonnegative"},
+    "parallel, no clip": {"perspective_correct": False, "projection": "orthographic", "clip": "none"},
+    "parallel, weights by depth": {"projection": "orthographic"},
+    "parallel, weights by depth, nonnegative": {"projection": "orthographic", "clip": "nonnegative"},
+    "parallel, weights by depth, no clip": {"projection": "orthographic", "clip": "none"},
     "culled": {"cull": "back"},
     "culled clockwise": {"cull": "back", "front": "clockwise"},
     "planes": {"near": 0.8, "far": 2.0},
@@ -38,17 +45,26 @@ SETTINGS: dict[str, dict[str, Any]] = {
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 
 
-def crossing_faces(seed: int, perspective: bool = True, faces: int = 7) -> Tensor:
+PROJECTIONS = ("perspective", "orthographic")
+# How faces are cut, and how what is left of them is interpolated: neither says anything about the other.
+WAYS = [
+    {"projection": projection, "perspective_correct": correct}
+    for projection in PROJECTIONS
+    for correct in (True, False)
+]
+
+
+def crossing_faces(seed: int, projection: str = "perspective", faces: int = 7) -> Tensor:
     """Faces (F, 3, 3) with corners on either side of PLANE and of the camera, around the middle of the picture."""
     generator = torch.Generator().manual_seed(seed)
     points = torch.rand((faces, 3, 3), generator=generator, dtype=torch.float64)
     z = -1.5 + 5 * points[..., 2:]
     xy = 3 * points[..., :2] - 1.5
-    return torch.cat([xy / z if perspective else xy, z], 2)
+    return torch.cat([xy / z if projection == "perspective" else xy, z], 2)
 
 
-def crossing_scene(seed: int, perspective: bool = True, faces: int = 7) -> Scene:
-    return random_scene(seed, faces)._replace(face_vertices=crossing_faces(seed, perspective, faces))
+def crossing_scene(seed: int, projection: str = "perspective", faces: int = 7) -> Scene:
+    return random_scene(seed, faces)._replace(face_vertices=crossing_faces(seed, projection, faces))
 
 
 def nearer_corners(faces: Tensor) -> Tensor:
@@ -85,7 +101,7 @@ def test_the_scenes_have_faces_of_every_kind() -> None:
 def test_pictures_and_their_gradients(name: str, device: str) -> None:
     for seed in range(3):
         settings = {**BASE, **SETTINGS[name]}
-        scene = crossing_scene(seed, settings.get("perspective_correct", True))
+        scene = crossing_scene(seed, settings.get("projection", "perspective"))
         scales = {
             k: torch.tensor([settings[k]], dtype=torch.float64, requires_grad=True) for k in ("dist_scale", "gamma")
         }
@@ -114,7 +130,7 @@ def test_pictures_and_their_gradients(name: str, device: str) -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_fragments_and_their_gradients(name: str, dtype: torch.dtype, device: str) -> None:
     settings = RenderSettings(**{**BASE, **SETTINGS[name]})
-    faces = crossing_faces(1, settings.perspective_correct, 14).to(dtype)
+    faces = crossing_faces(1, settings.projection, 14).to(dtype)
     doubles = faces.double().requires_grad_()
     expected = reference_fragments(doubles, SIZE, settings)
     corners = faces.to(device).requires_grad_()
@@ -134,10 +150,10 @@ def test_fragments_and_their_gradients(name: str, dtype: torch.dtype, device: st
 def test_gradcheck() -> None:
     """Finite differences, tau and gamma included."""
     tau, gamma = (torch.tensor([x], dtype=torch.float64, requires_grad=True) for x in (0.02, 0.3))
-    for perspective, clip, squared in itertools.product([True, False], ["unit", "nonnegative", "none"], [True, False]):
-        scene = crossing_scene(4, perspective)
+    for way, clip, squared in itertools.product(WAYS, ["unit", "nonnegative", "none"], [True, False]):
+        scene = crossing_scene(4, way["projection"])
         inputs = [x.requires_grad_() for x in scene]
-        base = {**BASE, "perspective_correct": perspective, "clip": clip, "dist_squared": squared, "reach": 10.0}
+        base = {**BASE, **way, "clip": clip, "dist_squared": squared, "reach": 10.0}
         base |= {"near": 1e-3, "far": 1e3, "min_coverage": 0.0}
 
         def picture(faces: Tensor, features: Tensor, background: Tensor, t: Tensor, g: Tensor, b: Any = base) -> Any:
@@ -159,7 +175,7 @@ GROUND_X, GROUND_Y, GROUND_Z = (-2.1, 1.9), -0.63, (-3.0, 9.0)
 GROUND_SIZE = (41, 37)
 
 
-def grid(nx: int, nz: int, z_from: float, perspective: bool) -> Scene:
+def grid(nx: int, nz: int, z_from: float, projection: str = "perspective") -> Scene:
     """The part of the ground from z_from on as 2 nx nz faces; features are X and Z."""
     x = torch.linspace(*GROUND_X, nx + 1, dtype=torch.float64)
     z = torch.linspace(z_from, GROUND_Z[1], nz + 1, dtype=torch.float64)
@@ -167,23 +183,22 @@ def grid(nx: int, nz: int, z_from: float, perspective: bool) -> Scene:
     a, b, c, d = xz[:-1, :-1], xz[1:, :-1], xz[1:, 1:], xz[:-1, 1:]
     faces = torch.stack([torch.stack([a, b, c], 2), torch.stack([a, c, d], 2)], 2).reshape(-1, 3, 2)
     fx, fz = faces[..., 0], faces[..., 1]
-    # Linear in depth, the plane is seen from a little above, or it would be a line.
-    screen = (fx / fz, GROUND_Y / fz) if perspective else (0.4 * fx, 0.1 * fz - 0.3)
+    # By parallel rays the plane is seen from a little above, or it would be a line.
+    screen = (fx / fz, GROUND_Y / fz) if projection == "perspective" else (0.4 * fx, 0.1 * fz - 0.3)
     return Scene(torch.stack([*screen, fz], -1), faces, torch.tensor([-5.0, -5.0], dtype=torch.float64))
 
 
 @DEVICES
-@pytest.mark.parametrize("perspective", [True, False], ids=["perspective", "linear"])
-def test_the_ground_as_many_faces(perspective: bool, device: str) -> None:
-    """Two faces, one cut to a triangle and one to a quadrilateral, are the plane that many small faces make up."""
-    coarse, fine = grid(1, 1, GROUND_Z[0], perspective), grid(14, 60, PLANE, perspective)
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_the_ground_as_many_faces(way: dict[str, Any], device: str) -> None:
+    """Two faces, one cut to a triangle and one to a quadrilateral, are the plane that many small faces make up: in
+    outline always, in colour and depth where these are interpolated as on the surface."""
+    coarse, fine = grid(1, 1, GROUND_Z[0], way["projection"]), grid(14, 60, PLANE, way["projection"])
     assert nearer_corners(coarse.face_vertices).tolist() == [2, 1]
     assert not nearer_corners(fine.face_vertices).any()
 
     def pictures(scene: Scene, **changes: Any) -> Rendered:
-        # 'unit' has a depth of its own for faces that are not cut, where x and y are linear in it.
-        settings = {**BASE, "perspective_correct": perspective, "clip": "nonnegative", "far": 100.0, "blend": "hard"}
-        settings |= changes
+        settings = {**BASE, **way, "clip": "nonnegative", "far": 100.0, "blend": "hard", **changes}
         faces, features, background = (x.to(device) for x in scene)
         everything = render(faces, GROUND_SIZE, features, None, RenderSettings(**settings), background, ALL_OUTPUTS)
         return on_cpu(everything)
@@ -192,8 +207,9 @@ def test_the_ground_as_many_faces(perspective: bool, device: str) -> None:
     assert torch.equal(whole.alpha, pieces.alpha)
     assert 0.2 < whole.alpha.mean() < 0.8
     covered = whole.alpha[0] > 0
-    assert_close(whole.depth, pieces.depth, rtol=1e-11, atol=1e-11)
-    assert_close(whole.image, pieces.image, rtol=1e-10, atol=1e-10)
+    if way["perspective_correct"] == (way["projection"] == "perspective"):
+        assert_close(whole.depth, pieces.depth, rtol=1e-11, atol=1e-11)
+        assert_close(whole.image, pieces.image, rtol=1e-10, atol=1e-10)
     assert whole.image[0, 1, covered].min() >= PLANE
     softly, softly_pieces = (pictures(x, t_conorm="max", reach=None, dist_scale=0.02) for x in (coarse, fine))
     outside = ~covered
@@ -205,7 +221,7 @@ def test_the_ground_as_many_faces(perspective: bool, device: str) -> None:
 @DTYPES
 def test_no_seam(dtype: torch.dtype, device: str) -> None:
     """A face cut to a quadrilateral is one face: within, alpha depends on the distance to its outline alone."""
-    quadrilateral = grid(1, 1, GROUND_Z[0], True).face_vertices[1:]
+    quadrilateral = grid(1, 1, GROUND_Z[0]).face_vertices[1:]
     settings = RenderSettings(**{**BASE, "reach": None, "far": 100.0, "dist_scale": 1e-3})
     faces = quadrilateral.to(device, dtype).requires_grad_()
     alpha = render(faces, (64, 64), settings=settings, outputs=("alpha",)).alpha
@@ -255,7 +271,7 @@ def test_faces_behind_the_plane_are_what_they_were(dtype: torch.dtype, device: s
     exact = device == "cpu" and not is_emulated()
     scene = random_scene(5, 9)
     assert scene.face_vertices[..., 2].min() > PLANE
-    for name in ("default", "PyTorch3D", "linear", "Cauchy, max"):
+    for name in ("default", "PyTorch3D", "screen", "parallel", "Cauchy, max"):
         settings = {**BASE, **SETTINGS[name]}
         with_plane = render_all(scene, SIZE, settings, device, dtype)
         without = render_all(scene, SIZE, {**settings, "near_clip": None}, device, dtype)
@@ -269,7 +285,7 @@ def test_what_lies_before_the_plane_is_nowhere(device: str) -> None:
     scene = crossing_scene(6, faces=12)
     behind = scene.face_vertices[..., 2].clamp(max=PLANE - 1e-3)
     scene = scene._replace(face_vertices=torch.cat([scene.face_vertices[..., :2], behind[..., None]], 2))
-    for name in ("default", "planes, all alpha", "linear"):
+    for name in ("default", "planes, all alpha", "screen", "parallel"):
         image, alpha, depth, face_index, gradient, *_ = render_all(
             scene, SIZE, {**BASE, **SETTINGS[name]}, device, torch.float64
         )
@@ -280,9 +296,9 @@ def test_what_lies_before_the_plane_is_nowhere(device: str) -> None:
 @DEVICES
 def test_the_plane_of_the_cut_is_in_sight(device: str) -> None:
     """Where near is near_clip, rounding does not take pixels away whose nearest point is on the cut edge."""
-    for dtype, seed, perspective in itertools.product([torch.float32, torch.float64], range(4), [True, False]):
-        base = {**BASE, "reach": 0.6, "min_coverage": 0.0, "far": 100.0, "perspective_correct": perspective}
-        faces = crossing_faces(seed, perspective).to(device, dtype)
+    for dtype, seed, way in itertools.product([torch.float32, torch.float64], range(4), WAYS):
+        base = {**BASE, "reach": 0.6, "min_coverage": 0.0, "far": 100.0, **way}
+        faces = crossing_faces(seed, way["projection"]).to(device, dtype)
         at, below = (
             find_fragments(faces, SIZE, settings=RenderSettings(**{**base, "near": near}))
             for near in (PLANE, PLANE / 2)
@@ -304,7 +320,7 @@ def test_a_batch_is_its_images(dtype: torch.dtype, device: str) -> None:
 
 @DEVICES
 def test_the_same_bits_every_time(device: str) -> None:
-    scene = grid(3, 2, GROUND_Z[0], True)
+    scene = grid(3, 2, GROUND_Z[0])
     size = (150, 140)  # rows enough for bands, pixels enough for pieces
 
     def run() -> list[Tensor]:
@@ -337,12 +353,12 @@ def assert_single_is_close(scene: Scene, size: Any, settings: dict[str, Any], de
 @DEVICES
 def test_single_precision(device: str) -> None:
     settings = {**BASE, "reach": None, "min_coverage": 0.0}
-    for seed, perspective in itertools.product(range(5), [True, False]):
-        scene = crossing_scene(seed, perspective)
-        assert_single_is_close(scene, SIZE, {**settings, "perspective_correct": perspective}, device, 2e-5)
+    for seed, way in itertools.product(range(5), WAYS):
+        scene = crossing_scene(seed, way["projection"])
+        assert_single_is_close(scene, SIZE, {**settings, **way}, device, 2e-5)
     # A plane close to the camera, cut at x of some hundred; and a small face at the picture's edge.
     ground = {**settings, "near_clip": 0.01, "near": 0.005, "far": 100.0, "gamma": 1.0}
-    assert_single_is_close(grid(1, 1, GROUND_Z[0], True), SIZE, ground, device, 1e-4)
+    assert_single_is_close(grid(1, 1, GROUND_Z[0]), SIZE, ground, device, 1e-4)
     corner = torch.tensor([[0.9, 0.85, 0.501], [0.903, 0.849, 0.502], [0.901, 0.852, 0.4995]], dtype=torch.float64)
     small = random_scene(0, 1)._replace(face_vertices=corner[None])
     assert_single_is_close(small, 64, {**settings, "dist_scale": 1e-5, "gamma": 1.0}, device, 2e-4)
@@ -402,16 +418,16 @@ ODD_CORNERS = {
 @pytest.mark.parametrize("name", ODD_CORNERS)
 def test_odd_corners(name: str, dtype: torch.dtype, device: str) -> None:
     x, z = ODD_CORNERS[name]
-    ways = itertools.product([(0,), (0, 1), (2,)], [True, False], ["unit", "nonnegative", "none"], [PLANE, 1e-6, 1e-30])
-    for corners, perspective, clip, plane in ways:
+    ways = itertools.product([(0,), (0, 1), (2,)], WAYS, ["unit", "nonnegative", "none"], [PLANE, 1e-6, 1e-30])
+    for corners, way, clip, plane in ways:
         for other_z in (2.0, -1.0):
             scene = random_scene(2, 2)
             scene.face_vertices[0, corners, 0], scene.face_vertices[0, corners, 2] = x, z
             scene.face_vertices[0, 1, 2] = other_z if 1 not in corners else z
-            settings = {**BASE, "near": 1e-3, "far": 1e4, "clip": clip, "perspective_correct": perspective}
+            settings = {**BASE, "near": 1e-3, "far": 1e4, "clip": clip, **way}
             settings |= {"near_clip": plane, "reach": None}
             results = render_all(scene, 5, settings, device, dtype)
-            context = (corners, perspective, clip, plane, other_z)
+            context = (corners, way, clip, plane, other_z)
             assert all(value.isfinite().all() for value in results), context
             assert results[1].min() >= 0 and results[1].max() <= 1 + 1e-6, context
             if clip != "none":

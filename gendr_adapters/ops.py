@@ -4,8 +4,8 @@ fake and autograd.
 An op takes few arguments, because autograd's cost grows with their number: settings travel as two lists.
 
     ints    distribution, t_conorm, dist_squared, perspective_correct, distance, blend, cull, front, alpha_range,
-            gradient, clip, reach_shape, height, width, outputs (a sum of IMAGE, ALPHA, DEPTH, FACE_INDEX), n_images
-            (used where face_offsets is None: all images then have as many faces)
+            gradient, clip, reach_shape, projection, height, width, outputs (a sum of IMAGE, ALPHA, DEPTH, FACE_INDEX),
+            n_images (used where face_offsets is None: all images then have as many faces)
     floats  dist_shape, dist_shift, t_conorm_p, background_eps, near, far, reach, reach_per_scale, min_coverage,
             near_clip (0: none), softmax_near, softmax_far, background_floor, dist_scale, gamma (used where those
             tensors are None), half_width, half_height
@@ -74,14 +74,14 @@ def _scene(inputs: list[Any], ints: list[int], floats: list[float], struct_size:
         raise TypeError(f"face_vertices are on {device}, other arguments on {', '.join(strays)}")
     n_texels = features.shape[1] if features.dim() == 3 else 0
     kind = "none" if n_texels == 0 else "corners" if n_texels == 3 else "texels"
-    distribution, t_conorm, dist_squared, perspective, distance, blend, cull, front, alpha_range, *rest = ints[:12]
+    distribution, t_conorm, dist_squared, perspective, distance, blend, cull, front, alpha_range, *rest = ints[:13]
     return structs.Scene(
         struct_size,
         _DTYPES[face_vertices.dtype],
         torch.get_num_threads(),
         _n_images(face_offsets, ints),
-        ints[12],
         ints[13],
+        ints[14],
         features.shape[2] if n_texels else 0,
         structs.FEATURE_KINDS[kind],
         math.isqrt(n_texels) if kind == "texels" else 0,
@@ -117,13 +117,13 @@ def _pointer(tensor: Tensor | None) -> int | None:
 
 
 def _n_images(face_offsets: Tensor | None, ints: list[int]) -> int:
-    return ints[15] if face_offsets is None else face_offsets.shape[0] - 1
+    return ints[16] if face_offsets is None else face_offsets.shape[0] - 1
 
 
 def _empty_outputs(
     like: Tensor, features: Tensor, face_offsets: Tensor | None, ints: list[int], floats: list[float]
 ) -> list[Tensor]:
-    n_images, height, width, outputs = _n_images(face_offsets, ints), *ints[12:15]
+    n_images, height, width, outputs = _n_images(face_offsets, ints), *ints[13:16]
     t_conorm, blend = ints[1], ints[5]
     pixels = (n_images, height, width)
     image = bool(outputs & IMAGE)
@@ -258,7 +258,7 @@ def _fragments(*args: Any) -> tuple[Tensor, ...]:
     inputs = _contiguous(tensors)
     faces = inputs[0]
     call = _fragments_call(inputs, ints, floats)
-    counts = faces.new_empty((call.scene.n_images, *ints[12:14]), dtype=torch.int32)
+    counts = faces.new_empty((call.scene.n_images, *ints[13:15]), dtype=torch.int32)
     call.counts = counts.data_ptr()
     _run_fragments(call, "gendr_count_fragments", faces)
     offsets = faces.new_zeros(counts.numel() + 1, dtype=torch.int64)
@@ -286,7 +286,7 @@ def _fragments_backward(*args: Any) -> Tensor:
 
 
 def _fragments_fake(face_vertices: Tensor, dist_scale: Any, face_offsets: Any, ints: Any, floats: Any) -> Any:
-    n_pixels = _n_images(face_offsets, ints) * ints[12] * ints[13]
+    n_pixels = _n_images(face_offsets, ints) * ints[13] * ints[14]
     n = torch.library.get_ctx().new_dynamic_size()
     numbers = [face_vertices.new_empty(k, dtype=torch.int64) for k in (n_pixels + 1, n, n)]
     return (face_vertices.new_empty((n, 3)), face_vertices.new_empty(n), face_vertices.new_empty(n), *numbers)

@@ -21,6 +21,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "gradient": ("exact", "reference"),
     "clip": ("unit", "nonnegative", "none"),
     "reach_shape": ("distance", "box"),
+    "projection": ("perspective", "orthographic"),
 }
 
 # Range of dist_scale and gamma: their inverses, too, are normal numbers in float32.
@@ -78,10 +79,14 @@ class RenderSettings:
             beyond the horizon of the plane it does not see the face.
         near_clip: depth > 0; faces are cut there: what is nearer is not seen, whatever alpha_range, and what is left
             of a face is a polygon of three or four corners that counts as one face, with the distance to its outline,
-            its features and its index (csrc/core/cut_face.h). It is nowhere if seen from its edge. perspective_correct
-            says whether x and y are projected ones (x z and y z count, mirrored ones of z <= 0 included) or linear in
-            depth. None: a face with a corner at z <= 0 is dropped whole. Not with distance 'barycentric' or gradient
-            'reference'.
+            its features and its index (csrc/core/cut_face.h). It is nowhere if seen from its edge. Its corners on the
+            plane have the features and the depth of those points of the face; between corners, perspective_correct and
+            clip mean what they do in a triangle, without perspective_correct in each of the two triangles that four
+            corners make. None: a face with a corner at z <= 0 is dropped whole. Not with distance 'barycentric' or
+            gradient 'reference'.
+        projection: how x and y came from space, for near_clip, which cuts the face there: 'perspective': X / z and
+            Y / z, up to a scale (x z and y z count, mirrored ones of z <= 0 included); 'orthographic': X and Y. Of no
+            effect on faces that are not cut, nor has perspective_correct one on where faces are cut.
         half_extent: (x, y) NDC half-extents of the image. None: the shorter side spans [-1, 1], pixels are square.
     Gradient
         gradient: 'exact': the derivative of the forward pass. 'reference': what the backward passes of SoftRas and
@@ -117,6 +122,7 @@ class RenderSettings:
     background_floor: float = 0.0
     clip: Literal["unit", "nonnegative", "none"] = "unit"
     reach_shape: Literal["distance", "box"] = "distance"
+    projection: Literal["perspective", "orthographic"] = "perspective"
     half_extent: tuple[float, float] | None = None
     gradient: Literal["exact", "reference"] = "exact"
     check_finite: bool = False

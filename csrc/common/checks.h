@@ -54,6 +54,8 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
             "near_clip must be a depth > 0, or 0 for none");
     require(a.near_clip == 0.0 || (a.distance != GENDR_BARYCENTRIC && a.gradient != GENDR_REFERENCE),
             "near_clip does not go with GENDR_BARYCENTRIC or GENDR_REFERENCE");
+    require(a.projection == GENDR_PERSPECTIVE || a.projection == GENDR_ORTHOGRAPHIC,
+            "projection must be GENDR_PERSPECTIVE or GENDR_ORTHOGRAPHIC");
     require(
         a.reach_shape == GENDR_REACH_DISTANCE || (a.reach_shape == GENDR_REACH_BOX && a.distance != GENDR_BARYCENTRIC),
         "reach_shape must be GENDR_REACH_DISTANCE, or GENDR_REACH_BOX without GENDR_BARYCENTRIC");

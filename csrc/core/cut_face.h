@@ -1,18 +1,20 @@
 // One pixel and a face that the near plane cuts: as pair.h and fragment.h, for the polygon of cut_polygon.h. It counts
 // as one face with the outline of the polygon, the cut edge included.
 //
-// Weights and depth at a point of the screen, with b' of cut_polygon.h and S = sum b':
-//     v_k = b'_k / S;   z = 1 / S, or, linear in depth, sum v_k z_k
+// Weights and depth at a point of the screen, with b' of cut_polygon.h, multiplied by 1 / depth where that is wanted
+// besides, and S = sum b':
+//     v_k = b'_k / S;   z = 1 / S, or, for clip rules other than 'unit' without perspective_correct, sum v_k z_k
 // That point is the pixel where it is inside, and for clip 'none' everywhere; otherwise it is the nearest point of the
 // outline, for 'unit' and 'nonnegative' alike: those clamp the barycentrics of a triangle, and a polygon of four
 // corners has none. With clip 'none' a pixel beyond the horizon of the face's plane, S <= 0, does not see the face.
 //
 // Backward, from gv_k = dL/dv_k and gz = dL/dz to g_k = dL/db'_k:
-//     perspective   g_k = z (gv_k - sum_j gv_j v_j) - z^2 gz
-//     linear        g_k = (h_k - sum_j h_j v_j) / S,  h_k = gv_k + z_k gz;   dL/dz_k = v_k gz + ...
+//     z = 1 / S           g_k = z (gv_k - sum_j gv_j v_j) - z^2 gz
+//     z = sum v_k z_k     g_k = (h_k - sum_j h_j v_j) / S,  h_k = gv_k + z_k gz;   dL/dz_k = v_k gz + ...
 // From there to the polygon's corners P_j and the values b_j of b' in them:
 //     At the pixel, b' = sum_j w_j b_j with weights w_j of three corners, affine in the pixel: moving corner j by delta
-//     moves the pixel by -w_j delta, so dL/dP_j = -w_j h, h = sum_k g_k grad b'_k; dL/db_j = w_j g.
+//     moves the pixel by -w_j delta, so dL/dP_j = -w_j h, h = sum_k g_k grad b'_k; dL/db_j = w_j g. 1 / depth is one
+//     more such function.
 //     At the nearest point of edge j, b' = (1 - t) b_j + t b_{j+1}: dL/db_j = (1 - t) g, dL/db_{j+1} = t g, and, where
 //     t = a.e / e.e, a = p - P_j, is not clamped, with d = a - t e, k = g.(b_{j+1} - b_j) / e.e:
 //         dt/dP_j = -((1 - t) e + d) / e.e,  dt/dP_{j+1} = (d - t e) / e.e
@@ -26,10 +28,10 @@
 
 GENDR_BEGIN_NAMESPACE
 
-// Weights and depth, as the rules of fragment.h; b: b' at the point that counts.
+// Weights and depth, as the rules of fragment.h; b: as in CutSight.
 template <class T>
 struct CutRule {
-    Flag<T> perspective;
+    Flag<T> by_sum;   // z = 1 / S
     Flag<T> bounded;  // clip rules other than 'none'
     T nearest;        // depth of the cut
 
@@ -40,22 +42,21 @@ struct CutRule {
         out.v0 = out.c0 = b0 * out.inv_sum;
         out.v1 = out.c1 = b1 * out.inv_sum;
         out.v2 = out.c2 = b2 * out.inv_sum;
-        const T z = perspective.pick(out.inv_sum, out.v0 * f.z[0] + out.v1 * f.z[1] + out.v2 * f.z[2]);
+        const T z = by_sum.pick(out.inv_sum, out.v0 * f.z[0] + out.v1 * f.z[1] + out.v2 * f.z[2]);
         // Rounding must not carry the depth out of [near, far] where `near` is the plane of the cut.
         const T farthest = max_(f.z[0], max_(f.z[1], f.z[2]));
         out.z = out.inv_sum > T(0) ? bounded.pick(clamp_(z, nearest, farthest), z) : T(0);
         return out;
     }
-    // w: dL/db'; z: what does not come by way of b'.
+    // w: dL/db; z: what does not come by way of b.
     GENDR_HD FragmentGradient<T> differentiate(const Face<T>& f, T, T, T, const Fragment<T>& a, T gv0, T gv1, T gv2,
                                                T gz) const {
-        const T h0 = gv0 + perspective.pick(-a.inv_sum, f.z[0]) * gz,
-                h1 = gv1 + perspective.pick(-a.inv_sum, f.z[1]) * gz;
-        const T h2 = gv2 + perspective.pick(-a.inv_sum, f.z[2]) * gz;
-        // Of the perspective depth's pull, the same for all three, nothing is to be taken off.
+        const T h0 = gv0 + by_sum.pick(-a.inv_sum, f.z[0]) * gz, h1 = gv1 + by_sum.pick(-a.inv_sum, f.z[1]) * gz;
+        const T h2 = gv2 + by_sum.pick(-a.inv_sum, f.z[2]) * gz;
+        // Of the pull of 1 / S, the same for all three, nothing is to be taken off.
         const T mean = gv0 * a.v0 + gv1 * a.v1 + gv2 * a.v2 +
-                       perspective.pick(T(0), (a.v0 * f.z[0] + a.v1 * f.z[1] + a.v2 * f.z[2]) * gz);
-        const T direct = perspective.pick(T(0), gz);
+                       by_sum.pick(T(0), (a.v0 * f.z[0] + a.v1 * f.z[1] + a.v2 * f.z[2]) * gz);
+        const T direct = by_sum.pick(T(0), gz);
         return {a.v0 * direct,           a.v1 * direct,           a.v2 * direct,
                 (h0 - mean) * a.inv_sum, (h1 - mean) * a.inv_sum, (h2 - mean) * a.inv_sum};
     }
@@ -69,7 +70,9 @@ struct CutSight {
     T dx, dy;              // from the nearest point of the outline to the pixel
     T t;                   // where that point is on its edge, 0 to 1
     T on0, on1, on2, on3;  // 1 for that edge
-    T b0, b1, b2;          // b' at the point that counts
+    T q0, q1, q2, inv_z;   // b' of cut_polygon.h and 1 / depth at the point that counts
+    T b0, b1, b2;          // their product
+    bool beyond;           // the pixel is on the side of the diagonal on which corner 1 is not
 };
 
 template <class T>
@@ -103,36 +106,60 @@ GENDR_HD CutSight<T> look_at_cut(const Cut<T>& cut, Flag<T> bounded, T px, T py)
     const T rx = px - cut.x[0], ry = py - cut.y[0], u = T(1) - s.t;
     const T near0 = s.on0 * u + s.on3 * s.t, near1 = s.on1 * u + s.on0 * s.t;
     const T near2 = s.on2 * u + s.on1 * s.t, near3 = s.on3 * u + s.on2 * s.t;
+    s.beyond = sense * (cut.diagonal_x * ry - cut.diagonal_y * rx) > T(0);
     T here[3], there[3];
     GENDR_UNROLL_4
     for (int k = 0; k < 3; ++k) {
-        here[k] = cut.b[0][k] + (cut.bx[k] * rx + cut.by[k] * ry);
+        const T bx = s.beyond ? cut.bx[1][k] : cut.bx[0][k], by = s.beyond ? cut.by[1][k] : cut.by[0][k];
+        here[k] = cut.b[0][k] + (bx * rx + by * ry);
         there[k] = near0 * cut.b[0][k] + near1 * cut.b[1][k] + near2 * cut.b[2][k] + near3 * cut.b[3][k];
     }
-    s.b0 = bounded.pick(s.in ? max_(here[0], T(0)) : there[0], here[0]);
-    s.b1 = bounded.pick(s.in ? max_(here[1], T(0)) : there[1], here[1]);
-    s.b2 = bounded.pick(s.in ? max_(here[2], T(0)) : there[2], here[2]);
+    s.q0 = bounded.pick(s.in ? max_(here[0], T(0)) : there[0], here[0]);
+    s.q1 = bounded.pick(s.in ? max_(here[1], T(0)) : there[1], here[1]);
+    s.q2 = bounded.pick(s.in ? max_(here[2], T(0)) : there[2], here[2]);
+    const T zx = s.beyond ? cut.inv_z_x[1] : cut.inv_z_x[0], zy = s.beyond ? cut.inv_z_y[1] : cut.inv_z_y[0];
+    const T inv_z_here = cut.inv_z[0] + (zx * rx + zy * ry);
+    const T inv_z_there = near0 * cut.inv_z[0] + near1 * cut.inv_z[1] + near2 * cut.inv_z[2] + near3 * cut.inv_z[3];
+    s.inv_z = bounded.pick(s.in ? inv_z_here : inv_z_there, inv_z_here);
+    s.b0 = s.q0 * s.inv_z;
+    s.b1 = s.q1 * s.inv_z;
+    s.b2 = s.q2 * s.inv_z;
     return s;
 }
 
-// fx, fy: dL/d(nearest point), the distance's pull; g: dL/db'.
+// fx, fy: dL/d(nearest point), the distance's pull; g: dL/d(b0, b1, b2) of the sight.
 template <class T>
 GENDR_HD FragmentPull<T> pull_cut(const Cut<T>& cut, const CutSight<T>& s, Flag<T> bounded, T px, T py, T fx, T fy,
                                   T g0, T g1, T g2) {
     const bool at_pixel = s.in || !(bounded.value > T(0));
+    const T gz = g0 * s.q0 + g1 * s.q1 + g2 * s.q2;  // dL/d(1 / depth)
+    g0 *= s.inv_z;
+    g1 *= s.inv_z;
+    g2 *= s.inv_z;
     const T on[4] = {s.on0, s.on1, s.on2, s.on3};
     const T rx = px - cut.x[0], ry = py - cut.y[0];
-    const T w1 = cut.wx[1] * rx + cut.wy[1] * ry, w2 = cut.wx[2] * rx + cut.wy[2] * ry;
-    const T w3 = cut.wx[3] * rx + cut.wy[3] * ry;
-    const T w[4] = {T(1) - (w1 + w2 + w3), w1, w2, w3};
-    const T hx = at_pixel ? g0 * cut.bx[0] + g1 * cut.bx[1] + g2 * cut.bx[2] : T(0);
-    const T hy = at_pixel ? g0 * cut.by[0] + g1 * cut.by[1] + g2 * cut.by[2] : T(0);
+    T w[4] = {T(1), T(0), T(0), T(0)};
+    GENDR_UNROLL_4
+    for (int j = 1; j < kCutCorners; ++j) {
+        const T wx = s.beyond ? cut.wx[1][j] : cut.wx[0][j], wy = s.beyond ? cut.wy[1][j] : cut.wy[0][j];
+        w[j] = wx * rx + wy * ry;
+        w[0] -= w[j];
+    }
+    T bx[3], by[3];
+    GENDR_UNROLL_4
+    for (int k = 0; k < 3; ++k) {
+        bx[k] = s.beyond ? cut.bx[1][k] : cut.bx[0][k];
+        by[k] = s.beyond ? cut.by[1][k] : cut.by[0][k];
+    }
+    const T zx = s.beyond ? cut.inv_z_x[1] : cut.inv_z_x[0], zy = s.beyond ? cut.inv_z_y[1] : cut.inv_z_y[0];
+    const T hx = at_pixel ? g0 * bx[0] + g1 * bx[1] + g2 * bx[2] + gz * zx : T(0);
+    const T hy = at_pixel ? g0 * by[0] + g1 * by[1] + g2 * by[2] + gz * zy : T(0);
     // +1 for the end of the nearest edge, -1 for its start.
     const T end[4] = {on[3] - on[0], on[0] - on[1], on[1] - on[2], on[2] - on[3]};
     T gt = T(0), ex = T(0), ey = T(0), inv_length2 = T(0);
     GENDR_UNROLL_4
     for (int j = 0; j < kCutCorners; ++j) {
-        gt += end[j] * (g0 * cut.b[j][0] + g1 * cut.b[j][1] + g2 * cut.b[j][2]);
+        gt += end[j] * (g0 * cut.b[j][0] + g1 * cut.b[j][1] + g2 * cut.b[j][2] + gz * cut.inv_z[j]);
         ex += on[j] * cut.ex[j];
         ey += on[j] * cut.ey[j];
         inv_length2 += on[j] * cut.inv_length2[j];
@@ -152,8 +179,8 @@ GENDR_HD FragmentPull<T> pull_cut(const Cut<T>& cut, const CutSight<T>& s, Flag<
         out.corners.y1 += cut.share[j][1] * gy;
         out.corners.y2 += cut.share[j][2] * gy;
         const T gl = gx * cut.along_x[j] + gy * cut.along_y[j];
-        const T gs =
-            (at_pixel ? w[j] : near) * (g0 * cut.b_slope[j][0] + g1 * cut.b_slope[j][1] + g2 * cut.b_slope[j][2]);
+        const T gs = (at_pixel ? w[j] : near) * (g0 * cut.b_slope[j][0] + g1 * cut.b_slope[j][1] +
+                                                 g2 * cut.b_slope[j][2] + gz * cut.inv_z_slope[j]);
         out.z0 += cut.slide[j][0] * gl + cut.rate[j][0] * gs;
         out.z1 += cut.slide[j][1] * gl + cut.rate[j][1] * gs;
         out.z2 += cut.slide[j][2] * gl + cut.rate[j][2] * gs;
@@ -161,7 +188,7 @@ GENDR_HD FragmentPull<T> pull_cut(const Cut<T>& cut, const CutSight<T>& s, Flag<
     return out;
 }
 
-// dL/d(nearest point) from dL/du, pull as for pull_corners, and dL/db' from a rule.
+// dL/d(nearest point) from dL/du, pull as for pull_corners, and dL/d(b0, b1, b2) from a rule.
 template <class T>
 GENDR_HD FragmentPull<T> pull_cut_pair(const Cut<T>& cut, const CutSight<T>& s, Flag<T> bounded, T px, T py, T grad_u,
                                        T pull, T g0, T g1, T g2) {
@@ -169,7 +196,7 @@ GENDR_HD FragmentPull<T> pull_cut_pair(const Cut<T>& cut, const CutSight<T>& s, 
     return pull_cut(cut, s, bounded, px, py, fx, fy, g0, g1, g2);
 }
 
-// Outside, and closer than the reach, or inside; b: b'. Of the pair only what does not name corners of a triangle is
+// Outside, and closer than the reach, or inside. Of the pair only what does not name corners of a triangle is
 // there.
 template <class T>
 GENDR_HD Sight<T> sight_of(const CutSight<T>& s, T reach2) {

@@ -6,24 +6,33 @@
 //      /         \             The cut point between a corner b behind the plane and a corner a in front of it:
 //     i --------- j                s = (z_b - c) / (z_b - z_a),   in space V_b + s (V_a - V_b)
 //
-// On screen. Linear in depth (not perspective_correct): P = p_b + s (p_a - p_b). Perspective: V = (x z, y z, z), for
-// z <= 0 too, where x and y are mirrored; divided by the depth, which is c,
+// On screen. Orthographic projection: x and y are linear in depth, P = p_b + s (p_a - p_b). Perspective: V = (x z, y z,
+// z), for z <= 0 too, where x and y are mirrored; divided by the depth, which is c,
 //     P = p_b + l (p_a - p_b),   l = s z_a / c,   1 - l = (1 - s) z_b / c
 // which holds up where z_a is close to 0 and p_a huge: their product counts.
 //
 // The cut edge from P to Q, as P and Q may be close together and far from the origin: with the slopes of two edges that
 // meet in corner o (k above, or i), m = dV/dz = p_b + z_a (p_a - p_b) / (z_a - z_b),
-//     Q - P = (c - z_o) / c (m_Q - m_P);    linear: (c - z_o) (m_Q - m_P), m = (p_a - p_b) / (z_a - z_b)
+//     Q - P = (c - z_o) / c (m_Q - m_P);    orthographic: (c - z_o) (m_Q - m_P), m = (p_a - p_b) / (z_a - z_b)
 // so that every edge has the right direction, however short it is.
 //
-// Weights: b' = V^-1 (x, y, 1) (Olano and Greer, "Triangle Scan Conversion using 2D Homogeneous Coordinates", 1997) is
-// affine on the screen, with sum 1 / depth, and known at the polygon's corners: e_b / z_b at a corner of the face,
-// ((1 - s) e_b + s e_a) / c at a cut point; linear: the same without the divisions. Three corners say what it is
-// everywhere: one of the face's own, from which it is measured since b' is small there, and two more that make the
-// largest triangle. (V itself need not be inverted; it may have columns that are nearly 0.)
+// Weights: the corners of the polygon are points of the face, whose weights are e_b, or (1 - s) e_b + s e_a at a cut
+// point, and whose depth d is z_b, or c. In between, perspective_correct means what it does in a triangle: weights
+// divided by depth are affine on the screen; without it, weights are. So b' is known at the corners,
+//     perspective_correct  b' = weights / d;    without  b' = weights
+// with sum 1 / d or 1. Where that is affine in space as well (perspective_correct and projected by perspective, or
+// neither), it is affine on the whole polygon; with a perspective projection it is V^-1 (x, y, 1) (Olano and Greer,
+// "Triangle Scan Conversion using 2D Homogeneous Coordinates", 1997; V itself need not be inverted, it may have columns
+// that are nearly 0). Three corners say what it is: one of the face's own, from which it is measured since b' is small
+// there, and two more that make the largest triangle. Where it is not, no affine function has four given values, and
+// b' is affine on each side of the diagonal i-P, on which both sides agree, as they do with the neighbours of the face
+// along its edges. PyTorch3D interpolates its pieces of a cut face so, and so nothing jumps when a face comes to be
+// cut.
+//
+// Clip rule 'unit' without perspective_correct wants 1 / depth besides, interpolated the same way from 1 / d.
 //
 // Derivatives, with r = 1 / (z_b - z_a):  ds/dz_b = (1 - s) r,  ds/dz_a = s r;
-// perspective:  dl/dz_b = ds/dz_b z_a / c,  dl/dz_a = ds/dz_a z_b / c;  linear: l = s.
+// perspective:  dl/dz_b = ds/dz_b z_a / c,  dl/dz_a = ds/dz_a z_b / c;  orthographic: l = s.
 #pragma once
 
 #include "geometry.h"
@@ -42,19 +51,28 @@ struct Cut {
     T along_x[n], along_y[n];     // p_a - p_b, the way a cut point moves when l changes; 0 for a corner of the face
     T slide[n][3];                // dl/dz_k
     T b_slope[n][3], rate[n][3];  // db'[m]/dz_k = b_slope[m] rate[k]
+    T inv_z[n], inv_z_slope[n];   // 1 / d and its derivative in d, where they are asked for; else 1 and 0
     // Edge j from corner j to j + 1. start: one of its ends, that closer to the origin; at_end: 1 where it is j + 1.
     T ex[n], ey[n], inv_length2[n], start_x[n], start_y[n], at_end[n];
     T unbounded[n];  // 1 for an edge of no length, which has no outer side
-    T bx[3], by[3];  // gradient of b'
-    T wx[n], wy[n];  // gradient of the weights of corners 1 to 3 in b'; 0 for the one that is not used
-    T area2;         // twice the signed area, > 0 counter-clockwise
+    // Of the two sides of the diagonal from corner 0 to corner 2, that of corner 1 first; alike where one will do:
+    T bx[2][3], by[2][3];      // gradient of b'
+    T inv_z_x[2], inv_z_y[2];  // gradient of inv_z
+    T wx[2][n], wy[2][n];      // gradient of the weights of corners 1 to 3 in both; 0 for the one that is not used
+    T diagonal_x, diagonal_y;
+    T area2;  // twice the signed area, > 0 counter-clockwise
 };
 
 // How faces are cut.
 template <class T>
 struct CutPlane {
-    T depth;  // c; 0: no face is
-    bool perspective;
+    T depth;               // c; 0: no face is
+    bool projected;        // x and y by perspective
+    bool perspective;      // perspective_correct
+    bool wants_inv_depth;  // 1 / depth besides b'
+
+    // Are b' and 1 / depth affine on the whole polygon?
+    GENDR_HD bool affine() const { return perspective == projected && (projected || !wants_inv_depth); }
 };
 
 namespace cutting {
@@ -99,22 +117,27 @@ GENDR_HD void place_corner(const Face<T>& f, const CutPlane<T>& plane, Source fr
         cut.b[j][b] = plane.perspective ? T(1) / zb : T(1);
         cut.b_slope[j][b] = plane.perspective ? -(T(1) / zb) / zb : T(0);
         cut.rate[j][b] = T(1);
+        cut.inv_z[j] = plane.wants_inv_depth ? T(1) / zb : T(1);
+        cut.inv_z_slope[j] = plane.wants_inv_depth ? -(T(1) / zb) / zb : T(0);
         return;
     }
-    const T r = T(1) / (zb - za), s = (zb - c) * r, rest = (c - za) * r, scale = plane.perspective ? T(1) / c : T(1);
-    const T l = plane.perspective ? s * za * scale : s;
+    const T r = T(1) / (zb - za), s = (zb - c) * r, rest = (c - za) * r;
+    const T inv_c = plane.projected ? T(1) / c : T(1), scale = plane.perspective ? T(1) / c : T(1);
+    const T l = plane.projected ? s * za * inv_c : s;
     cut.x[j] = f.x[b] + l * cut.along_x[j];
     cut.y[j] = f.y[b] + l * cut.along_y[j];
     cut.share[j][a] = l;
-    cut.share[j][b] = plane.perspective ? rest * zb * scale : rest;
+    cut.share[j][b] = plane.projected ? rest * zb * inv_c : rest;
     cut.b[j][a] = s * scale;
     cut.b[j][b] = rest * scale;
     cut.b_slope[j][a] = scale;
     cut.b_slope[j][b] = -scale;
     cut.rate[j][a] = s * r;
     cut.rate[j][b] = rest * r;
-    cut.slide[j][a] = plane.perspective ? s * r * zb * scale : s * r;
-    cut.slide[j][b] = plane.perspective ? rest * r * za * scale : rest * r;
+    cut.slide[j][a] = plane.projected ? s * r * zb * inv_c : s * r;
+    cut.slide[j][b] = plane.projected ? rest * r * za * inv_c : rest * r;
+    cut.inv_z[j] = plane.wants_inv_depth ? T(1) / c : T(1);
+    cut.inv_z_slope[j] = T(0);
 }
 
 // From corner j of the polygon to the next.
@@ -135,8 +158,8 @@ GENDR_HD void place_edge(const Face<T>& f, const CutPlane<T>& plane, Source from
     } else {
         const T c = plane.depth, z_shared = f.z[from.a == to.a ? from.a : from.b];
         const T from_r = T(1) / (f.z[from.a] - f.z[from.b]), to_r = T(1) / (f.z[to.a] - f.z[to.b]);
-        const T p = plane.perspective ? f.z[from.a] * from_r : from_r, q = plane.perspective ? f.z[to.a] * to_r : to_r;
-        const T apart = plane.perspective ? T(1) : T(0), scale = plane.perspective ? (c - z_shared) / c : c - z_shared;
+        const T p = plane.projected ? f.z[from.a] * from_r : from_r, q = plane.projected ? f.z[to.a] * to_r : to_r;
+        const T apart = plane.projected ? T(1) : T(0), scale = plane.projected ? (c - z_shared) / c : c - z_shared;
         const T mx = apart * (f.x[to.b] - f.x[from.b]) + (q * cut.along_x[next] - p * cut.along_x[j]);
         const T my = apart * (f.y[to.b] - f.y[from.b]) + (q * cut.along_y[next] - p * cut.along_y[j]);
         cut.ex[j] = scale * mx;
@@ -152,28 +175,42 @@ GENDR_HD void place_edge(const Face<T>& f, const CutPlane<T>& plane, Source from
     cut.start_y[j] = at_end ? cut.y[next] : cut.y[j];
 }
 
-// b' everywhere, from its values at corner 0 and at two others.
+// b' and 1 / depth everywhere, from their values at corner 0 and at two others. affine: on the whole polygon.
 template <class T>
-GENDR_HD void spread_weights(Cut<T>& cut) {
+GENDR_HD void spread_weights(bool affine, Cut<T>& cut) {
     const T* ex = cut.ex;
     const T* ey = cut.ey;
     // To corners 1, 2 and 3 from corner 0, and the areas of the triangles that they make with it two by two.
     const T dx[4] = {T(0), ex[0], ex[0] + ex[1], -ex[3]}, dy[4] = {T(0), ey[0], ey[0] + ey[1], -ey[3]};
     const T area12 = ex[0] * ey[1] - ey[0] * ex[1], area23 = ex[2] * ey[3] - ey[2] * ex[3];
     const T area13 = ex[3] * ey[0] - ey[3] * ex[0];
-    const bool first = abs_(area12) >= abs_(area23) && abs_(area12) >= abs_(area13);
-    const bool second = !first && abs_(area23) >= abs_(area13);
-    const int u = second ? 2 : 1, v = first ? 2 : 3;
-    const T inv_area = T(1) / (first ? area12 : second ? area23 : area13);
-    for (int j = 0; j < kCutCorners; ++j) cut.wx[j] = cut.wy[j] = T(0);
-    cut.wx[u] = dy[v] * inv_area;
-    cut.wy[u] = -dx[v] * inv_area;
-    cut.wx[v] = -dy[u] * inv_area;
-    cut.wy[v] = dx[u] * inv_area;
-    for (int k = 0; k < 3; ++k) {
-        const T bu = cut.b[u][k] - cut.b[0][k], bv = cut.b[v][k] - cut.b[0][k];
-        cut.bx[k] = bu * cut.wx[u] + bv * cut.wx[v];
-        cut.by[k] = bu * cut.wy[u] + bv * cut.wy[v];
+    cut.diagonal_x = dx[2];
+    cut.diagonal_y = dy[2];
+    // A side so thin that rounding spoils its weights has those of the other, from which they hardly differ there.
+    const T thin = sqrt_(Limits<T>::epsilon);
+    for (int side = 0; side < 2; ++side) {
+        const T own = side == 0 ? area12 : area23, other = side == 0 ? area23 : area12;
+        const bool takes_own = abs_(own) > thin * abs_(other);
+        const bool first =
+            affine ? abs_(area12) >= abs_(area23) && abs_(area12) >= abs_(area13) : (side == 0) == takes_own;
+        const bool second = !first && (!affine || abs_(area23) >= abs_(area13));
+        const int u = second ? 2 : 1, v = first ? 2 : 3;
+        const T inv_area = T(1) / (first ? area12 : second ? area23 : area13);
+        T* wx = cut.wx[side];
+        T* wy = cut.wy[side];
+        for (int j = 0; j < kCutCorners; ++j) wx[j] = wy[j] = T(0);
+        wx[u] = dy[v] * inv_area;
+        wy[u] = -dx[v] * inv_area;
+        wx[v] = -dy[u] * inv_area;
+        wy[v] = dx[u] * inv_area;
+        for (int k = 0; k < 3; ++k) {
+            const T bu = cut.b[u][k] - cut.b[0][k], bv = cut.b[v][k] - cut.b[0][k];
+            cut.bx[side][k] = bu * wx[u] + bv * wx[v];
+            cut.by[side][k] = bu * wy[u] + bv * wy[v];
+        }
+        const T zu = cut.inv_z[u] - cut.inv_z[0], zv = cut.inv_z[v] - cut.inv_z[0];
+        cut.inv_z_x[side] = zu * wx[u] + zv * wx[v];
+        cut.inv_z_y[side] = zu * wy[u] + zv * wy[v];
     }
 }
 
@@ -188,6 +225,8 @@ GENDR_HD bool all_usable(const Cut<T>& cut) {
     for (int j = 0; j < kCutCorners; ++j) {
         farthest = max_(farthest, max_(abs_(cut.x[j]), abs_(cut.y[j])));
         check += (cut.x[j] + cut.y[j] + cut.ex[j] + cut.ey[j]) * T(0);
+        see(cut.inv_z[j]);
+        see(cut.inv_z_slope[j]);
         for (int k = 0; k < 3; ++k) {
             see(cut.b[j][k]);
             see(cut.share[j][k]);
@@ -196,9 +235,13 @@ GENDR_HD bool all_usable(const Cut<T>& cut) {
             see(cut.slide[j][k] * cut.along_y[j]);
         }
     }
-    for (int k = 0; k < 3; ++k) {
-        see(cut.bx[k]);
-        see(cut.by[k]);
+    for (int side = 0; side < 2; ++side) {
+        see(cut.inv_z_x[side]);
+        see(cut.inv_z_y[side]);
+        for (int k = 0; k < 3; ++k) {
+            see(cut.bx[side][k]);
+            see(cut.by[side][k]);
+        }
     }
     return check == T(0) && farthest <= T(1e18) && largest <= Limits<T>::huge;
 }
@@ -220,7 +263,7 @@ GENDR_HD_NOINLINE bool make_cut(const Face<T>& f, const CutPlane<T>& plane, Cut<
     cut.area2 = (cut.ex[0] * cut.ey[1] - cut.ey[0] * cut.ex[1]) + (cut.ex[2] * cut.ey[3] - cut.ey[2] * cut.ex[3]);
     // As in setup_face.
     if (!(abs_(cut.area2) > max_(T(2) * Limits<T>::epsilon * longest, Limits<T>::tiny))) return false;
-    cutting::spread_weights(cut);
+    cutting::spread_weights(plane.affine(), cut);
     return cutting::all_usable(cut);
 }
 

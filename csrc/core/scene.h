@@ -141,7 +141,8 @@ struct Scene {
         boxed = barycentric || a.reach_shape == GENDR_REACH_BOX;
         hard_blend = a.blend == GENDR_BLEND_HARD;
         alpha_all = a.alpha_range == GENDR_ALPHA_ALL;
-        cut_plane = {a.near_clip > 0.0 ? max_(T(a.near_clip), Limits<T>::tiny) : T(0), perspective};
+        cut_plane = {a.near_clip > 0.0 ? max_(T(a.near_clip), Limits<T>::tiny) : T(0),
+                     a.projection == GENDR_PERSPECTIVE, perspective, a.clip == GENDR_CLIP_UNIT && !perspective};
     }
 
     GENDR_HD ImageParams<T> image_params(int image) const {
@@ -163,7 +164,8 @@ struct Scene {
     }
 
     GENDR_HD CutRule<T> cut_rule() const {
-        return {Flag<T>(perspective), Flag<T>(args.clip != GENDR_CLIP_NONE), cut_plane.depth};
+        return {Flag<T>(perspective || cut_plane.wants_inv_depth), Flag<T>(args.clip != GENDR_CLIP_NONE),
+                cut_plane.depth};
     }
 
     // The mesh's face count enters SoftRas' mean.

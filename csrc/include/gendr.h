@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define GENDR_ABI_VERSION 4
+#define GENDR_ABI_VERSION 5
 
 enum gendr_dtype { GENDR_FLOAT32 = 0, GENDR_FLOAT64 = 1 };
 enum gendr_distance { GENDR_EUCLIDEAN = 0, GENDR_BARYCENTRIC = 1 };
@@ -37,6 +37,7 @@ enum gendr_front { GENDR_COUNTERCLOCKWISE = 0, GENDR_CLOCKWISE = 1 };
 enum gendr_alpha_range { GENDR_ALPHA_NEAR_FAR = 0, GENDR_ALPHA_ALL = 1 };
 enum gendr_clip { GENDR_CLIP_UNIT = 0, GENDR_CLIP_NONNEGATIVE = 1, GENDR_CLIP_NONE = 2 };
 enum gendr_reach_shape { GENDR_REACH_DISTANCE = 0, GENDR_REACH_BOX = 1 };
+enum gendr_projection { GENDR_PERSPECTIVE = 0, GENDR_ORTHOGRAPHIC = 1 };
 enum gendr_gradient { GENDR_EXACT = 0, GENDR_REFERENCE = 1 };
 enum gendr_feature_kind { GENDR_NO_FEATURES = 0, GENDR_CORNERS = 1, GENDR_TEXELS = 2 };
 
@@ -69,6 +70,7 @@ typedef struct gendr_scene {
     int32_t gradient;            /* gendr_gradient, read by backward only */
     int32_t clip;                /* gendr_clip: of the weights of features and depth outside a face (core/fragment.h) */
     int32_t reach_shape;         /* gendr_reach_shape: is a pixel in reach by its distance, or by a face's grown box? */
+    int32_t projection;          /* gendr_projection that made x and y, read where near_clip cuts a face */
     int32_t device;              /* CUDA device of the arrays and the stream; the CPU core ignores it */
     double dist_shape;           /* shape of gamma and gamma_rev, > 0 */
     double dist_shift;           /* shift of the support, in units of tau */

@@ -4,7 +4,7 @@ import ctypes
 from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
 from typing import Any
 
-ABI_VERSION = 4
+ABI_VERSION = 5
 OK, INVALID_ARGUMENT = 0, 1
 
 FEATURE_KINDS = {"none": 0, "corners": 1, "texels": 2}
@@ -38,6 +38,7 @@ class Scene(ctypes.Structure):
         ("gradient", c_int32),
         ("clip", c_int32),
         ("reach_shape", c_int32),
+        ("projection", c_int32),
         ("device", c_int32),
         ("dist_shape", c_double),
         ("dist_shift", c_double),
