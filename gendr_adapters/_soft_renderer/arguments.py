@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._inputs import moved
+from .._inputs import check_real, moved
 
 Numbers: TypeAlias = Tensor | np.ndarray | Sequence[float] | Sequence[Sequence[float]]
 Scalar: TypeAlias = float | Tensor | np.ndarray
@@ -23,16 +23,15 @@ def check_choices(module: object, choices: Mapping[str, tuple[str, ...]]) -> Non
 
 
 def check_points(name: str, points: Tensor) -> None:
-    """Raises TypeError or ValueError unless points are (N, V, 3)."""
-    if not isinstance(points, Tensor) or not points.is_floating_point():
-        raise TypeError(f"{name} must be a floating-point tensor, got {_kind(points)}")
+    """Raises TypeError or ValueError unless points are (N, V, 3), float32 or float64."""
+    check_real(name, points)
     if points.dim() != 3 or points.shape[2] != 3:
         raise ValueError(f"{name} must be (N, V, 3), got shape {tuple(points.shape)}")
 
 
 def rows_of(name: str, value: Numbers, length: int, like: Tensor) -> Tensor:
     """(1, length) or (N, length), N = len(like), of the dtype and device of `like`, with the gradient of `value`."""
-    rows = _tensor(name, value, like)
+    rows = tensor_of(name, value, like)
     if rows.dim() == 1:
         rows = rows[None]
     if rows.dim() != 2 or rows.shape[1] != length or not _fits(len(rows), len(like)):
@@ -45,11 +44,19 @@ def vectors(name: str, value: Numbers, like: Tensor) -> Tensor:
     return rows_of(name, value, 3, like)
 
 
+def check_counts(what: str, n: int, *rows: Tensor | float | None) -> None:
+    """Raises ValueError unless the tensors `rows`, each of one row or several, and n things go together: N of each, or
+    one for all. `what` names the rows."""
+    counts = [len(row) for row in rows if isinstance(row, Tensor)]
+    if len({n, *counts} - {1}) > 1:
+        raise ValueError(f"{what} must be of N images or of 1 each, got {', '.join(map(str, counts))} for {n}")
+
+
 def scalar_of(name: str, value: Scalar, like: Tensor) -> Tensor | float:
     """A number as it is; a tensor or array of shape () or (N,) as (1, 1) or (N, 1)."""
     if isinstance(value, Real):
         return float(value)
-    values = _tensor(name, value, like)
+    values = tensor_of(name, value, like)
     if values.dim() > 1 or not _fits(values.numel(), len(like)):
         raise ValueError(f"{name} must be a number or (N,), N = {len(like)}, got shape {_shape(value)}")
     return values.reshape(-1, 1)
@@ -60,8 +67,10 @@ def _fits(count: int, n: int) -> bool:
     return count == n or count == 1 or (n == 1 and count > 0)
 
 
-def _tensor(name: str, value: Numbers | Scalar, like: Tensor) -> Tensor:
+def tensor_of(name: str, value: Numbers | Scalar, like: Tensor) -> Tensor:
+    """A tensor, array or numbers as a tensor of the dtype and device of `like`, with the gradient of `value`."""
     if isinstance(value, Tensor):
+        refuse_half(name, value)
         return value.to(like)
     try:
         return moved(torch.as_tensor(np.asarray(value), dtype=like.dtype, device="cpu"), like)
@@ -69,9 +78,11 @@ def _tensor(name: str, value: Numbers | Scalar, like: Tensor) -> Tensor:
         raise TypeError(f"{name} must be a tensor, an array or numbers, got {value!r}") from error
 
 
+def refuse_half(name: str, value: object) -> None:
+    """Raises TypeError for a tensor of half precision. What torch.autocast made is float32 by now (see _autocast)."""
+    if isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16):
+        raise TypeError(f"{name} must be float32 or float64, got {value.dtype}: half precision is for autocast alone")
+
+
 def _shape(value: object) -> tuple[int, ...]:
     return tuple(value.shape) if isinstance(value, Tensor) else np.asarray(value).shape
-
-
-def _kind(value: object) -> str:
-    return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__

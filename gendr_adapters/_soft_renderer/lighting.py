@@ -6,11 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .arguments import Numbers, Scalar, scalar_of, vectors
+from .._autocast import full_precision
+from .._inputs import check_real, check_same
+from .arguments import Numbers, Scalar, check_counts, scalar_of, vectors
+from .look_at import UPWARDS
 from .mesh import Mesh
 
 WHITE = (1.0, 1.0, 1.0)
-UPWARDS = (0.0, 1.0, 0.0)
 
 
 def ambient_lighting(light: Tensor, light_intensity: Scalar = 0.5, light_color: Numbers = WHITE) -> Tensor:
@@ -20,9 +22,13 @@ def ambient_lighting(light: Tensor, light_intensity: Scalar = 0.5, light_color: 
         light: (N, K, 3), red, green, blue at K faces or vertices.
         light_intensity: a number, or a tensor () or (N,). light_color: (3,) or (N, 3). Tensors may have gradients.
     """
+    return _added(light, _ambient(light, light_intensity, light_color))
+
+
+@full_precision
+def _ambient(light: Tensor, light_intensity: Scalar, light_color: Numbers) -> Tensor:
     _check_light("light", light)
-    light += _colour(light_intensity, light_color, light)[:, None]
-    return light
+    return _colour(light_intensity, light_color, light)[:, None]
 
 
 def directional_lighting(
@@ -39,15 +45,23 @@ def directional_lighting(
         light_intensity: a number, or a tensor () or (N,). light_color, light_direction: (3,) or (N, 3); the direction
             points to the lamp, and its length counts. Tensors may have gradients.
     """
+    return _added(light, _directional(light, normals, light_intensity, light_color, light_direction))
+
+
+@full_precision
+def _directional(
+    light: Tensor, normals: Tensor, light_intensity: Scalar, light_color: Numbers, light_direction: Numbers
+) -> Tensor:
     _check_light("light", light)
+    check_real("normals", normals)
+    check_same("normals", normals, light, "light")
     if normals.shape != light.shape:
         raise ValueError(
             f"normals must be of the shape of light, {tuple(light.shape)}, got shape {tuple(normals.shape)}"
         )
     towards_lamp = _fitting("light_direction", vectors("light_direction", light_direction, normals), light)
     cosine = F.relu((normals * towards_lamp[:, None]).sum(2))
-    light += _colour(light_intensity, light_color, light)[:, None] * cosine[:, :, None]
-    return light
+    return _colour(light_intensity, light_color, light)[:, None] * cosine[:, :, None]
 
 
 class AmbientLighting(nn.Module):
@@ -94,6 +108,7 @@ class Lamps(nn.Module):
 
     def lit_textures(self, mesh: Mesh) -> Tensor:
         """The mesh's textures times the light on its faces ('surface') or vertices ('vertex')."""
+        mesh.check_sizes()
         surface = mesh.texture_type == "surface"
         normals = mesh.surface_normals if surface else mesh.vertex_normals
         light: Any = self.ambient(torch.zeros_like(normals))
@@ -102,10 +117,22 @@ class Lamps(nn.Module):
         return mesh.textures * (light[:, :, None] if surface else light)
 
 
+def _added(light: Tensor, more: Tensor) -> Tensor:
+    """light + more, in place; light of half precision, which autocast made, is written over as well, but the sum is
+    handed on as it is."""
+    if light.dtype == more.dtype:
+        light += more
+        return light
+    total = light + more
+    light.copy_(total)
+    return total
+
+
 def _colour(intensity: Scalar, colour: Numbers, light: Tensor) -> Tensor:
     """(N, 3) or (1, 3)."""
-    colours = scalar_of("light_intensity", intensity, light) * vectors("light_color", colour, light)
-    return _fitting("light_color and light_intensity", colours, light)
+    intensities, colours = scalar_of("light_intensity", intensity, light), vectors("light_color", colour, light)
+    check_counts("light_intensity and light_color", len(light), intensities, colours)
+    return _fitting("light_color and light_intensity", intensities * colours, light)
 
 
 def _fitting(name: str, rows: Tensor, light: Tensor) -> Tensor:
@@ -118,3 +145,4 @@ def _check_light(name: str, light: Tensor) -> None:
     if not isinstance(light, Tensor) or light.dim() != 3 or light.shape[2] != 3:
         got = tuple(light.shape) if isinstance(light, Tensor) else type(light).__name__
         raise ValueError(f"{name} must be a tensor (N, K, 3), got {got}")
+    check_real(name, light)

@@ -11,22 +11,42 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .arguments import Numbers, Scalar, check_points, vectors
+from .._autocast import full_precision
+from .arguments import Numbers, Scalar, check_counts, check_points, refuse_half, vectors
 
-_EPS = 1e-5  # the originals' own, in the place of a norm of 0
+# The originals' own, in the place of a norm of 0. Views closer to up than this many radians are along it: there they
+# draw everything (nearly) on a line.
+_EPS = 1e-5
+UPWARDS = (0.0, 1.0, 0.0)
 
 
-def view_axes(ahead: Tensor, up: Tensor) -> Tensor:
+def view_axes(ahead: Tensor, up: Tensor, above: Tensor | None = None) -> Tensor:
     """The axes x = up x z, y = z x x, z = ahead, each normalised, as rows of (N, 3, 3).
 
-    ahead, up: (N, 3) or (1, 3), of any length but 0. Where up points along ahead, x and y are (nearly) 0.
+    Where up points along ahead there is no side to the view, and `above` takes its place: by default the coordinate
+    axis after the one that up is nearest to (z for y), forwards where up points back from the view and backwards where
+    it points along it. For up = (0, 1, 0) that is what views have in the limit that rise or sink to there at azimuth
+    0: the x axis is the world's.
+
+    ahead, up, above: (N, 3) or (1, 3), of any length but 0. Where one of the first two is 0, some of the axes are.
     """
     z_axis = F.normalize(ahead, dim=-1, eps=_EPS)
-    x_axis = F.normalize(torch.linalg.cross(up, z_axis), dim=-1, eps=_EPS)
+    up, z_axis = torch.broadcast_tensors(up, z_axis)
+    side = torch.linalg.cross(up, z_axis).detach().norm(dim=-1, keepdim=True)
+    along = side < _EPS * up.detach().norm(dim=-1, keepdim=True)
+    up = torch.where(along, _next_axis(up, z_axis) if above is None else above, up)
+    x_axis = F.normalize(torch.linalg.cross(up, z_axis), dim=-1, eps=torch.finfo(up.dtype).tiny)
     y_axis = F.normalize(torch.linalg.cross(z_axis, x_axis), dim=-1, eps=_EPS)
     return torch.stack(torch.broadcast_tensors(x_axis, y_axis, z_axis), dim=-2)
 
 
+def _next_axis(up: Tensor, z_axis: Tensor) -> Tensor:
+    up, z_axis = up.detach(), z_axis.detach()
+    axis = F.one_hot(up.abs().argmax(-1), 3).roll(1, -1).to(up)
+    return torch.where((up * z_axis).sum(-1, keepdim=True) > 0, -axis, axis)
+
+
+@full_precision
 def look_at(
     vertices: Tensor,
     eye: Numbers,
@@ -39,32 +59,44 @@ def look_at(
     Args:
         vertices: (N, V, 3), world units.
         eye, at, up: (3,) or (N, 3): tensors, which may have gradients, arrays or numbers, brought to the dtype and
-            device of vertices. For vertices (1, V, 3), N cameras give N views of them.
+            device of vertices. For vertices (1, V, 3), N cameras give N views of them. Where up points along the view,
+            another is taken, see `view_axes`.
         only_rotate: leave the camera at the origin (GenDR's).
     Returns:
         (N, V, 3): x to the left, y up, z ahead of the camera; world units.
     Raises:
-        TypeError: not tensors, arrays or numbers.
-        ValueError: shapes that do not fit; on a CPU: eye and at that coincide, or up along the view.
+        TypeError: not tensors, arrays or numbers, or of half precision outside autocast.
+        ValueError: shapes that do not fit; on a CPU: eye and at that coincide, or an up of 0.
     """
+    return seen_at(vertices, eye, at, up, None, only_rotate)
+
+
+@full_precision
+def seen_at(
+    vertices: Tensor, eye: Numbers, at: Numbers, up: Numbers, above: Numbers | None, only_rotate: bool = False
+) -> Tensor:
+    """`look_at`, with an up for where up points along the view; None: that of `view_axes`."""
     check_points("vertices", vertices)
-    eyes, targets = vectors("eye", eye, vertices), vectors("at", at, vertices)
-    axes = _checked(view_axes(targets - eyes, vectors("up", up, vertices)), "eye and at must be apart, and up")
-    return _seen(vertices, None if only_rotate else eyes, axes)
+    eyes, targets, ups = vectors("eye", eye, vertices), vectors("at", at, vertices), vectors("up", up, vertices)
+    check_counts("eye, at and up", len(vertices), eyes, targets, ups)
+    axes = view_axes(targets - eyes, ups, None if above is None else vectors("up", above, vertices))
+    return _seen(vertices, None if only_rotate else eyes, _checked(axes, "eye and at must be apart, and up"))
 
 
-def look(vertices: Tensor, eye: Numbers, direction: Numbers = (0, 1, 0), up: Numbers | None = None) -> Tensor:
+@full_precision
+def look(vertices: Tensor, eye: Numbers, direction: Numbers = UPWARDS, up: Numbers | None = None) -> Tensor:
     """Points in the axes of a camera at `eye` that looks along `direction`.
 
-    Args, results and errors are those of `look_at`. up=None stands for (0, 1, 0), so that the default direction, which
-    is the originals', needs another up.
+    Args, results and errors are those of `look_at`. up=None stands for (0, 1, 0).
     """
     check_points("vertices", vertices)
     eyes, ahead = vectors("eye", eye, vertices), vectors("direction", direction, vertices)
-    axes = view_axes(ahead, vectors("up", (0, 1, 0) if up is None else up, vertices))
-    return _seen(vertices, eyes, _checked(axes, "direction must not be 0, and up, (0, 1, 0) unless given,"))
+    ups = vectors("up", UPWARDS if up is None else up, vertices)
+    check_counts("eye, direction and up", len(vertices), eyes, ahead, ups)
+    return _seen(vertices, eyes, _checked(view_axes(ahead, ups), "direction and up"))
 
 
+@full_precision
 def get_points_from_angles(
     distance: Scalar, elevation: Scalar, azimuth: Scalar, degrees: bool = True
 ) -> tuple[float, float, float] | Tensor:
@@ -76,12 +108,24 @@ def get_points_from_angles(
         degrees: whether the angles are in degrees; else in radians.
     Returns:
         (x, y, z) for three numbers, else a tensor (N, 3) or (3,).
+    Raises:
+        TypeError: something else, or of half precision outside autocast. ValueError: shapes that do not broadcast.
     """
     values = (distance, elevation, azimuth)
     if all(isinstance(value, Real) for value in values):
         x, y, z = _on_sphere(torch.tensor(values, dtype=torch.float64, device="cpu"), degrees).tolist()
         return x, y, z
-    return _on_sphere(torch.stack(torch.broadcast_tensors(*_common(values))), degrees)
+    return _on_sphere(torch.stack(_common(values)), degrees)
+
+
+@full_precision
+def above_from_angles(elevation: Scalar, azimuth: Scalar) -> Numbers:
+    """(3,) or (N, 3): where up is in the picture of a camera that looks from this elevation and azimuth at the origin,
+    degrees; the derivative of its place to the elevation, which there is at 90 degrees, too."""
+    if isinstance(elevation, Real) and isinstance(azimuth, Real):
+        return get_points_from_angles(1.0, elevation + 90.0, azimuth)
+    _, e, a = _common((1.0, elevation, azimuth))
+    return _on_sphere(torch.stack([torch.ones_like(e), e + 90, a]), True)
 
 
 def _on_sphere(distance_and_angles: Tensor, degrees: bool) -> Tensor:
@@ -92,15 +136,23 @@ def _on_sphere(distance_and_angles: Tensor, degrees: bool) -> Tensor:
 
 
 def _common(values: tuple[Scalar, ...]) -> list[Tensor]:
-    """Tensors as they are, arrays as tensors of theirs, numbers of the dtype and device of the first of these."""
+    """Tensors as they are, arrays as tensors of theirs, numbers of the dtype and device of the first of these; all of
+    one shape."""
+    for name, value in zip(("distance", "elevation", "azimuth"), values, strict=True):
+        refuse_half(name, value)
     try:
         tensors = [torch.as_tensor(v) if isinstance(v, Tensor | np.ndarray) else v for v in values]
         like = next(v for v in tensors if isinstance(v, Tensor))
         like = like if like.is_floating_point() else like.to(torch.get_default_dtype())
-        return [v.to(like) if isinstance(v, Tensor) else like.new_full((), float(v)) for v in tensors]
+        common = [v.to(like) if isinstance(v, Tensor) else like.new_full((), float(v)) for v in tensors]
     except (StopIteration, TypeError, ValueError) as error:
         got = ", ".join(type(v).__name__ for v in values)
         raise TypeError(f"distance, elevation and azimuth must be numbers, tensors or arrays, got {got}") from error
+    try:
+        return list(torch.broadcast_tensors(*common))
+    except RuntimeError as error:
+        shapes = ", ".join(str(tuple(v.shape)) for v in common)
+        raise ValueError(f"distance, elevation and azimuth must broadcast, got shapes {shapes}") from error
 
 
 def _seen(vertices: Tensor, eyes: Tensor | None, axes: Tensor) -> Tensor:
@@ -109,9 +161,9 @@ def _seen(vertices: Tensor, eyes: Tensor | None, axes: Tensor) -> Tensor:
 
 
 def _checked(axes: Tensor, what: str) -> Tensor:
-    """Refuses a camera without a side, whose picture would be a line, where asking does not wait for a GPU. What is not
-    finite passes, as it does in all arithmetic."""
+    """Refuses a camera without a view or an up, whose picture would be a point, where asking does not wait for a GPU.
+    What is not finite passes, as it does in all arithmetic."""
     if axes.device.type == "cpu" and not torch.compiler.is_compiling():
-        if bool((axes[:, 0].detach().norm(dim=-1) < 0.5).any()):
-            raise ValueError(f"{what} must not point along the view: there is no side to it")
+        if bool((axes[:, ::2].detach().norm(dim=-1) < 0.5).any()):
+            raise ValueError(f"{what} must not be 0: there is no view")
     return axes

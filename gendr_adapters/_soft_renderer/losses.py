@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from .._autocast import full_precision
+from .._inputs import check_real
 from .fixed_order import gather_rows, sum_rows
 
 
@@ -48,8 +50,10 @@ class LaplacianLoss(_MeshLoss):
         self.register_buffer("ends", edges[:, 1].contiguous(), persistent=False)
         self.register_buffer("degrees", edges[:, 0].bincount(minlength=self.nv), persistent=False)
 
+    @full_precision
     def forward(self, x: Tensor) -> Tensor:
         """Positions, or anything that vertices have, (N, V, C), float32 or float64: (N,), or a scalar if average."""
+        check_real("x", x)
         if x.dim() != 3 or x.shape[1] != self.nv:
             raise ValueError(f"x must be (N, {self.nv}, C), got shape {tuple(x.shape)}")
         neighbours = sum_rows(gather_rows(x, self.ends), self.starts, self.nv)
@@ -77,8 +81,10 @@ class FlattenLoss(_MeshLoss):
         self.nf, self.average = len(faces), average
         self.register_buffer("corners", _edges_with_wings(faces).T.flatten(), persistent=False)
 
+    @full_precision
     def forward(self, vertices: Tensor, eps: float = 1e-6) -> Tensor:
         """Vertices (N, V, 3), float32 or float64: (N,), or a scalar if average. eps keeps divisors from 0."""
+        check_real("vertices", vertices)
         if vertices.dim() != 3 or vertices.shape[2] != 3:
             raise ValueError(f"vertices must be (N, V, 3), got shape {tuple(vertices.shape)}")
         start, end, *wings = gather_rows(vertices, self.corners).chunk(4, dim=1)

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
+from .._inputs import check_real
 from .normals import face_vertices, surface_normals, vertex_normals
 from .obj_files import Path
 from .obj_loading import TEXTURE_TYPES, load_obj
@@ -48,7 +50,7 @@ class Mesh:
         self.vertices = vertices
         self.faces = faces
         self.textures = self._white(texture_res) if textures is None else textures
-        self._check_sizes()
+        self.check_sizes()
         self._origin = self._vertices, self._faces, self._textures
         self._fill_back = False
 
@@ -78,6 +80,7 @@ class Mesh:
         return self._vertices
 
     @vertices.setter
+    @full_precision
     def vertices(self, vertices: Array) -> None:
         self._vertices = self._batched("vertices", vertices, np.float32, ("N", "V", "3"))
 
@@ -96,6 +99,7 @@ class Mesh:
         return self._textures
 
     @textures.setter
+    @full_precision
     def textures(self, textures: Array) -> None:
         shape = ("N", "F", "R * R", "3") if self.texture_type == "surface" else ("N", "V", "3")
         self._textures = self._batched("textures", textures, np.float32, shape)
@@ -143,7 +147,10 @@ class Mesh:
     @property
     def face_textures(self) -> Tensor:
         """What the rasterisers take: (N, F, R * R, 3), or the colours at the corners (N, F, 3, 3)."""
-        return self.textures if self.texture_type == "surface" else face_vertices(self.textures, self.faces)
+        if self.texture_type == "surface":
+            return self.textures
+        self.check_sizes()
+        return face_vertices(self.textures, self.faces)
 
     def fill_back_(self) -> None:
         """Add every face once more, seen from behind, with the same texture. A second time it does nothing."""
@@ -159,6 +166,13 @@ class Mesh:
         """Go back to the vertices, faces and textures the mesh was made of."""
         self._vertices, self._faces, self._textures = self._origin
         self._fill_back = False
+
+    def moved_to(self, vertices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Vertices, faces and textures of the mesh with its vertices elsewhere: those of N pictures for one mesh."""
+        n = len(vertices)
+        if n == self.batch_size or self.batch_size != 1:
+            return vertices, self.faces, self.textures
+        return vertices, self.faces.expand(n, -1, -1), self.textures.expand(n, *self.textures.shape[1:])
 
     def voxelize(self, voxel_size: int = 32) -> Tensor:
         """Which of S x S x S voxels the mesh holds: (N, S, S, S) int32 of 0 and 1, S = voxel_size from 2.
@@ -179,13 +193,16 @@ class Mesh:
             raise ValueError(
                 f"{name} must be ({', '.join(shape)}) or ({', '.join(shape[1:])}), got shape {tuple(values.shape)}"
             )
+        if array_type is np.float32:
+            check_real(name, values)
         return values if values.dim() == len(shape) else values[None]
 
     def _white(self, texture_res: int) -> Tensor:
         shape = (self.num_faces, texture_res**2) if self.texture_type == "surface" else (self.num_vertices,)
         return self._vertices.new_ones(self.batch_size, *shape, 3)
 
-    def _check_sizes(self) -> None:
+    def check_sizes(self) -> None:
+        """Raise ValueError unless vertices, faces and textures go together; they may have been set one by one."""
         if self._faces.shape[0] != self.batch_size:
             raise ValueError(f"there must be faces for each of {self.batch_size} meshes, got {self._faces.shape[0]}")
         shape = tuple(self._textures.shape)

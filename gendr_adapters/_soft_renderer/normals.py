@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .. import ops
+from .._autocast import full_precision
 from .._inputs import check_real, kind
 from ..render import gather_corners
 
@@ -12,6 +13,7 @@ from ..render import gather_corners
 _SHORTEST = 1e-6
 
 
+@full_precision
 def face_vertices(vertices: Tensor, faces: Tensor) -> Tensor:
     """What every face has at its corners.
 
@@ -34,6 +36,7 @@ def surface_normals(corners: Tensor) -> Tensor:
     return F.normalize(_area_vectors(corners), dim=-1, eps=_SHORTEST)
 
 
+@full_precision
 def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     """Unit normals of vertices: the mean over the faces around each, weighted by their areas.
 

@@ -8,6 +8,8 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
+from .arguments import refuse_half
 from .obj_files import Path
 from .obj_loading import TEXTURE_TYPES
 from .pictures import write_picture
@@ -16,6 +18,7 @@ from .texture_atlas import paint_atlas
 _MATERIAL = "material_1"
 
 
+@full_precision
 def save_obj(
     filename: Path,
     vertices: Tensor,
@@ -86,6 +89,8 @@ def _write(path: str, lines: list[str]) -> None:
 
 
 def _check(vertices: Tensor, faces: Tensor, textures: Tensor | None, texture_type: str) -> None:
+    refuse_half("vertices", vertices)
+    refuse_half("textures", textures)
     for name, values in (("vertices", vertices), ("faces", faces)):
         if not isinstance(values, Tensor) or values.dim() != 2 or values.shape[1] != 3:
             raise ValueError(f"{name} must be a tensor (n, 3), got {_shape(values)}")

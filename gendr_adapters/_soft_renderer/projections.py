@@ -9,16 +9,22 @@ import math
 import torch
 from torch import Tensor
 
-from .arguments import Numbers, Scalar, check_points, rows_of, scalar_of
+from .._autocast import full_precision
+from .arguments import Numbers, Scalar, check_counts, check_points, rows_of, scalar_of, tensor_of
+
+# What is closer to the camera's plane than this, world units, is divided as if it were this far from it: the originals
+# divide by 0, and then no gradient is finite.
+_MIN_DEPTH = 1e-10
 
 
+@full_precision
 def perspective(vertices: Tensor, angle: Scalar = 30.0) -> Tensor:
     """x / (z tan(angle)), y / (z tan(angle)), z.
 
     Args:
         vertices: (N, V, 3), camera axes.
-        angle: degrees from the view direction to the picture's border, half the field of view: a number, or a tensor
-            or array () or (N,), which may have a gradient.
+        angle: degrees from the view direction to the border of the picture, the nearer one where it is not square: half
+            the field of view of its shorter side. A number, or a tensor or array () or (N,), which may have a gradient.
     Returns:
         (N, V, 3).
     """
@@ -26,9 +32,11 @@ def perspective(vertices: Tensor, angle: Scalar = 30.0) -> Tensor:
     half_view = scalar_of("angle", angle, vertices)
     width = torch.tan(torch.deg2rad(half_view)) if isinstance(half_view, Tensor) else math.tan(math.radians(half_view))
     x, y, z = vertices.unbind(-1)
+    z = _away(z)
     return _stacked(x / z / width, y / z / width, z)
 
 
+@full_precision
 def orthogonal(vertices: Tensor, scale: Scalar = 1.0) -> Tensor:
     """x scale, y scale, z.
 
@@ -41,7 +49,8 @@ def orthogonal(vertices: Tensor, scale: Scalar = 1.0) -> Tensor:
     return _stacked(x * factor, y * factor, z)
 
 
-def projection(vertices: Tensor, P: Tensor, dist_coeffs: Numbers, orig_size: float) -> Tensor:
+@full_precision
+def projection(vertices: Tensor, P: Tensor, dist_coeffs: Numbers, orig_size: float | tuple[float, float]) -> Tensor:
     """Points through a projection matrix, with lens distortion.
 
     With (x, y, z) = P (vertex, 1) and r the norm of (x, y) = (x, y) / (z + 1e-5):
@@ -57,25 +66,42 @@ def projection(vertices: Tensor, P: Tensor, dist_coeffs: Numbers, orig_size: flo
         vertices: (N, V, 3), world.
         P: (N, 3, 4) or (1, 3, 4), brought to the dtype and device of vertices.
         dist_coeffs: k1, k2, p1, p2, k3: (5,) or (N, 5). All three may have gradients.
-        orig_size: side of the picture in the unit of x', > 0.
+        orig_size: side of the picture in the unit of x', > 0; or (H, W) of one that is not square, whose shorter side S
+            then spans [-1, 1]: (2 x' - W) / S and (2 y' - H) / S.
     Returns:
         (N, V, 3).
     """
     check_points("vertices", vertices)
-    if not isinstance(P, Tensor) or P.dim() != 3 or P.shape[1:] != (3, 4) or len(P) not in (1, len(vertices)):
+    if not isinstance(P, Tensor) or P.dim() != 3 or P.shape[1:] != (3, 4):
         shape = tuple(P.shape) if isinstance(P, Tensor) else type(P).__name__
         raise ValueError(f"P must be a tensor (N, 3, 4), N = {len(vertices)}, got {shape}")
-    if not orig_size > 0:
-        raise ValueError(f"orig_size must be > 0, got {orig_size}")
-    k1, k2, p1, p2, k3 = rows_of("dist_coeffs", dist_coeffs, 5, vertices)[:, :, None].unbind(1)
-    matrix = P.to(vertices)
+    height, width = check_orig_size(orig_size)
+    shorter = min(height, width)
+    bends = rows_of("dist_coeffs", dist_coeffs, 5, vertices)
+    check_counts("P and dist_coeffs", len(vertices), P, bends)
+    k1, k2, p1, p2, k3 = bends[:, :, None].unbind(1)
+    matrix = tensor_of("P", P, vertices)
     x, y, z = (torch.matmul(vertices, matrix[:, :, :3].mT) + matrix[:, None, :, 3]).unbind(-1)
-    x, y = x / (z + 1e-5), y / (z + 1e-5)
+    ahead = _away(z + 1e-5)
+    x, y = x / ahead, y / ahead
     r2 = x * x + y * y  # not the root and its powers: that has no gradient on the axis
     radial = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3
     distorted_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
     distorted_y = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
-    return _stacked(2 * distorted_x / orig_size - 1, 2 * distorted_y / orig_size - 1, z)
+    return _stacked(2 * distorted_x / shorter - width / shorter, 2 * distorted_y / shorter - height / shorter, z)
+
+
+def check_orig_size(orig_size: float | tuple[float, float]) -> tuple[float, float]:
+    """Its (height, width). Raises ValueError for what is no size."""
+    sides = orig_size if isinstance(orig_size, tuple | list) else (orig_size, orig_size)
+    if len(sides) != 2 or not all(side > 0 for side in sides):
+        raise ValueError(f"orig_size must be > 0, or (height, width), both > 0, got {orig_size}")
+    return sides[0], sides[1]
+
+
+def _away(z: Tensor) -> Tensor:
+    """z, not closer to 0 than _MIN_DEPTH."""
+    return torch.where(z < 0, z.clamp(max=-_MIN_DEPTH), z.clamp(min=_MIN_DEPTH))
 
 
 def _stacked(x: Tensor, y: Tensor, z: Tensor) -> Tensor:

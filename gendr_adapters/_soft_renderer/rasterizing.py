@@ -1,89 +1,174 @@
 """What SoftRas and GenDR do alike and our defaults do not: the conventions both doors set.
 
-Square images; front faces clockwise on screen; alpha counts every face; features weighted in screen space; the
-background weighs e^(2 eps / gamma), because their running softmax starts with both its maximum and its sum at eps (S1
-in compat_tests/goldens/README.md).
+Front faces clockwise on screen; alpha counts every face; features weighted in screen space; the background weighs
+e^(2 eps / gamma), because their running softmax starts with both its maximum and its sum at eps (S1 in
+compat_tests/goldens/README.md).
 """
 
 from collections.abc import Callable, Sequence
-from numbers import Integral
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .._inputs import check_real, check_same, image_shape
 from ..render import render
 from ..settings import RenderSettings, check_scale
+from .arguments import tensor_of
+
+ImageSize: TypeAlias = int | tuple[int, int]
+# One colour, one an image, or pictures.
+Background: TypeAlias = Sequence[float] | Sequence[Sequence[float]] | np.ndarray | Tensor
+# The picture (N, 4, H, W), or, where it is asked for, that and the depth (N, H, W). A union of the two would have every
+# caller ask which.
+Drawn: TypeAlias = Any
 
 
 def render_rgba(
     face_vertices: Tensor,
     textures: Tensor,
-    image_size: int,
-    background_color: Sequence[float] | Tensor,
+    image_size: ImageSize,
+    background_color: Background,
     texture_type: str,
     double_sided: bool,
     background_eps: float,
-    dist_scale: float | Tensor,
-    gamma: float | Tensor,
+    dist_scale: tuple[str, float | Tensor],
+    gamma: tuple[str, float | Tensor],
+    gradient: Literal["reference", "exact"],
+    near_clip: float | None,
+    perspective: bool,
+    return_depth: bool,
     **settings: Any,
-) -> Tensor:
-    """(N, 4, S, S): red, green, blue, alpha of batched faces (N, F, 3, 3) or (N, F, 9) with textures (N, F, T, 3)."""
-    _check_size(image_size)
+) -> Drawn:
+    """Red, green, blue, alpha (N, 4, H, W) of batched faces (N, F, 3, 3) or (N, F, 9) with textures (N, F, T, 3); with
+    return_depth also the depth (N, H, W). dist_scale and gamma come with the names that the door has for them."""
+    height, width = image_shape(image_size)
+    check_near_clip(near_clip, gradient)
     faces = _faces(face_vertices)
-    _check_texture(texture_type, textures)
+    _check_texture(texture_type, textures, faces)
+    background = _background(background_color, len(faces), height, width, faces)
+    picture = background.dim() == 4
+    settings_ = RenderSettings(
+        front="clockwise",
+        alpha_range="all",
+        perspective_correct=False,
+        cull="none" if double_sided else "back",
+        background_eps=2 * background_eps,
+        dist_scale=_scale(*dist_scale, faces),
+        gamma=_scale(*gamma, faces),
+        gradient=gradient,
+        near_clip=near_clip,
+        projection="perspective" if perspective else "orthographic",
+        **settings,
+    )
     rendered = render(
         faces,
-        image_size,
-        features=textures,
-        settings=RenderSettings(
-            front="clockwise",
-            alpha_range="all",
-            perspective_correct=False,
-            cull="none" if double_sided else "back",
-            background_eps=2 * background_eps,
-            dist_scale=dist_scale,
-            gamma=gamma,
-            **settings,
-        ),
-        background=background_color.to(faces) if isinstance(background_color, Tensor) else background_color,
+        (height, width),
+        # Behind a picture, a fourth channel that only the background has tells how much of it is seen.
+        features=F.pad(textures, (0, 1)) if picture else textures,
+        settings=settings_,
+        background=(0.0, 0.0, 0.0, 1.0) if picture else background,
+        outputs=("image", "alpha", "depth") if return_depth and perspective else ("image", "alpha"),
     )
     assert rendered.image is not None and rendered.alpha is not None
-    return torch.cat((rendered.image, rendered.alpha[:, None]), dim=1)
+    colours = rendered.image[:, :3] + rendered.image[:, 3:] * background if picture else rendered.image
+    drawn = torch.cat((colours, rendered.alpha[:, None]), dim=1)
+    if not return_depth:
+        return drawn
+    return drawn, _linear_depth(faces, (height, width), settings_) if rendered.depth is None else rendered.depth
 
 
-def antialiased(draw: Callable[[int], Tensor], image_size: int, anti_aliasing: bool) -> Tensor:
-    """The picture `draw` makes of a size; with anti_aliasing the means of 2 x 2 pixels of one twice as large."""
-    _check_size(image_size)
-    return F.avg_pool2d(draw(2 * image_size), kernel_size=2, stride=2) if anti_aliasing else draw(image_size)
+def _linear_depth(faces: Tensor, image_size: tuple[int, int], settings: RenderSettings) -> Tensor:
+    """The depth (N, H, W) of what orthogonal cameras see, which is linear on a face, of the nearest faces. Which is the
+    nearest they tell by the depth that a perspective camera would see, as the originals do in colour."""
+    nearest = replace(settings, blend="hard", gradient="exact")
+    depth = render(faces, image_size, features=faces[..., 2:], settings=nearest, outputs=("image",)).image
+    assert depth is not None
+    return depth[:, 0]
 
 
-def checked_scale(name: str, scale: float | Tensor) -> float | Tensor:
+def antialiased(
+    draw: Callable[[ImageSize, Background], Drawn],
+    image_size: ImageSize,
+    background_color: Background,
+    anti_aliasing: bool,
+) -> Drawn:
+    """The picture `draw` makes of a size and a background; with anti_aliasing the means of 2 x 2 pixels of one twice as
+    large, and the means of the depths of those among the four that see a face."""
+    if not anti_aliasing:
+        return draw(image_size, background_color)
+    height, width = image_shape(image_size)
+    fine = draw((2 * height, 2 * width), _enlarged(background_color, height, width))
+    if isinstance(fine, Tensor):
+        return F.avg_pool2d(fine, 2)
+    image, depth = fine
+    mean, seen = F.avg_pool2d(depth[:, None], 2)[:, 0], F.avg_pool2d((depth != 0).to(depth)[:, None], 2)[:, 0]
+    return F.avg_pool2d(image, 2), torch.where(seen > 0, mean / seen.clamp(min=0.25), 0.0)
+
+
+def _enlarged(background: Background, height: int, width: int) -> Background:
+    """Pictures with every pixel four times; colours as they are."""
+    pictures = background if isinstance(background, Tensor) else torch.from_numpy(np.asarray(background))
+    if pictures.dim() not in (3, 4):
+        return background
+    if pictures.shape[-2:] != (height, width):
+        raise _no_background(pictures, "N", height, width)
+    return pictures.repeat_interleave(2, -2).repeat_interleave(2, -1)
+
+
+def _background(value: Background, n: int, height: int, width: int, like: Tensor) -> Tensor:
+    """Colours (1, 3) or (N, 3), or pictures (1, 3, H, W) or (N, 3, H, W)."""
+    background = tensor_of("background_color", value, like)
+    batched = background[None] if background.dim() in (1, 3) else background
+    shape = (3,) if batched.dim() == 2 else (3, height, width)
+    if batched.dim() not in (2, 4) or batched.shape[1:] != shape or len(batched) not in (1, n):
+        raise _no_background(background, str(n), height, width)
+    return batched
+
+
+def _no_background(got: Tensor, n: str, height: int, width: int) -> ValueError:
+    return ValueError(
+        f"background_color must be (3,) or ({n}, 3), or pictures ({n}, 3, {height}, {width}) or one without its {n}, "
+        f"got shape {tuple(got.shape)}"
+    )
+
+
+def check_near_clip(near_clip: float | None, gradient: str) -> None:
+    """Raises ValueError where both do not go together, in the doors' words."""
+    if near_clip is not None and gradient != "exact":
+        raise ValueError(
+            f"near_clip={near_clip!r} does not go with gradient={gradient!r}, as the original cuts no faces: "
+            "gradient='exact' does"
+        )
+
+
+def _scale(name: str, scale: float | Tensor, faces: Tensor) -> float | Tensor:
     """A scale as RenderSettings takes it, of tensors () one entry. Errors call it by the door's name."""
     if isinstance(scale, Tensor) and scale.dim() == 0:
         scale = scale.reshape(1)
     check_scale(name, scale)
+    if isinstance(scale, Tensor):
+        if len(scale) not in (1, len(faces)):
+            raise ValueError(f"{name} must be of N = {len(faces)} images or of 1, got shape {tuple(scale.shape)}")
+        if scale.device != faces.device:
+            raise TypeError(f"{name} is on {scale.device}, face_vertices on {faces.device}: they must share a device")
     return scale
 
 
-def _check_size(image_size: object) -> None:
-    if not isinstance(image_size, Integral) or isinstance(image_size, bool):
-        raise TypeError(f"image_size must be an int, the side of a square image, got {image_size!r}")
-
-
 def _faces(face_vertices: Tensor) -> Tensor:
-    if not isinstance(face_vertices, Tensor):
-        raise TypeError(f"face_vertices must be a tensor, got {type(face_vertices).__name__}")
+    check_real("face_vertices", face_vertices)
     shape = tuple(face_vertices.shape)
     if len(shape) not in (3, 4) or shape[2:] not in ((9,), (3, 3)):
         raise ValueError(f"face_vertices must be (N, F, 3, 3) or (N, F, 9), got shape {shape}")
     return face_vertices.reshape(*shape[:2], 3, 3)
 
 
-def _check_texture(texture_type: str, textures: Tensor) -> None:
-    if not isinstance(textures, Tensor):
-        raise TypeError(f"textures must be a tensor, got {type(textures).__name__}")
+def _check_texture(texture_type: str, textures: Tensor, faces: Tensor) -> None:
+    check_real("textures", textures)
+    check_same("textures", textures, faces)
     if texture_type not in ("surface", "vertex"):
         raise ValueError(f"texture_type must be 'surface' or 'vertex', got {texture_type!r}")
     if textures.dim() != 4 or textures.shape[-1] != 3:
@@ -93,6 +178,9 @@ def _check_texture(texture_type: str, textures: Tensor) -> None:
             f"{texture_type!r} textures must have {'3 colours' if texture_type == 'vertex' else 'R*R texels'} a face, "
             f"got {textures.shape[2]} (shape {tuple(textures.shape)})"
         )
+    if textures.shape[:2] != faces.shape[:2]:
+        n, f = faces.shape[:2]
+        raise ValueError(f"textures must be of {n} x {f} faces, as face_vertices, got shape {tuple(textures.shape)}")
 
 
 def choose(name: str, value: object, allowed: dict[str, str]) -> str:

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .._autocast import full_precision
 from .arguments import Numbers, Scalar
-from .look_at import get_points_from_angles, look, look_at
-from .projections import orthogonal, perspective, projection
+from .look_at import UPWARDS, above_from_angles, get_points_from_angles, look, seen_at
+from .projections import check_orig_size, orthogonal, perspective, projection
 
 FORWARDS = (0.0, 0.0, 1.0)
 
@@ -26,11 +27,19 @@ class Camera(nn.Module):
 class EyeCamera(Camera):
     """A camera that stands at an eye: `set_eyes`, `set_eyes_from_angles`, `eyes`."""
 
-    def __init__(self, perspective: bool, viewing_angle: Scalar, viewing_scale: Scalar, eye: Numbers | None) -> None:
+    def __init__(
+        self,
+        perspective: bool,
+        viewing_angle: Scalar,
+        viewing_scale: Scalar,
+        eye: Numbers | None,
+        up: Numbers | None,
+    ) -> None:
         super().__init__()
         self.perspective = perspective
         self.viewing_angle = viewing_angle
         self.viewing_scale = viewing_scale
+        self.up = up
         self._eye: Numbers
         self.set_eyes(_default_eye(viewing_angle) if eye is None else eye)
 
@@ -38,10 +47,13 @@ class EyeCamera(Camera):
         """Stand at eyes, (3,) or (N, 3): tensors, which may have gradients, arrays or numbers; world units."""
         self._parameters.pop("_eye", None)  # torch lets nothing but another take the place of a parameter
         self._eye = eyes
+        self._above: Numbers | None = None
 
     def set_eyes_from_angles(self, distances: Scalar, elevations: Scalar, azimuths: Scalar) -> None:
-        """Stand at these distances from the origin and angles in degrees; see `get_points_from_angles`."""
+        """Stand at these distances from the origin and angles in degrees; see `get_points_from_angles`. At elevations
+        of 90 and -90, where eyes alone do not tell the azimuth, the picture is turned to it."""
         self.set_eyes(get_points_from_angles(distances, elevations, azimuths))
+        self._above = above_from_angles(elevations, azimuths)
 
     @property
     def eyes(self) -> Numbers:
@@ -59,9 +71,14 @@ class LookAtCamera(EyeCamera):
 
     Args:
         perspective: whether things get smaller with their depth.
-        viewing_angle: degrees from the view direction to the picture's border; a tensor () or (N,) may have a gradient.
+        viewing_angle: degrees from the view direction to the picture's border, of a picture that is not square to the
+            nearer one; a tensor () or (N,) may have a gradient.
         viewing_scale: of the orthogonal projection.
-        eye: (3,) or (N, 3); by default on the negative z axis, where [-1, 1] at z = -1 fills the picture.
+        eye: (3,) or (N, 3); by default on the negative z axis, where [-1, 1] at z = -1 fills the picture. For one mesh
+            (1, V, 3) N eyes give N pictures.
+        up: (3,) or (N, 3), world; None: (0, 1, 0). Where it points along the view, as at elevations of 90 and -90, the
+            view's x axis is the world's (see `view_axes` for other ups), and with eyes set from angles it is that of
+            nearby elevations at the same azimuth.
     """
 
     def __init__(
@@ -70,15 +87,19 @@ class LookAtCamera(EyeCamera):
         viewing_angle: Scalar = 30,
         viewing_scale: Scalar = 1.0,
         eye: Numbers | None = None,
+        *,
+        up: Numbers | None = None,
     ) -> None:
-        super().__init__(perspective, viewing_angle, viewing_scale, eye)
+        super().__init__(perspective, viewing_angle, viewing_scale, eye, up)
 
     def transform(self, vertices: Tensor) -> Tensor:
-        return self._onto_picture(look_at(vertices, self._eye))
+        up, above = (UPWARDS, self._above) if self.up is None else (self.up, None)
+        return self._onto_picture(seen_at(vertices, self._eye, (0.0, 0.0, 0.0), up, above))
 
 
 class LookCamera(EyeCamera):
-    """Looks from the eye along `camera_direction`, (3,) or (N, 3), with (0, 1, 0) up; else as `LookAtCamera`."""
+    """Looks from the eye along `camera_direction`, (3,) or (N, 3); else as `LookAtCamera`, but eyes set from angles say
+    nothing about an up along the view."""
 
     def __init__(
         self,
@@ -87,12 +108,14 @@ class LookCamera(EyeCamera):
         viewing_angle: Scalar = 30,
         viewing_scale: Scalar = 1.0,
         eye: Numbers | None = None,
+        *,
+        up: Numbers | None = None,
     ) -> None:
-        super().__init__(perspective, viewing_angle, viewing_scale, eye)
+        super().__init__(perspective, viewing_angle, viewing_scale, eye, up)
         self.camera_direction = camera_direction
 
     def transform(self, vertices: Tensor) -> Tensor:
-        return self._onto_picture(look(vertices, self._eye, self.camera_direction))
+        return self._onto_picture(look(vertices, self._eye, self.camera_direction, self.up))
 
 
 class ProjectionCamera(Camera):
@@ -101,11 +124,14 @@ class ProjectionCamera(Camera):
     Args:
         P: (N, 3, 4), tensor or array.
         dist_coeffs: k1, k2, p1, p2, k3: (5,) or (N, 5); by default 0.
-        orig_size: side of the picture in the unit of what P gives.
+        orig_size: side of the picture in the unit of what P gives; of one that is not square, (H, W).
     """
 
     def __init__(
-        self, P: Tensor | np.ndarray | None, dist_coeffs: Numbers | None = None, orig_size: float = 512
+        self,
+        P: Tensor | np.ndarray | None,
+        dist_coeffs: Numbers | None = None,
+        orig_size: float | tuple[float, float] = 512,
     ) -> None:
         super().__init__()
         matrix = torch.from_numpy(P) if isinstance(P, np.ndarray) else P
@@ -114,12 +140,14 @@ class ProjectionCamera(Camera):
             raise ValueError(f"P must be a projection matrix (N, 3, 4), a tensor or an array, got {got}")
         self.P = matrix
         self.dist_coeffs = matrix.new_zeros(1, 5) if dist_coeffs is None else dist_coeffs
+        check_orig_size(orig_size)
         self.orig_size = orig_size
 
     def transform(self, vertices: Tensor) -> Tensor:
         return projection(vertices, self.P, self.dist_coeffs, self.orig_size)
 
 
+@full_precision
 def _default_eye(viewing_angle: Scalar) -> Numbers:
     if isinstance(viewing_angle, Tensor | np.ndarray):
         distance = 1 / torch.tan(torch.deg2rad(torch.as_tensor(viewing_angle))) + 1

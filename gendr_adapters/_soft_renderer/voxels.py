@@ -6,12 +6,14 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
 from .._inputs import check_real
 
 # Pairs of faces and grid points looked at in one go: bounds memory, some 100 bytes a pair.
 _PAIRS = 1 << 20
 
 
+@full_precision
 def voxelization(faces: Tensor, size: int, normalize: bool = False) -> Tensor:
     """Which voxels a mesh occupies: those its surface is in, and those it keeps from the border.
 

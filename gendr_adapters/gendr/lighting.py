@@ -1,7 +1,8 @@
 """GenDR's Lighting: it asks the mesh which textures it has, and leaves it as it is."""
 
 from .._soft_renderer.arguments import Numbers, Scalar
-from .._soft_renderer.lighting import UPWARDS, WHITE, Lamps
+from .._soft_renderer.lighting import WHITE, Lamps
+from .._soft_renderer.look_at import UPWARDS
 from .._soft_renderer.mesh import Mesh
 
 

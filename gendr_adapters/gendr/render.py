@@ -1,12 +1,12 @@
 """GenDR's render: its names and defaults for what our core computes."""
 
-from collections.abc import Sequence
 from numbers import Real
 from typing import Literal
 
 from torch import Tensor
 
-from .._soft_renderer.rasterizing import checked_scale, choose, render_rgba
+from .._autocast import full_precision
+from .._soft_renderer.rasterizing import Background, Drawn, ImageSize, choose, render_rgba
 from ..distributions import DISTRIBUTIONS
 from ..t_conorms import T_CONORMS
 
@@ -15,11 +15,12 @@ _RGB = {"hard": "hard", "softmax": "softmax"}  # in GenDR's order, which numbers
 _MIN_COVERAGE = 1e-6
 
 
+@full_precision
 def render(
     face_vertices: Tensor,
     textures: Tensor,
-    image_size: int = 256,
-    background_color: Sequence[float] | Tensor = (0, 0, 0),
+    image_size: ImageSize = 256,
+    background_color: Background = (0, 0, 0),
     dist_func: str | int = "uniform",
     dist_scale: float | Tensor = 1e-2,
     dist_squared: bool = False,
@@ -37,16 +38,22 @@ def render(
     texture_type: str = "surface",
     *,
     gradient: Literal["reference", "exact"] = "reference",
-) -> Tensor:
+    near_clip: float | None = None,
+    perspective: bool = True,
+    return_depth: bool = False,
+) -> Drawn:
     """GenDR's render, on any device: same arguments, same numbers.
 
     Unlike the original, None for dist_shape, dist_shift and aggr_alpha_t_conorm_p works where the number is not needed,
-    the gamma distributions use the exact incomplete gamma function, and faces are not ordered.
+    the gamma distributions use the exact incomplete gamma function, and faces are not ordered. GenDR has no
+    pictures that are not square, no backgrounds of more than one colour, and not the last three arguments.
 
     Args:
         face_vertices: (N, F, 3, 3) or (N, F, 9), projected corners: x, y in [-1, 1] across the image, z camera depth.
         textures: (N, F, R * R, 3) with texture_type 'surface', (N, F, 3, 3) with 'vertex'.
-        image_size: S, pixels. background_color: red, green, blue.
+        image_size: S or (H, W), pixels, which are square: of x and y, [-1, 1] spans the shorter side, in its middle.
+        background_color: red, green, blue, (3,) or (N, 3); or pictures (3, H, W) or (N, 3, H, W). Tensors may have
+            gradients.
         dist_func: name or number of the distribution; dist_scale: tau > 0, in NDC^2 if dist_squared, else in NDC; it
             and aggr_rgb_gamma may be tensors (), (1,) or (N,) with gradients.
         dist_shape, dist_shift: parameters of some distributions. dist_eps: >= 1; faces further from a pixel than
@@ -56,8 +63,15 @@ def render(
             e^(2 eps / gamma).
         near, far: of colour; alpha counts every face. double_side: whether back faces have colour.
         gradient: 'reference' for what GenDR's backward computes, 'exact' for the derivative of the picture.
+        near_clip: depth > 0 at which faces are cut; what is nearer is not seen. None: of faces that reach behind the
+            camera, alpha counts what their corners enclose, as in GenDR. With gradient 'exact' alone.
+        perspective: whether x and y are divided by depth, as those of a perspective camera; only near_clip and
+            return_depth ask.
+        return_depth: return the depth, too.
     Returns:
-        (N, 4, S, S): red, green, blue, alpha.
+        (N, 4, H, W): red, green, blue, alpha. With return_depth also (N, H, W), the depth of the nearest face at the
+        pixel's centre, in the unit of z, of faces that have colour; 0 where there is none. It is hard, whatever the
+        picture, and has gradients to the corners of that face.
     Raises:
         ValueError, TypeError: an argument out of range or of the wrong shape or type.
     """
@@ -74,17 +88,20 @@ def render(
         near=near,
         far=far,
         distribution=_by_number("dist_func", dist_func, list(DISTRIBUTIONS)),
-        dist_scale=checked_scale("dist_scale", dist_scale),
+        dist_scale=("dist_scale", dist_scale),
         dist_squared=dist_squared,
         dist_shape=0.0 if dist_shape is None else dist_shape,
         dist_shift=0.0 if dist_shift is None else dist_shift,
         reach_per_scale=dist_eps,
         min_coverage=_MIN_COVERAGE,
-        gamma=checked_scale("aggr_rgb_gamma", aggr_rgb_gamma),
+        gamma=("aggr_rgb_gamma", aggr_rgb_gamma),
         blend=choose("aggr_rgb_func", _by_number("aggr_rgb_func", aggr_rgb_func, list(_RGB)), _RGB),
         t_conorm=_by_number("aggr_alpha_func", aggr_alpha_func, [name for name in T_CONORMS if name != "sum"]),
         t_conorm_p=aggr_alpha_t_conorm_p,
         gradient=gradient,
+        near_clip=near_clip,
+        perspective=perspective,
+        return_depth=return_depth,
     )
 
 

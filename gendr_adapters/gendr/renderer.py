@@ -1,13 +1,12 @@
 """GenDR's rasteriser as a module."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor, nn
 
 from .._soft_renderer.arguments import check_choices
 from .._soft_renderer.mesh import Mesh
-from .._soft_renderer.rasterizing import antialiased
+from .._soft_renderer.rasterizing import Background, Drawn, ImageSize, antialiased, check_near_clip
 from .render import render
 
 _CHOICES = {
@@ -21,7 +20,7 @@ class GenDR(nn.Module):
     """Pictures of meshes whose vertices a camera has moved; every argument is an attribute of the same name.
 
     Args:
-        image_size: S, pixels. anti_aliasing: average 2 x 2 pixels of a picture twice as large.
+        image_size: S or (H, W), pixels. anti_aliasing: average 2 x 2 pixels of a picture twice as large.
         dist_scale: may be None until the first picture.
         texture_type: 'surface' or 'vertex', that of the meshes to come.
         The others: those of `functional.render`, with another default of double_side, as in GenDR.
@@ -29,8 +28,8 @@ class GenDR(nn.Module):
 
     def __init__(
         self,
-        image_size: int = 256,
-        background_color: Sequence[float] | Tensor = (0, 0, 0),
+        image_size: ImageSize = 256,
+        background_color: Background = (0, 0, 0),
         anti_aliasing: bool = False,
         dist_func: str | int = "uniform",
         dist_scale: float | Tensor | None = 1e-2,
@@ -49,6 +48,8 @@ class GenDR(nn.Module):
         texture_type: str = "surface",
         *,
         gradient: Literal["reference", "exact"] = "reference",
+        near_clip: float | None = None,
+        perspective: bool = True,
     ) -> None:
         super().__init__()
         self.image_size = image_size
@@ -70,24 +71,28 @@ class GenDR(nn.Module):
         self.double_side = double_side
         self.texture_type = texture_type
         self.gradient = gradient
+        self.near_clip = near_clip
+        self.perspective = perspective
         check_choices(self, _CHOICES)
+        check_near_clip(near_clip, gradient)
 
-    def forward(self, mesh: Mesh) -> Tensor:
-        """(N, 4, S, S): red, green, blue, alpha."""
-        return self.forward_tensors(mesh.face_vertices, mesh.face_textures)
+    def forward(self, mesh: Mesh, *, return_depth: bool = False) -> Drawn:
+        """(N, 4, H, W): red, green, blue, alpha; with return_depth also the depth (N, H, W), as by `render`. With
+        anti_aliasing depths are the means of those pixels that see a face."""
+        return self.forward_tensors(mesh.face_vertices, mesh.face_textures, return_depth=return_depth)
 
-    def forward_tensors(self, face_vertices: Tensor, face_textures: Tensor) -> Tensor:
-        """(N, 4, S, S) of faces (N, F, 3, 3) with textures (N, F, R * R, 3), or (N, F, 3, 3) with 'vertex'."""
+    def forward_tensors(self, face_vertices: Tensor, face_textures: Tensor, *, return_depth: bool = False) -> Drawn:
+        """`forward` of faces (N, F, 3, 3) with textures (N, F, R * R, 3), or (N, F, 3, 3) with 'vertex'."""
         if self.dist_scale is None:
             raise ValueError("dist_scale is None: set it before the first picture")
         dist_scale = self.dist_scale
 
-        def draw(image_size: int) -> Tensor:
+        def draw(image_size: ImageSize, background_color: Background) -> Drawn:
             return render(
                 face_vertices,
                 face_textures,
                 image_size,
-                self.background_color,
+                background_color,
                 self.dist_func,
                 dist_scale,
                 self.dist_squared,
@@ -104,6 +109,9 @@ class GenDR(nn.Module):
                 self.double_side,
                 self.texture_type,
                 gradient=self.gradient,
+                near_clip=self.near_clip,
+                perspective=self.perspective,
+                return_depth=return_depth,
             )
 
-        return antialiased(draw, self.image_size, self.anti_aliasing)
+        return antialiased(draw, self.image_size, self.background_color, self.anti_aliasing)

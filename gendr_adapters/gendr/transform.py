@@ -1,7 +1,5 @@
 """GenDR's cameras: of a mesh, of which they return a new one; and its two projections."""
 
-from torch import Tensor
-
 from .._soft_renderer.mesh import Mesh
 from .._soft_renderer.projections import orthogonal, perspective
 from .._soft_renderer.transforms import Camera, LookAtCamera, LookCamera, ProjectionCamera
@@ -13,9 +11,10 @@ class Transform(Camera):
     """A camera of meshes; a subclass says in `transform` what becomes of vertices (N, V, 3)."""
 
     def forward(self, mesh: Mesh) -> Mesh:
-        """A new mesh, its vertices x, y in [-1, 1] across the picture and the depth."""
-        vertices: Tensor = self.transform(mesh.vertices)
-        return Mesh(vertices, mesh.faces, mesh.textures, mesh.texture_res, mesh.texture_type)
+        """A new mesh, its vertices x, y in [-1, 1] across the picture and the depth; of one mesh that N cameras see, N
+        meshes that share faces and textures."""
+        vertices, faces, textures = mesh.moved_to(self.transform(mesh.vertices))
+        return Mesh(vertices, faces, textures, mesh.texture_res, mesh.texture_type)
 
 
 class LookAt(LookAtCamera, Transform):

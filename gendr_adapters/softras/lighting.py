@@ -1,7 +1,8 @@
 """SoftRas' Lighting: it knows beforehand which textures a mesh has, and lights the mesh it is given."""
 
 from .._soft_renderer.arguments import Numbers, Scalar
-from .._soft_renderer.lighting import UPWARDS, WHITE, Lamps
+from .._soft_renderer.lighting import WHITE, Lamps
+from .._soft_renderer.look_at import UPWARDS
 from .._soft_renderer.mesh import Mesh
 
 

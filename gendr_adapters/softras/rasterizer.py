@@ -1,13 +1,12 @@
 """SoftRas' rasteriser as a module."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 from torch import Tensor, nn
 
 from .._soft_renderer.arguments import check_choices
 from .._soft_renderer.mesh import Mesh
-from .._soft_renderer.rasterizing import antialiased
+from .._soft_renderer.rasterizing import Background, Drawn, ImageSize, antialiased, check_near_clip
 from .soft_rasterize import soft_rasterize
 
 _CHOICES = {
@@ -23,15 +22,15 @@ class SoftRasterizer(nn.Module):
     """Pictures of meshes whose vertices a `Transform` has moved; every argument is an attribute of the same name.
 
     Args:
-        image_size: S, pixels. anti_aliasing: average 2 x 2 pixels of a picture twice as large.
+        image_size: S or (H, W), pixels. anti_aliasing: average 2 x 2 pixels of a picture twice as large.
         texture_type: 'surface' or 'vertex', that of the meshes to come.
         The others: those of `functional.soft_rasterize`, with another default of fill_back, as in SoftRas.
     """
 
     def __init__(
         self,
-        image_size: int = 256,
-        background_color: Sequence[float] | Tensor = (0, 0, 0),
+        image_size: ImageSize = 256,
+        background_color: Background = (0, 0, 0),
         near: float = 1,
         far: float = 100,
         anti_aliasing: bool = False,
@@ -46,6 +45,8 @@ class SoftRasterizer(nn.Module):
         texture_type: str = "surface",
         *,
         gradient: Literal["reference", "exact"] = "reference",
+        near_clip: float | None = None,
+        perspective: bool = True,
     ) -> None:
         super().__init__()
         self.image_size = image_size
@@ -63,17 +64,23 @@ class SoftRasterizer(nn.Module):
         self.aggr_func_alpha = aggr_func_alpha
         self.texture_type = texture_type
         self.gradient = gradient
+        self.near_clip = near_clip
+        self.perspective = perspective
         check_choices(self, _CHOICES)
+        check_near_clip(near_clip, gradient)
 
-    def forward(self, mesh: Mesh, mode: str | None = None) -> Tensor:
-        """(N, 4, S, S): red, green, blue, alpha. `mode` changes nothing, as in SoftRas."""
+    def forward(self, mesh: Mesh, mode: str | None = None, *, return_depth: bool = False) -> Drawn:
+        """(N, 4, H, W): red, green, blue, alpha; with return_depth also the depth (N, H, W), as by `soft_rasterize`.
 
-        def draw(image_size: int) -> Tensor:
+        With anti_aliasing depths are the means of those pixels that see a face. `mode` changes nothing, as in SoftRas.
+        """
+
+        def draw(image_size: ImageSize, background_color: Background) -> Drawn:
             return soft_rasterize(
                 mesh.face_vertices,
                 mesh.face_textures,
                 image_size,
-                self.background_color,
+                background_color,
                 self.near,
                 self.far,
                 self.fill_back,
@@ -86,6 +93,9 @@ class SoftRasterizer(nn.Module):
                 self.aggr_func_alpha,
                 self.texture_type,
                 gradient=self.gradient,
+                near_clip=self.near_clip,
+                perspective=self.perspective,
+                return_depth=return_depth,
             )
 
-        return antialiased(draw, self.image_size, self.anti_aliasing)
+        return antialiased(draw, self.image_size, self.background_color, self.anti_aliasing)

@@ -1,14 +1,15 @@
 """SoftRas' renderers: light, camera and rasteriser in one."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from torch import Tensor, nn
 
 from .._soft_renderer.arguments import Numbers, Scalar
-from .._soft_renderer.lighting import UPWARDS, WHITE
+from .._soft_renderer.lighting import WHITE
+from .._soft_renderer.look_at import UPWARDS
 from .._soft_renderer.mesh import Mesh
+from .._soft_renderer.rasterizing import Background, Drawn, ImageSize
 from .._soft_renderer.transforms import FORWARDS
 from .lighting import Lighting
 from .rasterizer import SoftRasterizer
@@ -29,9 +30,11 @@ class _MeshRenderer(nn.Module):
         self.lighting.light_mode = mode
         self.rasterizer.texture_type = mode
 
-    def _render(self, mesh: Mesh, mode: str | None) -> Tensor:
+    def _render(self, mesh: Mesh, mode: str | None, return_depth: bool) -> Drawn:
         self.set_texture_mode(mesh.texture_type)
-        return self.rasterizer(self.transform(self.lighting(mesh)), mode)
+        self.rasterizer.perspective = self.transform.is_perspective
+        drawn: Drawn = self.rasterizer(self.transform(self.lighting(mesh)), mode, return_depth=return_depth)
+        return drawn
 
 
 class Renderer(_MeshRenderer):
@@ -44,8 +47,8 @@ class Renderer(_MeshRenderer):
 
     def __init__(
         self,
-        image_size: int = 256,
-        background_color: Sequence[float] | Tensor = (0, 0, 0),
+        image_size: ImageSize = 256,
+        background_color: Background = (0, 0, 0),
         near: float = 1,
         far: float = 100,
         anti_aliasing: bool = True,
@@ -54,7 +57,7 @@ class Renderer(_MeshRenderer):
         camera_mode: str = "projection",
         P: Tensor | np.ndarray | None = None,
         dist_coeffs: Numbers | None = None,
-        orig_size: float = 512,
+        orig_size: float | tuple[float, float] = 512,
         perspective: bool = True,
         viewing_angle: Scalar = 30,
         viewing_scale: Scalar = 1.0,
@@ -68,6 +71,8 @@ class Renderer(_MeshRenderer):
         light_directions: Numbers = UPWARDS,
         *,
         gradient: Literal["reference", "exact"] = "reference",
+        near_clip: float | None = None,
+        up: Numbers | None = None,
     ) -> None:
         super().__init__(
             Lighting(
@@ -88,6 +93,7 @@ class Renderer(_MeshRenderer):
                 viewing_scale,
                 eye,
                 camera_direction,
+                up=up,
             ),
             SoftRasterizer(
                 image_size,
@@ -102,30 +108,32 @@ class Renderer(_MeshRenderer):
                 aggr_func_alpha="hard",
                 texture_type=light_mode,
                 gradient=gradient,
+                near_clip=near_clip,
             ),
         )
 
-    def forward(self, mesh: Mesh, mode: str | None = None) -> Tensor:
-        """(N, 4, S, S) of a mesh, whose textures are lit and whose vertices are moved in place, as by `SoftRenderer`.
+    def forward(self, mesh: Mesh, mode: str | None = None, *, return_depth: bool = False) -> Drawn:
+        """(N, 4, H, W) of a mesh, whose textures are lit and whose vertices are moved in place, with return_depth also
+        the depth (N, H, W), all as by `SoftRenderer`.
 
         `mode` changes nothing."""
-        return self._render(mesh, mode)
+        return self._render(mesh, mode, return_depth)
 
 
 class SoftRenderer(_MeshRenderer):
     """`Lighting`, `Transform` and `SoftRasterizer`, in this order, as attributes lighting, transform and rasterizer.
 
     Args:
-        image_size, ..., texture_type, and gradient: of `SoftRasterizer`, with another default of fill_back, as in
-            SoftRas.
-        camera_mode, ..., camera_direction: of `Transform`. The default mode, 'projection', needs P.
+        image_size, ..., texture_type, gradient, near_clip: of `SoftRasterizer`, with another default of fill_back, as
+            in SoftRas.
+        camera_mode, ..., camera_direction, and up: of `Transform`. The default mode, 'projection', needs P.
         light_mode, ..., light_directions: of `Lighting`.
     """
 
     def __init__(
         self,
-        image_size: int = 256,
-        background_color: Sequence[float] | Tensor = (0, 0, 0),
+        image_size: ImageSize = 256,
+        background_color: Background = (0, 0, 0),
         near: float = 1,
         far: float = 100,
         anti_aliasing: bool = False,
@@ -141,7 +149,7 @@ class SoftRenderer(_MeshRenderer):
         camera_mode: str = "projection",
         P: Tensor | np.ndarray | None = None,
         dist_coeffs: Numbers | None = None,
-        orig_size: float = 512,
+        orig_size: float | tuple[float, float] = 512,
         perspective: bool = True,
         viewing_angle: Scalar = 30,
         viewing_scale: Scalar = 1.0,
@@ -155,6 +163,8 @@ class SoftRenderer(_MeshRenderer):
         light_directions: Numbers = UPWARDS,
         *,
         gradient: Literal["reference", "exact"] = "reference",
+        near_clip: float | None = None,
+        up: Numbers | None = None,
     ) -> None:
         super().__init__(
             Lighting(
@@ -175,6 +185,7 @@ class SoftRenderer(_MeshRenderer):
                 viewing_scale,
                 eye,
                 camera_direction,
+                up=up,
             ),
             SoftRasterizer(
                 image_size,
@@ -192,6 +203,7 @@ class SoftRenderer(_MeshRenderer):
                 aggr_func_alpha,
                 texture_type,
                 gradient=gradient,
+                near_clip=near_clip,
             ),
         )
 
@@ -203,13 +215,14 @@ class SoftRenderer(_MeshRenderer):
         """gamma_val of the rasteriser; a tensor (), (1,) or (N,) may have a gradient."""
         self.rasterizer.gamma_val = gamma
 
-    def render_mesh(self, mesh: Mesh, mode: str | None = None) -> Tensor:
-        """(N, 4, S, S): red, green, blue, alpha.
+    def render_mesh(self, mesh: Mesh, mode: str | None = None, *, return_depth: bool = False) -> Drawn:
+        """(N, 4, H, W): red, green, blue, alpha; with return_depth also the depth (N, H, W), world units, see
+        `SoftRasterizer`. Of one mesh and N eyes, N pictures.
 
         As in SoftRas the mesh's own textures are lit and its own vertices moved: `mesh.reset_()` before it is rendered
         again. `mode` changes nothing.
         """
-        return self._render(mesh, mode)
+        return self._render(mesh, mode, return_depth)
 
     def forward(
         self,
@@ -218,6 +231,9 @@ class SoftRenderer(_MeshRenderer):
         textures: Tensor | None = None,
         mode: str | None = None,
         texture_type: str = "surface",
-    ) -> Tensor:
+        *,
+        return_depth: bool = False,
+    ) -> Drawn:
         """`render_mesh` of `Mesh(vertices, faces, textures, texture_type=texture_type)`."""
-        return self.render_mesh(Mesh(vertices, faces, textures=textures, texture_type=texture_type), mode)
+        mesh = Mesh(vertices, faces, textures=textures, texture_type=texture_type)
+        return self.render_mesh(mesh, mode, return_depth=return_depth)

@@ -37,7 +37,7 @@ class Transform(nn.Module):
 
     Args:
         camera_mode: 'projection' (takes P, dist_coeffs, orig_size), 'look' (camera_direction and what 'look_at' takes)
-            or 'look_at' (perspective, viewing_angle, viewing_scale, eye). See `Projection`, `Look`, `LookAt`.
+            or 'look_at' (perspective, viewing_angle, viewing_scale, eye, up). See `Projection`, `Look`, `LookAt`.
     """
 
     def __init__(
@@ -45,12 +45,14 @@ class Transform(nn.Module):
         camera_mode: str = "projection",
         P: Tensor | np.ndarray | None = None,
         dist_coeffs: Numbers | None = None,
-        orig_size: float = 512,
+        orig_size: float | tuple[float, float] = 512,
         perspective: bool = True,
         viewing_angle: Scalar = 30,
         viewing_scale: Scalar = 1.0,
         eye: Numbers | None = None,
         camera_direction: Numbers = FORWARDS,
+        *,
+        up: Numbers | None = None,
     ) -> None:
         super().__init__()
         self.camera_mode = camera_mode
@@ -58,15 +60,18 @@ class Transform(nn.Module):
         if camera_mode == "projection":
             self.transformer = Projection(P, dist_coeffs, orig_size)
         elif camera_mode == "look":
-            self.transformer = Look(camera_direction, perspective, viewing_angle, viewing_scale, eye)
+            self.transformer = Look(camera_direction, perspective, viewing_angle, viewing_scale, eye, up=up)
         elif camera_mode == "look_at":
-            self.transformer = LookAt(perspective, viewing_angle, viewing_scale, eye)
+            self.transformer = LookAt(perspective, viewing_angle, viewing_scale, eye, up=up)
         else:
             raise ValueError(f"camera_mode must be 'projection', 'look' or 'look_at', got {camera_mode!r}")
 
     def forward(self, mesh: Mesh) -> Mesh:
-        """The same mesh, its vertices x, y in [-1, 1] and the depth; `Mesh.reset_` puts them back into the world."""
-        mesh.vertices = self.transformer(mesh.vertices)
+        """The same mesh, its vertices x, y in [-1, 1] and the depth; `Mesh.reset_` puts them back into the world.
+
+        Seen by N cameras, one mesh becomes N that share faces and textures.
+        """
+        mesh.vertices, mesh.faces, mesh.textures = mesh.moved_to(self.transformer(mesh.vertices))
         return mesh
 
     def set_eyes_from_angles(self, distances: Scalar, elevations: Scalar, azimuths: Scalar) -> None:
@@ -81,6 +86,11 @@ class Transform(nn.Module):
     def eyes(self) -> Numbers:
         """Where the camera stands, as it was set."""
         return self._eye_camera().eyes
+
+    @property
+    def is_perspective(self) -> bool:
+        """Whether it divides x and y by depth."""
+        return self.transformer.perspective if isinstance(self.transformer, EyeCamera) else True
 
     def _eye_camera(self) -> EyeCamera:
         if isinstance(self.transformer, EyeCamera):
