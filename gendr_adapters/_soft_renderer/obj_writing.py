@@ -8,9 +8,9 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-from .obj_files import Path
 from .obj_loading import TEXTURE_TYPES
 from .pictures import write_picture
+from .statements import Path
 from .texture_atlas import paint_atlas
 
 _MATERIAL = "material_1"
