@@ -16,19 +16,20 @@ _MAPS = (b"map_kd", b"map_ks", b"map_ns")
 class Material:
     """What an MTL file says of a material; keywords in lower case.
 
-    values: three numbers of kd, ks and ke, one of ns. maps: of map_kd, map_ks and map_ns, see `picture`.
+    values: three numbers of kd, ks and ke, one of ns. maps: of map_kd, map_ks and map_ns, see `picture`. where: file
+    and line of each.
     """
 
+    folder: str
     values: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    maps: dict[str, tuple[str, bytes]] = field(default_factory=dict)
-    folder: str = ""
+    maps: dict[str, bytes] = field(default_factory=dict)
+    where: dict[str, str] = field(default_factory=dict)
 
     def picture(self, keyword: str) -> TextureMap | None:
         """The picture of a map, if there is one. Raises ValueError for options that are not understood."""
         if keyword not in self.maps:
             return None
-        where, rest = self.maps[keyword]
-        return texture_map(rest, where, keyword, self.folder)
+        return texture_map(self.maps[keyword], self.where[keyword], keyword, self.folder)
 
 
 def read_materials(file: ObjFile) -> dict[str, Material]:
@@ -85,13 +86,15 @@ def _read(path: str, folder: str) -> dict[str, Material]:
         if not rest:
             raise ValueError(f"{where}: {_spelled(keyword)} needs a value")
         if keyword == b"newmtl":
-            material = materials[name(rest)] = Material(folder=folder)
+            material = materials[name(rest)] = Material(folder)
         elif material is None:
             raise ValueError(f"{where}: {_spelled(keyword)} before the first newmtl")
-        elif keyword in _MAPS:
-            material.maps[keyword.decode()] = where, rest
         else:
-            material.values[keyword.decode()] = _values(keyword, rest, where)
+            material.where[keyword.decode()] = where
+            if keyword in _MAPS:
+                material.maps[keyword.decode()] = rest
+            else:
+                material.values[keyword.decode()] = _values(keyword, rest, where)
     return materials
 
 

@@ -24,8 +24,12 @@ def imread(filename: str | Path, gamma: float = 2.2) -> Tensor:
         FileNotFoundError: no such file. ValueError: no such picture (.exr, for one), or a broken one. ImportError:
             Pillow is needed.
     """
-    gamma = number("gamma", gamma, positive=True)
-    return torch.from_numpy((read_levels(filename) ** gamma).astype(np.float32))
+    return read_linear(filename, "", number("gamma", gamma, positive=True))
+
+
+def read_linear(filename: str | Path, where: str, gamma: float = 2.2) -> Tensor:
+    """`imread` of a picture that a file names; where: its file and line, for errors."""
+    return torch.from_numpy((read_levels(filename, where) ** gamma).astype(np.float32))
 
 
 def imwrite(img: Tensor, filename: str | Path, gamma: float = 2.2, normalize: bool = False) -> None:
