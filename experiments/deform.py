@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from array_files import failing_as, finite_float32, read_npy_or_npz
 from lab import Results, Row, run
 from silhouettes import iou_losses, mesh_file, positive, silhouettes
 from torch import Tensor
@@ -156,20 +157,18 @@ def clay(deformation: Deformation, vertices: Tensor, view: int) -> np.ndarray:
 def read_views(silhouettes: Path, cameras: Path) -> tuple[Tensor, Tensor]:
     """(N, S, S) in [0, 1] and (N, 3). Raises ValueError that names the file."""
     pictures, angles = _array(silhouettes, "silhouettes"), _array(cameras, "cameras")
-    if pictures.ndim != 3 or pictures.shape[1] != pictures.shape[2] or pictures.dtype != np.uint8:
+    if pictures.ndim != 3 or pictures.shape[1] != pictures.shape[2] or pictures.dtype != np.uint8 or not pictures.size:
         raise ValueError(f"{silhouettes}: silhouettes must be (N, S, S) uint8, got {pictures.shape} {pictures.dtype}")
     if angles.shape != (len(pictures), 3):
         raise ValueError(f"{cameras}: there must be cameras ({len(pictures)}, 3), got shape {angles.shape}")
-    return torch.from_numpy(pictures).float() / 255, torch.from_numpy(angles).float()
+    angles = finite_float32(f"{cameras}: cameras", angles)
+    return torch.from_numpy(pictures).float() / 255, torch.from_numpy(angles)
 
 
 def _array(path: Path, name: str) -> np.ndarray:
     """The array in an .npy file, or the one of this name in an .npz file."""
-    try:
-        found = np.load(path)
-        return found if isinstance(found, np.ndarray) else found[name]
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise ValueError(f"{path}: no {name} to be read: {error}") from error
+    with failing_as(f"{path}: no {name} to be read"):
+        return read_npy_or_npz(path, name)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -1,13 +1,13 @@
 """A body with linear blend skinning: one made of capsules, or one in the layout of SMPL's files."""
 
-import io
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from array_files import failing_as, finite_float32, read_npz, require_numbers
+from array_pickles import as_array, read_pickle
 from rotations import rotations
 from torch import Tensor
 
@@ -133,97 +133,54 @@ def read_body(path: Path) -> Body:
 
     Raises FileNotFoundError; ValueError, which names the file and what is wrong in it.
     """
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"no such file: {path}")
     if path.suffix not in _READERS:
         raise ValueError(f"{path}: a body is a .npz or .pkl file, got {path.suffix!r}")
-    try:
+    with failing_as(f"{path}: not a body that can be read"):
         arrays = _READERS[path.suffix](path)
-    except (pickle.UnpicklingError, EOFError, ValueError, OSError, AttributeError, IndexError, KeyError) as error:
-        raise ValueError(f"{path}: not a body that can be read: {error}") from error
-    try:
+    with failing_as(str(path)):
         return _checked(arrays)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
 
 
 def _checked(arrays: Mapping[str, Any]) -> Body:
     missing = [key for key in KEYS if key not in arrays]
     if missing:
         raise ValueError(f"no {', '.join(missing)}; needed are {', '.join(f'{k} {s}' for k, s in KEYS.items())}")
-    template, weights, regressor, tree, faces = (_plain(arrays[key]) for key in KEYS)
-    v, j = len(template), tree.shape[-1]
-    shapes = {"v_template": (v, 3), "weights": (v, j), "J_regressor": (j, v), "kintree_table": (2, j)}
-    for key, value in zip(KEYS, (template, weights, regressor, tree), strict=False):
-        if value.shape != shapes[key]:
-            raise ValueError(f"{key} must be {KEYS[key]}, here {shapes[key]}, got {value.shape}")
-    if faces.ndim != 2 or faces.shape[1] != 3 or not 0 <= faces.min() <= faces.max() < v:
+    template, weights, tree, faces = (_array(arrays, key) for key in ("v_template", "weights", "kintree_table", "f"))
+    v, j = template.shape[0] if template.ndim else 0, tree.shape[-1] if tree.ndim else 0
+    _check_shape("v_template", template, (v, 3))
+    _check_shape("kintree_table", tree, (2, j))
+    _check_shape("weights", weights, (v, j))
+    regressor = _array(arrays, "J_regressor", v * j)
+    _check_shape("J_regressor", regressor, (j, v))
+    require_numbers("f", faces, "iu")
+    if faces.ndim != 2 or faces.shape[1] != 3 or not len(faces) or not 0 <= faces.min() <= faces.max() < v:
         raise ValueError(f"f must be (F, 3) with numbers from 0 to {v - 1}, got shape {faces.shape}")
-    parents = (-1, *(int(parent) for parent in tree[0, 1:].astype(np.int64)))
+    numbers = {"v_template": template, "weights": weights, "J_regressor": regressor}
+    rest, blend, joints = (torch.from_numpy(finite_float32(key, value)) for key, value in numbers.items())
+    return Body(rest, torch.from_numpy(faces.astype(np.int64)), blend, joints, _parents(tree))
+
+
+def _parents(tree: np.ndarray) -> tuple[int, ...]:
+    """Of kintree_table (2, J): parents, and the joints whose they are."""
+    require_numbers("kintree_table", tree, "iu")
+    parents = (-1, *(int(parent) for parent in tree[0, 1:]))
     if any(not 0 <= parent < child for child, parent in enumerate(parents[1:], 1)):
         raise ValueError(f"kintree_table must name earlier joints as parents, got {parents}")
-    numbers = (torch.from_numpy(np.ascontiguousarray(x, np.float32)) for x in (template, weights, regressor))
-    template, weights, regressor = numbers
-    return Body(template, torch.from_numpy(faces.astype(np.int64)), weights, regressor, parents)
+    if tree[1].tolist() != list(range(len(parents))):
+        raise ValueError(f"kintree_table must name the joints in order, 0 to {len(parents) - 1}, got {tree[1].tolist()}")
+    return parents
 
 
-def _plain(value: Any) -> np.ndarray:
-    if isinstance(value, _Object):
-        value = value.array()
-    return np.asarray(value)
+def _array(arrays: Mapping[str, Any], key: str, max_size: int | None = None) -> np.ndarray:
+    with failing_as(key):
+        return as_array(arrays[key], max_size)
 
 
-class _Object:
-    """Stands for an object of chumpy or SciPy in a pickle: its attributes."""
-
-    def __init__(self, *_: Any) -> None: ...
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
-    def array(self) -> np.ndarray:
-        own = self.__dict__
-        if "indptr" in own:  # SciPy's csc_matrix: the rows of each column
-            shape = own.get("_shape", own.get("shape"))
-            dense = np.zeros(shape)
-            columns = np.repeat(np.arange(shape[1]), np.diff(own["indptr"]))
-            np.add.at(dense, (own["indices"], columns), own["data"])
-            return dense
-        if "x" in own:  # chumpy's Ch
-            return np.asarray(own["x"])
-        raise ValueError(f"an array is an object that is not known, with {', '.join(own) or 'nothing in it'}")
+def _check_shape(key: str, array: np.ndarray, shape: tuple[int, int]) -> None:
+    if array.shape != shape or 0 in shape:
+        raise ValueError(f"{key} must be {KEYS[key]}, here {shape}, got {array.shape}")
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """A pickle can run any code; this one makes arrays, and nothing else."""
-
-    _ALLOWED = {
-        ("copyreg", "_reconstructor"),
-        ("builtins", "object"),
-        ("_codecs", "encode"),
-        ("numpy", "ndarray"),
-        ("numpy", "dtype"),
-    }
-    _NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in self._ALLOWED or (module in self._NUMPY and name in ("_reconstruct", "scalar")):
-            return super().find_class(module, name)
-        if module.split(".")[0] == "chumpy" or (module.startswith("scipy.sparse") and name == "csc_matrix"):
-            return _Object
-        raise pickle.UnpicklingError(f"it holds {module}.{name}, which is no array")
-
-
-def _read_pickle(path: Path) -> Mapping[str, Any]:
-    arrays = _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-    if not isinstance(arrays, dict):
-        raise ValueError(f"a dict of arrays is expected, got {type(arrays).__name__}")
-    return arrays
-
-
-def _read_npz(path: Path) -> Mapping[str, Any]:
-    with np.load(path, allow_pickle=False) as file:
-        return {key: file[key] for key in KEYS if key in file.files}
-
-
-_READERS = {".npz": _read_npz, ".pkl": _read_pickle}
+_READERS = {".npz": lambda path: read_npz(path, list(KEYS)), ".pkl": read_pickle}

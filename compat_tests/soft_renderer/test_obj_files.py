@@ -71,7 +71,7 @@ def test_everything_is_on_the_default_device(write):
 
 
 def test_colours_of_vertices(write):
-    path = write(a_obj="v 0 0 0 .1 .2 .3 9\nv 1 0 0 0 1 2\nv 0 1 0 1 1 1\nf 1 2 3\n")
+    path = write(a_obj="v 0 0 0 .1 .2 .3\nv 1 0 0 .9 0 1 2\nv 0 1 0 1 1 1\nf 1 2 3\n")  # the second has w, too
     colours = load_obj(path, load_texture=True, texture_type="vertex")[2]
     torch.testing.assert_close(colours, torch.tensor([[0.1, 0.2, 0.3], [0, 1, 2], [1, 1, 1]]))
 
@@ -143,7 +143,8 @@ def test_pictures_of_every_kind(write, tmp_path, mode):
         ("mtllib \n", ":1: mtllib needs the name of a file"),
         ("f 1 2 3\n", ": no vertices; is it an OBJ file?"),
         (TRIANGLE, ": no faces; is it an OBJ file?"),
-        ("\0\x07PNG\r\n", ": no vertices; is it an OBJ file?"),
+        ("\x07PNG\r\n", ":1: a line begins with a keyword of ASCII, got '.x07PNG'"),
+        ("\0PNG\r\n", ":1: a zero byte; is it UTF-16, or no text at all"),
     ],
 )
 def test_bad_obj_files(write, text, message):
@@ -163,7 +164,7 @@ WITH_UV = "mtllib a.mtl\nvt 0 0\n" + TRIANGLE + "usemtl m\n"
         ("newmtl\n", WITH_UV + "f 1 2 3\n", "a.mtl:1: newmtl needs a value"),
         ("newmtl m\nKd 1 b 1\n", WITH_UV + "f 1 2 3\n", "a.mtl:2: colours must be finite numbers, got '1 b 1'"),
         ("newmtl m\nKd 1 1\n", WITH_UV + "f 1 2 3\n", "a.mtl:2: Kd has one value, grey, or three, got '1 1'"),
-        ("newmtl m\nmap_Kd -s 1 1 p.png\n", WITH_UV + "f 1 2 3\n", "a.mtl:2: options of map_Kd are not supported"),
+        ("newmtl m\nmap_Kd -x 1 p.png\n", WITH_UV + "f 1 2 3\n", "a.mtl:2: map_kd has no option '-x'; there are -blendu"),
         ("newmtl m\n\nmap_Kd p.png\n", WITH_UV + "f 1/1 2/1 3/1\n", "a.mtl:3: cannot read the picture .*p.png"),
         ("newmtl m\nmap_Kd q.png\n", WITH_UV + "f 1/1 2/1 3/1\nf 1/1 2 3/1\n", "a.obj:8: a corner without texture"),
     ],

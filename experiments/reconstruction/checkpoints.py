@@ -37,6 +37,8 @@ def load(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(state, dict) or not isinstance(state.get("model"), dict):
         raise ValueError(f"{path} is no checkpoint: it must be a dict with 'model', as SoftRas' is")
+    if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in state["model"].items()):
+        raise ValueError(f"{path} is no checkpoint: its 'model' must be tensors by name")
     return state
 
 

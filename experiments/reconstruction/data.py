@@ -4,7 +4,6 @@ Images are (N, 24, 4, 64, 64) uint8, red, green, blue, alpha of N objects from t
 (N, 32, 32, 32) of 0 and 1, in the axes of voxels.py.
 """
 
-import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from array_files import failing_as, read_npz
 from torch import Tensor
 from tqdm import tqdm
 
@@ -162,25 +162,15 @@ def _voxels(path: Path, count: int) -> np.ndarray:
     if array.shape != (count, *3 * (voxels.SIZE,)) or array.dtype.kind not in "biuf":
         wanted = f"({count}, {voxels.SIZE}, {voxels.SIZE}, {voxels.SIZE}), as many as there are images"
         raise ValueError(f"{path} must hold voxels {wanted}, got {array.shape} {array.dtype}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{path} must hold voxels of 0 and 1, got some that are not finite")
     return array != 0
 
 
 def _only_array(path: Path) -> np.ndarray:
-    try:
-        with path.open("rb") as stream, np.load(stream) as file:
-            array = file[file.files[0]]
-    except (
-        OSError,
-        EOFError,
-        IndexError,
-        AttributeError,
-        TypeError,
-        ValueError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise ValueError(f"{path} is not a whole .npz file with an array: {error}") from error
-    if len(array) == 0:
+    with failing_as(f"{path} is not a whole .npz file with an array"):
+        array = next(iter(read_npz(path).values()))
+    if array.ndim == 0 or len(array) == 0:
         raise ValueError(f"{path} holds no objects: got shape {array.shape}")
     return array
 

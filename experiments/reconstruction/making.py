@@ -43,7 +43,7 @@ def make(folder: Path, recipe: Recipe) -> None:
     if others:
         raise FileExistsError(f"{folder} has files of another data set, {', '.join(others[:3])}: choose another folder")
     description = folder / DESCRIPTION
-    if description.exists() and json.loads(description.read_text()) == recipe._asdict():
+    if description.exists() and _recipe_in(description) == recipe._asdict():
         return
     description.unlink(missing_ok=True)
     jobs = [(name, set_name) for name in CLASSES for set_name in data.SETS]
@@ -57,6 +57,14 @@ def make(folder: Path, recipe: Recipe) -> None:
                 progress.update()
             data.save_class(folder, name, set_name, np.stack(pictures), np.stack(grids))
     description.write_text(json.dumps(recipe._asdict()) + "\n")
+
+
+def _recipe_in(description: Path) -> object:
+    """What a file says was made; None where it says nothing that can be read, so that all is made again."""
+    try:
+        return json.loads(description.read_text())
+    except ValueError:
+        return None
 
 
 def thing(name: str, set_name: str, index: int, seed: int) -> Solid:

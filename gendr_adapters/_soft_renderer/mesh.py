@@ -9,9 +9,9 @@ from torch import Tensor
 from .._autocast import full_precision
 from .._inputs import check_real
 from .normals import face_vertices, surface_normals, vertex_normals
-from .obj_files import Path
 from .obj_loading import TEXTURE_TYPES, load_obj
 from .obj_writing import save_obj
+from .statements import Path
 from .surface_textures import reversed_texels
 from .voxels import voxelization
 
@@ -62,9 +62,11 @@ class Mesh:
         load_texture: bool = False,
         texture_res: int = 1,
         texture_type: str = "surface",
+        *,
+        wrap: str = "reference",
     ) -> "Mesh":
         """Read an OBJ file, see load_obj. Without load_texture, the mesh is white."""
-        found = load_obj(filename_obj, normalization, load_texture, texture_res, texture_type)
+        found = load_obj(filename_obj, normalization, load_texture, texture_res, texture_type, wrap=wrap)
         return cls(found[0], found[1], found[2] if load_texture else None, texture_res, texture_type)
 
     def save_obj(self, filename_obj: Path, save_texture: bool = False, texture_res_out: int | None = 16) -> None:

@@ -5,8 +5,9 @@ from numbers import Integral
 import torch
 from torch import Tensor
 
-from .obj_files import ObjFile, Path, read_obj
-from .surface_textures import load_textures
+from .obj_files import ObjFile, read_obj
+from .statements import Path
+from .surface_textures import WRAPS, load_textures
 
 TEXTURE_TYPES = ("surface", "vertex")
 
@@ -17,6 +18,8 @@ def load_obj(
     load_texture: bool = False,
     texture_res: int = 4,
     texture_type: str = "surface",
+    *,
+    wrap: str = "reference",
 ) -> tuple[Tensor, ...]:
     """Read a Wavefront OBJ file: vertices in the file's order, faces as triangles.
 
@@ -30,6 +33,9 @@ def load_obj(
         texture_res: R, the side of the R x R texels a face has, from 1.
         texture_type: 'surface' for the materials' pictures and colours, 'vertex' for the colours written behind the
             vertices' coordinates.
+        wrap: what 'surface' does with texture coordinates outside [0, 1]. 'reference': as SoftRas and GenDR, which wrap
+            each corner by itself, so that a face across the picture's border shows the way back over all of it.
+            'repeat': the picture repeats.
     Returns:
         (vertices, faces) or (vertices, faces, textures): vertices (V, 3) float32; faces (F, 3) int32; textures
         (F, R * R, 3) or (V, 3) float32, pictures in [0, 1].
@@ -42,6 +48,8 @@ def load_obj(
         raise ValueError(f"texture_type must be 'surface' or 'vertex', got {texture_type!r}")
     if not isinstance(texture_res, Integral) or isinstance(texture_res, bool) or texture_res < 1:
         raise ValueError(f"texture_res must be an int from 1, got {texture_res!r}")
+    if wrap not in WRAPS:
+        raise ValueError(f"wrap must be 'reference' or 'repeat', got {wrap!r}")
     file = read_obj(filename_obj)
     vertices = torch.tensor(file.vertices, dtype=torch.float32)
     if normalization:
@@ -49,7 +57,7 @@ def load_obj(
     faces = torch.tensor(file.faces, dtype=torch.int32)
     if not load_texture:
         return vertices, faces
-    textures = _vertex_colours(file) if texture_type == "vertex" else load_textures(file, int(texture_res))
+    textures = _vertex_colours(file) if texture_type == "vertex" else load_textures(file, int(texture_res), wrap)
     return vertices, faces, textures
 
 
@@ -58,6 +66,8 @@ def _normalized(vertices: Tensor, file: ObjFile) -> Tensor:
     longest = vertices.max()
     if longest == 0:
         raise ValueError(f"{file.path}: all vertices are in one place; normalization needs an extent")
+    if not longest.isfinite():
+        raise ValueError(f"{file.path}: the vertices are too far apart for float32; normalization needs their extent")
     vertices = vertices / longest * 2
     return vertices - vertices.amax(0) / 2
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator
 from numbers import Integral
 
@@ -10,9 +11,9 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .arguments import refuse_half
-from .obj_files import Path
 from .obj_loading import TEXTURE_TYPES
 from .pictures import write_picture
+from .statements import Path
 from .texture_atlas import paint_atlas
 
 _MATERIAL = "material_1"
@@ -29,7 +30,7 @@ def save_obj(
 ) -> None:
     """Write a Wavefront OBJ file; with 'surface' textures also an MTL file and a PNG picture beside it, named alike.
 
-    Numbers have nine digits, so that float32 comes back as it was.
+    Numbers have nine digits, so that float32 comes back as it was. Names are written so that load_obj finds them.
 
     Args:
         filename: path, ending in .obj.
@@ -39,10 +40,13 @@ def save_obj(
             on, loading at the same R gives the texels that were saved, to the picture's 8 bits; others blur them, fewer
             also lose some. None: 3 R + 3.
     Raises:
-        TypeError, ValueError: an argument of the wrong type, shape or range. ImportError: a picture, and no Pillow.
+        TypeError, ValueError: an argument of the wrong type, shape or range; numbers that are not finite in float32; a
+            name that these files cannot hold (a line break, or a # after a space). ImportError: a picture, and no
+            Pillow.
     """
     path = os.fspath(filename)
     _check(vertices, faces, textures, texture_type)
+    _check_name(path, with_files_beside=textures is not None and texture_type == "surface")
     lines = [f"# {os.path.basename(path)}", ""]
     positions = vertices.detach().tolist()
     corners = [[str(index + 1) for index in face] for face in faces.tolist()]
@@ -51,8 +55,9 @@ def save_obj(
     elif texture_type == "vertex":
         lines += _lines("v", ([*x, *colour] for x, colour in zip(positions, textures.detach().tolist(), strict=True)))
     else:
-        corner_uv = _write_material(os.path.splitext(path)[0], textures, texture_res)
-        lines += [f"mtllib {os.path.basename(os.path.splitext(path)[0])}.mtl", "", *_lines("v", positions)]
+        stem = os.path.splitext(path)[0]
+        corner_uv = _write_material(stem, textures, texture_res)
+        lines += [f"mtllib {_beside(stem)}.mtl", "", *_lines("v", positions)]
         lines += ["", *_lines("vt", corner_uv.flatten(0, 1).tolist()), "", f"usemtl {_MATERIAL}"]
         corners = [[f"{v}/{3 * face + k + 1}" for k, v in enumerate(vs)] for face, vs in enumerate(corners)]
     lines += ["", *(" ".join(["f", *face]) for face in corners)]
@@ -74,8 +79,23 @@ def _write_material(stem: str, textures: Tensor, texture_res: int | None) -> Ten
         raise ValueError(f"texture_res must be None or an int from 2, got {texture_res!r}")
     picture, corner_uv = paint_atlas(textures.detach(), int(tile))
     write_picture(stem + ".png", picture.cpu().numpy())
-    _write(stem + ".mtl", [f"newmtl {_MATERIAL}", f"map_Kd {os.path.basename(stem)}.png"])
+    _write(stem + ".mtl", [f"newmtl {_MATERIAL}", f"map_Kd {_beside(stem)}.png"])
     return corner_uv
+
+
+def _beside(stem: str) -> str:
+    """How a file names those beside it: with ./ where a space would be lost, - begin an option, or # a comment."""
+    base = os.path.basename(stem)
+    return f"./{base}" if base[:1] in " \t-#" else base
+
+
+def _check_name(path: str, with_files_beside: bool) -> None:
+    base = os.path.basename(path)
+    # What \v and \f are depends on the reader.
+    if re.search(r"[\r\n]", base) or (with_files_beside and re.search(r"[\v\f]|[ \t]#", base)):
+        raise ValueError(f"filename must have no line break, \\v, \\f, or # after a space, got {path!r}")
+    if with_files_beside and os.path.splitext(base)[1] in (".mtl", ".png"):
+        raise ValueError(f"filename must not end in .mtl or .png, as the files beside it do, got {path!r}")
 
 
 def _lines(keyword: str, rows: Iterable[list[float]]) -> Iterator[str]:
@@ -100,8 +120,10 @@ def _check(vertices: Tensor, faces: Tensor, textures: Tensor | None, texture_typ
         raise ValueError(f"faces must be in [0, {len(vertices)}), got {int(faces.min())} to {int(faces.max())}")
     if texture_type not in TEXTURE_TYPES:
         raise ValueError(f"texture_type must be 'surface' or 'vertex', got {texture_type!r}")
+    _check_finite("vertices", vertices)
     if textures is None:
         return
+    _check_finite("textures", textures)
     shape = tuple(textures.shape) if isinstance(textures, Tensor) else ()
     if texture_type == "vertex" and shape != tuple(vertices.shape):
         raise ValueError(f"'vertex' textures must be {tuple(vertices.shape)}, got {_shape(textures)}")
@@ -109,6 +131,11 @@ def _check(vertices: Tensor, faces: Tensor, textures: Tensor | None, texture_typ
         len(shape) != 3 or (shape[0], shape[2]) != (len(faces), 3) or math.isqrt(shape[1]) ** 2 != shape[1]
     ):
         raise ValueError(f"'surface' textures must be ({len(faces)}, R * R, 3), got {_shape(textures)}")
+
+
+def _check_finite(name: str, values: Tensor) -> None:
+    if isinstance(values, Tensor) and not values.detach().float().isfinite().all():
+        raise ValueError(f"{name} must be finite in float32, or they cannot be loaded again")
 
 
 def _shape(values: object) -> str:

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from .mtl_files import Material, read_materials
+from .mtl_files import Material, materials_of_faces, read_materials
 from .obj_files import ObjFile
 from .pictures import read_picture
+
+WRAPS = ("reference", "repeat")
 
 
 def texel_weights(resolution: int) -> Tensor:
@@ -32,22 +34,22 @@ def reversed_texels(resolution: int) -> Tensor:
     return (row * resolution + other).flatten()
 
 
-def load_textures(file: ObjFile, resolution: int) -> Tensor:
+def load_textures(file: ObjFile, resolution: int, wrap: str = "reference") -> Tensor:
     """The materials' pictures and colours as texels (F, R * R, 3) float32; white before the first usemtl.
 
-    Where a material has a picture, its colour (Kd) has no say. Raises ValueError for files without mtllib, materials
-    that no library has, and faces without texture coordinates whose material has a picture.
+    Where a material has a picture, its colour (Kd) has no say. A file without usemtl has the only material there is.
+
+    wrap: see `sample_texels`; a picture with -clamp on is clamped whatever it is. Raises ValueError for files without
+    mtllib, without usemtl where there are several materials, materials that no library has, and faces without texture
+    coordinates whose material has a picture.
     """
     if not file.libraries:
         raise ValueError(f"{file.path}: no mtllib, so there is no 'surface' texture to load")
     materials = read_materials(file)
     textures = torch.ones(len(file.faces), resolution**2, 3)
-    for name, indices in _faces_by_material(file).items():
-        if name is None:
-            continue
-        if name not in materials:
-            raise ValueError(f"{file.path}:{file.face_lines[indices[0]]}: no library has the face's material {name!r}")
-        textures[indices] = _texels(file, indices, materials[name], resolution)
+    for name, indices in _faces_by_name(materials_of_faces(file, materials)).items():
+        if name is not None:
+            textures[indices] = _texels(file, indices, materials[name], resolution, wrap)
     return textures
 
 
@@ -56,36 +58,60 @@ def corner_uv(file: ObjFile, faces: Iterable[int]) -> Tensor:
     corners = []
     for face in faces:
         uv = file.face_uv[face]
-        if uv is None:
+        if None in uv:
             raise ValueError(
                 f"{file.path}:{file.face_lines[face]}: a corner without texture coordinates, which a picture needs"
             )
-        corners.append([file.texture_vertices[corner] for corner in uv])
+        corners.append([file.texture_vertices[corner] for corner in uv if corner is not None])
     return torch.tensor(corners, dtype=torch.float32)
 
 
-def sample_texels(picture: Tensor, uv: Tensor, resolution: int) -> Tensor:
-    """A picture at the texel centres of faces, as SoftRas and GenDR sample it.
+def sample_texels(picture: Tensor, uv: Tensor, resolution: int, wrap: str = "reference") -> Tensor:
+    """A picture at the texel centres of faces; bilinear.
 
-    u = 0 and 1 are the centres of the first and the last column of pixels, v of the last and the first row; bilinear.
-    A corner's coordinate above 1 loses its whole part before texels are placed between corners, so a face that crosses
-    the picture's border shows the way back over all of it. Less than a pixel below 0 counts as 0 (along u, the
-    originals extrapolate); further below, where the originals read another row or other memory, the picture repeats.
+    u = 0 and 1 are the centres of the first and the last column of pixels, v of the last and the first row, as SoftRas
+    and GenDR sample. So the wraps agree for faces inside the picture; else
+
+    - 'reference', as SoftRas and GenDR: a corner's coordinate above 1 loses its whole part before texels are placed
+      between corners, so a face that crosses the picture's border shows the way back over all of it. Less than a pixel
+      below 0 counts as 0 (along u, the originals extrapolate); further below, where the originals read another row or
+      other memory, the picture repeats.
+    - 'repeat': texels are placed first, and the picture repeats.
+    - 'clamp': texels are placed first, and beyond the border is its last pixel.
 
     Args:
         picture: (H, W, 3), row 0 at the top. uv: (F, 3, 2), of the corners, of picture's dtype.
     Returns:
         (F, R * R, 3).
     """
-    wrapped = torch.where(uv > 1, uv % 1, uv)
     size = torch.tensor([picture.shape[1], picture.shape[0]], device=picture.device)
-    centre = texel_weights(resolution).to(picture) @ wrapped
-    x, y = (torch.where(centre * (size - 1) <= -1, centre % 1, centre) * (size - 1)).unbind(-1)
+    weights = texel_weights(resolution).to(picture)
+    x, y = (_PLACES[wrap](weights, uv, size) * (size - 1)).unbind(-1)
     (left, right, share_x), (below, above, share_y) = _neighbours(x, picture.shape[1]), _neighbours(y, picture.shape[0])
     rows = picture.flip(0)
     lower = rows[below, left] * (1 - share_x) + rows[below, right] * share_x
     upper = rows[above, left] * (1 - share_x) + rows[above, right] * share_x
     return lower * (1 - share_y) + upper * share_y
+
+
+def _reference(weights: Tensor, uv: Tensor, size: Tensor) -> Tensor:
+    centre = weights @ torch.where(uv > 1, uv % 1, uv)
+    return torch.where(centre * (size - 1) <= -1, centre % 1, centre)
+
+
+def _repeat(weights: Tensor, uv: Tensor, size: Tensor) -> Tensor:
+    """A face that does not cross the border is moved as a whole: its 1 stays 1, which is the last pixel, not the first."""
+    first = uv.amin(1, keepdim=True)
+    inside = (first >= 0) & (uv.amax(1, keepdim=True) <= 1)
+    centre = weights @ torch.where(inside, uv, uv - first.floor())
+    return torch.where(inside, centre, centre % 1)
+
+
+def _clamp(weights: Tensor, uv: Tensor, size: Tensor) -> Tensor:
+    return (weights @ uv).clamp(0, 1)
+
+
+_PLACES = {"reference": _reference, "repeat": _repeat, "clamp": _clamp}
 
 
 def _neighbours(position: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -95,15 +121,19 @@ def _neighbours(position: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     return before, (before + 1).clamp(max=count - 1), (position - before)[..., None]
 
 
-def _faces_by_material(file: ObjFile) -> dict[str | None, list[int]]:
+def _faces_by_name(names: list[str | None]) -> dict[str | None, list[int]]:
     faces: dict[str | None, list[int]] = {}
-    for face, name in enumerate(file.face_materials):
+    for face, name in enumerate(names):
         faces.setdefault(name, []).append(face)
     return faces
 
 
-def _texels(file: ObjFile, indices: list[int], material: Material, resolution: int) -> Tensor:
-    if material.picture is None:
-        return torch.tensor(material.colour)
-    picture = torch.from_numpy(read_picture(material.picture, material.where)).to(torch.get_default_device())
-    return sample_texels(picture, corner_uv(file, indices), resolution)
+def _texels(file: ObjFile, indices: list[int], material: Material, resolution: int, wrap: str) -> Tensor:
+    found = material.picture("map_kd")
+    if found is None:
+        return torch.tensor(material.values.get("kd", (1.0, 1.0, 1.0)))
+    picture = torch.from_numpy(read_picture(found.path, found.where)).to(torch.get_default_device())
+    uv = corner_uv(file, indices)
+    if not found.is_plain:
+        uv = uv * torch.tensor(found.scale) + torch.tensor(found.offset)
+    return sample_texels(picture, uv, resolution, "clamp" if found.clamp else wrap)

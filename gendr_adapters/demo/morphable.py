@@ -77,7 +77,7 @@ def read_basel(path: Path) -> MorphableModel:
     with file:
         try:
             return from_datasets(file)
-        except ValueError as error:
+        except (ValueError, TypeError, OSError, RuntimeError, KeyError) as error:  # h5py's for damaged data
             raise ValueError(f"{path}: {error}") from error
 
 
@@ -96,7 +96,7 @@ def from_datasets(datasets: Mapping[str, Any]) -> MorphableModel:
     names.append(_CELLS)
     if missing := [name for name in names if name not in datasets]:
         raise ValueError(f"not a Basel face model, missing: {', '.join(missing)}")
-    arrays = {name: np.asarray(datasets[name]) for name in names}
+    arrays = {name: _numbers(name, datasets[name]) for name in names}
     shape, colour = (_linear_model(what, arrays) for what in ("shape", "color"))
     if shape.mean.shape != colour.mean.shape:
         raise ValueError(
@@ -108,9 +108,17 @@ def from_datasets(datasets: Mapping[str, Any]) -> MorphableModel:
 _CELLS = "shape/representer/cells"
 
 
+def _numbers(name: str, dataset: Any) -> np.ndarray:
+    array = np.asarray(dataset)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{name} must hold numbers, got {array.dtype}")
+    return array
+
+
 def _linear_model(what: str, arrays: Mapping[str, np.ndarray]) -> LinearModel:
     names = [f"{what}/model/{part}" for part in ("mean", "pcaBasis", "pcaVariance")]
-    mean, basis, variance = (torch.from_numpy(arrays[name].astype(np.float32)) for name in names)
+    with np.errstate(over="ignore"):  # what is too large is infinite then, and refused below
+        mean, basis, variance = (torch.from_numpy(arrays[name].astype(np.float32)) for name in names)
     n_values, n_components = mean.numel(), variance.numel()
     if mean.dim() != 1 or n_values == 0 or n_values % 3 or variance.dim() != 1:
         raise ValueError(

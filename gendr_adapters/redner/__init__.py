@@ -22,6 +22,7 @@ from .images import imread, imwrite
 from .lights import AmbientLight, DeferredLight, DirectionalLight, PointLight, SpotLight
 from .material import Material
 from .normals import compute_vertex_normal
+from .obj_loading import TriangleMesh, load_obj
 from .scene import Scene
 from .shapes import Object, Shape
 from .textures import Texture
@@ -40,6 +41,7 @@ __all__ = [
     "Shape",
     "SpotLight",
     "Texture",
+    "TriangleMesh",
     "camera_type",
     "channels",
     "compute_vertex_normal",
@@ -50,6 +52,7 @@ __all__ = [
     "get_use_gpu",
     "imread",
     "imwrite",
+    "load_obj",
     "render_albedo",
     "render_deferred",
     "render_g_buffer",

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._soft_renderer.pictures import read_levels
 from ._arguments import number
 
 
@@ -14,24 +15,21 @@ def imread(filename: str | Path, gamma: float = 2.2) -> Tensor:
     """The picture of a file as linear light.
 
     Args:
-        filename: an 8- or 16-bit image of any format that imageio reads. Grey becomes three channels, alpha is
-            left out.
+        filename: a PNG, JPEG, TIFF, BMP, GIF, PPM, TGA, WebP or PCX file with 8 bits a channel, or with one channel of
+            16 bits. Grey becomes three channels, alpha is left out.
         gamma: each value is raised to it, after scaling to [0, 1].
     Returns:
         (height, width, 3) float32 in [0, 1], on the CPU.
     Raises:
-        FileNotFoundError: no such file. ValueError: not integers of 8 or 16 bits (.exr, for one).
-        ImportError: imageio is needed.
+        FileNotFoundError: no such file. ValueError: no such picture (.exr, for one), or a broken one. ImportError:
+            Pillow is needed.
     """
-    gamma = number("gamma", gamma, positive=True)
-    pixels = np.asarray(_imageio().imread(filename))
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"{filename}: images must have 8 or 16 bits a channel, got {pixels.dtype}")
-    values = pixels / np.float64(np.iinfo(pixels.dtype).max)
-    if values.ndim == 2:
-        values = values[:, :, None]
-    colours = values[:, :, :3] if values.shape[2] >= 3 else np.repeat(values[:, :, :1], 3, axis=2)
-    return torch.from_numpy((colours**gamma).astype(np.float32))
+    return read_linear(filename, "", number("gamma", gamma, positive=True))
+
+
+def read_linear(filename: str | Path, where: str, gamma: float = 2.2) -> Tensor:
+    """`imread` of a picture that a file names; where: its file and line, for errors."""
+    return torch.from_numpy((read_levels(filename, where) ** gamma).astype(np.float32))
 
 
 def imwrite(img: Tensor, filename: str | Path, gamma: float = 2.2, normalize: bool = False) -> None:
