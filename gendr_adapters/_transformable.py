@@ -8,18 +8,37 @@ import torch
 
 
 def transformable(name: str, backward: Callable[..., Any], setup_context: Callable[..., None]) -> Any:
-    """The op gendr_adapters::name as such a Function, from what the op itself differentiates with.
+    """The op gendr_adapters::name as such a Function, from what the op itself differentiates with."""
 
-    vmap runs the op item by item.
-    """
+    def item_by_item(info: Any, in_dims: Any, *args: Any) -> Any:
+        def item(i: int) -> list[Any]:
+            pairs = zip(args, in_dims, strict=True)
+            return [x.select(dim, i) if isinstance(x, torch.Tensor) and dim is not None else x for x, dim in pairs]
+
+        results = [function.apply(*item(i)) for i in range(info.batch_size)]
+        if isinstance(results[0], torch.Tensor):
+            return torch.stack(results), 0
+        return tuple(map(torch.stack, zip(*results, strict=True))), (0,) * len(results[0])
+
     members = {
         "forward": staticmethod(getattr(torch.ops.gendr_adapters, name)),
         "setup_context": staticmethod(setup_context),
         "backward": staticmethod(backward),
         "jvp": staticmethod(_no_forward_mode),
+        "vmap": staticmethod(_no_vmap if name == "fragments" else item_by_item),
     }
-    how = {"vmap": staticmethod(_no_vmap)} if name == "fragments" else {"generate_vmap_rule": True}
-    return type(name, (torch.autograd.Function,), members | how)
+    function: Any = type(name, (torch.autograd.Function,), members)
+    return function
+
+
+def differs_by_item(x: torch.Tensor) -> bool:
+    """Whether x is a tensor inside torch.vmap that has other values in each item: nobody can look at these."""
+    functorch = torch._C._functorch
+    while functorch.is_functorch_wrapped_tensor(x):
+        if functorch.is_batchedtensor(x):
+            return True
+        x = functorch.get_unwrapped(x)
+    return False
 
 
 def _no_forward_mode(ctx: Any, *tangents: Any) -> Any:

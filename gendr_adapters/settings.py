@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ._transformable import differs_by_item
 from .distributions import ALIASES, DISTRIBUTIONS, distribution
 from .t_conorms import T_CONORMS, checked_p
 
@@ -238,8 +239,8 @@ def check_scale(name: str, value: object) -> None:
                 f"{name} must be a number or a floating-point tensor of shape (1,) or (B,), "
                 f"got shape {tuple(value.shape)}, {value.dtype}"
             )
-        # Not while tracing, and not on a GPU, which would have to stop for it.
-        known = value.device.type == "cpu" and not torch.compiler.is_compiling()
+        # Not while tracing, not inside vmap, and not on a GPU, which would have to stop for it.
+        known = value.device.type == "cpu" and not torch.compiler.is_compiling() and not differs_by_item(value)
         fits = not known or bool(((value >= SCALE_MIN) & (value <= SCALE_MAX)).all())
     else:
         fits = SCALE_MIN <= check_number(name, value) <= SCALE_MAX

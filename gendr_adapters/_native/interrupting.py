@@ -24,34 +24,40 @@ def call(function: Any, arguments: Call) -> int:
     poll = _idle.pop() if _idle else _Poll()
     arguments.stopped_by(poll.address)
     status = int(function(byref(arguments)))
-    if poll.raised is not None:
-        raise poll.raised
-    _idle.append(poll)
-    return status
+    if not poll.raised:
+        _idle.append(poll)
+        return status
+    error = poll.raised.pop()
+    try:
+        raise error
+    finally:
+        del error, poll  # which its traceback would keep
 
 
 class _Poll:
     """A gendr_poll. Each call has its own, because a handler may make calls, too."""
 
     def __init__(self) -> None:
-        self.raised: BaseException | None = None
+        self.raised: list[BaseException] = []  # by the last handler that did
         # A function of Python would raise what a handler raises before its first instruction, where it cannot catch it;
         # a generator that goes on is inside its try.
-        steps = self._answers()
-        next(steps)
-        self._callback = ctypes.CFUNCTYPE(c_int)(steps.__next__)
+        answers = _answers(self.raised)
+        next(answers)
+        self._callback = ctypes.CFUNCTYPE(c_int)(answers.__next__)
         self.address = ctypes.cast(self._callback, c_void_p).value
 
-    def _answers(self) -> Iterator[int]:
-        answer = 0
-        while True:
-            try:
-                while True:
-                    yield answer
-            except GeneratorExit:
-                return
-            except BaseException as error:
-                self.raised, answer = error, 1
+
+def _answers(raised: list[BaseException]) -> Iterator[int]:
+    """Whether the call is to stop, again and again: what raises in the meantime, a signal handler, says so."""
+    answer = 0
+    while True:
+        try:
+            while True:
+                yield answer
+        except GeneratorExit:
+            return
+        except BaseException as error:
+            raised[:], answer = [error], 1
 
 
 _idle: list[_Poll] = []

@@ -173,7 +173,7 @@ def _check_texture(texture_type: str, textures: Tensor, faces: Tensor) -> None:
         raise ValueError(f"texture_type must be 'surface' or 'vertex', got {texture_type!r}")
     if textures.dim() != 4 or textures.shape[-1] != 3:
         raise ValueError(f"textures must be (N, F, T, 3), got shape {tuple(textures.shape)}")
-    if (textures.shape[2] == 3) != (texture_type == "vertex"):
+    if textures.shape[2] != 3 if texture_type == "vertex" else textures.shape[2] == 3:
         raise ValueError(
             f"{texture_type!r} textures must have {'3 colours' if texture_type == 'vertex' else 'R*R texels'} a face, "
             f"got {textures.shape[2]} (shape {tuple(textures.shape)})"
