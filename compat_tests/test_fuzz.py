@@ -40,6 +40,7 @@ def render_settings(draw: st.DrawFn) -> dict[str, Any]:
         "front": one_of("counterclockwise", "clockwise"),
         "alpha_range": one_of("near_far", "all"),
         "perspective_correct": one_of(True, False),
+        "projection": one_of("perspective", "orthographic"),
         "reach": one_of(None, 0.05, 1.0),
         "min_coverage": one_of(0.0, 1e-6, 0.01),
         "background_eps": one_of(1e-3, 0.0, 0.5),

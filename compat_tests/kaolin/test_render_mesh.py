@@ -102,6 +102,23 @@ def test_against_the_ray_caster(kaolin: Any, lens: str, first: int) -> None:
     assert set(found) == {*wanted, "alpha"}
 
 
+@pytest.mark.parametrize("lens", ["pinhole", "ortho"])
+def test_faces_across_the_near_plane(kaolin: Any, lens: str) -> None:
+    """They are cut as the lens projects them: what is left is what the ray caster hits behind the plane."""
+    mesh = full_mesh(kaolin)
+    depths = -camera(kaolin).extrinsics.transform(mesh.vertices)[0, :, 2]
+    near = float(depths.min() + 0.4 * (depths.max() - depths.min()))
+    view = camera(kaolin, near=near, **(ORTHO if lens == "ortho" else {"fov": math.radians(27.0), "x0": 0.7}))
+    reference = full_mesh(kaolin)
+    normals = torch.stack([reference.vertex_normals[corners] for corners in FACES])
+    wanted = expected(view, reference, lights(kaolin), normals, None, wrap=True)
+    found = render_mesh(view, mesh)
+    assert torch.equal(found["face_idx"], wanted["face_idx"]) and (found["face_idx"] >= 0).sum() > 20
+    assert len({int((depths[FACES[f]] < near).sum()) for f in found["face_idx"].unique().tolist() if f >= 0}) > 1
+    for name in ("depth", "uvs", "features"):
+        torch.testing.assert_close(found[name], wanted[name], rtol=0, atol=1e-9)
+
+
 def test_an_orthographic_camera_is_affine_in_both_backends(kaolin: Any) -> None:
     view, mesh = camera(kaolin, **ORTHO), full_mesh(kaolin)
     one, other = (render_mesh(view, mesh, backend=backend)["uvs"] for backend in ("cuda", "nvdiffrast"))
