@@ -57,9 +57,7 @@ def settings(radius: float, **fields: Any) -> RasterizationSettings:
 def both(shader: Any, radius: float, sigma: float) -> tuple[Tensor, Tensor]:
     """Ours, swapped, and theirs."""
     params = BlendParams(sigma, 0.1, (0.2, 0.4, 0.9))
-    renderer = MeshRenderer(
-        MeshRasterizer(cameras(), settings(radius)), shader(cameras=cameras(), blend_params=params)
-    )
+    renderer = MeshRenderer(MeshRasterizer(cameras(), settings(radius)), shader(cameras=cameras(), blend_params=params))
     return swap(renderer)(scene()), renderer(scene())
 
 
