@@ -61,8 +61,8 @@ def to_pytorch3d(camera: PinholeCamera, *, in_ndc: bool = True) -> Any:
     """PerspectiveCameras that see what `camera` sees, in NDC or in screen space; see `from_pytorch3d`.
 
     in_ndc=True suits RasterizationSettings with the camera's image_size. A camera in float32 gives PyTorch3D's own
-    PerspectiveCameras; one in float64, as of NumPy's numbers, a subclass that is for points and meshes in float64, which
-    our rasteriser takes, PyTorch3D's does not.
+    PerspectiveCameras; one in float64, as of NumPy's numbers, a subclass for points and meshes in float64, which our
+    rasteriser takes and PyTorch3D's does not.
 
     Raises:
         ImportError: there is no PyTorch3D. TypeError: not a PinholeCamera.

@@ -12,10 +12,15 @@ from torch import Tensor
 class DoublePerspectiveCameras(PerspectiveCameras):
     """For points and meshes in float64. Of screen space cameras the change to NDC is as exact as float32."""
 
+    R: Any
+    T: Any
+
     def get_world_to_view_transform(self, **kwargs: Any) -> Transform3d:
         # As in PyTorch3D, what the call gives is kept, for the light.
-        self.R, self.T = kwargs.get("R", self.R), kwargs.get("T", self.T)
-        rows = torch.cat([self.R.double(), self.T.double()[:, None]], 1)
+        R: Tensor = kwargs.get("R", self.R)
+        T: Tensor = kwargs.get("T", self.T)
+        self.R, self.T = R, T
+        rows = torch.cat([R.double(), T.double()[:, None]], 1)
         last = torch.eye(4, dtype=rows.dtype, device=rows.device)[:, 3:].expand(rows.shape[0], 4, 1)
         return Transform3d(matrix=torch.cat([rows, last], 2))
 

@@ -30,9 +30,9 @@ class GenDRRasterizer(MeshRasterizer):
             None: as raster_settings.clip_barycentric_coords says, 'nonnegative' or 'none'.
 
     Faces are cut at z_clip_value; without one at half the cameras' smallest znear, as in PyTorch3D; and for perspective
-    cameras without a znear, or with one or a z_clip_value of 0, at 0.01, where PyTorch3D drops faces with a corner behind
-    the camera. A cut face is one polygon. cull_to_frustum drops faces all of whose corners are beyond one side of the
-    picture.
+    cameras without a znear, or with one or a z_clip_value of 0, at 0.01, where PyTorch3D drops faces with a corner
+    behind the camera. A cut face is one polygon. cull_to_frustum drops faces all of whose corners are beyond one side
+    of the picture.
 
     Everything can be overridden by keyword arguments of forward, as in PyTorch3D.
     """
@@ -76,8 +76,8 @@ class GenDRRasterizer(MeshRasterizer):
         computed_in, given = cameras.get_world_to_view_transform(**kwargs).dtype, meshes_world.verts_padded().dtype
         if computed_in != given:
             raise TypeError(
-                f"meshes are {given}, the cameras compute in {computed_in}: convert one of them; PyTorch3D's cameras are "
-                "for float32, those of to_pytorch3d for the dtype of its camera"
+                f"meshes are {given}, the cameras compute in {computed_in}: convert one of them; PyTorch3D's cameras "
+                "are for float32, those of to_pytorch3d for the dtype of its camera"
             )
         if kwargs.get("eps") is None:
             kwargs["eps"] = _MIN_DEPTH
