@@ -89,8 +89,8 @@ class GenDRFragments(PyTorch3DFragments):
         if edited := self._edited():
             raise ValueError(
                 f"{', '.join(edited)} of these fragments was edited, which our shaders do not see: they take the "
-                "meshes themselves. Leave faces out of the meshes, or hand the edited tensors to a shader of PyTorch3D's, "
-                "in dataclasses.replace(fragments, ...)"
+                "meshes themselves. Leave faces out of the meshes, or hand the tensors to a shader of PyTorch3D's, in "
+                "dataclasses.replace(fragments, ...)"
             )
 
     def _edited(self) -> list[str]:
