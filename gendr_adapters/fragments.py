@@ -18,7 +18,6 @@ from ._inputs import (
 from .distributions import DISTRIBUTIONS, distribution
 from .settings import RenderSettings
 
-
 # The number of a distribution whose CDF is above 0 in floating point, too, wherever it is above 0.
 _ENDLESS = list(DISTRIBUTIONS).index("cauchy")
 

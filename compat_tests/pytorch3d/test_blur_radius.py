@@ -1,4 +1,4 @@
-"""blur_radius reaches as far as it says, whatever sigma: against PyTorch3D's own rasteriser in Python, and its shaders."""
+"""blur_radius reaches as it says, whatever sigma: against PyTorch3D's rasteriser in Python and its shaders."""
 
 import itertools
 from typing import Any
@@ -57,9 +57,7 @@ def settings(radius: float, **fields: Any) -> RasterizationSettings:
 def both(shader: Any, radius: float, sigma: float) -> tuple[Tensor, Tensor]:
     """Ours, swapped, and theirs."""
     params = BlendParams(sigma, 0.1, (0.2, 0.4, 0.9))
-    renderer = MeshRenderer(
-        MeshRasterizer(cameras(), settings(radius)), shader(cameras=cameras(), blend_params=params)
-    )
+    renderer = MeshRenderer(MeshRasterizer(cameras(), settings(radius)), shader(cameras=cameras(), blend_params=params))
     return swap(renderer)(scene()), renderer(scene())
 
 
@@ -96,7 +94,7 @@ def test_the_list_has_all_in_reach(radius: float) -> None:
 
 
 def test_the_picture_of_the_report(slow_rasterizer: None) -> None:
-    """One triangle, a radius of 0.2 and a sigma of 0.02: off by 0.8 where the unused default of sigma cut the radius."""
+    """One triangle, a radius of 0.2, a sigma of 0.02: off by 0.8 where the unused default of sigma cut the radius."""
     mesh = scene()[0].submeshes([[torch.tensor([0])]])
     params = BlendParams(0.02, 1e-4, (1.0, 1.0, 1.0))
     shader = SoftPhongShader(cameras=cameras(), blend_params=params)

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import torch
 from door_scenes import assert_close, cameras_of, gradients, reach, renderer_of, settings_of, two_meshes
-from pytorch3d.renderer import AmbientLights
+from pytorch3d.renderer import AmbientLights, FoVOrthographicCameras
+from pytorch3d.structures import Meshes
 from scenes import distribution_settings, label, t_conorm_settings
 
 from gendr_adapters import RenderSettings, gather_corners, render
@@ -104,3 +105,17 @@ def test_same_scene_as_softras() -> None:
         image = renderer(mesh, znear=near, zfar=far)
         torch.testing.assert_close(image, expected, rtol=0, atol=1e-5)
         assert_close(gradients(image, [leaf]), gradients(expected, [leaf]), 1e-3)
+
+
+def test_seams_of_alpha() -> None:
+    """At an inner edge each face covers half a pixel, as in PyTorch3D; with 'exponential_rev' all of it, and its
+    softness is outside of the mesh."""
+    corners = torch.tensor([[0.875, -0.875, 2], [-0.875, -0.875, 2], [-0.875, 0.875, 2], [0.875, 0.875, 2]])
+    square = Meshes([corners], [torch.tensor([[0, 1, 2], [0, 2, 3]])])
+    diagonal = torch.eye(14, dtype=torch.bool).flip(0)  # the square has 14 by 14 pixels
+    for distribution, least, most in (("logistic", 0.49, 0.76), ("exponential_rev", 1.0, 1.0)):
+        params = GenDRBlendParams(1e-4, 1e-4, distribution=distribution)
+        renderer = renderer_of(GenDRSilhouetteShader(params), FoVOrthographicCameras(), image_size=16)
+        alpha = renderer(square)[0, 1:-1, 1:-1, 3]
+        assert (alpha[~diagonal] > 0.99).all()
+        assert ((alpha[diagonal] >= least) & (alpha[diagonal] <= most)).all()

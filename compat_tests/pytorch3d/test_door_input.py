@@ -54,7 +54,9 @@ def test_no_cameras() -> None:
     cameras = cameras_of("fov", dtype=torch.float32)
     for shader in (*COLOURED, GenDRDepthShader):
         name = shader.__name__
-        with pytest.raises(ValueError, match=rf"Cameras must be specified: pass them to {name} or to the call, renderer\("):
+        with pytest.raises(
+            ValueError, match=rf"Cameras must be specified: pass them to {name} or to the call, renderer\("
+        ):
             renderer_of(shader(), cameras)(meshes_of())
 
 

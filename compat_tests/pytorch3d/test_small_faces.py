@@ -67,7 +67,10 @@ def test_only_faces_of_no_area_are_dropped(double_area: float, order: list[int])
         assert bool((pix_to_face == 0).any()) == seen
 
 
-LIGHT = {"lights": DirectionalLights(direction=((0.0, 0.0, -1.0),)), "materials": Materials(specular_color=((0, 0, 0),))}
+LIGHT = {
+    "lights": DirectionalLights(direction=((0.0, 0.0, -1.0),)),
+    "materials": Materials(specular_color=((0, 0, 0),)),
+}
 
 
 @pytest.mark.parametrize("shader", [GenDRPhongShader, GenDRGouraudShader, GenDRFlatShader, GenDRNormalShader])

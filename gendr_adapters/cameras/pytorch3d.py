@@ -63,8 +63,9 @@ def from_pytorch3d(cameras: Any, image_size: int | tuple[int, int] | None = None
 def to_pytorch3d(camera: PinholeCamera, *, in_ndc: bool = True) -> Any:
     """PerspectiveCameras that see what `camera` sees, in NDC or in screen space; see `from_pytorch3d`.
 
-    in_ndc=True suits RasterizationSettings with the camera's image_size, float32 and float64; screen space cameras of
-    PyTorch3D work in float32 alone.
+    in_ndc=True suits RasterizationSettings with the camera's image_size. A camera in float32 gives PyTorch3D's own
+    PerspectiveCameras; one in float64, as of NumPy's numbers, a subclass for points and meshes in float64, which our
+    rasteriser takes and PyTorch3D's does not.
 
     Raises:
         ImportError: there is no PyTorch3D. TypeError: not a PinholeCamera.
@@ -75,7 +76,11 @@ def to_pytorch3d(camera: PinholeCamera, *, in_ndc: bool = True) -> Any:
     if in_ndc:
         half_side = min(camera.image_size) / 2
         focal, principal_point = focal / half_side, -camera._from_middle() / half_side
-    return _pytorch3d().PerspectiveCameras(
+    renderer = _pytorch3d()
+    kind = renderer.PerspectiveCameras
+    if rotation.dtype == torch.float64:
+        from .pytorch3d_double import DoublePerspectiveCameras as kind
+    return kind(
         R=rotation.mT,
         T=translation,
         focal_length=focal,

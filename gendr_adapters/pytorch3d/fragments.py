@@ -44,8 +44,8 @@ class GenDRFragments(PyTorch3DFragments):
     It is computed when one of them is first read, and takes N H W K memory. Our shaders never read it: they take the
     meshes themselves, or the fragments one behind the other.
 
-    One made by hand or by dataclasses.replace has the dense view alone, and no meshes for our shaders. Our shaders also
-    refuse fragments whose tensors were written to, which they would not see.
+    One made by hand or by dataclasses.replace has the dense view alone, and no meshes for our shaders. Our shaders
+    refuse it, and fragments whose tensors were written to, which they would not see.
     """
 
     _meshes: ProjectedMeshes
@@ -88,8 +88,8 @@ class GenDRFragments(PyTorch3DFragments):
         """Raises ValueError if one of the tensors handed out is another one now, or was written to in place."""
         if edited := self._edited():
             raise ValueError(
-                f"{', '.join(edited)} of these fragments was edited, which our shaders do not see: they take the meshes "
-                "themselves. Leave faces out of the meshes, or hand the edited tensors to a shader of PyTorch3D's, in "
+                f"{', '.join(edited)} of these fragments was edited, which our shaders do not see: they take the "
+                "meshes themselves. Leave faces out of the meshes, or hand the tensors to a shader of PyTorch3D's, in "
                 "dataclasses.replace(fragments, ...)"
             )
 
@@ -197,8 +197,8 @@ def dense_view(found: Fragments, meshes: ProjectedMeshes) -> tuple[Tensor, Tenso
 def just_inside(weights: Tensor) -> Tensor:
     """Weights (..., 3) that sum to 1 less a few roundings.
 
-    TexturesAtlas takes 1 - w_0 - w_1 for w_2. At pixels beyond the edge from corner 0 to 1 the clipped w_2 is 0, and the
-    last bit of the others would say on which side of that edge the texel is.
+    TexturesAtlas takes 1 - w_0 - w_1 for w_2. At pixels beyond the edge from corner 0 to 1 the clipped w_2 is 0, and
+    the last bit of the others would say on which side of that edge the texel is.
     """
     return weights * (1 - 4 * torch.finfo(weights.dtype).eps)
 

@@ -55,12 +55,13 @@ def project_meshes(
     clip, projection: of RenderSettings. The other arguments, and what is raised: rasterize_meshes.
     """
     size = _image_shape(image_size)
-    faces_per_pixel, near_clip = _plain(faces_per_pixel), _plain(near_clip)
+    faces_per_pixel, near_clip = plain(faces_per_pixel), plain(near_clip)
     if faces_per_pixel is not None and (not _is(Integral, faces_per_pixel) or faces_per_pixel < 1):
         raise ValueError(f"faces_per_pixel must be an int >= 1, or None for all faces, got {faces_per_pixel!r}")
     if near_clip is not None and (not _is(Real, near_clip) or not 0 <= near_clip < math.inf):
         raise ValueError(f"z_clip_value must be a depth >= 0 or None, got {near_clip!r}")
-    near_clip = near_clip or None  # PyTorch3D cuts at 0, and then drops what has a corner there
+    if near_clip == 0:  # where projected x and y are infinite
+        near_clip = None if perspective_correct else NO_NEAR
     settings = RenderSettings(
         reach=checked_blur_radius(blur_radius) ** 0.5,
         min_coverage=0.0,
@@ -86,13 +87,13 @@ def project_meshes(
 
 def checked_blur_radius(value: Any) -> float:
     """Raises ValueError unless it is a number >= 0, which may be a tensor's."""
-    number = _plain(value)
+    number = plain(value)
     if not _is(Real, number) or not 0 <= number < math.inf:
         raise ValueError(f"blur_radius must be a squared distance in NDC, >= 0, got {value!r}")
     return float(number)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The number in a tensor or array of one, which PyTorch3D takes for a number; anything else as it is."""
     one = isinstance(value, Tensor | np.ndarray) and math.prod(value.shape) == 1
     return value.item() if one else value
@@ -105,10 +106,10 @@ def _is(number: type, value: object) -> bool:
 def _image_shape(image_size: Any) -> tuple[int, int]:
     """As image_shape, but a pair that is none is a ValueError, as in PyTorch3D."""
     if isinstance(image_size, tuple | list):
-        image_size = [_plain(side) for side in image_size]
+        image_size = [plain(side) for side in image_size]
         if len(image_size) != 2 or not all(_is(Integral, side) for side in image_size):
             raise ValueError(f"image_size must be an int or (H, W), two ints, got {tuple(image_size)}")
-    return image_shape(_plain(image_size))
+    return image_shape(plain(image_size))
 
 
 def _unseen(

@@ -35,8 +35,8 @@ def rasterize_meshes(
         faces_per_pixel: K >= 1, of any size; None: as many as there are at the pixel that has most.
         bin_size, max_faces_per_bin: accepted, and without effect: there are no bins to overflow.
         perspective_correct, clip_barycentric_coords, cull_backfaces: as in PyTorch3D.
-        z_clip_value: depth at which faces are cut; what is left of a face is one polygon (csrc/core/cut_face.h). With 0
-            or None a face with a corner at or behind the camera's plane is dropped.
+        z_clip_value: depth at which faces are cut; what is left of a face is one polygon (csrc/core/cut_face.h). With
+            None, or 0 if perspective_correct, a face with a corner at or behind the camera's plane is dropped.
         cull_to_frustum: drop faces all of whose corners are beyond one side of the picture.
         projection: what made x and y of the vertices, which these two want to know: 'perspective' or 'orthographic';
             None: as perspective_correct says, as in PyTorch3D.

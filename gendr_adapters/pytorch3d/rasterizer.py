@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from .autocast import geometry
 from .fragments import GenDRFragments
-from .projected_meshes import checked_blur_radius, project_meshes
+from .projected_meshes import checked_blur_radius, plain, project_meshes
 
 # Where faces are cut if neither the settings nor the camera know a near plane, in the unit of the world.
 DEFAULT_Z_CLIP = 1e-2
@@ -30,9 +31,10 @@ class GenDRRasterizer(MeshRasterizer):
             None: as raster_settings.clip_barycentric_coords says, 'nonnegative' or 'none'.
 
     Faces are cut at z_clip_value; without one, where the cameras are perspective ones or perspective_correct is True,
-    at half the cameras' smallest znear; without a znear, or with one that is not above 0, at 0.01. A z_clip_value of 0
-    stands for none, as in PyTorch3D. Where a face is cut is the cameras' projection's matter, whatever
-    perspective_correct; a cut face is one polygon. cull_to_frustum drops faces all of whose corners are beyond one side
+    at half the cameras' smallest znear; without a znear, or with one that is not above 0, or with a z_clip_value of 0,
+    at 0.01, where PyTorch3D drops faces with a corner behind the camera. Where a face is cut is the cameras'
+    projection's matter, whatever perspective_correct. A cut face is one polygon. cull_to_frustum drops faces all of
+    whose corners are beyond one side
     of the picture.
 
     Everything can be overridden by keyword arguments of forward, as in PyTorch3D.
@@ -74,6 +76,12 @@ class GenDRRasterizer(MeshRasterizer):
             )
         if meshes_world.isempty():
             return meshes_world
+        computed_in, given = cameras.get_world_to_view_transform(**kwargs).dtype, meshes_world.verts_padded().dtype
+        if computed_in != given:
+            raise TypeError(
+                f"meshes are {given}, the cameras compute in {computed_in}: convert one of them; PyTorch3D's cameras "
+                "are for float32, those of to_pytorch3d for the dtype of its camera"
+            )
         if kwargs.get("eps") is None:
             kwargs["eps"] = _MIN_DEPTH
         projected = super().transform(meshes_world, **kwargs)
@@ -124,8 +132,11 @@ def _projection_of(cameras: Any, perspective_correct: bool) -> str:
 
 
 def _near_clip(settings: RasterizationSettings, cameras: Any, clipped: bool) -> float | None:
-    if settings.z_clip_value is not None or not clipped:
-        return settings.z_clip_value
+    z_clip = plain(settings.z_clip_value)
+    if isinstance(z_clip, Real) and z_clip == 0 and clipped:
+        return DEFAULT_Z_CLIP
+    if z_clip is not None or not clipped:
+        return z_clip  # type: ignore[no-any-return]
     znear = cameras.get_znear()
     if isinstance(znear, Tensor):
         znear = znear.min().item()
