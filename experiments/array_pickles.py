@@ -67,7 +67,11 @@ class _DType:
         self.order = state[1] if self.plain else None
 
     def dtype(self) -> np.dtype:
-        if not isinstance(self.code, str) or not _NUMBERS.fullmatch(self.code) or self.order not in ("<", ">", "=", "|"):
+        if (
+            not isinstance(self.code, str)
+            or not _NUMBERS.fullmatch(self.code)
+            or self.order not in ("<", ">", "=", "|")
+        ):
             raise ValueError(f"an array of type {str(self.code)[:20]!r}, which holds no plain numbers")
         return np.dtype(self.code).newbyteorder(self.order)
 
