@@ -23,7 +23,7 @@ _NOW = {
     "numpy.core.multiarray": "numpy._core.multiarray",
     "numpy.core.numeric": "numpy._core.numeric",
 }
-# Python hashes tuples within tuples by recursion, without an end: a file of nothing but tuples would overflow its stack.
+# Python hashes tuples within tuples by recursion, without an end: many of them would overflow its stack.
 _MAX_TUPLES = 10_000
 
 

@@ -1,4 +1,4 @@
-"""Arrays in files of users: whatever is wrong, it is a ValueError that names the file. Bodies, views, voxels, models."""
+"""Arrays in files of users (bodies, views, voxels, models): whatever is wrong is a ValueError that names the file."""
 
 import os
 import pickle

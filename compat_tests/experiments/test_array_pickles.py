@@ -1,4 +1,4 @@
-"""Pickles of arrays: what NumPy and SciPy write comes back; what would crash the process, or fill its memory, does not."""
+"""Pickles of arrays: what NumPy and SciPy write comes back; what would crash or fill the process does not."""
 
 import pickle
 import sys

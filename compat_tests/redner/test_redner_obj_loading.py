@@ -21,7 +21,7 @@ def written(folder, obj, mtl=None):
 
 
 def slowly(text, flip=True, common=False):
-    """The meshes (vertices, uvs, normals by corner) of a file with all indices and a mesh for each usemtl with faces."""
+    """The meshes of a file with all indices, for each usemtl with faces: rows of v, vt and vn, and their indices."""
     pools = {"v": [], "vt": [], "vn": []}
     groups, name = [], None
     for line in text.splitlines():

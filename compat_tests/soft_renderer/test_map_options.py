@@ -35,7 +35,7 @@ def colour(u, v):
     [
         "",
         "-s 1 -o 0",
-        "-blendu on -blendv on -clamp off -mm 0 1 -bm 1 -boost 2 -texres 256 -cc off -imfchan l -s 1 1 1 -o 0 0 0 -t 0 0 0",
+        "-blendu on -blendv on -clamp off -mm 0 1 -bm 1 -boost 2 -texres 256 -cc off -imfchan l -s 1 1 1 -o 0 0 0 -t 0",
         "-BM 0.3 -Clamp OFF\t-imfchan  m",
     ],
 )

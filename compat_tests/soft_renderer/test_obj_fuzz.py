@@ -1,6 +1,7 @@
-"""OBJ files of every shape a writer may give them come back as what was meant; damaged ones are read as a second, slower
-reader reads them, or refused with their name."""
+"""OBJ files of every shape a writer may give them come back as what was meant; damaged ones are read as a second,
+slower reader reads them, or refused with their name."""
 
+import math
 import re
 import struct
 
@@ -121,7 +122,7 @@ def slowly(text):
             continue
         for i, word in enumerate(words):
             if word.endswith(b"#"):
-                words = [*words[:i], *filter(None, [word.partition(b"#")[0]])]
+                words = [*words[:i], *filter(None, [word[:-1]])]
                 break
         if key in counts:
             counts[key] += 1
@@ -130,6 +131,8 @@ def slowly(text):
             try:
                 row = [struct.unpack("f", struct.pack("f", float(w)))[0] for w in words]
             except OverflowError:
+                return None
+            if not all(map(math.isfinite, row)):
                 return None
             if len(row) not in {b"v": (3, 4, 6, 7), b"vt": (2, 3), b"vn": (3,)}[key]:
                 return None
@@ -163,8 +166,9 @@ WHOLE = (
     b"f -3//1 -2//1 3//1 # back\nv 1 1 1\r\nf 1 2 3 4#\rf 4/ 3 2\n"
 )
 PIECES = st.sampled_from(
-    [b"\n", b"\r", b"\\", b"\\\n", b"#", b" #", b"\t", b"/", b"-", b"+", b".", b"e", b"_", b"\x0b", b"\x0c", b"\x00", b"\x1a",
-     b"\x85", b"\xc2\xa0", b"\xef\xbb\xbf", b"\xe2\x80\xa8", b"0", b"9", b"v", b"f", b" ", b"", b"V", b"nan", b"1e39", b"\x1c"]
+    [b"\n", b"\r", b"\\", b"\\\n", b"#", b" #", b"\t", b"/", b"-", b"+", b".", b"e", b"_", b"\x0b", b"\x0c", b"\x00",
+     b"\x1a", b"\x85", b"\xc2\xa0", b"\xef\xbb\xbf", b"\xe2\x80\xa8", b"0", b"9", b"v", b"f", b" ", b"", b"V",
+     b"nan", b"1e39", b"\x1c"]
 )  # fmt: skip
 EDITS = st.lists(
     st.tuples(st.integers(0, len(WHOLE)), st.integers(0, 2), PIECES | st.binary(max_size=2)), min_size=1, max_size=4

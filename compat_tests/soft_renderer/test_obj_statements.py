@@ -1,4 +1,4 @@
-"""What OBJ and MTL files may look like: line ends, continued lines, encodings, numbers, cases, and files of other kinds."""
+"""What OBJ and MTL files may look like: line ends, continued lines, encodings, numbers, cases; and other files."""
 
 import os
 

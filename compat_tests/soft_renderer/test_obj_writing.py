@@ -102,8 +102,8 @@ def test_voxels_are_saved_as_points(tmp_path):
 @pytest.mark.parametrize("ending", [".obj", ""])
 @pytest.mark.parametrize(
     "name",
-    ["-x", "-s 1 2", "#y", " z", "\tq", "a b", "a\tb", "a#b", "a\\b", "a\\", "'q'", ".hidden", "\u2028a", "a\x85b", "\xa0#x",
-     "\u00e9", "a\udc80", "ends ", "a\x1c#", "~x", "-"],
+    ["-x", "-s 1 2", "#y", " z", "\tq", "a b", "a\tb", "a#b", "a\\b", "a\\", "'q'", ".hidden", "\u2028a",
+     "a\x85b", "\xa0#x", "\u00e9", "a\udc80", "ends ", "a\x1c#", "~x", "-"],
 )  # fmt: skip
 def test_names_are_found_again(mesh, tmp_path, name, ending):
     textures = texels(20, 1)

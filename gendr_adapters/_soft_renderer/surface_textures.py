@@ -100,7 +100,7 @@ def _reference(weights: Tensor, uv: Tensor, size: Tensor) -> Tensor:
 
 
 def _repeat(weights: Tensor, uv: Tensor, size: Tensor) -> Tensor:
-    """A face that does not cross the border is moved as a whole: its 1 stays 1, which is the last pixel, not the first."""
+    """A face that does not cross the border is moved as a whole: 1 stays 1 in it, the last pixel, not the first."""
     first = uv.amin(1, keepdim=True)
     inside = (first >= 0) & (uv.amax(1, keepdim=True) <= 1)
     centre = weights @ torch.where(inside, uv, (uv - first.floor()).clamp(max=torch.finfo(uv.dtype).max))

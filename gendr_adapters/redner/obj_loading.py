@@ -80,7 +80,7 @@ def load_obj(
             mesh.vertices,
             mesh.indices,
             materials[name] if name in materials else grey,
-            light_intensity=lights.get(name),
+            light_intensity=None if name is None else lights.get(name),
             uvs=mesh.uvs,
             normals=mesh.normals,
             uv_indices=mesh.uv_indices,
