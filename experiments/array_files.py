@@ -13,8 +13,8 @@ _KINDS = {"f": "floating-point numbers", "i": "integers", "u": "unsigned integer
 def failing_as(said: str) -> Iterator[None]:
     """Every error in here is a ValueError that begins with what is said.
 
-    A damaged file raises anything: zipfile's, zlib's and struct's own errors, NotImplementedError for a compression that
-    there is not, MemoryError for an array that says it is larger than there is room."""
+    A damaged file raises anything: zipfile's, zlib's and struct's own errors, NotImplementedError for a compression
+    that there is not, MemoryError for an array that says it is larger than there is room."""
     try:
         yield
     except Exception as error:

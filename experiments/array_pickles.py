@@ -23,7 +23,7 @@ _NOW = {
     "numpy.core.multiarray": "numpy._core.multiarray",
     "numpy.core.numeric": "numpy._core.numeric",
 }
-# Python hashes tuples within tuples by recursion, without an end: a file of nothing but tuples would overflow its stack.
+# Python hashes tuples within tuples by recursion, without an end: many of them would overflow its stack.
 _MAX_TUPLES = 10_000
 
 
@@ -67,7 +67,11 @@ class _DType:
         self.order = state[1] if self.plain else None
 
     def dtype(self) -> np.dtype:
-        if not isinstance(self.code, str) or not _NUMBERS.fullmatch(self.code) or self.order not in ("<", ">", "=", "|"):
+        if (
+            not isinstance(self.code, str)
+            or not _NUMBERS.fullmatch(self.code)
+            or self.order not in ("<", ">", "=", "|")
+        ):
             raise ValueError(f"an array of type {str(self.code)[:20]!r}, which holds no plain numbers")
         return np.dtype(self.code).newbyteorder(self.order)
 

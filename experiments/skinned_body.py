@@ -169,7 +169,9 @@ def _parents(tree: np.ndarray) -> tuple[int, ...]:
     if any(not 0 <= parent < child for child, parent in enumerate(parents[1:], 1)):
         raise ValueError(f"kintree_table must name earlier joints as parents, got {parents}")
     if tree[1].tolist() != list(range(len(parents))):
-        raise ValueError(f"kintree_table must name the joints in order, 0 to {len(parents) - 1}, got {tree[1].tolist()}")
+        raise ValueError(
+            f"kintree_table must name the joints in order, 0 to {len(parents) - 1}, got {tree[1].tolist()}"
+        )
     return parents
 
 

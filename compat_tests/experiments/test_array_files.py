@@ -1,4 +1,4 @@
-"""Arrays in files of users: whatever is wrong, it is a ValueError that names the file. Bodies, views, voxels, models."""
+"""Arrays in files of users (bodies, views, voxels, models): whatever is wrong is a ValueError that names the file."""
 
 import os
 import pickle
@@ -90,7 +90,10 @@ def test_members_that_are_no_plain_arrays(tmp_path, name):
         b"\x93NUMPY",
         b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + (head % 2**60).ljust(118).encode(),
         b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + (head % "[[[[").ljust(118).encode(),
-        b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little") + (head % 8).replace("<f8", "|O").ljust(118).encode() + b"A" * 64,
+        b"\x93NUMPY\x01\x00"
+        + (118).to_bytes(2, "little")
+        + (head % 8).replace("<f8", "|O").ljust(118).encode()
+        + b"A" * 64,
     ]
     for content in contents:
         with zipfile.ZipFile(path, "w") as archive:
@@ -202,7 +205,9 @@ def test_checkpoints_and_descriptions_that_say_something_else(tmp_path):
     assert making._recipe_in(tmp_path / "made.json") is None
 
 
-@pytest.mark.parametrize("bad", [np.array(["a"]), np.array(1.0), np.array([None] * 6), np.ones(6) * 1j, np.full(6, 1e39)])
+@pytest.mark.parametrize(
+    "bad", [np.array(["a"]), np.array(1.0), np.array([None] * 6), np.ones(6) * 1j, np.full(6, 1e39)]
+)
 def test_models_of_faces_with_bad_numbers(bad):
     datasets = {
         **{f"{what}/model/mean": np.zeros(6) for what in ("shape", "color")},

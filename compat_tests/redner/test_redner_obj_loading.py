@@ -21,7 +21,7 @@ def written(folder, obj, mtl=None):
 
 
 def slowly(text, flip=True, common=False):
-    """The meshes (vertices, uvs, normals by corner) of a file with all indices and a mesh for each usemtl with faces."""
+    """The meshes of a file with all indices, for each usemtl with faces: rows of v, vt and vn, and their indices."""
     pools = {"v": [], "vt": [], "vn": []}
     groups, name = [], None
     for line in text.splitlines():
@@ -70,7 +70,7 @@ def test_meshes_are_counted_as_there(tmp_path, flip, common):
             assert torch.equal(found, wanted) and found.dtype == torch.float32
         for found, wanted in zip((mesh.indices, mesh.uv_indices, mesh.normal_indices), indices, strict=True):
             assert torch.equal(found, wanted) and found.dtype == torch.int32
-    (name, whole), = pyredner.load_obj(path, obj_group=False)[1]
+    ((name, whole),) = pyredner.load_obj(path, obj_group=False)[1]
     assert name == "n" and whole.indices.shape == (5, 3) and whole.vertices.shape == (4, 3)
 
 
@@ -126,7 +126,9 @@ def test_the_only_material_needs_no_usemtl(tmp_path):
 
 
 def test_the_signature():
-    expected = "filename, obj_group=True, flip_tex_coords=True, use_common_indices=False, return_objects=False, device=None"
+    expected = (
+        "filename, obj_group=True, flip_tex_coords=True, use_common_indices=False, return_objects=False, device=None"
+    )
     found = inspect.signature(pyredner.load_obj).parameters.values()
     assert ", ".join(str(p.replace(annotation=p.empty)) for p in found) == expected
 

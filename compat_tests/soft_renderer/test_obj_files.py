@@ -164,7 +164,11 @@ WITH_UV = "mtllib a.mtl\nvt 0 0\n" + TRIANGLE + "usemtl m\n"
         ("newmtl\n", WITH_UV + "f 1 2 3\n", "a.mtl:1: newmtl needs a value"),
         ("newmtl m\nKd 1 b 1\n", WITH_UV + "f 1 2 3\n", "a.mtl:2: colours must be finite numbers, got '1 b 1'"),
         ("newmtl m\nKd 1 1\n", WITH_UV + "f 1 2 3\n", "a.mtl:2: Kd has one value, grey, or three, got '1 1'"),
-        ("newmtl m\nmap_Kd -x 1 p.png\n", WITH_UV + "f 1 2 3\n", "a.mtl:2: map_kd has no option '-x'; there are -blendu"),
+        (
+            "newmtl m\nmap_Kd -x 1 p.png\n",
+            WITH_UV + "f 1 2 3\n",
+            "a.mtl:2: map_kd has no option '-x'; there are -blendu",
+        ),
         ("newmtl m\n\nmap_Kd p.png\n", WITH_UV + "f 1/1 2/1 3/1\n", "a.mtl:3: cannot read the picture .*p.png"),
         ("newmtl m\nmap_Kd q.png\n", WITH_UV + "f 1/1 2/1 3/1\nf 1/1 2 3/1\n", "a.obj:8: a corner without texture"),
     ],

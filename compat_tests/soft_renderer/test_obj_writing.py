@@ -99,6 +99,53 @@ def test_voxels_are_saved_as_points(tmp_path):
     assert lines == ["v 0 0.25 0.800000012", "v 0.5 0.75 0.400000006"]
 
 
+@pytest.mark.parametrize("ending", [".obj", ""])
+@pytest.mark.parametrize(
+    "name",
+    ["-x", "-s 1 2", "#y", " z", "\tq", "a b", "a\tb", "a#b", "a\\b", "a\\", "'q'", ".hidden", "\u2028a",
+     "a\x85b", "\xa0#x", "\u00e9", "a\udc80", "ends ", "a\x1c#", "~x", "-"],
+)  # fmt: skip
+def test_names_are_found_again(mesh, tmp_path, name, ending):
+    textures = texels(20, 1)
+    save_obj(tmp_path / (name + ending), *mesh, textures, texture_res=None)
+    vertices, _, found = load_obj(tmp_path / (name + ending), load_texture=True, texture_res=1)
+    assert torch.equal(vertices, mesh[0]) and len(list(tmp_path.iterdir())) == 3
+    torch.testing.assert_close(found, textures, atol=0.5 / 255 + 1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["a\nv 9 9 9", "a\rv 9 9 9", "a\r\nb", "a #b", "a\t#b", " #", "a\x0bb", "a\x0c#"])
+def test_names_that_cannot_be_written_are_refused(mesh, tmp_path, name):
+    with pytest.raises(ValueError, match="filename must have no line break"):
+        save_obj(tmp_path / f"{name}.obj", *mesh, texels(20, 1))
+    assert not list(tmp_path.iterdir())
+    if "\n" in name or "\r" in name:
+        with pytest.raises(ValueError, match="filename must have no line break"):
+            save_obj(tmp_path / f"{name}.obj", *mesh)
+    else:  # with nothing beside it to be named
+        save_obj(tmp_path / f"{name}.obj", *mesh)
+        assert torch.equal(load_obj(tmp_path / f"{name}.obj")[0], mesh[0])
+
+
+@pytest.mark.parametrize("name", ["a.mtl", "a.png"])
+def test_files_do_not_overwrite_each_other(mesh, tmp_path, name):
+    with pytest.raises(ValueError, match="filename must not end in .mtl or .png"):
+        save_obj(tmp_path / name, *mesh, texels(20, 1))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e39])
+def test_numbers_that_cannot_be_loaded_again_are_refused(mesh, tmp_path, value):
+    vertices = mesh[0].double()
+    vertices[3, 1] = value
+    with pytest.raises(ValueError, match="vertices must be finite in float32"):
+        save_obj(tmp_path / "a.obj", vertices, mesh[1])
+    for textures, kind in ((texels(20, 2), "surface"), (mesh[0].clone(), "vertex")):
+        textures = textures.double()
+        textures.view(-1)[5] = value
+        with pytest.raises(ValueError, match="textures must be finite in float32"):
+            save_obj(tmp_path / "a.obj", *mesh, textures, texture_type=kind)
+    assert not list(tmp_path.iterdir())
+
+
 def test_bad_input_is_refused(mesh, tmp_path):
     vertices, faces = mesh
     path = tmp_path / "a.obj"

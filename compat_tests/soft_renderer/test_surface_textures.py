@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import texture_reference
 import torch
+from PIL import Image
 
+import gendr_adapters.gendr as gendr
+import gendr_adapters.softras as sr
 from gendr_adapters import data
 from gendr_adapters._soft_renderer.obj_files import read_obj
 from gendr_adapters._soft_renderer.obj_loading import load_obj
@@ -61,6 +64,65 @@ def test_further_below_zero_the_picture_repeats():
     picture = uniform((6, 9, 3))
     uv = uniform((9, 3, 2), 0.2, 0.9, seed=4)
     torch.testing.assert_close(sample_texels(picture, uv - 3, 3), sample_texels(picture, uv, 3), atol=1e-6, rtol=0)
+
+
+def repeated(picture, uv, resolution):
+    """By hand: the picture at each texel's centre, once its coordinates have lost their whole part."""
+    height, width, _ = picture.shape
+    found = torch.empty(len(uv), resolution**2, 3, dtype=picture.dtype)
+    for face, texel in itertools.product(range(len(uv)), range(resolution**2)):
+        weights = texture_reference.texel_weights(resolution, *divmod(texel, resolution))
+        u, v = ((sum(w * corner[axis] for w, corner in zip(weights, uv[face], strict=True)) % 1) for axis in (0, 1))
+        x, y = u * (width - 1), (1 - v) * (height - 1)
+        (i, j), (s, t) = (int(x), int(y)), (x % 1, y % 1)
+        right, below = min(i + 1, width - 1), min(j + 1, height - 1)
+        above = picture[j, i] * (1 - s) + picture[j, right] * s
+        found[face, texel] = above * (1 - t) + (picture[below, i] * (1 - s) + picture[below, right] * s) * t
+    return found
+
+
+@pytest.mark.parametrize("resolution", [1, 2, 4])
+def test_repeated_pictures_go_on_across_their_border(resolution):
+    picture = uniform((7, 9, 3))
+    for low, high in ((0.6, 1.4), (-3, 3), (-0.3, 0.2), (4.2, 4.8), (-40, 40)):
+        uv = uniform((8, 3, 2), low, high, seed=6)
+        found = sample_texels(picture, uv, resolution, "repeat")
+        torch.testing.assert_close(found, repeated(picture, uv, resolution), atol=1e-4, rtol=0)
+
+
+def test_wraps_agree_inside_the_picture():
+    picture = uniform((7, 9, 3))
+    uv = uniform((40, 3, 2), seed=7)
+    uv[:8] = torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, 0.0]], dtype=torch.float64)  # to its very border
+    uv[8:12] = 1.0
+    inside = sample_texels(picture, uv, 3)
+    for wrap in ("repeat", "clamp"):
+        assert torch.equal(sample_texels(picture, uv, 3, wrap), inside)
+    # And a face that lies in another copy of the picture as a whole.
+    moved = sample_texels(picture, uv[12:] + torch.tensor([2.0, -3.0]), 3, "repeat")
+    torch.testing.assert_close(moved, inside[12:], atol=1e-12, rtol=0)
+
+
+def test_a_face_across_the_border(tmp_path):
+    """Of a picture that gets lighter to the right; the face's texels at u < 1 are light, those beyond are dark."""
+    row = np.linspace(0, 255, 64).astype(np.uint8)
+    Image.fromarray(np.repeat(row[None, :, None], 4, 0).repeat(3, 2)).save(tmp_path / "p.png")
+    (tmp_path / "a.mtl").write_text("newmtl m\nmap_Kd p.png\n")
+    (tmp_path / "a.obj").write_text(
+        "mtllib a.mtl\nusemtl m\nv 0 0 0\nv 1 0 0\nv 0 1 0\nvt .8 .5\nvt 1.2 .5\nvt .8 .6\nf 1/1 2/2 3/3\n"
+    )
+    u = texel_weights(4) @ torch.tensor([0.8, 1.2, 0.8])
+    back = texel_weights(4) @ torch.tensor([0.8, 0.2, 0.8])
+    for door in (sr, gendr):
+        for wrap, expected in (("repeat", u % 1), ("reference", back)):
+            found = door.functional.load_obj(tmp_path / "a.obj", load_texture=True, texture_res=4, wrap=wrap)[2]
+            torch.testing.assert_close(found[0, :, 0], expected, atol=0.03, rtol=0)
+            mesh = door.Mesh.from_obj(tmp_path / "a.obj", load_texture=True, texture_res=4, wrap=wrap)
+            assert torch.equal(mesh.textures[0], found)
+        default = door.functional.load_obj(tmp_path / "a.obj", load_texture=True, texture_res=4)[2]
+        torch.testing.assert_close(default[0, :, 0], back, atol=0.03, rtol=0)
+        with pytest.raises(ValueError, match="wrap must be 'reference' or 'repeat', got 'mirror'"):
+            door.functional.load_obj(tmp_path / "a.obj", wrap="mirror")
 
 
 def test_spot_as_the_kernel():

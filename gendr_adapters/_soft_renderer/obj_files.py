@@ -72,7 +72,8 @@ class _Reader:
         }
 
     def read(self) -> ObjFile:
-        for self.line, keyword, rest in statements(self.file.path):
+        for line, keyword, rest in statements(self.file.path):
+            self.line = line
             if keyword in self.keywords:
                 self.keywords[keyword](rest)
         self.check_whole_file()
@@ -86,7 +87,7 @@ class _Reader:
         values = numbers(words(rest), self.where, "coordinates")
         if len(values) not in (3, 4, 6, 7):
             raise ValueError(
-                f"{self.where}: a vertex has three coordinates, got {shown(rest)}; w may follow, and red, green and blue"
+                f"{self.where}: a vertex has three coordinates, got {shown(rest)}; then maybe w, maybe a colour"
             )
         self.file.vertices.append(values[:3])
         if len(values) >= 6:

@@ -70,9 +70,8 @@ def _depth(image: Any) -> int:
     # A tile is codec, extents, offset, arguments; these begin with how the file's pixels are packed.
     first = image.tile[0][3] if image.tile else ""
     packed = first if isinstance(first, str) else str(first[0])
-    if image.format == "PPM":
-        levels = _MAX_16 if packed.startswith("I;16") else first[1] if image.tile[0][0].startswith("ppm") else 255
-        deep = levels > 255
+    if image.format == "PPM":  # whose own codecs are told the largest level
+        deep = packed.startswith("I;16") or (image.tile[0][0].startswith("ppm") and int(first[1]) > 255)
     else:
         deep = image.format == "PNG" and ";16" in packed
     if image.mode == "F":
@@ -94,8 +93,8 @@ def _tiff_depth(image: Any) -> int:
     kinds = {1: "unsigned integers", 2: "signed integers", 3: "floating-point numbers"}
     kind = kinds.get(formats[0], "numbers of an unknown kind") + (", white is 0" if white_is_zero else "")
     raise ValueError(
-        f"{len(bits)} channels of {max(bits)} bits ({kind}); read are unsigned integers, up to 8 bits, or one channel of "
-        "16 bits with 0 for black"
+        f"{len(bits)} x {max(bits)} bits ({kind}); unsigned integers of up to 8 bits are read, or one channel "
+        "of 16 bits with 0 for black"
     )
 
 

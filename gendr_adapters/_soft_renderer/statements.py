@@ -20,6 +20,7 @@ FLOAT32_END = 2.0**128 - 2.0**103
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 # Only a # after a space begins a comment: names may have one inside.
 _COMMENT = re.compile(rb"(?:^|[ \t\v\f])#")
+_LOOSE_COMMENT = re.compile(rb"#(?:[ \t\v\f]|$)")
 # The longer come first: UTF-32's begins with UTF-16's.
 _OTHER_ENCODINGS = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -76,8 +77,8 @@ def shown(rest: bytes) -> str:
 
 
 def words(rest: bytes) -> list[bytes]:
-    """What is between spaces. In numbers, a # is a comment wherever it stands."""
-    return rest.partition(b"#")[0].split()
+    """What is between spaces. After a number, a # with a space after it begins a comment, too; 1.#INF has none."""
+    return (_LOOSE_COMMENT.split(rest, maxsplit=1)[0] if b"#" in rest else rest).split()
 
 
 def numbers(of: list[bytes], where: str, what: str) -> tuple[float, ...]:

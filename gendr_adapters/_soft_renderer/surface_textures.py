@@ -100,10 +100,10 @@ def _reference(weights: Tensor, uv: Tensor, size: Tensor) -> Tensor:
 
 
 def _repeat(weights: Tensor, uv: Tensor, size: Tensor) -> Tensor:
-    """A face that does not cross the border is moved as a whole: its 1 stays 1, which is the last pixel, not the first."""
+    """A face that does not cross the border is moved as a whole: 1 stays 1 in it, the last pixel, not the first."""
     first = uv.amin(1, keepdim=True)
     inside = (first >= 0) & (uv.amax(1, keepdim=True) <= 1)
-    centre = weights @ torch.where(inside, uv, uv - first.floor())
+    centre = weights @ torch.where(inside, uv, (uv - first.floor()).clamp(max=torch.finfo(uv.dtype).max))
     return torch.where(inside, centre, centre % 1)
 
 
@@ -135,5 +135,6 @@ def _texels(file: ObjFile, indices: list[int], material: Material, resolution: i
     picture = torch.from_numpy(read_picture(found.path, found.where)).to(torch.get_default_device())
     uv = corner_uv(file, indices)
     if not found.is_plain:
-        uv = uv * torch.tensor(found.scale) + torch.tensor(found.offset)
+        largest = torch.finfo(uv.dtype).max
+        uv = (uv * torch.tensor(found.scale) + torch.tensor(found.offset)).clamp(-largest, largest)
     return sample_texels(picture, uv, resolution, "clamp" if found.clamp else wrap)

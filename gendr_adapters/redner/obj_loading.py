@@ -80,7 +80,7 @@ def load_obj(
             mesh.vertices,
             mesh.indices,
             materials[name] if name in materials else grey,
-            light_intensity=lights.get(name),
+            light_intensity=None if name is None else lights.get(name),
             uvs=mesh.uvs,
             normals=mesh.normals,
             uv_indices=mesh.uv_indices,
@@ -178,7 +178,9 @@ def _roughness(written: WrittenMaterial, device: torch.device) -> Tensor:
         return 2 / (picture[..., :1] + 2)  # one channel; of grey pictures all three are alike
     shininess = written.values.get("ns", (0.0,))[0]
     if shininess <= -2:
-        raise ValueError(f"{written.where['ns']}: Ns must be more than -2, as roughness is 2 / (Ns + 2), got {shininess}")
+        raise ValueError(
+            f"{written.where['ns']}: Ns must be more than -2, as roughness is 2 / (Ns + 2), got {shininess}"
+        )
     return torch.tensor([2 / (shininess + 2)], dtype=torch.float32, device=device)
 
 
