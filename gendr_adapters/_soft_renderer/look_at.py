@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .._autocast import full_precision
-from .arguments import Numbers, Scalar, check_counts, check_points, refuse_half, vectors
+from .._inputs import refuse_half
+from .arguments import Numbers, Scalar, check_counts, check_points, vectors
 
 # The originals' own, in the place of a norm of 0. Views closer to up than this many radians are along it: there they
 # draw everything (nearly) on a line.

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
 from .._inputs import check_real, image_shape
-from ._arguments import number, vector
+from ._arguments import FullPrecision, number, vector
 from .transforms import gen_look_at_matrix
 
 
@@ -22,7 +23,7 @@ class camera_type(Enum):
     panorama = 3
 
 
-class Camera:
+class Camera(FullPrecision):
     """A perspective camera: x to the right, y up, z ahead.
 
     Args:
@@ -108,6 +109,7 @@ class Camera:
         self._intrinsic_mat = None if value is None else _matrix("intrinsic_mat", value, 3)
 
     @property
+    @full_precision
     def world_to_cam(self) -> Tensor:
         """(4, 4), from world coordinates to the camera's."""
         return torch.linalg.inv(self._to_world())
@@ -135,6 +137,7 @@ class Camera:
             raise ValueError(f"viewport {tuple(self.viewport)} holds no pixel of a picture of {height} x {width}")
         return top, left, bottom - top, right - left
 
+    @full_precision
     def homogeneous_pixels(self, points: Tensor) -> Tensor:
         """World points (V, 3) as ProjectedMesh.vertices has them, of the points' dtype and device."""
         to_camera, intrinsics = self.world_to_cam.to(points), self.intrinsic_mat.to(points)
@@ -149,6 +152,7 @@ class Camera:
 _PERSPECTIVE = camera_type.perspective
 
 
+@full_precision
 def _matrix(name: str, value: Any, size: int) -> Tensor:
     check_real(name, value)
     if value.shape != (size, size):

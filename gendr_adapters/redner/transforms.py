@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
 from ._arguments import vector
 
 
+@full_precision
 def gen_look_at_matrix(pos: Tensor, look: Tensor, up: Tensor) -> Tensor:
     """(4, 4), from the coordinates of a camera at pos (3,) that looks at look (3,) to the world's: its columns are the
     axes to the right, up and ahead, and pos.
@@ -22,6 +24,7 @@ def gen_look_at_matrix(pos: Tensor, look: Tensor, up: Tensor) -> Tensor:
     return torch.cat([rotation, rotation.new_tensor([[0, 0, 0, 1]])])
 
 
+@full_precision
 def gen_rotate_matrix(angles: Tensor) -> Tensor:
     """(3, 3): Rz Ry Rx of three angles (3,), radians; points are turned by p @ R.T. As in redner, positive
     angles turn counter-clockwise about z, seen from the axis' tip, and clockwise about x and y."""
