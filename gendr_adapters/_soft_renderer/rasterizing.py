@@ -129,8 +129,8 @@ def _is_picture(background: Background, n: int, height: int, width: int) -> bool
     if shape[-3:] == (3, height, width) and (len(shape) == 3 or (len(shape) == 4 and shape[0] in (1, n))):
         return True
     raise ValueError(
-        f"background_color must be (3,) or ({n}, 3), or a picture (3, {height}, {width}) or ({n}, 3, {height}, {width}), "
-        f"got shape {shape}"
+        f"background_color must be (3,) or ({n}, 3), or a picture (3, {height}, {width}) or "
+        f"({n}, 3, {height}, {width}), got shape {shape}"
     )
 
 

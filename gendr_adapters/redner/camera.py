@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import check_real, image_shape
+from .._products import times
 from ._arguments import FullPrecision, number, vector
 from .transforms import gen_look_at_matrix
 
@@ -112,7 +113,9 @@ class Camera(FullPrecision):
     @full_precision
     def world_to_cam(self) -> Tensor:
         """(4, 4), from world coordinates to the camera's."""
-        return torch.linalg.inv(self._to_world())
+        matrix = self._to_world()
+        # In float64, on which autocast has no say in backward, either; see _products.
+        return torch.linalg.inv(matrix.double()).to(matrix)
 
     def _to_world(self) -> Tensor:
         if self.cam_to_world is not None:
@@ -143,7 +146,7 @@ class Camera(FullPrecision):
         to_camera, intrinsics = self.world_to_cam.to(points), self.intrinsic_mat.to(points)
         if intrinsics[2].detach().tolist() != [0, 0, 1]:
             raise ValueError(f"the last row of intrinsic_mat must be 0, 0, 1, got {intrinsics[2].tolist()}")
-        p, q, z = ((points @ to_camera[:3, :3].T + to_camera[:3, 3]) @ intrinsics.T).unbind(1)
+        p, q, z = times(times(points, to_camera[:3, :3]) + to_camera[:3, 3], intrinsics).unbind(1)
         height, width = self.resolution
         top, left, _, _ = self.frame()
         return torch.stack([(p + z) * (width / 2) - z * left, z * (height / 2) - q * (width / 2) - z * top, z], 1)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision
+from .._products import times
 from ._arguments import vector
 
 
@@ -37,7 +38,7 @@ def gen_rotate_matrix(angles: Tensor) -> Tensor:
     about_x = matrix(one, zero, zero, zero, x.cos(), x.sin(), zero, -x.sin(), x.cos())
     about_y = matrix(y.cos(), zero, -y.sin(), zero, one, zero, y.sin(), zero, y.cos())
     about_z = matrix(z.cos(), -z.sin(), zero, z.sin(), z.cos(), zero, zero, zero, one)
-    return about_z @ about_y @ about_x
+    return times(about_z, times(about_x.mT, about_y))
 
 
 def _direction(v: Tensor, otherwise: str) -> Tensor:
