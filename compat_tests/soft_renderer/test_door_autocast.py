@@ -1,6 +1,7 @@
 """Under torch.autocast every entry of both doors computes in float32, and takes what autocast made for float32."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor
 
 import gendr_adapters.gendr as gendr
 import gendr_adapters.softras as sr
+from gendr_adapters import data
 
 LOW = pytest.mark.parametrize("low", [torch.bfloat16, torch.float16])
 
@@ -159,3 +161,17 @@ def test_a_step_of_training(low: torch.dtype) -> None:
         image = softras_picture(moved, TEXELS, EYES, torch.tensor(0.01), torch.zeros(3))
         image[:, 3].square().mean().backward()
     assert layer.weight.grad is not None and layer.weight.grad.isfinite().all() and layer.weight.grad.any()
+
+
+@LOW
+def test_files(low: torch.dtype, tmp_path: Path) -> None:
+    """Texels are sampled in float32, and what autocast made can be saved."""
+    pytest.importorskip("PIL")
+    expected = sr.Mesh.from_obj(data.path("spot.obj"), load_texture=True, texture_res=2)
+    with torch.autocast("cpu", dtype=low):
+        got = sr.Mesh.from_obj(data.path("spot.obj"), load_texture=True, texture_res=2)
+        sr.functional.save_obj(tmp_path / "a.obj", VERTICES[0].to(low), FACES, TEXELS[0].to(low))
+    assert torch.equal(got.textures, expected.textures) and torch.equal(got.vertices, expected.vertices)
+    assert torch.equal(sr.functional.load_obj(tmp_path / "a.obj")[0], VERTICES[0].to(low).float())
+    with pytest.raises(TypeError, match="textures must be float32 or float64"):
+        sr.functional.save_obj(tmp_path / "b.obj", VERTICES[0], FACES, TEXELS[0].to(low))
