@@ -174,6 +174,12 @@ def check_real(name: str, value: Tensor) -> None:
         raise TypeError(f"{name} is on {value.device}; only CPU and CUDA tensors can be rendered")
 
 
+def refuse_half(name: str, value: object) -> None:
+    """Raises TypeError for a tensor of half precision. What autocast made is float32 by now (see _autocast)."""
+    if isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16):
+        raise TypeError(f"{name} must be float32 or float64, got {value.dtype}: half precision is for autocast alone")
+
+
 def check_same(name: str, value: Tensor, like: Tensor, other: str = "face_vertices") -> None:
     if value.dtype != like.dtype:
         raise TypeError(f"{name} is {value.dtype}, {other} is {like.dtype}: they must be the same")

@@ -159,7 +159,10 @@ def test_a_transform_of_ones_own() -> None:
         (lambda: sr.SoftRenderer(), r"P must be a projection matrix"),
         (lambda: sr.Projection(torch.ones(3, 4)), r"got \(3, 4\)"),
         (lambda: gendr.Projection(np.ones((2, 4, 4))), r"got \(2, 4, 4\)"),
-        (lambda: sr.Projection(some_matrix(2))(numbers(0, 3, 5, 3)), r"P must be a tensor \(N, 3, 4\), N = 3"),
+        (
+            lambda: sr.Projection(some_matrix(2))(numbers(0, 3, 5, 3)),
+            r"P and dist_coeffs must be of N .* got 2, 1 for 3",
+        ),
     ],
 )
 def test_refusals(call: Any, message: str) -> None:

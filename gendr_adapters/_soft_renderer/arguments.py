@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._inputs import check_real, moved
+from .._inputs import check_real, moved, refuse_half
 
 Numbers: TypeAlias = Tensor | np.ndarray | Sequence[float] | Sequence[Sequence[float]]
 Scalar: TypeAlias = float | Tensor | np.ndarray
@@ -76,12 +76,6 @@ def tensor_of(name: str, value: Numbers | Scalar, like: Tensor) -> Tensor:
         return moved(torch.as_tensor(np.asarray(value), dtype=like.dtype, device="cpu"), like)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be a tensor, an array or numbers, got {value!r}") from error
-
-
-def refuse_half(name: str, value: object) -> None:
-    """Raises TypeError for a tensor of half precision. What torch.autocast made is float32 by now (see _autocast)."""
-    if isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16):
-        raise TypeError(f"{name} must be float32 or float64, got {value.dtype}: half precision is for autocast alone")
 
 
 def _shape(value: object) -> tuple[int, ...]:

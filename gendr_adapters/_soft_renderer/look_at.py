@@ -12,7 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .._autocast import full_precision
-from .arguments import Numbers, Scalar, check_counts, check_points, refuse_half, vectors
+from .._inputs import refuse_half
+from .._products import times
+from .arguments import Numbers, Scalar, check_counts, check_points, vectors
 
 # The originals' own, in the place of a norm of 0. Views closer to up than this many radians are along it: there they
 # draw everything (nearly) on a line.
@@ -157,7 +159,7 @@ def _common(values: tuple[Scalar, ...]) -> list[Tensor]:
 
 def _seen(vertices: Tensor, eyes: Tensor | None, axes: Tensor) -> Tensor:
     moved = vertices if eyes is None else vertices - eyes[:, None]
-    return torch.matmul(moved, axes.mT)
+    return times(moved, axes)
 
 
 def _checked(axes: Tensor, what: str) -> Tensor:

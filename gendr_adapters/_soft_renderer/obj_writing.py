@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision
-from .arguments import refuse_half
+from .._inputs import refuse_half
 from .obj_loading import TEXTURE_TYPES
 from .pictures import write_picture
 from .statements import Path

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision
+from .._products import times
 from .arguments import Numbers, Scalar, check_counts, check_points, rows_of, scalar_of, tensor_of
 
 # What is closer to the camera's plane than this, world units, is divided as if it were this far from it: the originals
@@ -81,7 +82,7 @@ def projection(vertices: Tensor, P: Tensor, dist_coeffs: Numbers, orig_size: flo
     check_counts("P and dist_coeffs", len(vertices), P, bends)
     k1, k2, p1, p2, k3 = bends[:, :, None].unbind(1)
     matrix = tensor_of("P", P, vertices)
-    x, y, z = (torch.matmul(vertices, matrix[:, :, :3].mT) + matrix[:, None, :, 3]).unbind(-1)
+    x, y, z = (times(vertices, matrix[:, :, :3]) + matrix[:, None, :, 3]).unbind(-1)
     ahead = _away(z + 1e-5)
     x, y = x / ahead, y / ahead
     r2 = x * x + y * y  # not the root and its powers: that has no gradient on the axis

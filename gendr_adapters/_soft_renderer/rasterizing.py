@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .._inputs import check_real, check_same, image_shape
+from .._inputs import check_real, check_same, image_shape, refuse_half
 from ..render import render
 from ..settings import RenderSettings, check_scale
 from .arguments import tensor_of
@@ -92,6 +92,7 @@ def _linear_depth(faces: Tensor, image_size: tuple[int, int], settings: RenderSe
 
 def antialiased(
     draw: Callable[[ImageSize, Background], Drawn],
+    n_images: int,
     image_size: ImageSize,
     background_color: Background,
     anti_aliasing: bool,
@@ -101,7 +102,11 @@ def antialiased(
     if not anti_aliasing:
         return draw(image_size, background_color)
     height, width = image_shape(image_size)
-    fine = draw((2 * height, 2 * width), _enlarged(background_color, height, width))
+    if _is_picture(background_color, n_images, height, width):
+        given = background_color
+        pictures = given if isinstance(given, Tensor) else torch.from_numpy(np.asarray(given))
+        background_color = pictures.repeat_interleave(2, -2).repeat_interleave(2, -1)
+    fine = draw((2 * height, 2 * width), background_color)
     if isinstance(fine, Tensor):
         return F.avg_pool2d(fine, 2)
     image, depth = fine
@@ -109,30 +114,23 @@ def antialiased(
     return F.avg_pool2d(image, 2), torch.where(seen > 0, mean / seen.clamp(min=0.25), 0.0)
 
 
-def _enlarged(background: Background, height: int, width: int) -> Background:
-    """Pictures with every pixel four times; colours as they are."""
-    pictures = background if isinstance(background, Tensor) else torch.from_numpy(np.asarray(background))
-    if pictures.dim() not in (3, 4):
-        return background
-    if pictures.shape[-2:] != (height, width):
-        raise _no_background(pictures, "N", height, width)
-    return pictures.repeat_interleave(2, -2).repeat_interleave(2, -1)
-
-
 def _background(value: Background, n: int, height: int, width: int, like: Tensor) -> Tensor:
     """Colours (1, 3) or (N, 3), or pictures (1, 3, H, W) or (N, 3, H, W)."""
     background = tensor_of("background_color", value, like)
-    batched = background[None] if background.dim() in (1, 3) else background
-    shape = (3,) if batched.dim() == 2 else (3, height, width)
-    if batched.dim() not in (2, 4) or batched.shape[1:] != shape or len(batched) not in (1, n):
-        raise _no_background(background, str(n), height, width)
-    return batched
+    _is_picture(background, n, height, width)
+    return background[None] if background.dim() in (1, 3) else background
 
 
-def _no_background(got: Tensor, n: str, height: int, width: int) -> ValueError:
-    return ValueError(
-        f"background_color must be (3,) or ({n}, 3), or pictures ({n}, 3, {height}, {width}) or one without its {n}, "
-        f"got shape {tuple(got.shape)}"
+def _is_picture(background: Background, n: int, height: int, width: int) -> bool:
+    """Whether it is one or several, and not colours. Raises ValueError where it is neither for n pictures of H x W."""
+    shape = tuple(np.shape(background))
+    if shape[-1:] == (3,) and (len(shape) == 1 or (len(shape) == 2 and shape[0] in (1, n))):
+        return False
+    if shape[-3:] == (3, height, width) and (len(shape) == 3 or (len(shape) == 4 and shape[0] in (1, n))):
+        return True
+    raise ValueError(
+        f"background_color must be (3,) or ({n}, 3), or a picture (3, {height}, {width}) or "
+        f"({n}, 3, {height}, {width}), got shape {shape}"
     )
 
 
@@ -147,6 +145,7 @@ def check_near_clip(near_clip: float | None, gradient: str) -> None:
 
 def _scale(name: str, scale: float | Tensor, faces: Tensor) -> float | Tensor:
     """A scale as RenderSettings takes it, of tensors () one entry. Errors call it by the door's name."""
+    refuse_half(name, scale)
     if isinstance(scale, Tensor) and scale.dim() == 0:
         scale = scale.reshape(1)
     check_scale(name, scale)

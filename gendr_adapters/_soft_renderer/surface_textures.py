@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
 from .mtl_files import Material, materials_of_faces, read_materials
 from .obj_files import ObjFile
 from .pictures import read_picture
@@ -66,6 +67,7 @@ def corner_uv(file: ObjFile, faces: Iterable[int]) -> Tensor:
     return torch.tensor(corners, dtype=torch.float32)
 
 
+@full_precision
 def sample_texels(picture: Tensor, uv: Tensor, resolution: int, wrap: str = "reference") -> Tensor:
     """A picture at the texel centres of faces; bilinear.
 

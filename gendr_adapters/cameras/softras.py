@@ -36,7 +36,8 @@ def from_softras_look_at(
     look_at takes the axes z = at - eye, x = up x z, y = z x x, each normalised; perspective divides by z tan(angle).
     From z ahead and y up that x points to the *left*: SoftRas shows the mirror picture of a right-handed world. Here
     the rotation's rows are -x (right), -y (down), z, a proper one, and focal_x is negative: -S / (2 tan(angle)) pixels
-    for the shorter side S; focal_y is the positive one. For SoftRas' mode 'look' pass at = eye + direction.
+    for the shorter side S; focal_y is the positive one. For SoftRas' mode 'look' pass at = eye + direction. Where up
+    points along the view, another takes its place, as in our door to SoftRas (docs/softras.md).
 
     Args:
         eye, at, up: (3,) or (N, 3); at and up of the dtype and device of eye. Numbers become such tensors; for eye,
@@ -45,7 +46,7 @@ def from_softras_look_at(
         image_size: (H, W), or the side of a square, as SoftRas' always is; pixels.
     Raises:
         TypeError: neither tensors nor numbers, or of different dtypes or devices.
-        ValueError: shapes that do not fit; an angle out of range; eye and at that coincide, or up along the view.
+        ValueError: shapes that do not fit; an angle out of range; eye and at that coincide, or an up of 0.
     """
     eyes = _vectors("eye", eye, None)
     targets, ups = _vectors("at", at, eyes), _vectors("up", up, eyes)
@@ -55,8 +56,8 @@ def from_softras_look_at(
     height, width = image_shape(image_size)
     focal = min(height, width) / 2 / torch.tan(torch.deg2rad(_angles(viewing_angle, eyes)))
     left, up_axis, ahead = view_axes(targets - eyes, ups).unbind(1)
-    if not bool((left.detach().norm(dim=-1) > 0.5).all()):
-        raise ValueError("eye and at must be apart, and up must not point along the view: there is no side to it")
+    if not bool((torch.stack([left, ahead]).detach().norm(dim=-1) > 0.5).all()):
+        raise ValueError("eye and at must be apart, and up must not be 0: there is no view")
     rotation = torch.stack([-left, -up_axis, ahead], 1)
     return PinholeCamera(
         rotation=rotation,

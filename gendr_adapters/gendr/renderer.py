@@ -114,4 +114,4 @@ class GenDR(nn.Module):
                 return_depth=return_depth,
             )
 
-        return antialiased(draw, self.image_size, self.background_color, self.anti_aliasing)
+        return antialiased(draw, len(face_vertices), self.image_size, self.background_color, self.anti_aliasing)

@@ -34,8 +34,7 @@ class GenDRRasterizer(MeshRasterizer):
     at half the cameras' smallest znear; without a znear, or with one that is not above 0, or with a z_clip_value of 0,
     at 0.01, where PyTorch3D drops faces with a corner behind the camera. Where a face is cut is the cameras'
     projection's matter, whatever perspective_correct. A cut face is one polygon. cull_to_frustum drops faces all of
-    whose corners are beyond one side
-    of the picture.
+    whose corners are beyond one side of the picture.
 
     Everything can be overridden by keyword arguments of forward, as in PyTorch3D.
     """

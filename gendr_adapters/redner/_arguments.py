@@ -7,11 +7,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision, widened
 from .._inputs import check_real, kind
 
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.uint8)
 
 
+class FullPrecision:
+    """What has tensors for attributes, which may be set anew: those that autocast made are float32 here."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, widened(value))
+
+
+@full_precision
 def rows(name: str, value: Any, width: int, like: Tensor | None = None) -> Tensor:
     """A float32 or float64 tensor (n, width); of like's dtype and device, if that is given."""
     check_real(name, value)
@@ -20,6 +29,7 @@ def rows(name: str, value: Any, width: int, like: Tensor | None = None) -> Tenso
     return value if like is None else value.to(like)
 
 
+@full_precision
 def vector(name: str, value: Any, size: int) -> Tensor:
     """A float32 or float64 tensor (size,)."""
     check_real(name, value)

@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
 from .._inputs import check_real, image_shape
-from ._arguments import number, vector
+from .._products import times
+from ._arguments import FullPrecision, number, vector
 from .transforms import gen_look_at_matrix
 
 
@@ -22,7 +24,7 @@ class camera_type(Enum):
     panorama = 3
 
 
-class Camera:
+class Camera(FullPrecision):
     """A perspective camera: x to the right, y up, z ahead.
 
     Args:
@@ -108,9 +110,12 @@ class Camera:
         self._intrinsic_mat = None if value is None else _matrix("intrinsic_mat", value, 3)
 
     @property
+    @full_precision
     def world_to_cam(self) -> Tensor:
         """(4, 4), from world coordinates to the camera's."""
-        return torch.linalg.inv(self._to_world())
+        matrix = self._to_world()
+        # In float64, on which autocast has no say in backward, either; see _products.
+        return torch.linalg.inv(matrix.double()).to(matrix)
 
     def _to_world(self) -> Tensor:
         if self.cam_to_world is not None:
@@ -135,12 +140,13 @@ class Camera:
             raise ValueError(f"viewport {tuple(self.viewport)} holds no pixel of a picture of {height} x {width}")
         return top, left, bottom - top, right - left
 
+    @full_precision
     def homogeneous_pixels(self, points: Tensor) -> Tensor:
         """World points (V, 3) as ProjectedMesh.vertices has them, of the points' dtype and device."""
         to_camera, intrinsics = self.world_to_cam.to(points), self.intrinsic_mat.to(points)
         if intrinsics[2].detach().tolist() != [0, 0, 1]:
             raise ValueError(f"the last row of intrinsic_mat must be 0, 0, 1, got {intrinsics[2].tolist()}")
-        p, q, z = ((points @ to_camera[:3, :3].T + to_camera[:3, 3]) @ intrinsics.T).unbind(1)
+        p, q, z = times(times(points, to_camera[:3, :3]) + to_camera[:3, 3], intrinsics).unbind(1)
         height, width = self.resolution
         top, left, _, _ = self.frame()
         return torch.stack([(p + z) * (width / 2) - z * left, z * (height / 2) - q * (width / 2) - z * top, z], 1)
@@ -149,6 +155,7 @@ class Camera:
 _PERSPECTIVE = camera_type.perspective
 
 
+@full_precision
 def _matrix(name: str, value: Any, size: int) -> Tensor:
     check_real(name, value)
     if value.shape != (size, size):

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
 from ._arguments import whole
 from .channels import channels
 from .g_buffer import for_each_scene
@@ -15,6 +16,7 @@ from .scene import Scene
 from .scene_surface import SceneSurface
 
 
+@full_precision
 def render_deferred(
     scene: Scene | Sequence[Scene],
     lights: Sequence[DeferredLight] | Sequence[Sequence[DeferredLight]],

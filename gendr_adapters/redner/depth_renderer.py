@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .._inputs import image_shape
+from .._autocast import full_precision
+from .._inputs import image_shape, refuse_half
 from ..render import gather_corners
 from ..settings import RenderSettings
 from ._arguments import face_indices, number, rows, whole
@@ -43,6 +44,7 @@ class DepthRenderer(nn.Module):
             raise TypeError(f"settings must be a RenderSettings or None, got {type(settings).__name__}")
         self.settings = settings
 
+    @full_precision
     def forward(
         self, vertices: Tensor, indices: Tensor, intrinsics: Tensor | Sequence[float | Tensor], dims: Sequence[int]
     ) -> Tensor:
@@ -134,6 +136,8 @@ def get_depth_renderer(
 
 
 def _intrinsics(value: Any, like: Tensor) -> Tensor:
+    for entry in value if isinstance(value, list | tuple) else [value]:
+        refuse_half("intrinsics", entry)
     if not isinstance(value, Tensor):
         try:
             if isinstance(value, list | tuple) and any(isinstance(item, Tensor) for item in value):

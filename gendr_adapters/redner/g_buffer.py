@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
 from ._arguments import whole
 from .channels import as_channels, channels
 from .integral import fresh_seed, integrate
@@ -13,6 +14,7 @@ from .scene import Scene
 from .scene_surface import IDS, SceneSurface
 
 
+@full_precision
 def render_g_buffer(
     scene: Scene | Sequence[Scene],
     channels: Sequence[channels],
@@ -72,6 +74,7 @@ def render_g_buffer(
     return for_each_scene(scene, seed, picture)
 
 
+@full_precision
 def render_albedo(
     scene: Scene | Sequence[Scene],
     alpha: bool = False,

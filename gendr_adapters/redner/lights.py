@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision, widened
 from .._inputs import check_real
-from ._arguments import vector
+from ._arguments import FullPrecision, vector
 from .normals import unit
 
 
-class DeferredLight:
+class DeferredLight(FullPrecision):
     """What lights have in common."""
 
     def render(self, position: Tensor, normal: Tensor, albedo: Tensor) -> Tensor:
@@ -29,6 +30,7 @@ class AmbientLight(DeferredLight):
     def __init__(self, intensity: Tensor) -> None:
         self.intensity = _intensity(intensity)
 
+    @full_precision
     def render(self, position: Tensor, normal: Tensor, albedo: Tensor) -> Tensor:
         return self.intensity.to(albedo) * albedo
 
@@ -39,6 +41,7 @@ class PointLight(DeferredLight):
     def __init__(self, position: Tensor, intensity: Tensor) -> None:
         self.position, self.intensity = vector("position", position, 3), _intensity(intensity)
 
+    @full_precision
     def render(self, position: Tensor, normal: Tensor, albedo: Tensor) -> Tensor:
         towards = self.position.to(position) - position
         squared = towards.square().sum(-1, keepdim=True)
@@ -52,6 +55,7 @@ class DirectionalLight(DeferredLight):
     def __init__(self, direction: Tensor, intensity: Tensor) -> None:
         self.direction, self.intensity = vector("direction", direction, 3), _intensity(intensity)
 
+    @full_precision
     def render(self, position: Tensor, normal: Tensor, albedo: Tensor) -> Tensor:
         towards = -unit(self.direction).to(normal)
         return self.intensity.to(albedo) * _cosine(towards, normal) * (albedo / math.pi)
@@ -64,11 +68,12 @@ class SpotLight(DeferredLight):
     def __init__(self, position: Tensor, spot_direction: Tensor, spot_exponent: Tensor, intensity: Tensor) -> None:
         self.position, self.intensity = vector("position", position, 3), _intensity(intensity)
         self.spot_direction = vector("spot_direction", spot_direction, 3)
-        check_real("spot_exponent", spot_exponent)
+        check_real("spot_exponent", widened(spot_exponent))
         if spot_exponent.numel() != 1:
             raise ValueError(f"spot_exponent must be one number, got shape {tuple(spot_exponent.shape)}")
         self.spot_exponent = spot_exponent
 
+    @full_precision
     def render(self, position: Tensor, normal: Tensor, albedo: Tensor) -> Tensor:
         towards = unit(self.position.to(position) - position)
         along = _cosine(towards, -unit(self.spot_direction).to(position))
@@ -81,6 +86,7 @@ def _cosine(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum(-1, keepdim=True).clamp(min=0)
 
 
+@full_precision
 def _intensity(value: Any) -> Tensor:
     check_real("intensity", value)
     if value.shape not in ((3,), (1,)):

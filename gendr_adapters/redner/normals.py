@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from .. import ops
+from .._autocast import full_precision
 from ..render import gather_corners
 from ._arguments import face_indices, rows
 
@@ -11,6 +12,7 @@ from ._arguments import face_indices, rows
 _MIN_COTANGENT_SUM = 0.05
 
 
+@full_precision
 def compute_vertex_normal(vertices: Tensor, indices: Tensor, weighting_scheme: str = "max") -> Tensor:
     """Unit normals of a mesh's vertices, on the side from which the faces are counter-clockwise.
 

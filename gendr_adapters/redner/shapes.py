@@ -5,11 +5,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ._arguments import face_indices, rows
+from ._arguments import FullPrecision, face_indices, rows
 from .material import Material
 
 
-class Shape:
+class Shape(FullPrecision):
     """A triangle mesh that refers to a material by its number in the scene.
 
     Args:
@@ -69,7 +69,7 @@ class Shape:
                 )
 
 
-class Object:
+class Object(FullPrecision):
     """A triangle mesh and its material; other arguments as of Shape.
 
     light_intensity, light_two_sided and directly_visible make an area light for path tracing; here such an object is

@@ -3,12 +3,13 @@
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
 from .._inputs import check_real
 from ..render import gather_corners
-from ._arguments import vector
+from ._arguments import FullPrecision, vector
 
 
-class Texture:
+class Texture(FullPrecision):
     """Values on a surface.
 
     Args:
@@ -47,6 +48,7 @@ class Texture:
     def channels(self) -> int:
         return self.texels.shape[-1]
 
+    @full_precision
     def sample(self, uv: Tensor) -> Tensor:
         """(N, C) at uv (N, 2), of its dtype and device; gradients to texels, which repeat bit for bit, and to uv."""
         texels = self.texels.to(uv)

@@ -3,9 +3,12 @@
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
+from .._products import times
 from ._arguments import vector
 
 
+@full_precision
 def gen_look_at_matrix(pos: Tensor, look: Tensor, up: Tensor) -> Tensor:
     """(4, 4), from the coordinates of a camera at pos (3,) that looks at look (3,) to the world's: its columns are the
     axes to the right, up and ahead, and pos.
@@ -22,6 +25,7 @@ def gen_look_at_matrix(pos: Tensor, look: Tensor, up: Tensor) -> Tensor:
     return torch.cat([rotation, rotation.new_tensor([[0, 0, 0, 1]])])
 
 
+@full_precision
 def gen_rotate_matrix(angles: Tensor) -> Tensor:
     """(3, 3): Rz Ry Rx of three angles (3,), radians; points are turned by p @ R.T. As in redner, positive
     angles turn counter-clockwise about z, seen from the axis' tip, and clockwise about x and y."""
@@ -34,7 +38,7 @@ def gen_rotate_matrix(angles: Tensor) -> Tensor:
     about_x = matrix(one, zero, zero, zero, x.cos(), x.sin(), zero, -x.sin(), x.cos())
     about_y = matrix(y.cos(), zero, -y.sin(), zero, one, zero, y.sin(), zero, y.cos())
     about_z = matrix(z.cos(), -z.sin(), zero, z.sin(), z.cos(), zero, zero, zero, one)
-    return about_z @ about_y @ about_x
+    return times(about_z, times(about_x.mT, about_y))
 
 
 def _direction(v: Tensor, otherwise: str) -> Tensor:

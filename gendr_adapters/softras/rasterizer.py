@@ -98,4 +98,4 @@ class SoftRasterizer(nn.Module):
                 return_depth=return_depth,
             )
 
-        return antialiased(draw, self.image_size, self.background_color, self.anti_aliasing)
+        return antialiased(draw, mesh.batch_size, self.image_size, self.background_color, self.anti_aliasing)
