@@ -100,7 +100,8 @@ void for_each_block(const Scene<T>& scene, const ImageParams<T>& image, const Fa
         double lo = f.x0, hi = f.x1;
         for (int k = 0; k < 3; ++k) {
             if (side[k] == 0) continue;
-            const double bound = at[k] + slope[k] * row;
+            // A hundredth of a pixel against rounding: at a corner the lines meet.
+            const double bound = at[k] + slope[k] * row + 0.01 * side[k];
             if (side[k] > 0) {
                 hi = bound < hi ? bound : hi;
             } else {
@@ -108,8 +109,7 @@ void for_each_block(const Scene<T>& scene, const ImageParams<T>& image, const Fa
             }
         }
         if (!(lo <= hi)) continue;  // so both are within the box, and fit an int
-        // A hundredth of a pixel against rounding.
-        const int32_t first = int32_t(std::ceil(lo - 0.01)), last = int32_t(std::floor(hi + 0.01));
+        const int32_t first = int32_t(std::ceil(lo)), last = int32_t(std::floor(hi));
         for (int32_t col = first; col <= last; col += kLanes) visit(BlockPosition<T>{row, col, row, last, 0});
     }
 }
