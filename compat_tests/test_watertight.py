@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from devices import DEVICES
+from reference import reference_render
 from scenes import sphere
 from torch import Tensor
 
@@ -140,7 +141,10 @@ class Edge(NamedTuple):
     depths: tuple[float, float, float] | None = None  # of the first and second corner, and of the others
 
 
-def quads_through(seed: int, n: int, dtype: torch.dtype, shared: Edge = Edge()) -> Pixels:
+WHOLE = Edge()
+
+
+def quads_through(seed: int, n: int, dtype: torch.dtype, shared: Edge = WHOLE) -> Pixels:
     """A pixel lies on the edge that two faces share."""
     generator = torch.Generator().manual_seed(seed)
     pixel = torch.randint(SIDE // 4, 3 * SIDE // 4, (n, 2), generator=generator)
@@ -315,3 +319,17 @@ def test_many_meshes(name: str, dtype: torch.dtype) -> None:
         if "barycentric" not in name:
             for shared in CUTS.values():
                 check_pixels(name, quads_through(seed, 300, dtype, shared), "cpu", near_clip=1.0)
+
+
+@DEVICES
+@pytest.mark.parametrize("name", [n for n in SETTINGS if n != "clip none"])
+def test_as_the_reference_says(name: str, device: str) -> None:
+    """Pixels on edges in float64: alpha, and which of them a face has."""
+    settings = settings_of(name)[1]
+    for corners in (quads_through(6, 3, torch.float64).corners, lattice_fans(7, 3).corners):
+        got = picture(corners.to(device), settings)
+        for i, faces in enumerate(corners):
+            expected = reference_render(faces, SIDE, None, settings)
+            assert got.alpha is not None and got.face_index is not None
+            torch.testing.assert_close(got.alpha[i].cpu(), expected.alpha, rtol=0, atol=1e-9)
+            assert torch.equal(got.face_index[i].cpu() >= 0, expected.face_index >= 0)

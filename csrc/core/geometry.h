@@ -141,7 +141,7 @@ GENDR_HD Pair<T> relate(const Face<T>& f, T px, T py) {
 template <class T>
 GENDR_HD bool touches(const Face<T>& f, const Pair<T>& p) {
     const T within = min_(p.w0 * f.inv_length2[1], min_(p.w1 * f.inv_length2[2], p.w2 * f.inv_length2[0]));
-    return within + f.slack >= T(0) && p.distance2 <= f.touch2;
+    return min_(within + f.slack, f.touch2 - p.distance2) >= T(0);  // one comparison: loops over lanes vectorise
 }
 
 template <class T>

@@ -29,15 +29,15 @@ GENDR_HD Sight<T> look_at(const Face<T>& f, T x, T y, Flag<T> flat, Flag<T> bary
     Sight<T> s;
     const Pair<T> p = relate(f, x, y);
     const bool in = p.min_w > T(0);
-    const bool on = kEdges && !in && touches(f, p);
     const T distance2 = barycentric.pick(p.min_w * p.min_w, p.distance2);
+    const T outside2 = kEdges && touches(f, p) ? T(0) : distance2;
     s.pair = p;
-    s.distance2 = on ? T(0) : distance2;
-    s.signed2 = in ? s.distance2 : -s.distance2;
+    s.distance2 = in ? distance2 : outside2;
+    s.signed2 = in ? distance2 : -outside2;
     s.b0 = flat.pick(p.near0, p.w0);
     s.b1 = flat.pick(p.near1, p.w1);
     s.b2 = flat.pick(p.near2, p.w2);
-    s.closed = in || on;
+    s.closed = s.signed2 >= T(0);
     s.within = s.closed || s.distance2 < reach2;
     return s;
 }
