@@ -70,6 +70,16 @@ def _barycentrics(pixels: Tensor, corners: Tensor, double_area: Tensor) -> Tenso
     return opposite / safe[:, None]
 
 
+def _on_outline(w: Tensor, corners: Tensor, double_area: Tensor, d2: Tensor) -> Tensor:
+    """Which pixels (P, F) are on a face's outline but for rounding: they touch each of its edges' lines from
+    within, and the outline, each by 6 units in the last place of the lengths involved (csrc/core/geometry.h)."""
+    edge2 = (corners.roll(-1, dims=1) - corners).square().sum(-1)
+    opposite2 = edge2.roll(-1, dims=1)  # w_k = distance from the line of edge k + 1 / height
+    touch = 6 * torch.finfo(w.dtype).eps
+    within = w * double_area.abs()[:, None] >= -touch * opposite2
+    return within.all(-1) & (d2 <= touch**2 * edge2.amax(-1))
+
+
 def _inverse(z: Tensor) -> Tensor:
     """1 / z, and 0 for z = 0."""
     usable = z != 0
@@ -146,6 +156,7 @@ class _Pairs(NamedTuple):
     depth: Tensor
     signed_d2: Tensor  # squared distance, negative outside
     coverage: Tensor
+    counted: Tensor  # the same for comparisons: on an edge, what it is right inside
     closed: Tensor  # on the closed triangle
     kept: Tensor  # takes part
     seen: Tensor  # has colour, where it takes part
@@ -170,9 +181,12 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
     outline_d2 = _with(outline_d2, cuts, "d2", 1)
     w = _barycentrics(pixels, corners, torch.where(proper, double_area, torch.zeros_like(double_area)))
     inside = _with(proper & (w > 0).all(-1), cuts, "inside", 1)
-    closed = _with(proper & (w >= 0).all(-1), cuts, "closed", 1)
+    # No holes: a pixel on an edge that faces share is on one of them, and a pixel on a face is at its distance 0.
+    touching = proper & ~inside & _on_outline(w.detach(), corners.detach(), double_area.detach(), outline_d2.detach())
+    closed = _with(inside | touching, cuts, "closed", 1)
     is_cut = torch.tensor([i in cuts for i in range(len(vertices))], dtype=torch.bool)
     drawable, proper = drawable | is_cut, proper | is_cut
+    outline_d2 = torch.where(closed & ~inside, torch.zeros_like(outline_d2), outline_d2)
     double_area = _with(double_area, cuts, "double_area", 0)
     sign = torch.where(inside, 1.0, -1.0).to(w.dtype)
     if s.distance == "euclidean":
@@ -181,6 +195,7 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
         d = torch.where(away, torch.where(away, d2, torch.ones_like(d2)).sqrt(), torch.zeros_like(d2))
     else:
         smallest = w.min(-1).values
+        smallest = torch.where(closed & ~inside, torch.zeros_like(smallest), smallest)
         d, d2 = sign * smallest, smallest * smallest
         drawable = drawable & proper
 
@@ -191,7 +206,11 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
         coverage = closed.to(w.dtype)
     else:
         coverage = cdf(s.distribution, sign * (d2 if s.dist_squared else d) / tau, s.dist_shape, s.dist_shift)
-    kept = drawable & (coverage > s.min_coverage)
+    counted = coverage.detach()
+    if not hard_edge:
+        right_inside = cdf(s.distribution, torch.full_like(counted, 1e-12), s.dist_shape, s.dist_shift)
+        counted = torch.where(closed & ~inside, right_inside, counted)
+    kept = drawable & (counted > s.min_coverage)
     if listed and s.min_coverage == 0 and s.reach is not None and not distribution(s.distribution).begins:
         kept = drawable
     if s.reach is not None and math.isfinite(s.reach):
@@ -200,7 +219,7 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
         high = torch.stack([x.max(0).values for x in extents] or [corners.new_zeros(2)]) + s.reach
         kept = kept & ((pixels[:, None] >= low) & (pixels[:, None] <= high)).all(-1)
         if not hard_edge:
-            kept = kept & (inside | (d < s.reach))
+            kept = kept & (inside | (d < s.reach) | (closed & (s.blend == "hard")))
 
     # Depth, and which pairs may be seen. A face of zero area is its outline: it has the depth and the features of the
     # nearest point there, no front side, and nothing inside.
@@ -212,7 +231,7 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
     if s.cull == "back":
         turn = double_area if s.front == "counterclockwise" else -double_area
         seen = seen & proper & (turn > 0)
-    return _Pairs(vertices, weights, depth, sign * d2, coverage, closed, kept, seen)
+    return _Pairs(vertices, weights, depth, sign * d2, coverage, counted, closed, kept, seen)
 
 
 def reference_render(
@@ -230,11 +249,12 @@ def reference_render(
     """
     s = settings
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
-    vertices, weights, depth, _, coverage, closed, kept, seen = _all_pairs(face_vertices, height, width, s)
+    vertices, weights, depth, _, coverage, counted, closed, kept, seen = _all_pairs(face_vertices, height, width, s)
     w = weights
     in_alpha = kept & seen if s.alpha_range == "near_far" else kept
 
-    alpha = aggregate(s.t_conorm, torch.where(in_alpha, coverage, torch.zeros_like(coverage)), 1, s.t_conorm_p)
+    aggregated = counted if s.t_conorm == "hard" else coverage
+    alpha = aggregate(s.t_conorm, torch.where(in_alpha, aggregated, torch.zeros_like(coverage)), 1, s.t_conorm_p)
 
     # The nearest face that holds the pixel: lowest depth, lowest index on ties.
     solid = kept & seen & closed

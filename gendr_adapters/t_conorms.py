@@ -5,8 +5,13 @@ formula (Klement, Mesiar & Pap, "Triangular Norms", 2000; GenDR, CVPR 2022), `ag
 dimension. An Archimedean T-conorm is S = g^-1(sum g(a_i)) with an additive generator g, hence independent of order.
 
 Two aggregations are no T-conorms but live beside them: 'hard' (1 where any coverage exceeds 1/2; no gradient) and
-SoftRas' 'sum' (the mean over faces). All are ordinary differentiable torch functions, plain formulas meant to be read;
-the native core has forms that also hold in float32.
+SoftRas' 'sum' (the mean over faces). In a picture a pixel on a face's edge counts for 'hard' as those right inside do,
+whose coverage exceeds 1/2 where its own is 1/2: no seams between faces. All are ordinary differentiable torch
+functions, plain formulas meant to be read; the native core has forms that also hold in float32.
+
+For yager, aczel_alsina and dombi with p < 1, dS/da grows without bound as a falls to 0. The core gives its product with
+the distribution's density exactly, up to 1e30 in float32 and 1e300 in float64. At the very end of a bounded support
+(uniform, cubic_hermite, wigner_semicircle, shifted ones) the product has no limit, and is what rounding makes of a.
 """
 
 import difflib

@@ -213,8 +213,7 @@ GENDR_HD Direction<T> pull_cut_point(const Cut<T>& cut, const CutSight<T>& s, T 
     return {edge ? normal.x : away.x, edge ? normal.y : away.y};
 }
 
-// Closed, or closer than the reach. Of the pair only what does not name corners of a triangle is
-// there.
+// Of the pair only what does not name corners of a triangle is there.
 template <class T>
 GENDR_HD Sight<T> sight_of(const CutSight<T>& s, T reach2) {
     Sight<T> out = {};
@@ -226,7 +225,7 @@ GENDR_HD Sight<T> sight_of(const CutSight<T>& s, T reach2) {
     out.b1 = s.b1;
     out.b2 = s.b2;
     out.closed = s.closed;
-    out.within = s.closed || s.distance2 < reach2;
+    out.within = s.in || s.distance2 < reach2;
     return out;
 }
 

@@ -145,7 +145,7 @@ template <class T>
 GENDR_HD bool touches(const Face<T>& f, const Pair<T>& p) {
     const T s0 = product(p.w0, f.inv_length2[1]), s1 = product(p.w1, f.inv_length2[2]);
     const T within = min_(s0, min_(s1, product(p.w2, f.inv_length2[0])));
-    return within + f.slack >= T(0) && p.distance2 <= f.touch2;
+    return min_(within + f.slack, f.touch2 - p.distance2) >= T(0);  // one comparison: loops over lanes vectorise
 }
 
 template <class T>

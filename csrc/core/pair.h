@@ -27,7 +27,7 @@ struct Sight {
     T signed2;     // the same, negative outside
     T b0, b1, b2;  // barycentrics as make_fragment takes them: raw; for a flat face the nearest point's
     bool closed;   // inside or on the outline: a pixel on an edge that two faces share is so for one of them
-    bool within;   // closed, or closer than the reach
+    bool within;   // inside, or closer than the reach; at reach 0 the outline is out of reach, too
 };
 
 // kEdges: find the pixels on the outline (touches, in geometry.h). Without, they are outside at some distance, which is
@@ -37,16 +37,16 @@ GENDR_HD Sight<T> look_at(const Face<T>& f, T x, T y, Flag<T> flat, Flag<T> bary
     Sight<T> s;
     const Pair<T> p = relate(f, x, y);
     const bool in = p.min_w > T(0);
-    const bool on = kEdges && !in && touches(f, p);
     const T distance2 = barycentric.pick(product(p.min_w, p.min_w), p.distance2);
+    const T outside2 = kEdges && touches(f, p) ? T(0) : distance2;
     s.pair = p;
-    s.distance2 = on ? T(0) : distance2;
-    s.signed2 = in ? s.distance2 : -s.distance2;
+    s.distance2 = in ? distance2 : outside2;
+    s.signed2 = in ? distance2 : -outside2;
     s.b0 = flat.pick(p.near0, p.w0);
     s.b1 = flat.pick(p.near1, p.w1);
     s.b2 = flat.pick(p.near2, p.w2);
-    s.closed = in || on;
-    s.within = s.closed || s.distance2 < reach2;
+    s.closed = s.signed2 >= T(0);
+    s.within = in || s.distance2 < reach2;
     return s;
 }
 

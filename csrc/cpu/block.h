@@ -100,7 +100,8 @@ void for_each_block(const Scene<T>& scene, const ImageParams<T>& image, const Fa
         double lo = f.x0, hi = f.x1;
         for (int k = 0; k < 3; ++k) {
             if (side[k] == 0) continue;
-            const double bound = at[k] + slope[k] * row;
+            // A hundredth of a pixel against rounding: at a corner the lines meet.
+            const double bound = at[k] + slope[k] * row + 0.01 * side[k];
             if (side[k] > 0) {
                 hi = bound < hi ? bound : hi;
             } else {
@@ -108,8 +109,7 @@ void for_each_block(const Scene<T>& scene, const ImageParams<T>& image, const Fa
             }
         }
         if (!(lo <= hi)) continue;  // so both are within the box, and fit an int
-        // A hundredth of a pixel against rounding.
-        const int32_t first = int32_t(std::ceil(lo - 0.01)), last = int32_t(std::floor(hi + 0.01));
+        const int32_t first = int32_t(std::ceil(lo)), last = int32_t(std::floor(hi));
         for (int32_t col = first; col <= last; col += kLanes) visit(BlockPosition<T>{row, col, row, last, 0});
     }
 }
@@ -161,7 +161,7 @@ template <bool kWeights, bool kNearest, class T>
     GENDR_LANES {
         const T col = col0 + lane_col[l], row = row0 + lane_row[l];
         const CutSight<T> s = look_at_cut(cut, bounded, grid.x(col), grid.y(row));
-        valid[l] = col <= last_col && row <= last_row && (s.closed || s.distance2 < reach2) ? T(1) : T(0);
+        valid[l] = col <= last_col && row <= last_row && (s.in || s.distance2 < reach2) ? T(1) : T(0);
         out.u[l] = s.in ? s.distance2 : -s.distance2;
         if constexpr (kWeights) {
             out.inside[l] = s.closed ? T(1) : T(0);
