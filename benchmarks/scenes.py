@@ -4,11 +4,10 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
 import torch
-import trimesh
 from torch import Tensor
 
+from benchmarks.spheres import uv_sphere
 from gendr_adapters import RenderSettings, _native, gather_corners, render
 from gendr_adapters.data import path
 from gendr_adapters.demo.cameras import look_at_origin, project
@@ -60,10 +59,7 @@ def spot_faces() -> Tensor:
 
 def sphere_faces(n_faces: int) -> Tensor:
     """A sphere of about n_faces faces in the middle of the picture, covering the same area whatever n_faces."""
-    rings = max(3, round(math.sqrt(n_faces / 8)))
-    sphere = trimesh.creation.uv_sphere(0.6, count=[rings + 1, 2 * rings])
-    vertices = torch.tensor(np.array(sphere.vertices), dtype=torch.float32)
-    return _view(Mesh(vertices, torch.tensor(np.array(sphere.faces))), 1, 2.732, 30.0)[0]
+    return _view(uv_sphere(max(3, round(math.sqrt(n_faces / 8))), 0.6), 1, 2.732, 30.0)[0]
 
 
 def standard_scenes() -> list[Scene]:

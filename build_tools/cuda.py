@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import usage
-from .nvcc import WITHOUT, BuildError, Nvcc, architectures
+from .nvcc import WITHOUT, BuildError, Nvcc, architectures, ptx_architectures
 
 HOST_FLAGS = ["-Wall", "-Wextra", "-fPIC", "-fvisibility=hidden"]
 # Never -use_fast_math: subnormals, division and the special functions must be those of the CPU core.
@@ -35,6 +35,7 @@ def build(nvcc: Nvcc, source: Path, objects: Path) -> list[Path]:
     """The library and its description, made in `objects` from the .cu files of `source`."""
     objects.mkdir(parents=True, exist_ok=True)
     targets = architectures(nvcc)
+    ptx = ptx_architectures(targets)
     print(f"CUDA: nvcc {nvcc.version}, {nvcc.found_by}, for {' '.join(targets)}", flush=True)
     strict = WARNINGS_ARE_ERRORS if os.environ.get("GENDR_WERROR") == "1" else []
     flags = [
@@ -42,8 +43,8 @@ def build(nvcc: Nvcc, source: Path, objects: Path) -> list[Path]:
         *strict,
         *nvcc.compile_flags,
         *(f"-gencode=arch=compute_{name},code=sm_{name}" for name in targets),
+        *(f"-gencode=arch=compute_{name},code=compute_{name}" for name in ptx),
     ]
-    flags += [f"-gencode=arch=compute_{targets[-1]},code=compute_{targets[-1]}"]
     files = sorted(source.glob("*.cu"), key=lambda file: -file.stat().st_size)  # the slow ones first
     cores = len(os.sched_getaffinity(0))
     jobs = min(cores, len(files))
@@ -59,7 +60,7 @@ def build(nvcc: Nvcc, source: Path, objects: Path) -> list[Path]:
         _remember(library, link, nvcc, [*compiled, EXPORTS])
     description = library.with_suffix(".json")
     kernels = {f"{file.name}: {name}": used for file in sorted(files) for name, used in _usage(file, objects).items()}
-    about = {"nvcc": nvcc.version, "architectures": targets, "ptx": targets[-1], "flags": flags, "kernels": kernels}
+    about = {"nvcc": nvcc.version, "architectures": targets, "ptx": ptx, "flags": flags, "kernels": kernels}
     description.write_text(json.dumps(about, indent=1))
     return [library, description]
 

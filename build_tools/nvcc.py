@@ -10,8 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# One binary an architecture, of those the nvcc at hand knows; PTX of the newest serves what comes after it.
+# One binary an architecture, of those the nvcc at hand knows. A binary runs on later minor versions of its
+# architecture; PTX, compiled by the driver, on all that is later: that of the newest serves what comes after it, that
+# of 90 what lies between (11.0 is later than 10.0 and has no binary).
 ARCHITECTURES = ("75", "80", "86", "89", "90", "100", "120")
+PTX_BETWEEN = "90"
 USUAL_PLACE = "/usr/local/cuda/bin/nvcc"
 WITHOUT = "GENDR_CUDA=0 builds without CUDA."
 
@@ -141,3 +144,8 @@ def architectures(nvcc: Nvcc, environ: Mapping[str, str] = os.environ) -> list[s
             f"too old or too new; name one of them in GENDR_CUDA_ARCHS. {WITHOUT}"
         )
     return chosen
+
+
+def ptx_architectures(targets: Sequence[str]) -> list[str]:
+    """Which of the targets, ascending, go into the library as PTX, too."""
+    return [name for name in targets if name in (PTX_BETWEEN, targets[-1])]

@@ -7,6 +7,7 @@ import ctypes
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -174,6 +175,27 @@ def test_architectures(known: str, wish: str, chosen: str) -> None:
     assert nvcc.architectures(_nvcc(known), {"GENDR_CUDA_ARCHS": wish}) == chosen.split()
 
 
+@pytest.mark.parametrize(
+    ("targets", "chosen"),
+    [("75 80 86 89 90 100 120", "90 120"), ("75 80 86 89", "89"), ("90", "90"), ("80 90", "90"), ("100 120", "120")],
+)
+def test_ptx(targets: str, chosen: str) -> None:
+    assert nvcc.ptx_architectures(targets.split()) == chosen.split()
+
+
+# Compute capabilities: a binary runs on later minor versions of its own major one, PTX on all that is later.
+CARDS = ["7.5", "8.0", "8.6", "8.7", "8.9", "9.0", "10.0", "10.3", "11.0", "12.0", "12.1", "13.0"]
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_every_card_has_an_image(card: str) -> None:
+    targets = nvcc.architectures(_nvcc(" ".join(KNOWN)), {})
+    major, minor = map(int, card.split("."))
+    binaries = [int(name) for name in targets if int(name) // 10 == major and int(name) % 10 <= minor]
+    ptx = [int(name) for name in nvcc.ptx_architectures(targets) if int(name) <= 10 * major + minor]
+    assert binaries or ptx
+
+
 def test_unknown_architectures() -> None:
     with pytest.raises(BuildError, match="GENDR_CUDA_ARCHS: got sm_90 91; nvcc 13.0.88 knows 75 90$"):
         nvcc.architectures(_nvcc("75 90"), {"GENDR_CUDA_ARCHS": "sm_90 91 90"})
@@ -205,6 +227,11 @@ def test_only_what_changed_is_compiled_again(
         return sorted(re.findall(r"-o \S+/(\S+)", calls.read_text()))
 
     assert made() == ["a.o", "b.o", "libgendr_cuda13.so"]
+    images = re.findall(r"-gencode=arch=compute_(\d+),code=(\w+)", calls.read_text().splitlines()[0])
+    assert [code for _, code in images] == [
+        *(f"sm_{name}" for name in nvcc.ARCHITECTURES), "compute_90", "compute_120"
+    ]  # fmt: skip
+    assert all(code.endswith(f"_{name}") for name, code in images)
     assert made() == []
     (source / "a.cu").touch()
     (source / "budget.json").write_text("no source")
@@ -402,6 +429,27 @@ def test_built_for_all_architectures(built: Path) -> None:
     assert {"75", "80", "86", "89", "90"} <= set(build["architectures"]) <= set(nvcc.ARCHITECTURES)
     names = {f"sm_{name}" for name in build["architectures"]}
     assert [kernel for kernel, used in build["kernels"].items() if set(used) != names] == []
+
+
+def images(library: Path) -> set[tuple[str, int]]:
+    """The images in a library: ("ptx" or "sm", compute capability). Each fat binary is a header and its images, each
+    with a header of its own: kind, own size, size of what follows, and further on the capability."""
+    content, found = library.read_bytes(), set()
+    for match in re.finditer(re.escape(struct.pack("<IH", 0xBA55ED50, 1)), content):
+        header, size = struct.unpack_from("<HQ", content, match.start() + 6)
+        at = match.start() + header
+        while at < match.start() + header + size:
+            kind, own, following = struct.unpack_from("<HxxIQ", content, at)
+            (capability,) = struct.unpack_from("<I", content, at + 28)
+            found.add(({1: "ptx", 2: "sm"}[kind], capability))
+            at += own + following
+    return found
+
+
+def test_images_of_the_library(built: Path) -> None:
+    build = _native.cuda_build()
+    expected = {("sm", int(name)) for name in build["architectures"]} | {("ptx", int(name)) for name in build["ptx"]}
+    assert images(built) == expected
 
 
 def test_kernels_keep_to_the_budget(built: Path) -> None:

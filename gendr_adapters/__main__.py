@@ -27,7 +27,8 @@ def _library(device_type: str) -> list[tuple[str, str]]:
         if device_type == "cuda":
             build = _native.cuda_build()
             targets = " ".join(f"sm_{architecture}" for architecture in build["architectures"])
-            rows += [("  built by", f"nvcc {build['nvcc']}"), ("  built for", f"{targets}, PTX of sm_{build['ptx']}")]
+            ptx = " ".join(f"sm_{name}" for name in build["ptx"])
+            rows += [("  built by", f"nvcc {build['nvcc']}"), ("  built for", f"{targets}, PTX of {ptx}")]
         rows += [("  ABI version", str(_native.library(device_type).gendr_abi_version()))]
         rows += [("  instructions", _native.isa(device_type))]
         return rows

@@ -26,17 +26,26 @@ from benchmarks.gpu.scenes import all_cases, peer_cases, quick_cases, standard_c
 from benchmarks.gpu.timing import Repeated
 
 
+OUT_OF_TIME = "skipped: out of time"
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
     parser.add_argument("--device", default="cuda", help="cuda, cuda:1, ... or cpu (default: cuda)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="time for each row (default: 1)")
-    parser.add_argument("--limit", type=float, default=480.0, help="seconds after which nothing new is begun")
+    parser.add_argument("--seconds", type=positive, default=1.0, help="time for each row (default: 1)")
+    parser.add_argument("--limit", type=positive, default=480.0, help="seconds after which nothing new is begun")
     parser.add_argument("--full", action="store_true", help="every combination of mesh, size, tau, output and batch")
     parser.add_argument("--quick", action="store_true", help="tiny scenes, to test the benchmark")
     parser.add_argument("--json", type=Path, help="write the numbers here, too")
     parser.add_argument("--commit", help="what is measured, where there is no git")
     parser.add_argument("--peer", choices=PEERS, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
+
+
+def positive(text: str) -> float:
+    if not (value := float(text)) > 0:
+        raise argparse.ArgumentTypeError(f"must be more than 0, got {text}")
+    return value
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -52,14 +61,21 @@ def main(arguments: list[str] | None = None) -> None:
         cases = quick_cases() if options.quick else peer_cases()
         print(json.dumps(measure_peer(options.peer, cases, device, options.seconds)))
         return
-    result = measure(options, device)
-    print("\n" + table(result))
+    result: dict[str, Any] = {}
+    try:
+        measure(options, device, result)
+    except KeyboardInterrupt:
+        progress("interrupted: these are the numbers so far")
+        raise SystemExit(130) from None
+    finally:
+        if result:
+            print("\n" + table(result))
 
 
-def measure(options: argparse.Namespace, device: torch.device) -> dict[str, Any]:
+def measure(options: argparse.Namespace, device: torch.device, result: dict[str, Any]) -> None:
     """Everything, written to options.json after each part: what is there when time runs out is kept."""
     deadline = time.monotonic() + options.limit
-    result: dict[str, Any] = {
+    result |= {
         "machine": describe_machine(device, options.commit),
         "options": {"seconds": options.seconds, "limit": options.limit, "full": options.full, "quick": options.quick},
         "ceilings": {},
@@ -94,22 +110,24 @@ def measure(options: argparse.Namespace, device: torch.device) -> dict[str, Any]
     compared = quick_cases() if options.quick else peer_cases()
     for title, make in OURS.items():
         for case in compared:
+            if time.monotonic() > deadline:
+                result["peers"].append({"renderer": title, "scene": case.name, "error": OUT_OF_TIME})
+                continue
             progress(f"{title}: {case.name}")
             result["peers"].append(measure_renderer(title, make, case, device, options.seconds))
-    keep()
+            keep()
     for name in PEERS:
         progress(PEERS[name].title)
         result["peers"] += run_peer(name, options, deadline - time.monotonic())
         keep()
     for case in cases:
         if time.monotonic() > deadline:
-            result["scenes"].append({"scene": case.name, **case._asdict(), "error": "skipped: out of time"})
+            result["scenes"].append({"scene": case.name, **case._asdict(), "error": OUT_OF_TIME})
             continue
         progress(case.name)
         result["scenes"].append(measure_scene(case, device, options.seconds, result["ceilings"]))
         keep()
     keep()
-    return result
 
 
 def run_peer(name: str, options: argparse.Namespace, seconds: float) -> list[Row]:
@@ -121,10 +139,12 @@ def run_peer(name: str, options: argparse.Namespace, seconds: float) -> list[Row
 
     if not peer.installed():
         return no(f"not installed: no module {peer.needs}")
+    if seconds <= 0:
+        return no(OUT_OF_TIME)
     command = [sys.executable, "-m", "benchmarks.gpu", "--peer", name, "--device", options.device]
     command += ["--seconds", str(options.seconds), *(["--quick"] if options.quick else [])]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=max(10.0, min(seconds, 150.0)))
+        done = subprocess.run(command, capture_output=True, text=True, timeout=min(seconds, 150.0))
     except subprocess.TimeoutExpired as expired:
         return no(f"took longer than {expired.timeout:.0f} s")
     lines = done.stdout.strip().splitlines()

@@ -20,7 +20,7 @@ OURS: dict[str, Callable[[View], Work]] = {
 }
 
 COPIES = 4  # of the inputs, in turn
-COMPARED_PAIRS = 1_000_000  # scenes of no more pairs are rendered on the CPU, too
+COMPARED_PAIRS = 20_000_000  # scenes of no more pairs are rendered on the CPU, too
 
 
 def measure_scene(case: Case, device: torch.device, seconds: float, ceilings: Row) -> Row:

@@ -5,13 +5,12 @@ from functools import cache
 from itertools import product
 from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
-import trimesh
 from torch import Tensor
 
 from benchmarks.scenes import Scene as PairScene
 from benchmarks.scenes import silhouette_settings
+from benchmarks.spheres import icosphere
 from gendr_adapters import RenderSettings
 from gendr_adapters.data import path
 from gendr_adapters.demo.cameras import look_at_origin, project
@@ -140,6 +139,6 @@ def _mesh(name: str) -> Mesh:
         return Mesh(torch.tensor([[-2.0, -2.0, 2.0], [2.0, -2.0, 2.0], [0.0, 3.0, 2.0]]), torch.tensor([[0, 1, 2]]))
     faces = int(name.split()[-1].replace(",", ""))
     subdivisions = round(math.log(faces / 20, 4))
-    found = trimesh.creation.icosphere(subdivisions=subdivisions, radius=0.6)
+    found = icosphere(subdivisions, radius=0.6)
     assert len(found.faces) == faces, f"no icosphere has {faces} faces: they have 20 * 4^n"
-    return Mesh(torch.tensor(np.array(found.vertices), dtype=torch.float32), torch.tensor(np.array(found.faces)))
+    return found

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gendr_adapters import RenderSettings, gather_corners, render
+from gendr_adapters import RenderSettings, blend_fragments, find_fragments, gather_corners, render
 
 SIZE = (40, 72)  # no multiple of a tile
 
 
 class Small(NamedTuple):
-    """A way to render. texels: colours a face, (R * R), in place of a colour a corner."""
+    """A way to render. texels: colours a face, (R * R), in place of a colour a corner. fragments: list the fragments
+    and blend them. depths: of the corners of each face, in place of random ones."""
 
     name: str
     settings: dict[str, Any] = {}
@@ -26,6 +27,8 @@ class Small(NamedTuple):
     texels: int | None = None
     dtype: torch.dtype = torch.float32
     packed: bool = False
+    fragments: bool = False
+    depths: tuple[float, float, float] | None = None
     tolerance: float = 1e-3  # relative distance from the CPU core's results
 
 
@@ -46,6 +49,19 @@ SCENES = [
     Small("laplace, yager, float64", {"distribution": "laplace", "t_conorm": "yager", "t_conorm_p": 2.0}, COLOUR,
           dtype=torch.float64),
     Small("barycentric", {"distance": "barycentric", "dist_scale": 1e-2}, COLOUR),
+    Small("near plane", {"near_clip": 4.0, "dist_scale": 1e-3, "gamma": 1e-2}, EVERYTHING),
+    Small("near plane, silhouette", {"near_clip": 4.0, "distribution": "gaussian", "dist_scale": 1e-3}),
+    Small("near plane, float64", {"near_clip": 4.0, "dist_scale": 1e-3, "clip": "none"}, COLOUR, dtype=torch.float64),
+    Small("fragments", {"reach": 0.1, "dist_scale": 1e-3, "gamma": 1e-2}, fragments=True),
+    Small("fragments, float64, gaussian, max", {"reach": 0.1, "distribution": "gaussian", "dist_scale": 1e-3,
+          "t_conorm": "max", "gamma": 1e-2}, fragments=True, dtype=torch.float64),
+    Small("fragments of packed meshes, 9 channels", {"reach": 0.1, "dist_scale": 1e-3, "gamma": 1e-2, "clip":
+          "nonnegative", "background_floor": 0.1}, fragments=True, channels=9, packed=True),
+    Small("fragments, near plane", {"reach": 0.1, "near_clip": 4.0, "dist_scale": 1e-3, "gamma": 1e-2}, fragments=True),
+    # Rounding decides at one pixel in ten whether it sees the face: watched, but not compared.
+    *(Small(f"fragments on the far plane, {str(dtype)[6:]}", {"reach": 0.2, "near": 1.0, "far": 6.0, "clip": clip,
+            "near_clip": cut}, fragments=True, dtype=dtype, depths=(6.0, 6.0, 7.0), tolerance=float("inf"))
+      for dtype in (torch.float32, torch.float64) for clip in ("unit", "nonnegative") for cut in (None, 2.0)),
 ]  # fmt: skip
 
 
@@ -69,7 +85,7 @@ def difference(here: Tensor, expected: Tensor) -> float:
 
 
 def names(small: Small) -> Iterator[str]:
-    yield from small.outputs
+    yield from (("image", "alpha", "number of fragments") if small.fragments else small.outputs)
     yield from ("gradient of vertices", "of dist_scale", "of gamma", "of features", "of background")
 
 
@@ -81,6 +97,8 @@ def run(small: Small, device: torch.device) -> Iterator[Tensor]:
         return torch.rand(*shape, generator=random, dtype=torch.float64).to(small.dtype)
 
     vertices, faces = mesh(draw)
+    if small.depths:
+        vertices[:, 2] = torch.tensor(small.depths).to(vertices).repeat(len(faces))
     features = draw(len(faces), small.texels or 3, small.channels)
     leaves = [
         vertices.to(device).requires_grad_(),
@@ -91,18 +109,21 @@ def run(small: Small, device: torch.device) -> Iterator[Tensor]:
     ]
     corners = gather_corners(leaves[0], faces.to(device))
     offsets = torch.tensor([0, 5, 5, len(faces)], device=device) if small.packed else None
-    image = "image" in small.outputs
-    rendered = render(
-        corners,
-        SIZE,
-        leaves[3] if image else None,
-        offsets,
-        RenderSettings(**{**small.settings, "dist_scale": leaves[1], "gamma": leaves[2]}),
-        background=leaves[4] if image else None,
-        outputs=small.outputs,
-    )
-    pictures = [getattr(rendered, name) for name in small.outputs]
-    smooth = [picture for picture in pictures if picture.is_floating_point()]
+    settings = RenderSettings(**{**small.settings, "dist_scale": leaves[1], "gamma": leaves[2]})
+    if small.fragments:
+        found = find_fragments(corners, SIZE, offsets, settings)
+        colours = (found.weights[..., None] * leaves[3][found.face]).sum(1)
+        n_images = 1 if offsets is None else len(offsets) - 1
+        blended = blend_fragments(found, colours, SIZE, settings, leaves[4], offsets, n_images)
+        pictures = [*blended[:2], torch.tensor(float(len(found.face)))]
+    else:
+        image = "image" in small.outputs
+        given = (leaves[3], leaves[4]) if image else (None, None)
+        rendered = render(
+            corners, SIZE, given[0], offsets, settings, background=given[1], outputs=small.outputs
+        )
+        pictures = [getattr(rendered, name) for name in small.outputs]
+    smooth = [picture for picture in pictures if picture.requires_grad]
     weights = [draw(*picture.shape).to(device) for picture in smooth]
     grads = torch.autograd.grad(smooth, leaves, weights, allow_unused=True)
     yield from pictures

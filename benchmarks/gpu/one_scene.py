@@ -1,0 +1,29 @@
+"""`python -m benchmarks.gpu.one_scene SCENE`: forward and backward of one scene, three times, for a profiler."""
+
+import argparse
+
+import torch
+
+from benchmarks.gpu.ours import from_corners
+from benchmarks.gpu.scenes import BASE, SPHERE_300K, SPOT_COLOUR, view
+from benchmarks.gpu.timing import Repeated
+
+SCENES = {"silhouette": BASE, "colour": SPOT_COLOUR, "300k": SPHERE_300K}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu.one_scene", description=__doc__)
+    parser.add_argument("scene", choices=SCENES)
+    parser.add_argument("--device", default="cuda")
+    options = parser.parse_args(arguments)
+    device = torch.device(options.device)
+    work = Repeated(lambda: from_corners(view(SCENES[options.scene], device)), copies=1)
+    for _ in range(3):
+        work.both(0)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    print(f"{options.scene}: rendered")
+
+
+if __name__ == "__main__":
+    main()
