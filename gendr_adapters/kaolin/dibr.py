@@ -1,6 +1,5 @@
 """`dibr_rasterization`, as kaolin.render.mesh.dibr_rasterization."""
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -12,6 +11,8 @@ from .rasterization import hard_settings, rasterize_as
 from .soft_mask import dibr_soft_mask, mask_settings
 
 _OCCLUSIONS = ("hard", "soft")
+# background_eps: the background has no weight in the softmax where there is a face, as the mask says what it covers.
+_NO_WEIGHT = -1e300
 
 
 def dibr_rasterization(
@@ -36,6 +37,7 @@ def dibr_rasterization(
     dist_shift: float = 0.0,
     occlusion: str = "hard",
     gamma: float = 0.01,
+    background: Tensor | Sequence[float] | None = None,
 ) -> tuple[Tensor | tuple[Tensor, ...], Tensor, Tensor]:
     """Features of the nearest faces, and a soft silhouette: kaolin.render.mesh.dibr_rasterization, on any device.
 
@@ -44,10 +46,12 @@ def dibr_rasterization(
             `rasterize`. rast_backend: its backend.
         face_normals_z: (B, F); faces where it is below 0 (or NaN) are not drawn, but count in the mask.
         sigmainv, boxlen, knum, distribution, t_conorm, t_conorm_p, dist_shape, dist_shift: as for `dibr_soft_mask`.
-        occlusion: 'hard': the features of the nearest face. 'soft': a softmax over depth of all drawn faces closer than
-            boxlen, weighed by their coverage as well, so that hidden faces have gradients, and z has: a face weighs
-            D e^(z / gamma), the background as much as a face 10 gamma behind the farthest corner. On a GPU the call
-            waits for that corner. gamma: > 0, in the unit of z.
+        occlusion: 'hard': the features of the nearest face. 'soft': a softmax over depth of all drawn faces that the
+            mask counts at a pixel, beyond knum too, weighed by their coverage as well, so that hidden faces have
+            gradients, and z has: a face weighs D e^(z / gamma), the background nothing where there is a face, however
+            little the mask is there. On a GPU the call waits for the nearest corner.
+        gamma: > 0, in the unit of z.
+        background: features where there is no face, (C,) or (B, C), C counted through a list of face_features; None: 0.
 
     Returns:
         (features, soft_mask, face_idx): features and face_idx as `rasterize`, whatever occlusion; soft_mask
@@ -78,7 +82,8 @@ def dibr_rasterization(
     if occlusion == "hard":
         settings = hard_settings(perspective_correct)
     else:
-        near, far = _depth_range(face_vertices_z, valid, gamma)
+        nearest = _nearest_depth(face_vertices_z, face_vertices_image, valid, perspective_correct)
+        behind = nearest + max(1.0, 1e-12 * abs(nearest))
         settings = mask_settings(
             sigmainv,
             boxlen,
@@ -86,21 +91,26 @@ def dibr_rasterization(
             dist_shape=dist_shape,
             dist_shift=dist_shift,
             perspective_correct=perspective_correct,
-            softmax_range=(near, far),
-            gamma=gamma / (far - near),
-            background_eps=0.0,
+            # Where the mask is.
+            reach_shape="distance" if distribution or t_conorm else "box",
+            # A softmax does not see where its range begins: near the depths digits are best kept.
+            softmax_range=(nearest, behind),
+            gamma=gamma / (behind - nearest),
+            background_eps=_NO_WEIGHT,
         )
     features, face_idx = rasterize_as(
-        settings, height, width, face_vertices_z, face_vertices_image, face_features, valid
+        settings, height, width, face_vertices_z, face_vertices_image, face_features, valid, background
     )
     soft_mask = dibr_soft_mask(face_vertices_image, face_idx, sigmainv, boxlen, knum, **coverage)  # type: ignore[arg-type]
     return features, soft_mask, face_idx
 
 
-def _depth_range(face_vertices_z: Tensor, valid: Tensor, gamma: float) -> tuple[float, float]:
-    """View depths of the nearest corner that is drawn, and of what is 10 gamma behind the farthest."""
-    drawn = valid & (face_vertices_z < 0).all(2) & face_vertices_z.isfinite().all(2)
-    depths = -face_vertices_z.detach()[drawn]
-    near, far = (0.0, 1.0) if depths.numel() == 0 else torch.stack(depths.aminmax()).tolist()
-    behind = far + 10 * gamma
-    return near, max(behind, math.nextafter(near, math.inf))
+def _nearest_depth(
+    face_vertices_z: Tensor, face_vertices_image: Tensor, valid: Tensor, perspective_correct: bool
+) -> float:
+    """View depth of the nearest corner of all faces that are drawn; 0 if there are none."""
+    z = face_vertices_z.detach()
+    drawn = valid & z.isfinite().all(2) & face_vertices_image.detach().isfinite().all(3).all(2)
+    if perspective_correct:
+        drawn = drawn & (z < 0).all(2)
+    return 0.0 if not bool(drawn.any()) else -float(z[drawn].amax())

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..render import gather_corners
-from ._scene import check_sign
+from ._scene import warn_of_empty
 from .cameras import directions_to, is_pinhole, see
 from .materials import Surface, material_lists, number_materials, surface_at
 from .meshes import CornerAttributes, corner_attributes, joined, unbatched
@@ -109,12 +109,13 @@ def mesh_scene(
     shown = [i if n_meshes > 1 else 0 for i in range(len(seen))]
     corners = [gather_corners(projected, faces[i]) for i, (_, projected) in zip(shown, seen, strict=True)]
     facing = [_facing(s.detach()[faces[i]], is_pinhole(camera)) for i, (s, _) in zip(shown, seen, strict=True)]
-    check_sign(
-        torch.cat(corners)[..., 2],
-        None,
-        "Are the cameras turned away, or were their poses made for a camera that looks along +z, as OpenCV's and "
-        "PyTorch3D's do?",
-    )
+    if smooth or is_pinhole(camera):  # else nothing is behind the camera
+        warn_of_empty(
+            corners[0],
+            lambda: torch.stack([_is_behind(c[..., 2].detach(), smooth) for c in corners]),
+            "Are the cameras turned away, or were their poses made for a camera that looks along +z, as OpenCV's and "
+            "PyTorch3D's do?",
+        )
     starts = [0]
     for f in faces:
         starts.append(starts[-1] + f.shape[0])
@@ -132,6 +133,13 @@ def mesh_scene(
         check_lighting(lighting),
         smooth,
     )
+
+
+def _is_behind(z: Tensor, cut: bool) -> Tensor:
+    """Are all faces there are (z: (F, 3), of their corners) behind the camera? cut: what reaches behind it is cut, else
+    it is left out."""
+    behind = (z >= 0).all(1) if cut else (z >= 0).any(1)
+    return behind.all() & (behind.numel() > 0)
 
 
 def _facing(corners: Tensor, pinhole: bool) -> Tensor:

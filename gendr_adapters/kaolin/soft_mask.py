@@ -81,7 +81,7 @@ def dibr_soft_mask(
 
 def mask_settings(sigmainv: float, boxlen: float, **fields: Any) -> RenderSettings:
     """For gendr_adapters.render: faces are seen as far as boxlen, and fade with exp(-sigmainv d^2) if not told else."""
-    fields = {"distribution": "exponential_rev", "perspective_correct": False, "clip": "nonnegative", **fields}
+    fields = {"distribution": "exponential_rev", "clip": "nonnegative", **fields}
     return kaolin_settings(dist_scale=1 / float(sigmainv), reach=float(boxlen), **fields)
 
 
@@ -95,7 +95,7 @@ def _grown_box_mask(faces: Tensor, covered: Tensor, sigmainv: float, boxlen: flo
     touching = _touches_uncovered(low, high, covered)
     # A Cauchy distribution ends nowhere, so that nothing fades. The boxes are cut exactly below.
     settings = kaolin_settings(
-        distribution="cauchy", reach_shape="box", reach=boxlen * (1 + 1e-6) + 1e-6, perspective_correct=False
+        distribution="cauchy", clip="nonnegative", reach_shape="box", reach=boxlen * (1 + 1e-6) + 1e-6
     )
     found = find_fragments(leave_out(faces, ~touching), (height, width), settings=settings)
     kept = _in_boxes(found, low, high, covered)
