@@ -69,8 +69,8 @@ class RenderSettings:
         cull: 'back' drops back faces and faces of zero area. front: orientation of a front face on screen, x right, y
             up.
         alpha_range: 'near_far': near, far and cull hold for alpha as for colour, and a face with a corner at or behind
-            the camera (z <= 0, and near > 0) counts nowhere. 'all': alpha counts every face, as SoftRas and GenDR do; a face with a
-            corner at z <= 0 then has colour only if not perspective_correct.
+            the camera (z <= 0, and near > 0) counts nowhere. 'all': alpha counts every face, as SoftRas and GenDR do; a
+            face with a corner at z <= 0 then has colour only if not perspective_correct.
         perspective_correct: weigh features by w_k / z_k (True) or by screen-space barycentrics. Barycentrics are
             clamped to [0, 1] and normalised first. Depth is always 1 / sum(w_k / z_k).
         clip: of the barycentrics of pixels outside a face. 'unit': as above, SoftRas' rule. 'nonnegative': perspective

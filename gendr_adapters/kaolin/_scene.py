@@ -12,8 +12,8 @@ from ..settings import RenderSettings
 
 
 def kaolin_settings(*, perspective_correct: bool = False, **fields: Any) -> RenderSettings:
-    """Both axes span [-1, 1] whatever the picture's shape, and there are no near and far planes: z of any sign is drawn.
-    Perspective divides by z, so with it only faces in front of the camera are."""
+    """Both axes span [-1, 1] whatever the picture's shape, and there are no near and far planes: z of any sign is
+    drawn. Perspective divides by z, so with it only faces in front of the camera are."""
     return RenderSettings(
         half_extent=(1.0, 1.0),
         near=NO_NEAR if perspective_correct else ANY_NEAR,
@@ -52,8 +52,8 @@ def warn_of_empty(z: Tensor, find_empty: Callable[[], Tensor], cause: str) -> No
         return
     _Sign.warned = True
     warnings.warn(
-        f"nothing is drawn in image {empty[0]}: every face of it has a corner at z >= 0. Kaolin's cameras look down -z, "
-        f"and z is negative in front of them. {cause}",
+        f"nothing is drawn in image {empty[0]}: every face of it has a corner at z >= 0. Kaolin's cameras look down "
+        f"-z, and z is negative in front of them. {cause}",
         UserWarning,
         stacklevel=4,
     )

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from ..settings import check_number
-from ._arguments import check_backend, check_depths, check_image, check_per_face, check_softness
+from ._arguments import check_backend, check_depths, check_image, check_per_face, check_softness, plain
 from .rasterization import hard_settings, rasterize_as
 from .soft_mask import dibr_soft_mask, mask_settings
 
@@ -66,9 +65,10 @@ def dibr_rasterization(
     check_image(face_vertices_image)
     check_depths(face_vertices_z, face_vertices_image)
     check_per_face("face_normals_z", face_normals_z, face_vertices_image)
-    check_softness(sigmainv, boxlen, knum)
+    sigmainv, boxlen, knum = check_softness(sigmainv, boxlen, knum)
     if occlusion not in _OCCLUSIONS:
         raise ValueError(f"occlusion must be 'hard' or 'soft', got {occlusion!r}")
+    gamma = plain(gamma)
     if not 1e-30 <= check_number("gamma", gamma) <= 1e30:
         raise ValueError(f"gamma must be > 0, from 1e-30 to 1e30, got {gamma}")
     valid = face_normals_z >= 0.0

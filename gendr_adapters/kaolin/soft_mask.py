@@ -11,7 +11,7 @@ from ..blend import blend_fragments
 from ..fragments import Fragments, find_fragments
 from ..render import render
 from ..settings import RenderSettings, check_number
-from ._arguments import check_image, check_softness
+from ._arguments import check_image, check_softness, plain
 from ._scene import kaolin_settings
 
 
@@ -57,8 +57,8 @@ def dibr_soft_mask(
     """
     n_meshes, _ = check_image(face_vertices_image)
     _check_selected(selected_face_idx, face_vertices_image, n_meshes)
-    check_softness(sigmainv, boxlen, knum)
-    check_number("multiplier", multiplier)
+    sigmainv, boxlen, knum = check_softness(sigmainv, boxlen, knum)
+    check_number("multiplier", plain(multiplier))
     general = distribution is not None or t_conorm is not None
     settings = mask_settings(
         sigmainv,
@@ -76,13 +76,14 @@ def dibr_soft_mask(
         alpha = render(faces, (height, width), settings=settings, outputs=("alpha",)).alpha
         assert alpha is not None
         return alpha
-    return _grown_box_mask(faces, selected_face_idx >= 0, float(sigmainv), float(boxlen), knum)
+    return _grown_box_mask(faces, selected_face_idx >= 0, sigmainv, boxlen, knum)
 
 
 def mask_settings(sigmainv: float, boxlen: float, **fields: Any) -> RenderSettings:
     """For gendr_adapters.render: faces are seen as far as boxlen, and fade with exp(-sigmainv d^2) if not told else."""
     fields = {"distribution": "exponential_rev", "clip": "nonnegative", **fields}
-    return kaolin_settings(dist_scale=1 / float(sigmainv), reach=float(boxlen), **fields)
+    fields = {name: plain(value) for name, value in fields.items()}
+    return kaolin_settings(dist_scale=1 / sigmainv, reach=boxlen, **fields)
 
 
 def _grown_box_mask(faces: Tensor, covered: Tensor, sigmainv: float, boxlen: float, knum: int | None) -> Tensor:
