@@ -1,7 +1,9 @@
 """`dibr_rasterization`, as kaolin.render.mesh.dibr_rasterization."""
 
+import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from ..settings import check_number
@@ -48,7 +50,7 @@ def dibr_rasterization(
         occlusion: 'hard': the features of the nearest face. 'soft': a softmax over depth of all drawn faces that the
             mask counts at a pixel, beyond knum too, weighed by their coverage as well, so that hidden faces have
             gradients, and z has: a face weighs D e^(z / gamma), the background nothing where there is a face, however
-            little the mask is there. On a GPU the call waits for the nearest corner.
+            little the mask is there. On a GPU, with perspective_correct, the call waits for the nearest corner.
         gamma: > 0, in the unit of z.
         background: features where there is no face, (C,) or (B, C), C counted through a list of face_features; None: 0.
 
@@ -82,7 +84,15 @@ def dibr_rasterization(
     if occlusion == "hard":
         settings = hard_settings(perspective_correct)
     else:
-        nearest = _nearest_depth(face_vertices_z, face_vertices_image, valid, perspective_correct)
+        # A softmax does not see where depths begin; near that digits are best kept. Without perspective each image can
+        # begin at its own front.
+        front = _front(face_vertices_z, face_vertices_image, valid, perspective_correct)
+        if perspective_correct:
+            largest = max(front.flatten().tolist(), default=-math.inf)
+            nearest = -largest if math.isfinite(largest) else 0.0
+        else:
+            face_vertices_z = face_vertices_z - torch.where(front.isfinite(), front, 0.0)
+            nearest = 0.0
         behind = nearest + max(1.0, 1e-12 * abs(nearest))
         settings = mask_settings(
             sigmainv,
@@ -93,7 +103,6 @@ def dibr_rasterization(
             perspective_correct=perspective_correct,
             # Where the mask is.
             reach_shape="distance" if distribution or t_conorm else "box",
-            # A softmax does not see where its range begins: near the depths digits are best kept.
             softmax_range=(nearest, behind),
             gamma=gamma / (behind - nearest),
             background_eps=_NO_WEIGHT,
@@ -105,12 +114,11 @@ def dibr_rasterization(
     return features, soft_mask, face_idx
 
 
-def _nearest_depth(
-    face_vertices_z: Tensor, face_vertices_image: Tensor, valid: Tensor, perspective_correct: bool
-) -> float:
-    """View depth of the nearest corner of all faces that are drawn; 0 if there are none."""
+def _front(face_vertices_z: Tensor, face_vertices_image: Tensor, valid: Tensor, perspective_correct: bool) -> Tensor:
+    """(B, 1, 1): the largest z of the faces of each mesh that are drawn; -infinity where none is."""
     z = face_vertices_z.detach()
     drawn = valid & z.isfinite().all(2) & face_vertices_image.detach().isfinite().all(3).all(2)
     if perspective_correct:
         drawn = drawn & (z < 0).all(2)
-    return 0.0 if not bool(drawn.any()) else -float(z[drawn].amax())
+    seen = torch.where(drawn[..., None], z, -math.inf).flatten(1)
+    return torch.nn.functional.pad(seen, (1, 0), value=-math.inf).amax(1)[:, None, None]
