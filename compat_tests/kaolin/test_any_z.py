@@ -186,7 +186,7 @@ def test_with_perspective_the_cull_stays(sign: str, dtype: torch.dtype, device: 
 
 @DEVICES
 def test_one_bad_item_of_a_batch_is_warned_of(device: str) -> None:
-    """Once, with its number and the line of the caller; not without perspective, not of faces that are not asked for."""
+    """Once, with its number and the line of the caller; not without perspective, not of faces that are not shown."""
     scene = soup(7).to(device, torch.float32)
     bad = torch.cat([scene.z[:1].detach(), -scene.z[1:].detach()])
     hidden = torch.zeros(2, 8, dtype=torch.bool, device=device)
