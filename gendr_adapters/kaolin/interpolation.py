@@ -57,10 +57,7 @@ def mesh_rasterize_interpolate_nvdiffrast(
 def _texture_sample_material_nvdiffrast(material: Any, texcoords: Tensor) -> tuple[Tensor | None, ...]:
     """The maps of a material of pictures (h, w, C) at texcoords (1, 1, P, 2), (P, C) each, None for those it has not;
     in the order of kaolin.render.easy_render's function of this name."""
-    maps = (
-        getattr(material, f"{name}_texture") for name in ("normals", "diffuse", "specular", "metallic", "roughness")
-    )
-    return tuple(
-        None if map_ is None else sample(map_.to(texcoords).permute(2, 0, 1), texcoords[0, 0], wrap=True)
-        for map_ in maps
-    )
+    uvs = texcoords[0, 0] - texcoords[0, 0].detach().floor()
+    names = ("normals", "diffuse", "specular", "metallic", "roughness")
+    maps = (getattr(material, f"{name}_texture") for name in names)
+    return tuple(None if m is None else sample(m.to(uvs).permute(2, 0, 1), uvs, wrap=True) for m in maps)
