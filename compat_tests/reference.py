@@ -168,7 +168,7 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
     z_corner = face_vertices[..., 2]
     pixels = pixel_centres(height, width, s.half_extent, face_vertices)
     drawable, cuts = _cut_faces(face_vertices, pixels, s)
-    if s.alpha_range == "near_far":
+    if s.alpha_range == "near_far" and s.near > 0:
         drawable = drawable & (z_corner > 0).all(-1)
     vertices = torch.where(drawable[:, None, None], face_vertices, torch.ones_like(face_vertices))
     corners, z_corner = vertices[..., :2], vertices[..., 2]

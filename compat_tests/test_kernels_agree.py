@@ -145,7 +145,9 @@ def test_fragments_on_a_plane(plane: str, dtype: torch.dtype, near_clip: float |
         assert len(assert_same_for_all_roundings(corners, SIZE, **base, clip=clip).face) > 0
     if near_clip is None:
         assert_same_for_all_roundings(corners, SIZE, **base, distance="barycentric")
-        assert_same_for_all_roundings(corners, SIZE, **{**base, "min_coverage": 0.1}, dist_scale=0.1, dist_squared=False)
+        assert_same_for_all_roundings(
+            corners, SIZE, **{**base, "min_coverage": 0.1}, dist_scale=0.1, dist_squared=False
+        )
         assert_same_for_all_roundings(corners, SIZE, **base, perspective_correct=False, clip="none")
 
 

@@ -94,9 +94,9 @@ def image_shape(image_size: int | Sequence[int]) -> tuple[int, int]:
     return int(shape[0]), int(shape[1])
 
 
-def output_names(outputs: Sequence[str], allowed: Collection[str]) -> tuple[str, ...]:
+def output_names(outputs: Sequence[str], allowed: Collection[str], argument: str = "outputs") -> tuple[str, ...]:
     if isinstance(outputs, str):
-        raise TypeError(f"outputs must be a sequence of names, e.g. ({outputs!r},), got the string {outputs!r}")
+        raise TypeError(f"{argument} must be a sequence of names, e.g. ({outputs!r},), got the string {outputs!r}")
     outputs = tuple(outputs)
     for name in outputs:
         if name not in allowed:

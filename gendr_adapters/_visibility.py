@@ -2,8 +2,9 @@
 
 from torch import Tensor, nan, where
 
-# For RenderSettings.near and .far: every depth in front of the camera.
+# For RenderSettings.near and .far: every depth in front of the camera; ANY_NEAR: every depth, negative ones too.
 NO_NEAR, NO_FAR = 1e-30, 1e30
+ANY_NEAR = -NO_FAR
 
 
 def leave_out(corners: Tensor, hidden: Tensor) -> Tensor:

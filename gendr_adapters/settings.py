@@ -67,11 +67,14 @@ class RenderSettings:
             PyTorch3D (1e-10). softmax_range: (near, far) of the exponent zn, where they are not those that drop faces.
         gamma: 1e-30 to 1e30, float or tensor as dist_scale.
     Visibility
-        near, far: 0 < near < far. Fragments with depth outside are dropped. cull: 'back' drops back faces and faces of
-            zero area. front: orientation of a front face on screen, x right, y up.
+        near, far: 0 < near < far. Fragments with depth outside are dropped. Where nothing divides by depth, so with
+            perspective_correct=False and a clip other than 'unit', near may be 0 or negative: then depth is a place
+            along an axis, as for an orthographic camera, and faces at z <= 0 count like any.
+        cull: 'back' drops back faces and faces of zero area. front: orientation of a front face on screen, x right, y
+            up.
         alpha_range: 'near_far': near, far and cull hold for alpha as for colour, and a face with a corner at or behind
-            the camera (z <= 0) counts nowhere. 'all': alpha counts every face, as SoftRas and GenDR do; a face with a
-            corner at z <= 0 then has colour only if not perspective_correct.
+            the camera (z <= 0, and near > 0) counts nowhere. 'all': alpha counts every face, as SoftRas and GenDR do; a
+            face with a corner at z <= 0 then has colour only if not perspective_correct.
         perspective_correct: weigh features by w_k / z_k (True) or by screen-space barycentrics. Barycentrics are
             clamped to [0, 1] and normalised first. Depth is always 1 / sum(w_k / z_k).
         clip: of the barycentrics of pixels outside a face. 'unit': as above, SoftRas' rule. 'nonnegative': perspective
@@ -153,8 +156,7 @@ class RenderSettings:
         if self.t_conorm_p is not None:
             check_number("t_conorm_p", self.t_conorm_p)
         checked_p(self.t_conorm, self.t_conorm_p)
-        if not 0 < self.near < self.far:
-            raise ValueError(f"near and far must satisfy 0 < near < far, got near={self.near}, far={self.far}")
+        self._check_planes()
         if not 0 <= self.min_coverage < 1:
             raise ValueError(f"min_coverage must be in [0, 1), got {self.min_coverage}")
         for name in ("reach", "reach_per_scale"):
@@ -174,6 +176,16 @@ class RenderSettings:
         self._check_near_clip()
         self._check_softmax_range()
         self._pack()
+
+    def _check_planes(self) -> None:
+        divides = self.perspective_correct or self.clip == "unit"
+        if self.near < self.far and (self.near > 0 or not divides):
+            return
+        allowed = "0 < near < far" if divides else "near < far"
+        hint = ""
+        if self.near < self.far:
+            hint = "; near <= 0 goes with perspective_correct=False and clip 'nonnegative' or 'none' only"
+        raise ValueError(f"near and far must satisfy {allowed}, got near={self.near}, far={self.far}{hint}")
 
     def _check_near_clip(self) -> None:
         if self.near_clip is None:

@@ -1,6 +1,5 @@
 """dibr_rasterization: the two others in one call; what it can do beyond Kaolin; signs of depths; bits."""
 
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,7 @@ from devices import DEVICES
 from kaolin_scenes import SIZE, Scene, ball, soup, weights_like
 from torch import Tensor
 
-from gendr_adapters.kaolin import _scene, dibr_rasterization, dibr_soft_mask, rasterize
+from gendr_adapters.kaolin import dibr_rasterization, dibr_soft_mask, rasterize
 
 
 def normals_of(scene: Scene) -> Tensor:
@@ -160,40 +159,62 @@ def test_the_same_bits(dtype: torch.dtype, device: str, threads: None) -> None:
         assert all(map(torch.equal, run(dtype, device), first))
 
 
-@pytest.fixture
-def nothing_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("warned", "seen_right_on_gpu"):
-        monkeypatch.setattr(_scene._Sign, name, False)
+@DEVICES
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("boxlen, sigmainv, knum", [(0.02, 7000, 30), (0.05, 700, 30), (0.1, 300, None)])
+def test_soft_colour_is_where_the_mask_is(
+    boxlen: float, sigmainv: float, knum: int | None, dtype: torch.dtype, device: str
+) -> None:
+    """Not by distance where the mask goes by boxes; and as bright, however little the mask is."""
+    scene, normals_z = ball(1)
+    mine = Scene(scene.z, scene.image, torch.ones(1, scene.z.shape[1], 3, 2)).to(device, dtype)
+    front = torch.ones_like(normals_z).to(device, dtype)
+    rule: dict[str, Any] = {"sigmainv": sigmainv, "boxlen": boxlen, "knum": knum, "occlusion": "soft"}
+    features, mask, index = dibr_rasterization(96, 128, *mine, front, **rule)
+    assert isinstance(features, Tensor)
+    seen = mask > 1e-20  # coverage below 1e-30 has no colour
+    assert (seen & (index < 0)).sum() > 200 and (mask[seen] < 1e-3).any()
+    torch.testing.assert_close(features[seen], torch.ones_like(features[seen]), rtol=0, atol=1e-5)
+    assert (features[mask == 0] == 0).all()
+    colours = torch.tensor([0.25, -3.0], dtype=dtype, device=device)
+    backed, *_ = dibr_rasterization(96, 128, *mine, front, background=colours, **rule)
+    assert isinstance(backed, Tensor)
+    torch.testing.assert_close(backed[seen], features[seen], rtol=0, atol=1e-5)
+    assert (backed[mask == 0] == colours).all()
 
 
 @DEVICES
-def test_depths_of_the_wrong_sign(device: str, nothing_was_said: None) -> None:
-    """One warning, with the line of the caller; faces that are not drawn are not asked."""
-    scene = soup().to(device, torch.float32)
-    valid = torch.zeros(2, 8, dtype=torch.bool, device=device)
-    valid[0, 3] = True
-    some = torch.where(valid[..., None], -scene.z, scene.z)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        rasterize(*SIZE, -scene.z, scene.image, scene.features, ~valid & valid)
-        rasterize(*SIZE, scene.z[:, :0], scene.image[:, :0], scene.features[:, :0])
-    with pytest.warns(UserWarning, match="every face has z > 0.*look down -z.*negate") as caught:
-        _, index = rasterize(*SIZE, some, scene.image, scene.features, valid)
-    assert caught[0].filename == __file__ and (index == -1).all()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        rasterize(*SIZE, -scene.z, scene.image, scene.features)
+@pytest.mark.parametrize("distribution", ["logistic", "gaussian"])
+def test_soft_colour_of_other_masks(distribution: str, device: str) -> None:
+    """Those go by distance, and so does the colour."""
+    scene, normals_z = ball(1)
+    mine = Scene(scene.z, scene.image, torch.ones(1, scene.z.shape[1], 3, 1)).to(device, torch.float64)
+    features, mask, _ = dibr_rasterization(
+        64, 64, *mine, torch.ones_like(normals_z).to(device), 700, 0.05, distribution=distribution, occlusion="soft"
+    )
+    assert isinstance(features, Tensor) and torch.equal(features[..., 0] > 0.5, mask > 1e-20)
+    assert (mask == 0).any() and ((mask > 0) & (mask < 0.5)).any()
 
 
 @DEVICES
-def test_faces_behind_the_camera(device: str, nothing_was_said: None) -> None:
-    """They are not drawn, and nothing is said, where others are in front."""
-    scene = two_layers().to(device, torch.float32)
-    z = scene.z.detach() + torch.tensor([[[2.5], [0.0]]], device=device)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        _, index = rasterize(*SIZE, z, scene.image, scene.features)
-    assert set(index.unique().tolist()) == {-1, 1}
+@pytest.mark.parametrize("occlusion", ["hard", "soft"])
+def test_background(occlusion: str, device: str) -> None:
+    """One for all or one each; for a list of features counted through; with a gradient."""
+    scene = soup(channels=5).to(device, torch.float64)
+    normals_z = torch.ones(2, 8, dtype=torch.float64, device=device)
+    rows = torch.arange(10, dtype=torch.float64, device=device).view(2, 5).requires_grad_()
+    parts, mask, index = dibr_rasterization(
+        *SIZE, scene.z, scene.image, scene.features.split([2, 3], 3), normals_z, 300, 0.1, None,
+        occlusion=occlusion, background=rows,
+    )  # fmt: skip
+    whole = torch.cat(parts, 3)  # type: ignore[arg-type]
+    bare = index < 0 if occlusion == "hard" else mask == 0
+    for b in range(2):
+        assert bare[b].any() and (whole[b][bare[b]] == rows[b]).all()
+    (grad,) = torch.autograd.grad(whole[..., 0].sum(), rows)
+    torch.testing.assert_close(grad[:, 0], bare.sum((1, 2)).double())
+    with pytest.raises(ValueError, match=r"background must be \(5,\) or \(2, 5\)"):
+        dibr_rasterization(*SIZE, *scene, normals_z, background=[1.0, 2.0], occlusion=occlusion)
 
 
 def test_import_needs_no_kaolin() -> None:

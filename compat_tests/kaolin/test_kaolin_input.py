@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -47,6 +48,12 @@ COMMON: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"face_features": (FEATURES, FEATURES[..., 0])}, ValueError, r"face_features\[1\] must be \(2, 4, 3, C\)"),
     ({"multiplier": "1000"}, TypeError, "multiplier must be a number, got str"),
     ({"eps": True}, TypeError, "eps must be a number, got bool"),
+    ({"eps": torch.tensor([1e-8])}, TypeError, "eps must be a number, got Tensor"),
+    ({"multiplier": torch.tensor(True)}, TypeError, "multiplier must be a number, got bool"),
+    ({"height": torch.tensor(6.0)}, TypeError, "must be an int or"),
+    ({"width": torch.tensor([7])}, TypeError, "must be an int or"),
+    ({"width": torch.tensor(True)}, TypeError, "must be an int or"),
+    ({"width": np.float32(7)}, TypeError, "must be an int or"),
 ]
 SOFT: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"sigmainv": 0}, ValueError, "sigmainv must be > 0.*got 0"),
@@ -59,6 +66,13 @@ SOFT: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"knum": -1}, ValueError, "knum must be >= 1"),
     ({"knum": 2.0}, TypeError, "knum must be an int, or None"),
     ({"knum": True}, TypeError, "knum must be an int, or None"),
+    ({"knum": torch.tensor(True)}, TypeError, "knum must be an int, or None"),
+    ({"knum": torch.tensor(3.0)}, TypeError, "knum must be an int, or None"),
+    ({"knum": torch.tensor(0)}, ValueError, "knum must be >= 1"),
+    ({"sigmainv": torch.tensor(-1.0)}, ValueError, "sigmainv must be > 0"),
+    ({"sigmainv": torch.tensor([7000.0])}, TypeError, "sigmainv must be a number, got Tensor"),
+    ({"sigmainv": torch.tensor(7000j)}, TypeError, "sigmainv must be a number, got complex"),
+    ({"boxlen": np.array(-0.1)}, ValueError, "boxlen must be a distance"),
     ({"distribution": "logistik"}, ValueError, "did you mean 'logistic'"),
     ({"t_conorm": "probabilstic"}, ValueError, "did you mean 'probabilistic'"),
     ({"t_conorm": "yager"}, ValueError, "'yager' needs its parameter p"),
@@ -125,3 +139,30 @@ def test_dibr_soft_mask(wrong: dict[str, Any], error: type[Exception], message: 
 )
 def test_dibr_rasterization(wrong: dict[str, Any], error: type[Exception], message: str) -> None:
     check(dibr_rasterization, DIBR, wrong, error, message)
+
+
+@pytest.mark.parametrize("wrap", [torch.tensor, np.array, lambda x: np.array(x)[()]], ids=["tensor", "array", "scalar"])
+def test_numbers_without_dimensions(wrap: Any) -> None:
+    """Kaolin takes 0-dim tensors, and what NumPy has, wherever it takes a number."""
+    sizes = {"height": 6, "width": 7}
+    rounding = {"multiplier": 1000, "eps": 1e-8}
+    soft = {"sigmainv": 700.0, "boxlen": 0.05, "knum": 3}
+    ours = {"gamma": 0.1, "dist_shape": 0.5, "dist_shift": 0.25, "t_conorm_p": 2.0}
+    names = {"distribution": "gamma", "t_conorm": "yager", "occlusion": "soft"}
+
+    def same(function: Any, arguments: dict[str, Any], numbers: dict[str, Any]) -> None:
+        expected = function(**{**arguments, **numbers})
+        found = function(**{**arguments, **{name: wrap(number) for name, number in numbers.items()}})
+        for one, other in zip(found, expected, strict=True):
+            assert torch.equal(one, other)
+
+    same(rasterize, RASTERIZE, sizes | rounding)
+    same(dibr_soft_mask, MASK, soft | {"multiplier": 1000.0})
+    same(dibr_rasterization, DIBR, sizes | rounding | soft)
+    same(dibr_rasterization, {**DIBR, **names}, sizes | soft | ours)
+
+
+def test_a_number_with_a_gradient() -> None:
+    """It has none here, as in Kaolin; nothing is said of it."""
+    sigmainv = torch.tensor(700.0, requires_grad=True)
+    assert torch.equal(dibr_soft_mask(**MASK, sigmainv=sigmainv), dibr_soft_mask(**MASK, sigmainv=700.0))  # type: ignore

@@ -96,6 +96,43 @@ def test_lists_and_tuples(device: str) -> None:
     assert all(map(torch.equal, got, expected))
 
 
+@DEVICES
+@pytest.mark.parametrize("channels", [[3], [1], [2, 3], [1, 1], [2, 0, 1]], ids=str)
+@pytest.mark.parametrize("meshes", [1, 2])
+def test_features_may_be_written_into(meshes: int, channels: list[int], device: str) -> None:
+    """With gradients, whatever the number of channels."""
+    scene = soup(meshes=meshes, channels=sum(channels)).to(device, torch.float64)
+    weights = weights_like(torch.empty(meshes, *SIZE, sum(channels), dtype=torch.float64)).to(device)
+
+    def grads(in_place: bool, listed: bool) -> tuple[Tensor, ...]:
+        given = list(scene.features.split(channels, 3)) if listed else scene.features
+        got, _ = rasterize(*SIZE, scene.z, scene.image, given)
+        parts = list(got) if listed else [got]
+        assert all(part.is_contiguous() for part in parts)
+        before = torch.cat([part * 2 for part in parts], 3)
+        if in_place:
+            for part in parts:
+                part += 1
+                part *= 3
+        else:
+            parts = [(part + 1) * 3 for part in parts]
+        loss = (before * weights).sum() + (torch.cat(parts, 3) * weights).sum()
+        return torch.autograd.grad(loss, [scene.image, scene.features])
+
+    for listed in (False, True) if len(channels) == 1 else (True,):
+        assert all(map(torch.equal, grads(True, listed), grads(False, listed)))
+
+
+def test_one_of_a_list_may_be_written_into() -> None:
+    """Each is a tensor of its own: what was computed of the others stands."""
+    scene = soup(channels=2).to("cpu", torch.float64)
+    (one, other), _ = rasterize(*SIZE, scene.z, scene.image, list(scene.features.split(1, 3)))
+    squares = one.square()
+    other += 1
+    (grad,) = torch.autograd.grad(squares.sum(), scene.features)
+    assert grad[..., 0].any() and not grad[..., 1].any()
+
+
 def test_features_without_a_batch() -> None:
     """(F, 3, C) for one mesh, as Kaolin's render_mesh has them."""
     scene = soup(meshes=1)

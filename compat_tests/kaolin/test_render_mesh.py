@@ -1,6 +1,7 @@
 """render_mesh against a ray caster, pixel by pixel; its batches, gradients, planes and errors."""
 
 import math
+import warnings
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +27,7 @@ from gendr_adapters.kaolin import render_mesh
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 ORTHO = {"fov_distance": 0.7}
+EXTRA = ("alpha", "depth", "normals_camera")
 
 
 def full_mesh(kaolin: Any, seed: int = 0, assignments: Tensor = ASSIGNMENTS) -> Any:
@@ -86,7 +88,7 @@ def test_against_the_ray_caster(kaolin: Any, lens: str, first: int) -> None:
     """first: the material of the face that fills most of the picture."""
     view = camera(kaolin, **(ORTHO if lens == "ortho" else {}))
     assignments, lighting = (ASSIGNMENTS + first) % 4, lights(kaolin)
-    found = render_mesh(view, full_mesh(kaolin, assignments=assignments), lighting)
+    found = render_mesh(view, full_mesh(kaolin, assignments=assignments), lighting, extra_passes=EXTRA)
     reference = full_mesh(kaolin, assignments=assignments)
     smooth = torch.stack([reference.vertex_normals[corners] for corners in FACES])
     tangents = torch.stack([reference.vertex_tangents[corners] for corners in FACES])
@@ -152,7 +154,7 @@ def test_against_kaolins_own(kaolin: Any) -> None:
     found = render_mesh(view, full_mesh(kaolin).float_tensors_to(torch.float32), lights(kaolin), backend="cuda")
     for name, picture in wanted.items():
         torch.testing.assert_close(found[name], picture, rtol=0, atol=1e-4)
-    assert {str(getattr(name, "value", name)) for name in wanted} == set(found) - {"alpha", "depth", "normals_camera"}
+    assert {str(getattr(name, "value", name)) for name in wanted} == set(found)
 
 
 def test_the_default_light_and_material(kaolin: Any) -> None:
@@ -169,7 +171,8 @@ def test_alpha_is_that_of_render(kaolin: Any) -> None:
     """Of all faces, with the given settings, and gradients to the vertices."""
     view, vertices = camera(kaolin), octahedron().requires_grad_()
     settings = RenderSettings(distribution="gaussian", dist_scale=0.05, t_conorm="einstein", dist_squared=False)
-    found = render_mesh(view, kaolin.rep.SurfaceMesh(vertices, FACES), settings=settings)["alpha"][..., 0]
+    mesh = kaolin.rep.SurfaceMesh(vertices, FACES)
+    found = render_mesh(view, mesh, extra_passes=("alpha",), settings=settings)["alpha"][..., 0]
     ndc = view.transform(vertices)
     depth = -view.extrinsics.transform(vertices)[0, :, 2:]
     corners = torch.cat([ndc[:, :2], depth], 1)[FACES]
@@ -183,7 +186,7 @@ def test_alpha_is_that_of_render(kaolin: Any) -> None:
         torch.autograd.grad((alpha * weights).sum(), vertices, retain_graph=True)[0] for alpha in (found, wanted)
     )
     torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
-    default = render_mesh(view, kaolin.rep.SurfaceMesh(vertices, FACES))
+    default = render_mesh(view, kaolin.rep.SurfaceMesh(vertices, FACES), extra_passes=["alpha"])
     assert (default["alpha"][..., 0][default["face_idx"] >= 0] == 1).all()
     assert ((default["alpha"] > 0.01) & (default["alpha"] < 0.99)).any()
 
@@ -228,7 +231,7 @@ def test_gradients_are_derivatives(kaolin: Any, learnt: str) -> None:
             sharpness=torch.tensor([3.0, 5.0], dtype=torch.float64),
         )
         soft = RenderSettings(dist_scale=1e-3)
-        found = render_mesh(view, mesh, lighting, settings=soft)
+        found = render_mesh(view, mesh, lighting, extra_passes=EXTRA, settings=soft)
         total = sum((found[name] * weight).sum() for name, weight in weights.items())
         return total + (found["features"] * weights["render"]).sum(), found["face_idx"]
 
@@ -292,14 +295,16 @@ def test_a_batch_is_its_meshes_one_by_one(kaolin: Any, batching: str, cameras: s
     views = [camera(kaolin, EYES[i if cameras == "one each" else 0]) for i in range(3)]
     batch = kaolin.rep.SurfaceMesh.cat(meshes, fixed_topology=batching == "FIXED")
     view = kaolin.render.camera.Camera.cat(views) if cameras == "one each" else views[0]
-    found = render_mesh(view, batch, lights(kaolin))
-    assert_same(found, [render_mesh(v, m, lights(kaolin)) for v, m in zip(views, meshes, strict=True)])
+    found = render_mesh(view, batch, lights(kaolin), extra_passes=EXTRA)
+    pairs = zip(views, meshes, strict=True)
+    assert_same(found, [render_mesh(v, m, lights(kaolin), extra_passes=EXTRA) for v, m in pairs])
 
 
 def test_several_cameras_see_one_mesh(kaolin: Any) -> None:
     views = [camera(kaolin, eye) for eye in EYES]
-    found = render_mesh(kaolin.render.camera.Camera.cat(views), full_mesh(kaolin), lights(kaolin))
-    assert_same(found, [render_mesh(view, full_mesh(kaolin), lights(kaolin)) for view in views])
+    every = kaolin.render.camera.Camera.cat(views)
+    found = render_mesh(every, full_mesh(kaolin), lights(kaolin), extra_passes=EXTRA)
+    assert_same(found, [render_mesh(view, full_mesh(kaolin), lights(kaolin), extra_passes=EXTRA) for view in views])
 
 
 def test_custom_materials(kaolin: Any) -> None:
@@ -385,7 +390,7 @@ def test_a_floor_under_the_camera_is_cut(kaolin: Any) -> None:
             view_matrix=torch.eye(4, dtype=torch.float64)[None], width=WIDTH, height=HEIGHT, fov=math.radians(60.0),
             near=0.3, far=8.0, dtype=torch.float64,
         )  # fmt: skip
-        found = render_mesh(view, kaolin.rep.SurfaceMesh(floor, faces))
+        found = render_mesh(view, kaolin.rep.SurfaceMesh(floor, faces), extra_passes=["depth"])
         tangent = math.tan(math.radians(30.0))
         y = (HEIGHT - 1 - 2 * torch.arange(HEIGHT, dtype=torch.float64)) / HEIGHT * tangent
         depth = torch.where(y < 0, -1 / y, torch.inf)
@@ -400,13 +405,57 @@ def test_a_floor_under_the_camera_is_cut(kaolin: Any) -> None:
 def test_behind_the_camera(kaolin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from gendr_adapters.kaolin import _scene
 
+    behind = uv_mesh(kaolin, octahedron() + 2 * torch.tensor([1.3, 0.9, 1.9]))
+    batch = kaolin.rep.SurfaceMesh.cat([full_mesh(kaolin), behind], fixed_topology=False)
+    for mesh, image in ((behind, 0), (batch, 1)):
+        for backend in (None, "cuda"):
+            monkeypatch.setattr(_scene._Sign, "warned", False)
+            with pytest.warns(UserWarning, match=f"nothing is drawn in image {image}: .*turned away") as caught:
+                found = render_mesh(camera(kaolin), mesh, backend=backend, extra_passes=EXTRA)
+            assert caught[0].filename == __file__
+            assert (found["face_idx"][image] == -1).all() and image == int((found["face_idx"][0] >= 0).any())
+            assert all((picture[image] == 0).all() for name, picture in found.items() if name != "face_idx")
+
+
+@pytest.mark.parametrize("backend", [None, "cuda"])
+def test_an_orthographic_mesh_around_its_camera(kaolin: Any, backend: str | None, monkeypatch: Any) -> None:
+    """Without planes all of it is seen, its front nearest: as from far enough away. With planes it is cut."""
+    from gendr_adapters.kaolin import _scene
+
     monkeypatch.setattr(_scene._Sign, "warned", False)
-    mesh = uv_mesh(kaolin, octahedron() + 2 * torch.tensor([1.3, 0.9, 1.9]))
-    with pytest.warns(UserWarning, match="every face has z > 0.*turned away") as caught:
-        found = render_mesh(camera(kaolin), mesh)
-    assert caught[0].filename == __file__
-    assert (found["face_idx"] == -1).all()
-    assert all((picture == 0).all() for name, picture in found.items() if name != "face_idx")
+    centre = torch.tensor([0.1, 0.0, -0.05], dtype=torch.float64)  # what cameras look at
+    eye = torch.tensor([1.2, 0.9, 1.95], dtype=torch.float64)
+
+    def picture(distance: float) -> dict[str, Tensor]:
+        view = camera(kaolin, tuple((distance * eye + centre).tolist()), near=0.01, **ORTHO)
+        return render_mesh(view, full_mesh(kaolin), lights(kaolin), backend=backend, extra_passes=EXTRA)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        far, within = picture(1.0), picture(1e-3)
+    assert (far["face_idx"] >= 0).sum() > 40 and (within["face_idx"] >= 0).sum() > 20
+    if backend is None:
+        assert not torch.equal(within["face_idx"], far["face_idx"]) and (within["depth"] >= 0).all()
+        return
+    assert torch.equal(within["face_idx"], far["face_idx"])
+    depth = torch.where(far["face_idx"][..., None] >= 0, far["depth"] - (1 - 1e-3) * eye.norm(), 0.0)
+    torch.testing.assert_close(within["depth"], depth, rtol=0, atol=1e-6)
+    assert (depth < -0.1).any()
+    for name in ("render", "alpha", "uvs", "normals"):
+        torch.testing.assert_close(within[name], far[name], rtol=0, atol=1e-6)
+
+
+def test_passes_beyond_kaolins_are_asked_for(kaolin: Any) -> None:
+    """Programs that go through all passes, as Kaolin's own tests do, find Kaolin's alone."""
+    view, mesh = camera(kaolin), full_mesh(kaolin)
+    found = render_mesh(view, mesh, lights(kaolin))
+    assert type(found) is dict and not set(EXTRA) & set(found)
+    for name in EXTRA:
+        more = render_mesh(view, mesh, lights(kaolin), extra_passes=[name])
+        assert set(more) == {*found, name} and more[name].any()
+        assert_same({k: v for k, v in more.items() if k != name}, [found])
+    member = kaolin.render.easy_render.RenderPass.alpha
+    assert "alpha" in render_mesh(view, mesh, lights(kaolin), extra_passes=(member,))
 
 
 def test_more_lights_than_kaolin_has_on_a_cpu(kaolin: Any) -> None:
@@ -474,9 +523,9 @@ def test_textures_without_uvs(kaolin: Any) -> None:
 
 def test_float32(kaolin: Any) -> None:
     view, mesh = camera(kaolin), full_mesh(kaolin)
-    wanted = render_mesh(view, mesh, lights(kaolin))
+    wanted = render_mesh(view, mesh, lights(kaolin), extra_passes=EXTRA)
     small = kaolin.render.camera.Camera(view.extrinsics.to(torch.float32), view.intrinsics.to(torch.float32))
-    found = render_mesh(small, mesh.float_tensors_to(torch.float32), lights(kaolin))
+    found = render_mesh(small, mesh.float_tensors_to(torch.float32), lights(kaolin), extra_passes=EXTRA)
     for name, picture in wanted.items():
         if name != "face_idx":
             assert found[name].dtype == torch.float32
@@ -520,6 +569,9 @@ def test_bad_input(kaolin: Any) -> None:
         (ValueError, "assignments must be integers", lambda: render_mesh(view, mesh, None, None, torch.zeros(8))),
         (ValueError, "roughness_texture must have 1 channels", lambda: render_mesh(view, mesh, None, [red] * 4)),
         (TypeError, "settings must be a RenderSettings", lambda: render_mesh(view, mesh, settings={})),
+        (ValueError, "settings are those of 'alpha'", lambda: render_mesh(view, mesh, settings=RenderSettings())),
+        (ValueError, "unknown output 'mask'; allowed: alpha", lambda: render_mesh(view, mesh, extra_passes=["mask"])),
+        (TypeError, "extra_passes must be a sequence", lambda: render_mesh(view, mesh, extra_passes="alpha")),
         (ValueError, "near < far", lambda: render_mesh(camera(kaolin, fov=1.0, near=-1.0), mesh)),
     ]
     for kind, match, call in cases:

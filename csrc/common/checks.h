@@ -48,7 +48,9 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
     require(a.gamma || GENDR_ISA::scale_in_range(a.gamma_value), "gamma_value is out of range");
     require(a.face_offsets || (a.n_images == 0 ? a.n_faces == 0 : a.n_faces % a.n_images == 0),
             "without face_offsets all images have as many faces");
-    require(a.near_plane > 0.0 && a.far_plane > a.near_plane, "planes must satisfy 0 < near < far");
+    require(a.far_plane > a.near_plane, "planes must satisfy near < far");
+    require(a.near_plane > 0.0 || (!a.perspective_correct && a.clip != GENDR_CLIP_UNIT),
+            "near must be > 0 with perspective_correct or GENDR_CLIP_UNIT, which divide by depth");
     require(a.softmax_far > a.softmax_near, "the softmax's planes must satisfy near < far");
     require(a.background_floor >= 0.0 && a.background_floor < 1.0, "background_floor must be in [0, 1)");
     require(a.near_clip >= 0.0 && a.near_clip <= std::numeric_limits<double>::max(),

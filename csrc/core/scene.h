@@ -285,7 +285,8 @@ GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, i
     const bool back_culled = a.cull == GENDR_CULL_BACK && !front;
     // Across or behind the camera plane the projected triangle is not the face. Only the references count it, in alpha
     // and with screen-space weights; perspective weights of depths of either sign would be no average of the corners.
-    const bool behind = !(z_min > T(0));
+    // Where the near plane itself is not in front of the camera, depth is a place along an axis, and none is behind.
+    const bool behind = !(z_min > T(0)) && scene.depth.near > T(0);
     // Without a clip, depths outside the triangle are not between those of its corners.
     const bool bounded = a.clip != GENDR_CLIP_NONE;
     const bool out_of_range = bounded && !behind && (z_max < scene.depth.near || z_min > scene.depth.far);

@@ -86,7 +86,8 @@ typedef struct gendr_scene {
     double dist_shift;           /* shift of the support, in units of tau */
     double t_conorm_p;
     double background_eps; /* the background weighs e^(background_eps / gamma) */
-    double near_plane;     /* > 0 */
+    double near_plane;     /* > 0; 0 and less without perspective_correct and GENDR_CLIP_UNIT only: then faces at
+                              z <= 0 are drawn like any */
     double far_plane;      /* > near_plane */
     double reach;          /* NDC; pixels further from a face are skipped; infinity: only min_coverage decides */
     double

@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +13,11 @@ from .._inputs import check_real, check_same, kind
 from ..settings import check_number
 
 BACKENDS = ("cuda", "nvdiffrast", "nvdiffrast_fwd")
+
+
+def plain(value: Any) -> Any:
+    """The number in a tensor or NumPy array without dimensions, as Kaolin takes them; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
 def check_image(face_vertices_image: Tensor) -> tuple[int, int]:
@@ -74,12 +80,14 @@ def check_backend(function: str, backend: object, multiplier: object, eps: objec
     for name, value, ignorant in (("multiplier", multiplier, BACKENDS[1:]), ("eps", eps, BACKENDS[1:2])):
         if value is None:
             continue
-        check_number(name, value)
+        check_number(name, plain(value))
         if backend in ignorant:
             warnings.warn(f"{function}: {name} has no effect with backend {backend!r}", UserWarning, stacklevel=3)
 
 
-def check_softness(sigmainv: object, boxlen: object, knum: object) -> None:
+def check_softness(sigmainv: object, boxlen: object, knum: object) -> tuple[float, float, int | None]:
+    """The three as plain numbers."""
+    sigmainv, boxlen, knum = plain(sigmainv), plain(boxlen), plain(knum)
     if not 1e-30 <= check_number("sigmainv", sigmainv) <= 1e30:
         raise ValueError(f"sigmainv must be > 0, from 1e-30 to 1e30, got {sigmainv}")
     if not 0 <= check_number("boxlen", boxlen) < math.inf:
@@ -88,3 +96,4 @@ def check_softness(sigmainv: object, boxlen: object, knum: object) -> None:
         raise TypeError(f"knum must be an int, or None for all faces, got {knum!r}")
     if knum is not None and knum < 1:
         raise ValueError(f"knum must be >= 1, or None for all faces, got {knum}")
+    return float(sigmainv), float(boxlen), None if knum is None else int(knum)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._visibility import NO_FAR, NO_NEAR
+from .._visibility import ANY_NEAR, NO_FAR, NO_NEAR
 from ..settings import RenderSettings
 
 _EXTRINSICS = ("transform", "view_matrix")
@@ -86,12 +86,14 @@ def directions_to(camera: Any, image: Tensor, pixel: Tensor) -> Tensor:
 def settings_for(camera: Any, settings: RenderSettings, clipped: bool, perspective_correct: bool) -> RenderSettings:
     """The user's settings with all that the camera decides: the picture's extent, what is seen, how depth ends."""
     near, far = float(camera.intrinsics.near), float(camera.intrinsics.far)
+    # Behind a pinhole things are mirrored; an orthographic camera without planes has nothing behind it.
+    nearest = NO_NEAR if clipped or is_pinhole(camera) else ANY_NEAR
     # With clip 'unit' depth is perspective-correct whatever the weights are.
     clip = settings.clip if perspective_correct or settings.clip != "unit" else "nonnegative"
     return replace(
         settings,
         half_extent=(1.0, 1.0),
-        near=NO_NEAR,
+        near=nearest,
         far=far if clipped else NO_FAR,
         near_clip=near if clipped else None,
         projection="perspective" if is_pinhole(camera) else "orthographic",

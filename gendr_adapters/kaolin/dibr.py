@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 
 from ..settings import check_number
-from ._arguments import check_backend, check_depths, check_image, check_per_face, check_softness
+from ._arguments import check_backend, check_depths, check_image, check_per_face, check_softness, plain
 from .rasterization import hard_settings, rasterize_as
 from .soft_mask import dibr_soft_mask, mask_settings
 
 _OCCLUSIONS = ("hard", "soft")
+# background_eps: the background has no weight in the softmax where there is a face, as the mask says what it covers.
+_NO_WEIGHT = -1e300
 
 
 def dibr_rasterization(
@@ -37,6 +39,7 @@ def dibr_rasterization(
     dist_shift: float = 0.0,
     occlusion: str = "hard",
     gamma: float = 0.01,
+    background: Tensor | Sequence[float] | None = None,
 ) -> tuple[Tensor | tuple[Tensor, ...], Tensor, Tensor]:
     """Features of the nearest faces, and a soft silhouette: kaolin.render.mesh.dibr_rasterization, on any device.
 
@@ -45,10 +48,12 @@ def dibr_rasterization(
             near_clip: as for `rasterize`. rast_backend: its backend.
         face_normals_z: (B, F); faces where it is below 0 (or NaN) are not drawn, but count in the mask.
         sigmainv, boxlen, knum, distribution, t_conorm, t_conorm_p, dist_shape, dist_shift: as for `dibr_soft_mask`.
-        occlusion: 'hard': the features of the nearest face. 'soft': a softmax over depth of all drawn faces closer than
-            boxlen, weighed by their coverage as well, so that hidden faces have gradients, and z has: a face weighs
-            D e^(z / gamma), the background as much as a face 10 gamma behind the farthest corner. On a GPU the call
-            waits for that corner. gamma: > 0, in the unit of z.
+        occlusion: 'hard': the features of the nearest face. 'soft': a softmax over depth of all drawn faces that the
+            mask counts at a pixel, beyond knum too, weighed by their coverage as well, so that hidden faces have
+            gradients, and z has: a face weighs D e^(z / gamma), the background nothing where there is a face, however
+            little the mask is there. On a GPU, with perspective_correct, the call waits for the nearest corner.
+        gamma: > 0, in the unit of z.
+        background: features where there is no face, (C,) or (B, C), C counted through a list of face_features; None: 0.
 
     Returns:
         (features, soft_mask, face_idx): features and face_idx as `rasterize`, whatever occlusion; soft_mask
@@ -63,9 +68,10 @@ def dibr_rasterization(
     check_image(face_vertices_image)
     check_depths(face_vertices_z, face_vertices_image)
     check_per_face("face_normals_z", face_normals_z, face_vertices_image)
-    check_softness(sigmainv, boxlen, knum)
+    sigmainv, boxlen, knum = check_softness(sigmainv, boxlen, knum)
     if occlusion not in _OCCLUSIONS:
         raise ValueError(f"occlusion must be 'hard' or 'soft', got {occlusion!r}")
+    gamma = plain(gamma)
     if not 1e-30 <= check_number("gamma", gamma) <= 1e30:
         raise ValueError(f"gamma must be > 0, from 1e-30 to 1e30, got {gamma}")
     valid = face_normals_z >= 0.0
@@ -76,9 +82,19 @@ def dibr_rasterization(
         "dist_shape": dist_shape,
         "dist_shift": dist_shift,
     }
-    settings = hard_settings(perspective_correct, near_clip)
-    if occlusion == "soft":
-        near, far = _depth_range(face_vertices_z, valid, near_clip, gamma)
+    if occlusion == "hard":
+        settings = hard_settings(perspective_correct, near_clip)
+    else:
+        # A softmax does not see where depths begin; near that digits are best kept. Where depth itself does not matter
+        # each image can begin at its own front.
+        front = _front(face_vertices_z, face_vertices_image, valid, perspective_correct, near_clip)
+        if perspective_correct or near_clip is not None:
+            largest = max(front.flatten().tolist(), default=-math.inf)
+            nearest = -largest if math.isfinite(largest) else 0.0
+        else:
+            face_vertices_z = face_vertices_z - torch.where(front.isfinite(), front, 0.0)
+            nearest = 0.0
+        behind = nearest + max(1.0, 1e-12 * abs(nearest))
         settings = mask_settings(
             sigmainv,
             boxlen,
@@ -87,12 +103,14 @@ def dibr_rasterization(
             dist_shift=dist_shift,
             perspective_correct=perspective_correct,
             near_clip=near_clip,
-            softmax_range=(near, far),
-            gamma=gamma / (far - near),
-            background_eps=0.0,
+            # Where the mask is.
+            reach_shape="distance" if distribution or t_conorm else "box",
+            softmax_range=(nearest, behind),
+            gamma=gamma / (behind - nearest),
+            background_eps=_NO_WEIGHT,
         )
     features, face_idx = rasterize_as(
-        settings, height, width, face_vertices_z, face_vertices_image, face_features, valid
+        settings, height, width, face_vertices_z, face_vertices_image, face_features, valid, background
     )
     soft_mask = dibr_soft_mask(
         face_vertices_image,
@@ -107,11 +125,19 @@ def dibr_rasterization(
     return features, soft_mask, face_idx
 
 
-def _depth_range(face_vertices_z: Tensor, valid: Tensor, near_clip: float | None, gamma: float) -> tuple[float, float]:
-    """View depths of the nearest corner that is drawn, and of what is 10 gamma behind the farthest."""
-    depths = -face_vertices_z.detach()
-    seen = (depths > 0).all(2) if near_clip is None else (depths >= near_clip).any(2)
-    depths = depths[valid & seen & depths.isfinite().all(2)].clamp(min=near_clip or 0.0)
-    near, far = (0.0, 1.0) if depths.numel() == 0 else torch.stack(depths.aminmax()).tolist()
-    behind = far + 10 * gamma
-    return near, max(behind, math.nextafter(near, math.inf))
+def _front(
+    face_vertices_z: Tensor,
+    face_vertices_image: Tensor,
+    valid: Tensor,
+    perspective_correct: bool,
+    near_clip: float | None,
+) -> Tensor:
+    """(B, 1, 1): the largest z of the faces of each mesh that are drawn; -infinity where none is."""
+    z = face_vertices_z.detach()
+    drawn = valid & z.isfinite().all(2) & face_vertices_image.detach().isfinite().all(3).all(2)
+    if near_clip is not None:
+        z = z.clamp(max=-near_clip)
+    elif perspective_correct:
+        drawn = drawn & (z < 0).all(2)
+    seen = torch.where(drawn[..., None], z, -math.inf).flatten(1)
+    return torch.nn.functional.pad(seen, (1, 0), value=-math.inf).amax(1)[:, None, None]

@@ -1,18 +1,19 @@
 """`render_mesh`, as kaolin.render.easy_render.render_mesh."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .._autocast import full_precision
-from ..render import render
+from .._inputs import output_names
 from ..settings import RenderSettings
 from .cameras import check_camera, is_pinhole, settings_for
-from .mesh_scene import MeshScene, Points, mesh_scene
+from .mesh_scene import MeshScene, mesh_scene, nearest_points
 
 _BACKENDS = ("nvdiffrast", "cuda")
+_EXTRA = ("alpha", "depth", "normals_camera")
 # The mask of DIB-R's functions, without their boxes.
 _ALPHA = RenderSettings(distribution="exponential_rev", dist_scale=1 / 7000)
 
@@ -27,7 +28,8 @@ def render_mesh(
     backend: str | None = None,
     nvdiffrast_context: Any = None,
     *,
-    settings: RenderSettings = _ALPHA,
+    extra_passes: Sequence[str] = (),
+    settings: RenderSettings | None = None,
 ) -> dict[str, Tensor]:
     """Pictures of meshes with PBR materials in the light of spherical Gaussians:
     kaolin.render.easy_render.render_mesh, on any device, for batches too.
@@ -45,16 +47,18 @@ def render_mesh(
             textures that repeat, as Kaolin with nvdiffrast; 'cuda': interpolation on the screen, no planes, flat
             normals unless the mesh has others, as Kaolin without.
         nvdiffrast_context: accepted, and without effect.
-        settings: of 'alpha': distribution, dist_*, reach, t_conorm and so on; the default is exp(-7000 d^2) outside
-            and 1 inside, d the distance in NDC (both axes of the picture span [-1, 1]). What concerns colour, depth,
-            perspective, near and far has no say.
+        extra_passes: pictures beyond Kaolin's: any of 'alpha', 'depth' and 'normals_camera'.
+        settings: of 'alpha', which must be asked for: distribution, dist_*, reach, t_conorm and so on; None:
+            exp(-7000 d^2) outside and 1 inside, d the distance in NDC (both axes of the picture span [-1, 1]). What
+            concerns colour, depth, perspective, near and far has no say.
 
     Returns:
         A dict, its pictures (N, height, width, channels), 0 where there is no mesh, and not clamped:
         'render': 'diffuse' + 'specular'; 'albedo', 'normals' (in the world, towards the camera, with the normal map);
         'uvs' and 'features' if the mesh has them; 'face_idx' (N, height, width) int64, counted within its mesh, -1
-        where there is none; and beyond Kaolin's, 'alpha' (1 channel), the soft silhouette of all faces, 'depth' (1),
-        the distance along the camera's axis, > 0, and 'normals_camera', the normals with the camera's axes.
+        where there is none; and of extra_passes 'alpha' (1 channel), the soft silhouette of all faces, 'depth' (1), the
+        distance along the camera's axis, > 0 but for orthographic cameras without planes, and 'normals_camera', the
+        normals with the camera's axes.
         Gradients go to vertices, normals, uvs, features, materials, lights and cameras.
 
     Raises:
@@ -65,47 +69,28 @@ def render_mesh(
     """
     if backend is not None and backend not in _BACKENDS:
         raise ValueError(f"unknown backend {backend!r}; allowed: {', '.join(_BACKENDS)}, both of which are our core")
-    if not isinstance(settings, RenderSettings):
+    extra = output_names(extra_passes, _EXTRA, "extra_passes")
+    if settings is not None and not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
+    if settings is not None and "alpha" not in extra:
+        raise ValueError("settings are those of 'alpha', which is not among extra_passes: ask for it, e.g. ('alpha',)")
     check_camera(camera)
     as_nvdiffrast = backend != "cuda"
     scene = mesh_scene(camera, mesh, lighting, custom_materials, custom_material_assignments, as_nvdiffrast)
     perspective = as_nvdiffrast and is_pinhole(camera)
-    return _pictures(scene, settings_for(camera, settings, as_nvdiffrast, perspective))
+    return _pictures(scene, settings_for(camera, settings or _ALPHA, as_nvdiffrast, perspective), extra)
 
 
-def _pictures(scene: MeshScene, settings: RenderSettings) -> dict[str, Tensor]:
-    height, width = scene.image_size
-    # What is rendered is the corners' weights: materials and lights are looked up with them.
-    corner_weights = torch.eye(3, dtype=scene.corners.dtype, device=scene.corners.device)
-    drawn = render(
-        scene.corners,
-        (height, width),
-        corner_weights.expand(scene.corners.shape[0], 3, 3),
-        scene.face_offsets,
-        replace(settings, blend="hard"),
-        outputs=("image", "alpha", "depth", "face_index"),
-    )
-    assert drawn.image is not None and drawn.alpha is not None
-    assert drawn.depth is not None and drawn.face_index is not None
+def _pictures(scene: MeshScene, settings: RenderSettings, extra: Sequence[str]) -> dict[str, Tensor]:
+    drawn, points = nearest_points(scene, settings, [name for name in ("alpha", "depth") if name in extra])
+    assert drawn.face_index is not None
     face_idx = drawn.face_index
-    at = (face_idx.flatten() >= 0).nonzero()[:, 0]
-    image = at.div(height * width, rounding_mode="floor")
-    points = Points(
-        image,
-        at % (height * width),
-        face_idx.flatten()[at] + scene.face_offsets[image],
-        drawn.image.permute(0, 2, 3, 1).reshape(-1, 3).index_select(0, at),
-    )
     shaded = scene.shade(points)
+    surface = shaded.surface
 
     def picture(values: Tensor) -> Tensor:
-        empty = values.new_zeros(face_idx.numel(), values.shape[1])
-        return empty.index_copy(0, at, values).view(*face_idx.shape, values.shape[1])
+        return scene.picture(values, points)
 
-    surface = shaded.surface
-    rotation = scene.camera.extrinsics.view_matrix()[:, :3, :3]
-    turned = rotation.index_select(0, image if rotation.shape[0] > 1 else torch.zeros_like(image))
     pictures = {
         "face_idx": face_idx,
         "render": picture(shaded.diffuse + shaded.specular),
@@ -117,7 +102,13 @@ def _pictures(scene: MeshScene, settings: RenderSettings) -> dict[str, Tensor]:
     for name in ("uvs", "features"):
         if (values := getattr(shaded, name)) is not None:
             pictures[name] = picture(values)
-    pictures["alpha"] = drawn.alpha[..., None]
-    pictures["depth"] = drawn.depth[..., None]
-    pictures["normals_camera"] = picture((turned @ surface.normals[:, :, None])[:, :, 0])
+    if drawn.alpha is not None:
+        pictures["alpha"] = drawn.alpha[..., None]
+    if drawn.depth is not None:
+        pictures["depth"] = drawn.depth[..., None]
+    if "normals_camera" in extra:
+        rotation = scene.camera.extrinsics.view_matrix()[:, :3, :3]
+        which = points.image if rotation.shape[0] > 1 else torch.zeros_like(points.image)
+        turned = rotation.index_select(0, which)
+        pictures["normals_camera"] = picture((turned @ surface.normals[:, :, None])[:, :, 0])
     return pictures

@@ -162,10 +162,10 @@ def _sample_maps(material: Any, uvs: Tensor | None, wrap: bool) -> dict[str, Ten
         if picture.shape[0] not in _MAPS[name]:
             allowed = " or ".join(map(str, _MAPS[name]))
             raise ValueError(f"{name} must have {allowed} channels, got shape {tuple(picture.shape)} (C, H, W)")
-    return {name: _sample(picture, uvs, wrap) for name, picture in maps.items()}
+    return {name: sample(picture, uvs, wrap) for name, picture in maps.items()}
 
 
-def _sample(picture: Tensor, uvs: Tensor, wrap: bool) -> Tensor:
+def sample(picture: Tensor, uvs: Tensor, wrap: bool) -> Tensor:
     """(P, C), bilinear, of a picture (C, h, w); v = 0 is its first row, texel 0 has its centre at 1 / (2 w)."""
     if wrap:  # a border of one texel from the other side
         size = uvs.new_tensor([picture.shape[2], picture.shape[1]])

@@ -1,12 +1,15 @@
 """Kaolin's cameras, meshes, materials and lights as one scene: faces for our core, and what points of them show."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..render import gather_corners
-from ._scene import check_sign
+from ..render import Rendered, gather_corners, render
+from ..settings import RenderSettings
+from ._scene import warn_of_empty
 from .cameras import directions_to, is_pinhole, see
 from .materials import Surface, material_lists, number_materials, surface_at
 from .meshes import CornerAttributes, corner_attributes, joined, unbatched
@@ -60,20 +63,28 @@ class MeshScene(NamedTuple):
     def image_size(self) -> tuple[int, int]:
         return self.camera.intrinsics.height, self.camera.intrinsics.width
 
+    def picture(self, values: Tensor, points: Points) -> Tensor:
+        """(N, height, width, C): values (P, C) at the pixels of points, one a pixel at most, 0 at the others."""
+        height, width = self.image_size
+        empty = values.new_zeros(self.n_images * height * width, values.shape[1])
+        at = points.image * (height * width) + points.pixel
+        return empty.index_copy(0, at, values).view(self.n_images, height, width, values.shape[1])
+
+    def interpolate(self, points: Points) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
+        """Normals, of any length, uvs in [0, 1), tangents and features at points, (P, .) each."""
+        row = self.attribute_row.index_select(0, points.face)
+        normals, uvs, tangents, features = (
+            None if values is None else (points.weights[:, None] @ values.index_select(0, row))[:, 0]
+            for values in self.attributes[:4]
+        )
+        assert normals is not None
+        return normals, None if uvs is None else uvs - uvs.detach().floor(), tangents, features
+
     def shade(self, points: Points) -> Shaded:
         """Materials and lights at points. Both sides of a face are lit: its normal is turned to the camera."""
-        row = self.attribute_row.index_select(0, points.face)
+        normals, uvs, tangents, features = self.interpolate(points)
         facing = self.facing.index_select(0, points.face)[:, None]
-
-        def interpolate(values: Tensor | None) -> Tensor | None:
-            if values is None:
-                return None
-            return (points.weights[:, None] @ values.index_select(0, row))[:, 0]
-
-        normals, uvs, tangents, features = (interpolate(values) for values in self.attributes[:4])
-        assert normals is not None
-        uvs = None if uvs is None else uvs - uvs.detach().floor()
-        which = self.attributes.material.index_select(0, row)
+        which = self.attributes.material.index_select(0, self.attribute_row.index_select(0, points.face))
         surface = surface_at(self.materials, which, facing * normals, uvs, tangents, self.wrap)
         to_camera = directions_to(self.camera, points.image, points.pixel)
         diffuse, specular = shine(self.lighting, surface, to_camera)
@@ -109,12 +120,13 @@ def mesh_scene(
     shown = [i if n_meshes > 1 else 0 for i in range(len(seen))]
     corners = [gather_corners(projected, faces[i]) for i, (_, projected) in zip(shown, seen, strict=True)]
     facing = [_facing(s.detach()[faces[i]], is_pinhole(camera)) for i, (s, _) in zip(shown, seen, strict=True)]
-    check_sign(
-        torch.cat(corners)[..., 2],
-        None,
-        "Are the cameras turned away, or were their poses made for a camera that looks along +z, as OpenCV's and "
-        "PyTorch3D's do?",
-    )
+    if smooth or is_pinhole(camera):  # else nothing is behind the camera
+        warn_of_empty(
+            corners[0],
+            lambda: torch.stack([_is_behind(c[..., 2].detach(), smooth) for c in corners]),
+            "Are the cameras turned away, or were their poses made for a camera that looks along +z, as OpenCV's and "
+            "PyTorch3D's do?",
+        )
     starts = [0]
     for f in faces:
         starts.append(starts[-1] + f.shape[0])
@@ -132,6 +144,35 @@ def mesh_scene(
         check_lighting(lighting),
         smooth,
     )
+
+
+def nearest_points(scene: MeshScene, settings: RenderSettings, outputs: Sequence[str] = ()) -> tuple[Rendered, Points]:
+    """The nearest face at each pixel that has one, and where on it that is. Rendered: its face_index, and of 'alpha'
+    and 'depth' what outputs name."""
+    n_pixels = scene.image_size[0] * scene.image_size[1]
+    # What is rendered is the corners' weights: materials and lights are looked up with them.
+    corner_weights = torch.eye(3, dtype=scene.corners.dtype, device=scene.corners.device)
+    drawn = render(
+        scene.corners,
+        scene.image_size,
+        corner_weights.expand(scene.corners.shape[0], 3, 3),
+        scene.face_offsets,
+        replace(settings, blend="hard"),
+        outputs=("image", "face_index", *outputs),
+    )
+    assert drawn.image is not None and drawn.face_index is not None
+    face = drawn.face_index.flatten()
+    at = (face >= 0).nonzero()[:, 0]
+    image = at.div(n_pixels, rounding_mode="floor")
+    weights = drawn.image.permute(0, 2, 3, 1).reshape(-1, 3).index_select(0, at)
+    return drawn, Points(image, at % n_pixels, face[at] + scene.face_offsets[image], weights)
+
+
+def _is_behind(z: Tensor, cut: bool) -> Tensor:
+    """Are all faces there are (z: (F, 3), of their corners) behind the camera? cut: what reaches behind it is cut, else
+    it is left out."""
+    behind = (z >= 0).all(1) if cut else (z >= 0).any(1)
+    return behind.all() & (behind.numel() > 0)
 
 
 def _facing(corners: Tensor, pinhole: bool) -> Tensor:

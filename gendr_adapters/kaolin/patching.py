@@ -12,15 +12,25 @@ from typing import Any
 
 from .dibr import dibr_rasterization
 from .easy_render import render_mesh
+from .interpolation import _texture_sample_material_nvdiffrast, mesh_rasterize_interpolate_nvdiffrast
 from .rasterization import rasterize
+from .sg_lighting import unbatched_reduced_sg_inner_product
 from .soft_mask import dibr_soft_mask
 
 # Kaolin's modules and what stands for their functions.
 _OURS: dict[str, tuple[Any, ...]] = {
     "kaolin.render.mesh": (rasterize, dibr_soft_mask, dibr_rasterization),
-    "kaolin.render.easy_render": (render_mesh,),
+    "kaolin.render.easy_render": (render_mesh, mesh_rasterize_interpolate_nvdiffrast),
+    "kaolin.render.easy_render.mesh": (_texture_sample_material_nvdiffrast,),
+    "kaolin.render.lighting.sg": (unbatched_reduced_sg_inner_product,),
 }
-_NEWER = ("kaolin.render.easy_render",)  # Kaolin before 0.16 has none
+# What older Kaolins have not: easy_render is of 0.16.
+_NEWER = (
+    "kaolin.render.easy_render",
+    "kaolin.render.easy_render.mesh",
+    "kaolin.render.lighting",
+    "kaolin.render.lighting.sg",
+)
 _MARK = "_kaolins"  # the attribute of our functions' twins that holds what they stand for
 _lock = threading.Lock()
 _users: Counter[Any] = Counter()  # of each twin: how many blocks and installations want it there
@@ -28,7 +38,9 @@ _users: Counter[Any] = Counter()  # of each twin: how many blocks and installati
 
 @contextmanager
 def patched() -> Iterator[None]:
-    """Within it, Kaolin's rasterize, dibr_soft_mask, dibr_rasterization and render_mesh are ours.
+    """Within it, Kaolin's rasterize, dibr_soft_mask, dibr_rasterization and render_mesh are ours, and what its lights
+    and easy_render do on CUDA or with nvdiffrast alone works on any device: eight lights or more in
+    sg_diffuse_inner_product and its like, mesh_rasterize_interpolate_nvdiffrast, nvdiffrast's textures.
 
         with patched():
             train()  # code that calls kaolin.render.mesh.dibr_rasterization
@@ -85,13 +97,15 @@ def _pairs() -> list[tuple[Any, Any]]:
         try:
             module = importlib.import_module(name)
         except ImportError as error:
-            if name in _NEWER and error.name == name:
+            if name in _NEWER and error.name in _NEWER:
                 continue
             raise ImportError(
                 f"there is no Kaolin whose functions could be replaced ({error}); those of gendr_adapters.kaolin that "
                 "take tensors can be called without it"
             ) from error
-        pairs += [(getattr(module, ours.__name__), ours) for ours in functions]
+        pairs += [
+            (getattr(module, f.__name__), f) for f in functions if name not in _NEWER or hasattr(module, f.__name__)
+        ]
     return pairs
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from .._inputs import image_shape
 from ..render import render
 from ..settings import RenderSettings
-from ._arguments import check_backend, check_depths, check_image, check_per_face, joined_features
-from ._scene import check_sign, corners, kaolin_settings
+from ._arguments import check_backend, check_depths, check_image, check_per_face, joined_features, plain
+from ._scene import corners, empty_meshes, kaolin_settings, warn_of_empty
 
 
 def rasterize(
@@ -29,9 +30,10 @@ def rasterize(
 
     Args:
         height, width: of the picture, pixels.
-        face_vertices_z: (B, F, 3), z of the corners in camera space: negative in front of the camera, the largest is
-            nearest. A face with a corner at z >= 0 is not drawn, unless near_clip cuts it; where all are so, a
-            UserWarning is given, once.
+        face_vertices_z: (B, F, 3), z of the corners, of any sign (up to 1e30); the largest is nearest. With
+            perspective_correct or near_clip in camera space, so negative in front of the camera. With
+            perspective_correct a face with a corner at z >= 0 is not drawn, unless near_clip cuts it; for a mesh of
+            nothing else a UserWarning is given, once.
         face_vertices_image: (B, F, 3, 2), x (right) and y (up) of the corners; both axes of the picture span [-1, 1].
         face_features: (B, F, 3, C), features of the corners, or a list or tuple of such. float32 or float64, as the two
             above.
@@ -75,27 +77,34 @@ def rasterize_as(
     face_vertices_image: Tensor,
     face_features: Tensor | Sequence[Tensor],
     valid_faces: Tensor | None,
+    background: Tensor | Sequence[float] | None = None,
 ) -> tuple[Tensor | tuple[Tensor, ...], Tensor]:
-    """rasterize, with other settings."""
-    size = image_shape((height, width))
+    """rasterize, with other settings, and features where there is no face."""
+    size = image_shape((plain(height), plain(width)))
     check_image(face_vertices_image)
     check_depths(face_vertices_z, face_vertices_image)
     features, channels = joined_features(face_features, face_vertices_image)
     if valid_faces is not None:
         check_per_face("valid_faces", valid_faces, face_vertices_image)
         valid_faces = valid_faces.bool()
-    check_sign(
-        face_vertices_z,
-        valid_faces,
-        "Were depths passed for face_vertices_z (negate them), or vertices of a camera that looks along +z, as "
-        "OpenCV's and PyTorch3D's do?",
-    )
+    cut = settings.near_clip is not None
+    if settings.perspective_correct or cut:
+        warn_of_empty(
+            face_vertices_z,
+            lambda: empty_meshes(face_vertices_z, valid_faces, cut),
+            "Were depths passed for face_vertices_z (negate them), or vertices of a camera that looks along +z, as "
+            "OpenCV's and PyTorch3D's do?",
+        )
     faces = corners(face_vertices_image, face_vertices_z, valid_faces)
     some = features if features.shape[3] else None
-    drawn = render(faces, size, some, None, settings, None, ("image", "face_index"))
+    drawn = render(faces, size, some, None, settings, background, ("image", "face_index"))
     assert drawn.face_index is not None
-    if drawn.image is None:
-        image = features.new_zeros((*drawn.face_index.shape, 0))
-    else:
-        image = drawn.image.permute(0, 2, 3, 1).contiguous()
-    return image if channels is None else image.split(channels, 3), drawn.face_index
+    image = features.new_zeros((features.shape[0], 0, *size)) if drawn.image is None else drawn.image
+    if channels is None:
+        return _own(image), drawn.face_index
+    return tuple(_own(part) for part in image.split(channels, 1)), drawn.face_index
+
+
+def _own(image: Tensor) -> Tensor:
+    """(B, H, W, C) of (B, C, H, W): a copy even of one channel, for users write into what they get."""
+    return image.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)

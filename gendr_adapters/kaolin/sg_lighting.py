@@ -14,6 +14,30 @@ _LIGHTS = ("amplitude", "direction", "sharpness")
 _LIGHTS_AT_A_TIME = 7
 
 
+def unbatched_reduced_sg_inner_product(
+    amplitude: Tensor,
+    direction: Tensor,
+    sharpness: Tensor,
+    other_amplitude: Tensor,
+    other_direction: Tensor,
+    other_sharpness: Tensor,
+) -> Tensor:
+    """(P, 3): products of P spherical Gaussians with L others, summed over these:
+    kaolin.render.lighting.sg.unbatched_reduced_sg_inner_product, on any device, for any P and L.
+
+    Args:
+        amplitude, direction: (P, 3). sharpness: (P,). other_amplitude, other_direction: (L, 3). other_sharpness: (L,).
+    """
+    sg = importlib.import_module("kaolin.render.lighting.sg")
+    one, others = (amplitude, direction, sharpness), (other_amplitude, other_direction, other_sharpness)
+    if amplitude.is_cuda and amplitude.shape[0] and other_amplitude.shape[0] > _LIGHTS_AT_A_TIME:
+        return sg.UnbatchedReducedSgInnerProduct.apply(*one, *others)
+    total = torch.zeros_like(amplitude)
+    for some in zip(*(x.split(_LIGHTS_AT_A_TIME) for x in others), strict=True):
+        total = total + sg.unbatched_sg_inner_product(*one, *some).sum(1)
+    return total
+
+
 def check_lighting(lighting: Any) -> Any:
     """The lights; None: Kaolin's default. Raises TypeError for what is no SgLightingParameters."""
     if lighting is None:

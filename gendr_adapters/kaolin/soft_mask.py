@@ -12,7 +12,7 @@ from ..blend import blend_fragments
 from ..fragments import Fragments, find_fragments
 from ..render import render
 from ..settings import RenderSettings, check_number
-from ._arguments import check_depths, check_image, check_softness
+from ._arguments import check_depths, check_image, check_softness, plain
 from ._scene import corners, kaolin_settings
 
 
@@ -63,8 +63,8 @@ def dibr_soft_mask(
     """
     n_meshes, _ = check_image(face_vertices_image)
     _check_selected(selected_face_idx, face_vertices_image, n_meshes)
-    check_softness(sigmainv, boxlen, knum)
-    check_number("multiplier", multiplier)
+    sigmainv, boxlen, knum = check_softness(sigmainv, boxlen, knum)
+    check_number("multiplier", plain(multiplier))
     if near_clip is not None and face_vertices_z is None:
         raise ValueError("near_clip needs face_vertices_z, the depths of the corners")
     if face_vertices_z is not None:
@@ -88,13 +88,14 @@ def dibr_soft_mask(
         alpha = render(faces, (height, width), settings=settings, outputs=("alpha",)).alpha
         assert alpha is not None
         return alpha
-    return _grown_box_mask(faces, selected_face_idx >= 0, float(sigmainv), float(boxlen), knum, near_clip)
+    return _grown_box_mask(faces, selected_face_idx >= 0, sigmainv, boxlen, knum, near_clip)
 
 
 def mask_settings(sigmainv: float, boxlen: float, **fields: Any) -> RenderSettings:
     """For gendr_adapters.render: faces are seen as far as boxlen, and fade with exp(-sigmainv d^2) if not told else."""
-    fields = {"distribution": "exponential_rev", "perspective_correct": False, "clip": "nonnegative", **fields}
-    return kaolin_settings(dist_scale=1 / float(sigmainv), reach=float(boxlen), **fields)
+    fields = {"distribution": "exponential_rev", "clip": "nonnegative", **fields}
+    fields = {name: plain(value) for name, value in fields.items()}
+    return kaolin_settings(dist_scale=1 / sigmainv, reach=boxlen, **fields)
 
 
 def _grown_box_mask(
@@ -110,9 +111,9 @@ def _grown_box_mask(
     # A Cauchy distribution ends nowhere, so that nothing fades. The boxes are cut exactly below.
     settings = kaolin_settings(
         distribution="cauchy",
+        clip="nonnegative",
         reach_shape="box",
         reach=boxlen * (1 + 1e-6) + 1e-6,
-        perspective_correct=False,
         near_clip=near_clip,
     )
     found = find_fragments(leave_out(faces, ~touching), (height, width), settings=settings)

@@ -9,9 +9,17 @@ from ..camera import Camera
 from ..lighting import SgLightingParameters, sg_direction_from_azimuth_elevation
 from ..materials import PBRMaterial
 from . import mesh
-from .mesh import RenderPass, render_mesh
+from .mesh import RenderPass, mesh_rasterize_interpolate_nvdiffrast, render_mesh
 
-__all__ = ["RenderPass", "default_camera", "default_lighting", "default_material", "mesh", "render_mesh"]
+__all__ = [
+    "RenderPass",
+    "default_camera",
+    "default_lighting",
+    "default_material",
+    "mesh",
+    "mesh_rasterize_interpolate_nvdiffrast",
+    "render_mesh",
+]
 
 
 def default_lighting() -> SgLightingParameters:

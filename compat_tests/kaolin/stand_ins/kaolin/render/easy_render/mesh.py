@@ -27,3 +27,19 @@ def render_mesh(
     nvdiffrast_context: Any = None,
 ) -> Any:
     raise RuntimeError("a stand-in for Kaolin's render_mesh, which needs CUDA")
+
+
+def mesh_rasterize_interpolate_nvdiffrast(
+    mesh: Any,
+    camera: Any,
+    nvdiffrast_context: Any,
+    normals_required: bool = True,
+    uvs_required: bool = True,
+    tangents_required: bool = True,
+    features_required: bool = True,
+) -> Any:
+    raise RuntimeError("a stand-in for Kaolin's function, which needs nvdiffrast")
+
+
+def _texture_sample_material_nvdiffrast(material: Any, texcoords: Any) -> Any:
+    raise RuntimeError("a stand-in for Kaolin's function, which needs nvdiffrast")
