@@ -1,5 +1,5 @@
 """Ops inside the transforms of torch.func (grad, vjp, jacrev, vmap of them), which do not know torch.library's autograd
-and ask for a torch.autograd.Function."""
+and ask for a torch.autograd.Function. vmap runs an op item by item."""
 
 from collections.abc import Callable
 from typing import Any
