@@ -129,9 +129,14 @@ def _gendr_renderer(x: Tensor) -> Tensor:
     return total(gendr.GenDR(image_size=SIZE)(mesh))
 
 
-def _depth_renderer(x: Tensor) -> Tensor:
+def _depth_renderer(x: Tensor, settings: RenderSettings | None = None) -> Tensor:
     vertices, faces = x.reshape(-1, 3), torch.arange(3 * x.shape[0]).reshape(-1, 3)
-    return total(redner.get_depth_renderer(2, False)(vertices, faces, (20.0, 20.0, 8.0, 6.0), (16, 12)))
+    renderer = redner.get_depth_renderer(2, False, seed=1, settings=settings)
+    return total(renderer(vertices, faces, (20.0, 20.0, 8.0, 6.0), (16, 12)))
+
+
+def _soft_depth_renderer(x: Tensor) -> Tensor:
+    return _depth_renderer(x, SETTINGS)
 
 
 CASES = {
@@ -147,8 +152,9 @@ CASES = {
     "rasterize": Case(_rasterize, one_graph=False, nightly=True),
     "soft_mask": Case(_soft_mask, one_graph=False, nightly=True),
     "soft_rasterize": Case(_soft_rasterize),
-    "gendr_render": Case(_gendr_render),
-    "softras_renderer": Case(_softras_renderer, one_graph=False),
-    "gendr_renderer": Case(_gendr_renderer, one_graph=False),
-    "depth_renderer": Case(_depth_renderer, one_graph=False),
+    "gendr_render": Case(_gendr_render, nightly=True),
+    "softras_renderer": Case(_softras_renderer, one_graph=False, nightly=True),
+    "gendr_renderer": Case(_gendr_renderer, one_graph=False, nightly=True),
+    "depth_renderer": Case(_depth_renderer, one_graph=False, nightly=True),
+    "soft_depth_renderer": Case(_soft_depth_renderer, one_graph=False),
 }

@@ -1,5 +1,5 @@
 """Ops inside the transforms of torch.func (grad, vjp, jacrev, vmap of them), which do not know torch.library's autograd
-and ask for a torch.autograd.Function."""
+and ask for a torch.autograd.Function. vmap runs an op item by item."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ def transformable(name: str, backward: Callable[..., Any], setup_context: Callab
             pairs = zip(args, in_dims, strict=True)
             return [x.select(dim, i) if isinstance(x, torch.Tensor) and dim is not None else x for x, dim in pairs]
 
-        results = [function.apply(*item(i)) for i in range(info.batch_size)]
+        results = [made.apply(*item(i)) for i in range(info.batch_size)]
         if isinstance(results[0], torch.Tensor):
             return torch.stack(results), 0
         return tuple(map(torch.stack, zip(*results, strict=True))), (0,) * len(results[0])
@@ -27,8 +27,8 @@ def transformable(name: str, backward: Callable[..., Any], setup_context: Callab
         "jvp": staticmethod(_no_forward_mode),
         "vmap": staticmethod(_no_vmap if name == "fragments" else item_by_item),
     }
-    function: Any = type(name, (torch.autograd.Function,), members)
-    return function
+    made: Any = type(name, (torch.autograd.Function,), members)
+    return made
 
 
 def differs_by_item(x: torch.Tensor) -> bool:

@@ -8,8 +8,8 @@ namespace gendr {
 
 // Calls body(context, task, thread) for every task in [0, n_tasks), on up to n_threads threads including the caller's;
 // `thread` < n_threads tells concurrent calls apart. If the pool is busy with another caller's work, runs on the
-// caller's thread alone. Tasks are handed out in order. body must not throw. Throws Interrupted, and leaves tasks undone,
-// if the call is interrupted (interruption.h).
+// caller's thread alone. Tasks are handed out in order. body must not throw. Throws Interrupted, and leaves tasks
+// undone, if the call is interrupted (interruption.h).
 void parallel_for(int n_threads, std::ptrdiff_t n_tasks, void (*body)(void*, std::ptrdiff_t, int), void* context);
 
 template <class F>
