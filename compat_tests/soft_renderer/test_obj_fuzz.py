@@ -114,7 +114,7 @@ def slowly(text):
     for line in lines:
         words = re.split(rb"[ \t\v\f]+", line.strip(b" \t\v\f"))
         key = words.pop(0).lower()
-        if any(not 33 <= byte <= 126 for byte in key) and key != b"\x1a":
+        if any(not 33 <= byte <= 126 for byte in key) and (key, words) != (b"\x1a", []):
             return None
         if key not in (*counts, b"f", b"fo"):
             if key in (b"usemtl", b"mtllib"):

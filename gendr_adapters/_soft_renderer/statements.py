@@ -88,9 +88,14 @@ def numbers(of: list[bytes], where: str, what: str) -> tuple[float, ...]:
     except ValueError:
         values = ()
     # Python's numbers may have underscores inside, the format's may not.
-    if len(values) != len(of) or not all(-FLOAT32_END < x < FLOAT32_END for x in values) or b"_" in b"".join(of):
+    if len(values) != len(of) or not _finite(values) or b"_" in b"".join(of):
         raise ValueError(f"{where}: {what} must be finite numbers, got {shown(b' '.join(of))}")
     return values
+
+
+def _finite(values: tuple[float, ...]) -> bool:
+    # The sum, which is quick, tells of nearly all; not-a-number is less than nothing.
+    return sum(map(abs, values)) < FLOAT32_END or all(-FLOAT32_END < x < FLOAT32_END for x in values)
 
 
 def integer(word: bytes) -> int | None:
@@ -119,6 +124,6 @@ def _statement(path: Path, line: int, text: bytes) -> Iterator[Statement]:
     if not found or found == [_END_OF_FILE]:
         return
     keyword = found[0]
-    if not 33 <= min(keyword) <= max(keyword) <= 126:
+    if not keyword.isalnum() and not 33 <= min(keyword) <= max(keyword) <= 126:  # isalnum, of ASCII, is quick
         raise ValueError(f"{os.fspath(path)}:{line}: a line begins with a keyword of ASCII, got {shown(keyword)}")
     yield Statement(line, keyword.lower(), found[1].rstrip() if len(found) > 1 else b"")
