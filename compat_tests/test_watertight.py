@@ -324,7 +324,7 @@ def test_many_meshes(name: str, dtype: torch.dtype) -> None:
 
 
 @DEVICES
-@pytest.mark.parametrize("name", [n for n in SETTINGS if n != "clip none"])
+@pytest.mark.parametrize("name", [n for n in SETTINGS if n != "clip none" and not n.startswith("steep")])
 def test_as_the_reference_says(name: str, device: str) -> None:
     """Pixels on edges in float64: alpha, and which of them a face has."""
     settings = settings_of(name)[1]

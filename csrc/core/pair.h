@@ -45,7 +45,7 @@ GENDR_HD Sight<T> look_at(const Face<T>& f, T x, T y, Flag<T> flat, Flag<T> bary
     s.b0 = flat.pick(p.near0, p.w0);
     s.b1 = flat.pick(p.near1, p.w1);
     s.b2 = flat.pick(p.near2, p.w2);
-    s.closed = s.signed2 >= T(0);
+    s.closed = kEdges ? s.signed2 >= T(0) : in;
     s.within = in || s.distance2 < reach2;
     return s;
 }
