@@ -10,6 +10,7 @@ import re
 import struct
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -498,6 +499,31 @@ def test_warnings_are_errors(
     else:
         with pytest.raises(BuildError, match=f"(?s){message}.*GENDR_CUDA=0"):
             cuda.build(real_nvcc, source, tmp_path / "objects")
+
+
+ROUNDED = re.compile(r"^\s*(?:@!?%p\d+ )?((?:fma|mul|add|sub|div|rcp|sqrt)\.(?:[a-z.]*)f(?:32|64))\b", re.MULTILINE)
+
+
+def test_both_passes_over_fragments_have_the_same_arithmetic(real_nvcc: nvcc.Nvcc, tmp_path: Path) -> None:
+    """The instructions that round a number, in PTX: filling has three products more, the weights that it writes. (ptxas
+    fuses none whose rounding is given.)"""
+    ptx = tmp_path / "fragments.ptx"
+    target = f"compute_{nvcc.architectures(real_nvcc)[-1]}"
+    flags = [flag for flag in cuda.FLAGS if flag not in ("--resource-usage", "-Xfatbin", "-compress-all")]
+    source = ROOT / "csrc" / "cuda" / "fragments.cu"
+    subprocess.run(
+        [*real_nvcc.command, *flags, *real_nvcc.compile_flags, f"-arch={target}", "-ptx", source, "-o", ptx], check=True
+    )
+    entries = re.findall(
+        r"\.entry \S*list_fragmentsI([fd])Lb([01])ELb([01])\w*\((.*?)\n\}\n", ptx.read_text(), re.DOTALL
+    )
+    counts = {(real, cuts, fill): Counter(ROUNDED.findall(body)) for real, fill, cuts, body in entries}
+    assert len(counts) == 8
+    for real, width in (("f", 32), ("d", 64)):
+        for cuts in "01":
+            counting, filling = counts[real, cuts, "0"], counts[real, cuts, "1"]
+            assert counting[f"fma.rn.f{width}"] > 20
+            assert filling - counting == {f"mul.rn.f{width}": 3} and not counting - filling
 
 
 def test_why_there_is_no_cuda_core_is_said_when_one_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,11 @@
 import importlib
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))  # benchmarks is not installed
 
 from benchmarks.gpu import __main__ as benchmark  # noqa: E402
-from benchmarks.gpu import small_scene  # noqa: E402
+from benchmarks.gpu import one_scene, small_scene  # noqa: E402
 from benchmarks.gpu.goals import judge  # noqa: E402
 from benchmarks.gpu.kernels import short_name  # noqa: E402
 from benchmarks.gpu.peers import PEERS  # noqa: E402
@@ -28,6 +31,8 @@ from benchmarks.gpu.scenes import (  # noqa: E402
     standard_cases,
     view,
 )
+from benchmarks.spheres import icosphere, uv_sphere  # noqa: E402
+from gendr_adapters.demo.meshes import Mesh  # noqa: E402
 
 CPU = torch.device("cpu")
 HARDWARE = ROOT / "benchmarks" / "gpu" / "hardware.sh"
@@ -145,7 +150,144 @@ def test_small_scene(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     assert f"{len(small_scene.SCENES)} ways" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("mesh", [icosphere(0, 2.0), icosphere(3, 2.0), uv_sphere(3, 2.0), uv_sphere(10, 2.0)])
+def test_spheres(mesh: Mesh) -> None:
+    edges = mesh.faces[:, [0, 1, 1, 2, 2, 0]].view(-1, 2)
+    n = len(mesh.vertices)
+    keys = edges[:, 0] * n + edges[:, 1]
+    assert len(keys.unique()) == len(keys), "each edge once in each direction: closed, and wound one way"
+    assert torch.equal(keys.sort().values, (edges[:, 1] * n + edges[:, 0]).sort().values)
+    assert n - len(edges) // 2 + len(mesh.faces) == 2
+    corners = mesh.vertices[mesh.faces].double()
+    outward = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    assert ((outward * corners.mean(1)).sum(1) > 0).all()
+    assert torch.allclose(mesh.vertices.norm(dim=1), torch.tensor(2.0))
+
+
+def test_out_of_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing new is begun, and every row that is left out says so."""
+    file = tmp_path / "bench.json"
+    benchmark.main(["--device", "cpu", "--quick", "--json", str(file), "--limit", "1e-9"])
+    result = json.loads(file.read_text())
+    assert len(result["scenes"]) == len(quick_cases())
+    for row in result["scenes"] + result["peers"]:
+        assert "out of time" in row["error"] or "not installed" in row["error"], row
+    assert "out of time" in capsys.readouterr().out
+
+
+def test_an_interrupt_keeps_the_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*values: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(benchmark, "measure_renderer", interrupted)
+    file = tmp_path / "bench.json"
+    with pytest.raises(SystemExit) as ended:
+        benchmark.main(["--device", "cpu", "--quick", "--json", str(file)])
+    assert ended.value.code == 130
+    assert json.loads(file.read_text())["overhead"]["forward_us"] > 0
+    assert "interrupted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("limit", ["0", "-60", "nan", "soon"])
+def test_limits_that_are_none(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        benchmark.main(["--device", "cpu", "--quick", f"--limit={limit}"])
+    assert ended.value.code == 2 and "--limit" in capsys.readouterr().err
+
+
+def test_one_scene(capsys: pytest.CaptureFixture[str]) -> None:
+    one_scene.main(["silhouette", "--device", "cpu"])
+    assert "silhouette: rendered" in capsys.readouterr().out
+
+
+def test_nothing_here_needs_what_a_lent_machine_lacks() -> None:
+    for file in [*(ROOT / "benchmarks" / "gpu").glob("*.py"), *(ROOT / "benchmarks").glob("s*.py")]:
+        assert "import trimesh" not in file.read_text(), file
+
+
 def test_hardware_script() -> None:
     subprocess.run(["bash", "-n", HARDWARE], check=True)
     done = subprocess.run(["bash", HARDWARE, "bild"], capture_output=True, text=True)
-    assert done.returncode == 64 and "build check sanitize bench" in done.stderr
+    assert done.returncode == 64 and "build bench check sanitize profile" in done.stderr
+
+
+# Programs of the toolkit that do what is asked of them on the CPU, and a Python that lists the tests it is to run.
+TOOLS = {
+    "nvidia-smi": 'case "$*" in *name*) echo "A card, 580.0";; *) echo 9.0;; esac',
+    "compute-sanitizer": 'shift 4; exec "$@" --device cpu',
+    "ncu": """if [ "$1" = --import ]; then exec ls "$2"; fi
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --export) touch "$2.ncu-rep"; shift 2;;
+    --force-overwrite) shift;;
+    --*) shift 2;;
+    *) exec echo "$@";;
+    esac
+done""",
+    "python": 'case "$*" in *pytest*|*small_scene*|*setup.py*) echo "$@";; *) exec "$REAL_PYTHON" "$@";; esac',
+}
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> dict[str, str]:
+    """The environment of a machine with a GPU, or what passes for one."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name, text in TOOLS.items():
+        (folder / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
+        (folder / name).chmod(0o755)
+    return {
+        **os.environ,
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "PYTHON": "python",
+        "REAL_PYTHON": sys.executable,
+        "OUT": str(tmp_path / "out"),
+        "BENCH_ARGS": "--device cpu --quick",
+        "WORKERS": "3",
+    }
+
+
+def logs(out: Path) -> dict[str, str]:
+    with tarfile.open(out / "logs.tar.gz") as packed:
+        files = [member for member in packed.getmembers() if member.isfile()]
+        return {Path(f.name).name: packed.extractfile(f).read().decode() for f in files}  # type: ignore[union-attr]
+
+
+def test_the_stages(tools: dict[str, str], tmp_path: Path) -> None:
+    """In a copy of the repository where the core has been built: every stage runs, and few files come out."""
+    root = tmp_path / "root"
+    shutil.copytree(ROOT / "benchmarks" / "gpu", root / "benchmarks" / "gpu")
+    shutil.copytree(ROOT / "compat_tests", root / "compat_tests", ignore=shutil.ignore_patterns("goldens"))
+    (root / "gendr_adapters" / "_native").mkdir(parents=True)
+    (root / "gendr_adapters" / "_native" / "libgendr_cuda13.so").touch()
+    script = root / "benchmarks" / "gpu" / "hardware.sh"
+    stages = ["build", "check", "sanitize", "profile"]
+    done = subprocess.run(["bash", script, *stages], env=tools, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    out = tmp_path / "out"
+    assert {file.name for file in out.iterdir()} == {"summary.txt", "logs.tar.gz"}
+    summary = (out / "summary.txt").read_text().splitlines()
+    assert summary[0] == "A card, 580.0"
+    tools_of = [f"sanitize-{name}" for name in ("memcheck", "initcheck", "racecheck", "synccheck")]
+    scenes = [f"profile-{name}" for name in one_scene.SCENES]
+    assert [line.split()[0] for line in summary[1:]] == ["build", "check-alone", "check", *tools_of, *scenes]
+    written = logs(out)
+    assert {f"{name}.log" for name in ("build", "check-alone", "check", *tools_of, *scenes)} <= set(written)
+    assert {f"{name}.ncu-rep" for name in one_scene.SCENES} <= set(written)
+    alone = {"compat_tests/test_cuda_streams.py", "compat_tests/test_determinism.py"}
+    together = set(re.findall(r"compat_tests/\S+", written["check.log"]))
+    assert set(re.findall(r"compat_tests/\S+", written["check-alone.log"])) == alone
+    marked = [
+        file for file in (root / "compat_tests").rglob("test_*.py") if re.search("mark.cuda|DEVICES", file.read_text())
+    ]
+    assert together | alone == {str(file.relative_to(root)) for file in marked} and not together & alone
+    assert {"compat_tests/kaolin/test_dibr.py", "compat_tests/soft_renderer/test_mesh.py"} <= together
+    assert "-n 3" in written["check.log"] and "-n 3" not in written["check-alone.log"]
+
+
+def test_a_stage_without_time_is_not_begun(tools: dict[str, str], tmp_path: Path) -> None:
+    tools["SECONDS_IN_ALL"] = "5"
+    done = subprocess.run(["bash", HARDWARE, "bench"], env=tools, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "no time left" in (tmp_path / "out" / "summary.txt").read_text()

@@ -194,7 +194,7 @@ def test_backward_sees_what_forward_saw(plane: str, alpha_range: str) -> None:
         assert torch.equal(fused["face_index"], unfused["face_index"])
         assert torch.equal(fused["depth"], unfused["depth"])
         for name, value in fused.items():
-            assert_close(unfused[name], value, rtol=1e-9, atol=1e-9, msg=lambda m, n=name: f"{clip}, {n}: {m}")
+            assert_close(unfused[name], value, rtol=1e-9, atol=1e-9, msg=lambda m, n=name, c=clip: f"{c}, {n}: {m}")
 
 
 # Faults planted in the kernels: file, what is there, what is put in its place, and the test that must fail.

@@ -25,7 +25,6 @@ from benchmarks.gpu.report import table
 from benchmarks.gpu.scenes import all_cases, peer_cases, quick_cases, standard_cases, view
 from benchmarks.gpu.timing import Repeated
 
-
 OUT_OF_TIME = "skipped: out of time"
 
 

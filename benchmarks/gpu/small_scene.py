@@ -119,9 +119,7 @@ def run(small: Small, device: torch.device) -> Iterator[Tensor]:
     else:
         image = "image" in small.outputs
         given = (leaves[3], leaves[4]) if image else (None, None)
-        rendered = render(
-            corners, SIZE, given[0], offsets, settings, background=given[1], outputs=small.outputs
-        )
+        rendered = render(corners, SIZE, given[0], offsets, settings, background=given[1], outputs=small.outputs)
         pictures = [getattr(rendered, name) for name in small.outputs]
     smooth = [picture for picture in pictures if picture.requires_grad]
     weights = [draw(*picture.shape).to(device) for picture in smooth]

@@ -22,7 +22,8 @@
 // - barriers that threads of a block reach at different places of the code, as long as all reach one;
 // - host pointers used on the device and the other way, wrong streams, missing synchronisation with the host;
 // - one thread spinning until another writes: it hangs;
-// - too many registers, the device's own rounding in mathematical functions, contraction of a*b+c elsewhere, denormals;
+// - too many registers, the device's own rounding in mathematical functions, denormals, and, unless a build leaves some
+//   sources unfused (compat_tests/emulator.py), contraction of a*b+c in other kernels than g++ chooses;
 // - anything about speed.
 #pragma once
 
