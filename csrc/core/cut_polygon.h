@@ -60,7 +60,7 @@ struct Cut {
     T inv_z_x[2], inv_z_y[2];  // gradient of inv_z
     T wx[2][n], wy[2][n];      // gradient of the weights of corners 1 to 3 in both; 0 for the one that is not used
     T diagonal_x, diagonal_y;
-    T area2;  // twice the signed area, > 0 counter-clockwise
+    T area2;   // twice the signed area, > 0 counter-clockwise
     T touch2;  // as a face's
 };
 
