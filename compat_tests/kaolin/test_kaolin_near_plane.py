@@ -147,7 +147,8 @@ def test_dibr_rasterization_is_both(perspective: bool, occlusion: str, device: s
             gamma=1e-5,
             **ways,  # no blur to speak of
         )
-        torch.testing.assert_close(sharp, expected, rtol=0, atol=1e-6)
+        on = index >= 0  # beside a face its softest fringe has its features, too
+        torch.testing.assert_close(sharp[on], expected[on], rtol=0, atol=1e-6)
 
 
 def floor(half: float = 50.0) -> Scene:

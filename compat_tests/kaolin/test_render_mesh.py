@@ -114,7 +114,7 @@ def test_faces_across_the_near_plane(kaolin: Any, lens: str) -> None:
     reference = full_mesh(kaolin)
     normals = torch.stack([reference.vertex_normals[corners] for corners in FACES])
     wanted = expected(view, reference, lights(kaolin), normals, None, wrap=True)
-    found = render_mesh(view, mesh)
+    found = render_mesh(view, mesh, extra_passes=("depth",))
     assert torch.equal(found["face_idx"], wanted["face_idx"]) and (found["face_idx"] >= 0).sum() > 20
     assert len({int((depths[FACES[f]] < near).sum()) for f in found["face_idx"].unique().tolist() if f >= 0}) > 1
     for name in ("depth", "uvs", "features"):

@@ -1,7 +1,6 @@
 """What callers of Kaolin's functions pass, checked."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .._inputs import check_real, check_same, kind
+from .._warnings import warn_caller
 from ..settings import check_number
 
 BACKENDS = ("cuda", "nvdiffrast", "nvdiffrast_fwd")
@@ -82,7 +82,7 @@ def check_backend(function: str, backend: object, multiplier: object, eps: objec
             continue
         check_number(name, plain(value))
         if backend in ignorant:
-            warnings.warn(f"{function}: {name} has no effect with backend {backend!r}", UserWarning, stacklevel=3)
+            warn_caller(f"{function}: {name} has no effect with backend {backend!r}")
 
 
 def check_softness(sigmainv: object, boxlen: object, knum: object) -> tuple[float, float, int | None]:

@@ -1,6 +1,5 @@
 """Kaolin's faces as our core takes them."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .._visibility import ANY_NEAR, NO_FAR, NO_NEAR, leave_out
+from .._warnings import warn_caller
 from ..settings import RenderSettings
 
 
@@ -54,11 +54,9 @@ def warn_of_empty(z: Tensor, find_empty: Callable[[], Tensor], cause: str) -> No
         _Sign.seen_right_on_gpu |= on_gpu
         return
     _Sign.warned = True
-    warnings.warn(
+    warn_caller(
         f"nothing is drawn in image {empty[0]}: every face of it has a corner at z >= 0. Kaolin's cameras look down "
-        f"-z, and z is negative in front of them. {cause}",
-        UserWarning,
-        stacklevel=4,
+        f"-z, and z is negative in front of them. {cause}"
     )
 
 

@@ -82,9 +82,9 @@ def dibr_rasterization(
         "dist_shape": dist_shape,
         "dist_shift": dist_shift,
     }
-    if occlusion == "hard":
-        settings = hard_settings(perspective_correct, near_clip)
-    else:
+    near_clip = plain(near_clip)
+    settings = hard_settings(perspective_correct, near_clip)
+    if occlusion == "soft":
         # A softmax does not see where depths begin; near that digits are best kept. Where depth itself does not matter
         # each image can begin at its own front.
         front = _front(face_vertices_z, face_vertices_image, valid, perspective_correct, near_clip)

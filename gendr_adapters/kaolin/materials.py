@@ -1,7 +1,6 @@
 """What points of a surface are made of: Kaolin's PBRMaterial, read as its easy_render reads it."""
 
 import importlib
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .._inputs import kind
+from .._warnings import warn_caller
 
 _MATERIAL = ("diffuse_color", "specular_color", "metallic_value", "roughness_value", "is_specular_workflow", "chw")
 # The maps, and how many channels each may have. A single one is grey; a fourth is not seen.
@@ -154,7 +154,7 @@ def _sample_maps(material: Any, uvs: Tensor | None, wrap: bool) -> dict[str, Ten
     if not there:
         return {}
     if uvs is None:
-        warnings.warn(f"the mesh has no uvs: its material's {', '.join(there)} are not seen", UserWarning, stacklevel=2)
+        warn_caller(f"the mesh has no uvs: its material's {', '.join(there)} are not seen")
         return {}
     channels_first = material.chw()
     maps = {name: getattr(channels_first, name).to(uvs) for name in there}

@@ -58,7 +58,7 @@ def rasterize(
     NeurIPS 2019.
     """
     check_backend("rasterize", backend, multiplier, eps)
-    settings = hard_settings(perspective_correct, near_clip)
+    settings = hard_settings(perspective_correct, plain(near_clip))
     return rasterize_as(settings, height, width, face_vertices_z, face_vertices_image, face_features, valid_faces)
 
 

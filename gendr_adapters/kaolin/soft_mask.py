@@ -65,6 +65,7 @@ def dibr_soft_mask(
     _check_selected(selected_face_idx, face_vertices_image, n_meshes)
     sigmainv, boxlen, knum = check_softness(sigmainv, boxlen, knum)
     check_number("multiplier", plain(multiplier))
+    near_clip = plain(near_clip)
     if near_clip is not None and face_vertices_z is None:
         raise ValueError("near_clip needs face_vertices_z, the depths of the corners")
     if face_vertices_z is not None:
