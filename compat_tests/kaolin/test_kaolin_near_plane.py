@@ -141,7 +141,7 @@ def test_dibr_rasterization_is_both(perspective: bool, occlusion: str, device: s
             *SIZE,
             *scene,
             normals,
-            1e8,
+            1e12,
             1e-4,
             occlusion="soft",
             gamma=1e-5,
