@@ -67,7 +67,7 @@ nightly: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
 # A second build beside the first; pytest by its script, not -m, which would put the first build before it.
 CHECKED := $(VENV)/sanitize
 SANITIZED_TESTS := test_fuzz test_regressions test_robustness test_core_vs_reference test_parity test_fragments test_blend
-SANITIZED_TESTS += test_near_clip
+SANITIZED_TESTS += test_near_clip test_compiled
 
 sanitize: $(STAMPS)/test $(STAMPS)/package
 	rm -rf $(CHECKED)

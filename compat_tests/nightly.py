@@ -1,8 +1,9 @@
 """`make nightly`: the long checks, one item after the other; an item that has passed on this source is not run again.
 
-Items are the tests marked `nightly`, a file at a time, and the whole suite on every instruction set, on one and two
-threads, with the instruction sets of torch's own libraries capped, and with coordinates moved by their last bit. Each
-item has a time limit, so the run ends; stop it whenever you like, the next run goes on with what is left.
+Items are the tests marked `nightly`, a file at a time; the core's tests under sanitizers; and the whole suite on every
+instruction set, on one and two threads, with the instruction sets of torch's own libraries capped, and with coordinates
+moved by their last bit. Each item has a time limit, so the run ends; stop it whenever you like, the next run goes on
+with what is left.
 """
 
 import argparse
@@ -21,17 +22,16 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 TESTS = ROOT / "compat_tests"
 
-WHOLE_SUITE = ("-n", "2", "compat_tests")
-# One unit in the last place is much more than rounding for tests of exact coordinates: those are marked and left out.
-MOVED = ("-n", "2", "--moved", "-m", "not exact_coordinates", "compat_tests")
+PYTEST = (sys.executable, "-m", "pytest", "-q")
+WHOLE_SUITE = (*PYTEST, "--numprocesses=auto", "--dist=worksteal", "compat_tests")
 
 
 @dataclass(frozen=True)
 class Item:
-    """name: also its log's; arguments: pytest's; minutes: its time limit."""
+    """name: also its log's; minutes: its time limit."""
 
     name: str
-    arguments: tuple[str, ...]
+    command: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
     minutes: float = 60.0
 
@@ -41,8 +41,10 @@ def items() -> Iterator[Item]:
     for path in sorted(TESTS.rglob("test_*.py")):
         if "mark.nightly" in path.read_text():
             name = path.relative_to(TESTS).with_suffix("").as_posix().replace("/", ".")
-            yield Item(f"long.{name}", ("--nightly", str(path.relative_to(ROOT))))
-    yield Item("moved", MOVED)
+            yield Item(f"long.{name}", (*PYTEST, "--nightly", str(path.relative_to(ROOT))))
+    # Tests of exact coordinates are right to fail when these move.
+    yield Item("moved", (*WHOLE_SUITE, "--moved", "-m", "not exact_coordinates"))
+    yield Item("sanitize", ("make", "sanitize"))
     for instruction_set in ("baseline", "avx2", "avx512"):
         for threads in ("1", "2"):
             environment = {"GENDR_ISA": instruction_set, "OMP_NUM_THREADS": threads}
@@ -70,11 +72,10 @@ def source_state() -> str:
 def run(item: Item, folder: Path) -> dict[str, object]:
     """Run one item within its time; its log is `folder/NAME.log`. Returns a line of results.jsonl."""
     began = time.monotonic()
-    command = [sys.executable, "-m", "pytest", "-q", *item.arguments]
     log = folder / f"{item.name}.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            command,
+            item.command,
             cwd=ROOT,
             env={**os.environ, "OMP_WAIT_POLICY": "passive", **item.environment},
             stdout=output,
