@@ -386,10 +386,10 @@ def test_opcheck(floor: float, t_conorm: str, dtype: torch.dtype) -> None:
     numbers = tuple(x.detach() for x in numbers)
     image, alpha, *states = torch.ops.gendr_adapters.blend(found.offsets, *numbers, None, *packed)
     grads = torch.randn_like(image), torch.randn_like(alpha)
-    for given in (grads, (grads[0], None), (None, grads[1])):
-        for needs in ([True] * 6, [True, False] * 3, [False, True] * 3):
-            backward = (*given, found.offsets, *numbers, None, image, *states, *packed, needs)
-            torch.library.opcheck(torch.ops.gendr_adapters.blend_backward, backward)
+    asked = (grads, (grads[0], None), (None, grads[1]))
+    for given, needs in zip(asked, ([True] * 6, [True, False] * 3, [False, True] * 3), strict=True):
+        backward = (*given, found.offsets, *numbers, None, image, *states, *packed, needs)
+        torch.library.opcheck(torch.ops.gendr_adapters.blend_backward, backward)
 
 
 @DEVICES

@@ -26,6 +26,8 @@ sys.path.append(str(ROOT))  # build_tools is not installed
 from build_tools import budget, cuda, nvcc, usage  # noqa: E402
 from build_tools.nvcc import BuildError  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 KNOWN = "75 80 86 87 89 90 100 103 120 121".split()
 
 LOG = """\

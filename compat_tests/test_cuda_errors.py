@@ -16,6 +16,8 @@ from torch import Tensor
 from gendr_adapters import RenderSettings, _native, blend_fragments, find_fragments, gather_corners, render
 from gendr_adapters._native import structs
 
+pytestmark = pytest.mark.slow
+
 SIZE = (9, 10)
 
 

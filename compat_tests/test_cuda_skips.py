@@ -11,6 +11,8 @@ import pytest
 from gendr_adapters import _native
 from gendr_adapters._native import NativeLibraryError, structs
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 
 # Prints the status and message of each call. The arrays are of the CPU, and nothing may get as far as to read them.

@@ -12,6 +12,8 @@ from gendr_adapters.demo.fit_airplane import Fit, FitOptions, training_cameras
 from gendr_adapters.demo.losses import iou_loss
 from gendr_adapters.demo.meshes import bake_texels, load_corner_uv, load_obj, save_obj, vertex_normals
 
+pytestmark = pytest.mark.slow
+
 
 def test_command_line_writes_every_result(tmp_path, capsys):
     main(["--out", str(tmp_path / "out"), "--steps", "3", "--frames", "2", "--size", "32", "--seed", "1"])

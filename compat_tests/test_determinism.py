@@ -16,6 +16,8 @@ from torch import Tensor
 
 from gendr_adapters import RenderSettings, gather_corners, render
 
+pytestmark = pytest.mark.slow
+
 Gradients = tuple[Tensor, ...]
 
 

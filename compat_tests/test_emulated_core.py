@@ -13,6 +13,8 @@ import torch
 from emulator import CSRC, emulated_core, run_python, run_sanitized
 from torch import Tensor
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = (Path(__file__).parent / "emulator" / "scenes_of_all_kernels.py").read_text()
 ORDERS = ["natural", "reverse", "7", "1234567"]
 

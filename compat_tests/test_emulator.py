@@ -15,6 +15,8 @@ import emulator
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 KERNELS = Path(__file__).with_name("emulator")
 NATURAL, REVERSE, SEEDS = 0, 1, [2, 3, 4]
 INVALID_VALUE, INVALID_CONFIGURATION, INVALID_DEVICE = 1, 9, 101

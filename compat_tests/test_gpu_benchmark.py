@@ -34,6 +34,8 @@ from benchmarks.gpu.scenes import (  # noqa: E402
 from benchmarks.spheres import icosphere, uv_sphere  # noqa: E402
 from gendr_adapters.demo.meshes import Mesh  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 HARDWARE = ROOT / "benchmarks" / "gpu" / "hardware.sh"
 

@@ -15,6 +15,8 @@ from torch.autograd.gradcheck import GradcheckError
 
 from gendr_adapters import RenderSettings, render
 
+pytestmark = pytest.mark.slow
+
 SIZE = (5, 6)
 BASE: dict[str, Any] = {"near": 1.0, "far": 6.0, "background_eps": 0.3, "min_coverage": 0.0}
 # Wide enough that a picture of 5 x 6 pixels sees the edges.

@@ -26,6 +26,8 @@ from torch.testing import assert_close
 from gendr_adapters import Fragments, RenderSettings, _native, blend_fragments, find_fragments, render
 from gendr_adapters.distributions import DISTRIBUTIONS
 
+pytestmark = pytest.mark.slow
+
 SIZE = (41, 44)
 CLIPS = ("unit", "nonnegative", "none")
 # near, far and the depths of a face's corners, some of which lie on one of the planes or on both.

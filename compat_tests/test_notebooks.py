@@ -8,6 +8,8 @@ import pytest
 from kaolin_modules import STAND_INS
 from nbclient import NotebookClient
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 

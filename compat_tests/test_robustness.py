@@ -23,6 +23,8 @@ from torch import Tensor
 
 from gendr_adapters import Rendered, RenderSettings, render
 
+pytestmark = pytest.mark.slow
+
 SIZE = 8  # pixel centres at -7/8, -5/8, ... 7/8: exact in binary, so corners can lie on them
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 

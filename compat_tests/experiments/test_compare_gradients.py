@@ -15,6 +15,8 @@ import compare_gradients  # noqa: E402
 import lab  # noqa: E402
 from compare_gradients import TASKS, Scale  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 SCALE = Scale(seeds=2, size=16, steps=12, shape_views=6, device=torch.device("cpu"))
 
 

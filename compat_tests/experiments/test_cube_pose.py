@@ -18,6 +18,8 @@ from coloured import View, differences, draw, hard, hard_inside, soft  # noqa: E
 from rotations import angles_between, random_rotations, random_turns, rotations, turn_between  # noqa: E402
 from runs import Runs, falling, frame_steps  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 VIEW = View(size=24)
 
 

@@ -17,6 +17,8 @@ sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 import deform  # noqa: E402
 import lab  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def views(every):
     wanted, cameras = deform.read_views(data.path("airplane_silhouettes.npz"), data.path("cameras.npy"))

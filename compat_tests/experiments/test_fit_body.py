@@ -19,6 +19,8 @@ from coloured import View  # noqa: E402
 from rotations import rotations  # noqa: E402
 from skinned_body import RIGHT_ARM, capsules, read_body  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 class NoProgress:
     def update(self):

@@ -13,6 +13,8 @@ from reconstruction.shapes import CLASSES
 from reconstruction.solids import box, frustum, prism
 from reconstruction.voxels import voxel_iou, voxels_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

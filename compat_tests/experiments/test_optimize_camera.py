@@ -17,6 +17,8 @@ import lab  # noqa: E402
 import optimize_camera  # noqa: E402
 from variants import Edge, TConorm, Variant  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 SQUARED = Variant(Edge("logistic", squared=True), TConorm("probabilistic"))
 PROTOCOL = replace(optimize_camera.QUICK, poses=4, image_size=24, steps=50, first_tau=1e-2, last_tau=1e-5)
 

@@ -18,6 +18,8 @@ import lab  # noqa: E402
 import optimize_shape  # noqa: E402
 from variants import Edge, TConorm, Variant  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 SQUARED = Variant(Edge("logistic", squared=True), TConorm("probabilistic"))
 PROTOCOL = replace(
     optimize_shape.QUICK,

@@ -16,6 +16,8 @@ sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 import lab  # noqa: E402
 import render_spot  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):

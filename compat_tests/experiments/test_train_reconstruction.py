@@ -23,6 +23,8 @@ from reconstruction.voxels import voxels_of
 import gendr_adapters.softras.functional as srf
 from gendr_adapters.data import path as data_path
 
+pytestmark = pytest.mark.slow
+
 TINY = {"batch": 2, "width": 2, "steps": 6, "decay_at": 4}
 ALONE = Processes(0, 1, torch.device("cpu"))
 

@@ -12,7 +12,7 @@ import torch
 from example_programs import EXAMPLES, assert_it_learns, assert_it_writes, imported_example
 from torch import Tensor
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Kaolin's own
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]  # Kaolin's own
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ sys.path.append(str(Path(__file__).parents[2]))  # benchmarks is not installed
 
 from benchmarks import kaolin as benchmark  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def result() -> dict[str, Any]:

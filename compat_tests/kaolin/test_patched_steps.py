@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gendr_adapters.kaolin import patched, render_mesh
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"), pytest.mark.slow]
 NAMES = ("unbatched_reduced_sg_inner_product", "mesh_rasterize_interpolate_nvdiffrast")
 
 

@@ -12,6 +12,8 @@ from torch import Tensor
 from gendr_adapters import Fragments, RenderSettings, find_fragments, render
 from gendr_adapters.kaolin import dibr_soft_mask, rasterize, soft_mask
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = {torch.float32: 3e-5, torch.float64: 1e-11}
 DTYPES = pytest.mark.parametrize("dtype", list(TOLERANCE))
 NOTHING = torch.full((2, *SIZE), -1)

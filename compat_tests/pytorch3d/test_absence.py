@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 ABSENT = "raise ModuleNotFoundError(\"No module named 'pytorch3d'\", name='pytorch3d')"
 

@@ -14,6 +14,8 @@ sys.path.append(str(ROOT))  # benchmarks is not installed
 from benchmarks import __main__ as all_benchmarks  # noqa: E402
 from benchmarks import pytorch3d as benchmark  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def result():

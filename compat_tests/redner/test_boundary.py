@@ -24,6 +24,8 @@ from gendr_adapters.redner import boundary
 from gendr_adapters.redner.integral import integrate
 from gendr_adapters.redner.projected_mesh import project
 
+pytestmark = pytest.mark.slow
+
 SIZE = (12, 16)
 NEAR = 0.3
 WEIGHTS = smooth_weights(*SIZE, 3)

@@ -13,6 +13,8 @@ from torch.testing import assert_close
 import gendr_adapters.redner as pyredner
 from gendr_adapters.redner.samples import stratified_offsets
 
+pytestmark = pytest.mark.slow
+
 LIGHTS = {
     "ambient": lambda: pyredner.AmbientLight(tensor([0.4, 0.5, 0.6])),
     "directional": lambda: pyredner.DirectionalLight(tensor([0.3, -0.5, 2.0]), tensor([1.0, 0.5, 2.0])),

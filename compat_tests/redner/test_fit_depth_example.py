@@ -9,6 +9,8 @@ from types import ModuleType
 import imageio.v3 as imageio
 import pytest
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fit_depth.py"
 
 

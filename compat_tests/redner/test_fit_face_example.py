@@ -15,6 +15,8 @@ from example_programs import EXAMPLES, imported_example
 from gendr_adapters.demo.heads import cube_sphere, synthetic_model
 from gendr_adapters.demo.morphable import LinearModel, MorphableModel, from_datasets, principal_components, read_basel
 
+pytestmark = pytest.mark.slow
+
 TINY = dict(steps=3, size=24, frames=2, detail=4)
 
 

@@ -11,6 +11,8 @@ from torch.testing import assert_close
 import gendr_adapters.redner as pyredner
 from gendr_adapters.redner.samples import stratified_offsets
 
+pytestmark = pytest.mark.slow
+
 CHANNELS = [channel for channel in pyredner.channels if channel.value != "radiance"]
 IDS = ("shape_id", "triangle_id", "material_id")
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from gendr_adapters._soft_renderer.obj_files import read_obj
 from gendr_adapters._soft_renderer.obj_loading import load_obj
 
+pytestmark = pytest.mark.slow
+
 QUIET = [HealthCheck.function_scoped_fixture]
 FEW = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=QUIET)
 MANY = settings(max_examples=20_000, deadline=None, suppress_health_check=QUIET)  # minutes

@@ -11,6 +11,8 @@ import gendr_adapters.gendr as gendr
 import gendr_adapters.softras as sr
 from gendr_adapters import data
 
+pytestmark = pytest.mark.slow
+
 
 def iou_loss(predicted: Tensor, target: Tensor) -> Tensor:
     """1 - intersection / union of silhouettes (N, S, S), their mean."""

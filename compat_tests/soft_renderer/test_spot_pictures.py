@@ -13,6 +13,8 @@ from torch import Tensor
 import gendr_adapters.softras as sr
 from gendr_adapters import data
 
+pytestmark = pytest.mark.slow
+
 SIZE, TILE = 256, 16
 DISTANCE, ELEVATION = 2.732, 30
 SETTINGS = {
