@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import output_names
+from .._untraced import untraced
 from ..settings import RenderSettings
 from .cameras import check_camera, is_pinhole, settings_for
 from .mesh_scene import MeshScene, mesh_scene, nearest_points
@@ -19,6 +20,7 @@ _ALPHA = RenderSettings(distribution="exponential_rev", dist_scale=1 / 7000)
 
 
 @full_precision
+@untraced
 def render_mesh(
     camera: Any,
     mesh: Any,

@@ -5,6 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from .._autocast import full_precision
+from .._untraced import untraced
 from ..settings import RenderSettings
 from .cameras import check_camera, is_pinhole, settings_for
 from .materials import sample
@@ -12,6 +13,7 @@ from .mesh_scene import mesh_scene, nearest_points
 
 
 @full_precision
+@untraced
 def mesh_rasterize_interpolate_nvdiffrast(
     mesh: Any,
     camera: Any,

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .._inputs import kind
+from .._untraced import untraced
 from .._visibility import leave_out
 from ..blend import blend_fragments
 from ..fragments import Fragments, find_fragments
@@ -16,6 +17,7 @@ from ._arguments import check_depths, check_image, check_softness, plain
 from ._scene import corners, kaolin_settings
 
 
+@untraced
 def dibr_soft_mask(
     face_vertices_image: Tensor,
     selected_face_idx: Tensor,

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, cat
 
 from .._autocast import full_precision
+from .._untraced import untraced
 from ..blend import blend_fragments
 from ..fragments import find_fragments
 from ..settings import RenderSettings
@@ -14,6 +15,7 @@ from .mesh_scene import MeshScene, Points, mesh_scene
 
 
 @full_precision
+@untraced
 def soft_render(
     camera: Any,
     mesh: Any,
