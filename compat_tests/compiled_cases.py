@@ -18,12 +18,10 @@ SETTINGS = RenderSettings(dist_scale=1e-2, gamma=1e-1, near=1, far=10)
 
 
 class Case(NamedTuple):
-    """A function of one tensor, (F, 3, 3), whose value is a number; whether it can be one graph; and whether nightly is
-    soon enough for it, because another case compiles the same functions."""
+    """A function of one tensor, (F, 3, 3), whose value is a number; and whether it can be one graph."""
 
     function: Callable[[Tensor], Tensor]
     one_graph: bool = True
-    nightly: bool = False
 
 
 def corners(n: int = 60, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -141,20 +139,20 @@ def _soft_depth_renderer(x: Tensor) -> Tensor:
 
 CASES = {
     "render": Case(_render),
-    "scales": Case(_scales, nightly=True),
-    "packed": Case(_packed, nightly=True),
-    "find": Case(_find, one_graph=False, nightly=True),
+    "scales": Case(_scales),
+    "packed": Case(_packed),
+    "find": Case(_find, one_graph=False),
     "find_and_blend": Case(_find_and_blend, one_graph=False),
-    "blend": Case(_blend, one_graph=False, nightly=True),
+    "blend": Case(_blend, one_graph=False),
     "gather": Case(_gather),
     "dibr": Case(_dibr, one_graph=False),
-    "dibr_soft": Case(_dibr_soft, one_graph=False, nightly=True),
-    "rasterize": Case(_rasterize, one_graph=False, nightly=True),
-    "soft_mask": Case(_soft_mask, one_graph=False, nightly=True),
+    "dibr_soft": Case(_dibr_soft, one_graph=False),
+    "rasterize": Case(_rasterize, one_graph=False),
+    "soft_mask": Case(_soft_mask, one_graph=False),
     "soft_rasterize": Case(_soft_rasterize),
-    "gendr_render": Case(_gendr_render, nightly=True),
-    "softras_renderer": Case(_softras_renderer, one_graph=False, nightly=True),
-    "gendr_renderer": Case(_gendr_renderer, one_graph=False, nightly=True),
-    "depth_renderer": Case(_depth_renderer, one_graph=False, nightly=True),
+    "gendr_render": Case(_gendr_render),
+    "softras_renderer": Case(_softras_renderer, one_graph=False),
+    "gendr_renderer": Case(_gendr_renderer, one_graph=False),
+    "depth_renderer": Case(_depth_renderer, one_graph=False),
     "soft_depth_renderer": Case(_soft_depth_renderer, one_graph=False),
 }

@@ -1,5 +1,6 @@
 """Which tests run on which device, and a count, for the end of a run, of the comparisons with each golden file."""
 
+import logging
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -89,6 +90,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if stem := _golden_stem(item):
             item.user_properties.append(("golden", stem))
+
+
+@pytest.fixture
+def quiet_compiler() -> Iterator[None]:
+    """torch.compile without its logs: pytest asks for all of them, which takes longer than compiling."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 def _deselect(config: pytest.Config, items: list[pytest.Item], unwanted: Callable[[pytest.Item], bool]) -> None:

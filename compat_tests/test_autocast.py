@@ -82,6 +82,21 @@ def test_half_precision_inside_autocast(name: str, low: torch.dtype) -> None:
 
 
 @HALF
+@pytest.mark.parametrize("name", [name for name in CALLS if name != "scales"])
+def test_gradients_inside(name: str, low: torch.dtype) -> None:
+    """Where backward, too, is called inside, as PyTorch advises against and many do, gradients are those outside."""
+
+    def gradient() -> Tensor:
+        x = corners(12).requires_grad_()
+        values = [v for v in CALLS[name](x) if v.requires_grad]
+        return torch.autograd.grad(sum((v * v.detach().cos()).sum() for v in values), x)[0]  # type: ignore[arg-type]
+
+    expected = gradient()
+    with torch.autocast("cpu", dtype=low):
+        assert torch.equal(gradient(), expected) and expected.any()
+
+
+@HALF
 def test_what_a_network_predicts(low: torch.dtype) -> None:
     """Corners and colours that come out of layers, which autocast runs in half precision."""
     layer = torch.nn.Linear(3, 3)
@@ -123,7 +138,13 @@ def test_compiled_in_one_graph(low: torch.dtype) -> None:
             return image
 
     camera_ = camera(torch.tensor([[0.0, 0.5, -1.0]]))
-    x = corners(12)
+    x = corners(12).requires_grad_()
     torch._dynamo.reset()
     compiled = torch.compile(picture, fullgraph=True, backend="aot_eager")
-    assert torch.equal(compiled(x), picture(x))
+    expected = picture(x)
+    (gradient,) = torch.autograd.grad(expected.square().sum(), x)
+    assert torch.equal(compiled(x), expected)
+    torch._dynamo.reset()
+    with torch.autocast("cpu", dtype=low):
+        found = torch.compile(picture, fullgraph=True, backend="aot_eager")(x)
+        assert torch.equal(torch.autograd.grad(found.square().sum(), x)[0], gradient)

@@ -3,51 +3,27 @@
 Run with a sanitized build (make sanitize) these tests also see memory that C reads after a compiler freed it.
 """
 
-import logging
-from collections.abc import Iterator
 from itertools import product
 
 import pytest
 import torch
-from compiled_cases import CASES, Case, corners
-from torch.testing import assert_close
+from compiled_cases import CASES, corners
+from compiling import close_like_eager, holds
 
 BACKENDS = ("eager", "aot_eager", "inductor")
-pytestmark = pytest.mark.filterwarnings("ignore")  # the compiler's own
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("quiet_compiler")]
 
 
-@pytest.fixture(autouse=True)
-def _without_the_compilers_logs() -> Iterator[None]:
-    """pytest asks for all of them, which takes longer than compiling."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
-
-
-def holds(
-    case: Case, *, backend: str, dynamic: bool | None, fullgraph: bool, dtype: torch.dtype, sizes: tuple[int, ...]
-) -> None:
-    """Value and gradient, for inputs of these sizes, are those of eager, nearly: a compiler may fuse sums."""
-    torch._dynamo.reset()
-    compiled = torch.compile(case.function, backend=backend, dynamic=dynamic, fullgraph=fullgraph)
-    close = {"rtol": 1e-4, "atol": 1e-3} if dtype == torch.float32 else {"rtol": 1e-9, "atol": 1e-9}
-    for n in sizes:
-        x = corners(n, dtype).requires_grad_()
-        expected = case.function(x)
-        (gradient,) = torch.autograd.grad(expected, x)
-        value = compiled(x)
-        assert_close(value, expected, **close)
-        assert_close(torch.autograd.grad(value, x)[0], gradient, **close)
-
-
-@pytest.mark.parametrize("name", [name for name in CASES if not CASES[name].nightly])
+@pytest.mark.parametrize("name", CASES)
 def test_compiled_with_graph_breaks(name: str) -> None:
-    holds(CASES[name], backend="aot_eager", dynamic=True, fullgraph=False, dtype=torch.float32, sizes=(60,))
+    x = corners().requires_grad_()
+    holds(CASES[name].function, x, [x])
 
 
 @pytest.mark.parametrize("name", ["render", "find_and_blend", "gather", "soft_rasterize", "gendr_render"])
 def test_compiled_by_inductor(name: str) -> None:
-    holds(CASES[name], backend="inductor", dynamic=None, fullgraph=False, dtype=torch.float32, sizes=(60,))
+    x = corners().requires_grad_()
+    holds(CASES[name].function, x, [x], backend="inductor", dynamic=None)
 
 
 @pytest.mark.nightly
@@ -60,7 +36,12 @@ def test_compiled_by_inductor(name: str) -> None:
 def test_all_ways_to_compile(
     name: str, fullgraph: bool, backend: str, dynamic: bool | None, dtype: torch.dtype
 ) -> None:
-    holds(CASES[name], backend=backend, dynamic=dynamic, fullgraph=fullgraph, dtype=dtype, sizes=(60, 41))
+    function = CASES[name].function
+    torch._dynamo.reset()
+    compiled = torch.compile(function, backend=backend, dynamic=dynamic, fullgraph=fullgraph)
+    for n in (60, 41):
+        x = corners(n, dtype).requires_grad_()
+        close_like_eager(compiled, function, x, [x])
 
 
 def test_dynamo_does_not_look_into_the_ops(monkeypatch: pytest.MonkeyPatch) -> None:

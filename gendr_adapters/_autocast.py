@@ -7,6 +7,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 import torch
 from torch import Tensor
 
+from ._exact_gradients import ExactGradients
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -17,17 +19,21 @@ _HALF = (torch.float16, torch.bfloat16)
 def full_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """The function, in which torch.autocast has no say: the 8 bits of bfloat16 tell 256 places in a picture apart.
 
-    Inside autocast the arguments are `widened`; outside nothing changes, and half precision is refused as ever.
+    Inside autocast the arguments are `widened`, and gradients are `ExactGradients`, but for code that torch.compile
+    traces: what is to be exact there, too, takes `_products.times`. Outside nothing changes, and half precision is
+    refused as ever.
     """
 
     @wraps(function)
     def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        for device in _DEVICES:
-            if torch.is_autocast_enabled(device):
-                args_, kwargs_ = widened(args), {name: widened(value) for name, value in kwargs.items()}
-                with torch.autocast(device, enabled=False):
-                    return wrapper(*args_, **kwargs_)
-        return function(*args, **kwargs)
+        if not any(torch.is_autocast_enabled(device) for device in _DEVICES):
+            return function(*args, **kwargs)
+        args_, kwargs_ = widened(args), {name: widened(value) for name, value in kwargs.items()}
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            if torch.compiler.is_compiling():
+                return function(*args_, **kwargs_)
+            with ExactGradients():
+                return function(*args_, **kwargs_)
 
     return cast(Callable[_P, _R], wrapper)
 

@@ -1,38 +1,62 @@
-"""The door's Phong shader under torch.compile, whose graphs break in PyTorch3D and around the core's ops."""
+"""The door under torch.compile: our part runs as it is, PyTorch3D's around it is compiled, in many graphs."""
 
-import logging
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
-from door_scenes import cameras_of, lights_of, renderer_of, two_meshes
+from compiling import holds
+from door_scenes import SIZE, cameras_of, lights_of, renderer_of, two_meshes, weighted
 from pytorch3d.renderer import BlendParams
 from torch import Tensor
-from torch.testing import assert_close
 
-from gendr_adapters.pytorch3d import GenDRPhongShader, swap
+import gendr_adapters.pytorch3d as door
+from gendr_adapters.pytorch3d import GenDRRasterizer, rasterize_meshes, swap
+
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("quiet_compiler")]
+SHADERS = ["Phong", "Gouraud", "Flat", "Silhouette"]
 
 
-@pytest.fixture(autouse=True)
-def _without_the_compilers_logs() -> Iterator[None]:
-    """pytest asks for all of them, which takes longer than compiling."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
+def renderer(name: str) -> Any:
+    cameras = cameras_of()
+    of_scene = {} if name == "Silhouette" else {"cameras": cameras, "lights": lights_of()}
+    shader = getattr(door, f"GenDR{name}Shader")(blend_params=BlendParams(sigma=1e-3), **of_scene)
+    return swap(renderer_of(shader, cameras))
+
+
+@pytest.mark.parametrize("name", SHADERS)
+def test_renderers(name: str) -> None:
+    render = renderer(name)
+    meshes, leaves = two_meshes()
+    holds(lambda meshes: weighted(render(meshes)), meshes, leaves)
+
+
+def test_rasterize_meshes() -> None:
+    meshes, leaves = two_meshes()
+    rasterizer = GenDRRasterizer(cameras_of())
+
+    def depths(meshes: Any) -> Tensor:
+        _, zbuf, _, dists = rasterize_meshes(rasterizer.transform(meshes), SIZE, blur_radius=0.01)
+        return weighted(zbuf) + weighted(dists)
+
+    holds(depths, meshes, leaves)
+
+
+def _moved(name: str) -> tuple[Any, Tensor]:
+    render, (meshes, _) = renderer(name), two_meshes()
+    offset = torch.zeros(meshes.verts_packed().shape, dtype=torch.float64, requires_grad=True)
+    return lambda offset: weighted(render(meshes.offset_verts(offset))), offset
+
+
+def test_a_step_of_fitting() -> None:
+    """PyTorch3D makes the meshes inside what is compiled."""
+    function, offset = _moved("Phong")
+    holds(function, offset, [offset])
 
 
 @pytest.mark.nightly
-@pytest.mark.filterwarnings("ignore")  # the compiler's own
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
-def test_phong(backend: str) -> None:
-    cameras = cameras_of()
-    shader = GenDRPhongShader(cameras=cameras, lights=lights_of(), blend_params=BlendParams(sigma=1e-3))
-    renderer = swap(renderer_of(shader, cameras))
-    meshes, leaves = two_meshes()
-
-    def picture(offset: Tensor) -> Tensor:
-        return renderer(meshes.offset_verts(offset))
-
-    offset = torch.zeros(1, 3, dtype=leaves[0].dtype).expand(meshes.verts_packed().shape[0], 3)
-    torch._dynamo.reset()
-    assert_close(torch.compile(picture, backend=backend, dynamic=True)(offset), picture(offset))
+@pytest.mark.parametrize("dynamic", [False, True, None])
+@pytest.mark.parametrize("backend", ["eager", "aot_eager", "inductor"])
+@pytest.mark.parametrize("name", SHADERS)
+def test_all_ways_to_compile(name: str, backend: str, dynamic: bool | None) -> None:
+    function, offset = _moved(name)
+    holds(function, offset, [offset], backend=backend, dynamic=dynamic)

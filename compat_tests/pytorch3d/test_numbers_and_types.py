@@ -20,12 +20,13 @@ from pytorch3d.renderer import (
 )
 from pytorch3d.structures import Meshes
 
-from gendr_adapters.cameras import from_opencv, to_pytorch3d
+from gendr_adapters.cameras import from_opencv, from_pytorch3d, to_pytorch3d
 from gendr_adapters.pytorch3d import (
     GenDRFlatShader,
     GenDRGouraudShader,
     GenDRPhongShader,
     GenDRRasterizer,
+    GenDRSilhouetteShader,
     rasterize_meshes,
 )
 
@@ -133,21 +134,45 @@ def test_scales_as_tensors() -> None:
 # ---- inside torch.autocast
 
 
-@pytest.mark.parametrize("textures", ["vertex", "uv", "atlas"])
-@pytest.mark.parametrize("shader", [GenDRPhongShader, GenDRFlatShader])
+@pytest.mark.parametrize("shader, textures", [
+    (GenDRPhongShader, "vertex"), (GenDRPhongShader, "uv"), (GenDRPhongShader, "atlas"),
+    (GenDRFlatShader, "vertex"), (GenDRFlatShader, "uv"), (GenDRFlatShader, "atlas"),
+    (GenDRGouraudShader, "vertex"), (GenDRSilhouetteShader, "vertex"),
+])  # fmt: skip
 def test_autocast_has_no_say(shader: Any, textures: str) -> None:
-    """The picture and its gradients are those outside of it; so are meshes and colours in float32."""
-    cameras = cameras_of("fov", dtype=torch.float32)
-    scene = {"cameras": cameras, "lights": lights_of(torch.float32), "blend_params": PARAMS}
+    """The picture and its gradients are those outside of it; so are meshes, colours and poses in float32. PyTorch3D's
+    cameras multiply and invert matrices."""
     results = []
     for enabled in (False, True):
+        cameras = cameras_of("fov", dtype=torch.float32)
+        cameras.R.requires_grad_()
+        cameras.T.requires_grad_()
+        scene = {"cameras": cameras, "lights": lights_of(torch.float32), "blend_params": PARAMS}
         meshes, leaves = two_meshes(textures, torch.float32)
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
             fragments = GenDRRasterizer(cameras, settings_of())(meshes)
             image = shader(**scene)(fragments, meshes)
             assert image.dtype == fragments.zbuf.dtype == torch.float32
-        results.append([image, *torch.autograd.grad(image.sum(), leaves)])
+            results.append([image, *torch.autograd.grad(image.square().sum(), [*leaves, cameras.R, cameras.T])])
     for out, within in zip(*results, strict=True):
+        torch.testing.assert_close(within, out, rtol=0, atol=1e-6 * float(out.detach().abs().max()))
+
+
+def test_autocast_and_poses() -> None:
+    """Of cameras taken there and back, and of projected meshes and their dense view."""
+    results = []
+    for enabled in (False, True):
+        cameras = cameras_of("perspective", dtype=torch.float32)
+        leaves = [cameras.R.requires_grad_(), cameras.T.requires_grad_()]
+        meshes, vertices = two_meshes("none", torch.float32)
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            again = to_pytorch3d(from_pytorch3d(cameras, SIZE))
+            projected = GenDRRasterizer(again, settings_of()).transform(meshes)
+            zbuf, _, dists = rasterize_meshes(projected, SIZE, blur_radius=0.01)[1:]
+            loss = zbuf.sum() + dists.square().sum()
+            results.append([loss, *torch.autograd.grad(loss, [*leaves, *vertices])])
+    for out, within in zip(*results, strict=True):
+        assert out.dtype == torch.float32 and out.any()
         torch.testing.assert_close(within, out, rtol=0, atol=1e-6 * float(out.detach().abs().max()))
 
 

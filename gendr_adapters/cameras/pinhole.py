@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .._autocast import full_precision, widened
 from .._inputs import check_real, image_shape
+from .._products import times
 
 # Where a point in the camera's own plane is taken to be. Projected there it lies beyond the 1e18 NDC that render draws,
 # in float32 too, and its gradient is 0 and not 0 * inf.
@@ -81,7 +82,7 @@ class PinholeCamera:
                 f"points must be one set for all or one for each of the {len(self)} cameras, "
                 f"got shape {tuple(points.shape)}"
             )
-        return points @ self.rotation.mT + self.translation[:, None]
+        return times(points, self.rotation) + self.translation[:, None]
 
     @full_precision
     def project(self, points: Tensor) -> Tensor:

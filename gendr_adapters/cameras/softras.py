@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import check_real, image_shape
+from .._products import times
 from .._soft_renderer.look_at import view_axes
 from .pinhole import PinholeCamera, _check_camera, _check_like
 
@@ -61,7 +62,7 @@ def from_softras_look_at(
     rotation = torch.stack([-left, -up_axis, ahead], 1)
     return PinholeCamera(
         rotation=rotation,
-        translation=-(rotation @ eyes[:, :, None])[:, :, 0],
+        translation=-times(eyes[:, None], rotation)[:, 0],
         focal=torch.stack([-focal, focal], 1),
         principal_point=torch.stack([eyes.new_full((1,), width / 2), eyes.new_full((1,), height / 2)], 1),
         image_size=(height, width),
@@ -81,7 +82,7 @@ def to_softras_look_at(camera: PinholeCamera) -> SoftRasLookAt:
     _check_representable(camera)
     f_x, f_y = camera.focal.unbind(1)
     axes = camera.rotation
-    eye = -(axes.mT @ camera.translation[:, :, None])[:, :, 0]
+    eye = -times(camera.translation[:, None], axes.mT)[:, 0]
     up = -axes[:, 1] * f_y.sign()[:, None]
     angle = torch.rad2deg(torch.atan(min(camera.image_size) / 2 / f_y.abs()))
     return SoftRasLookAt(eye, eye + axes[:, 2], up, angle)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
+from .._untraced import untraced
 from ..settings import check_number
 from ._arguments import check_backend, check_depths, check_image, check_per_face, check_softness, plain
 from .rasterization import hard_settings, rasterize_as
@@ -16,6 +18,8 @@ _OCCLUSIONS = ("hard", "soft")
 _NO_WEIGHT = -1e300
 
 
+@full_precision
+@untraced
 def dibr_rasterization(
     height: int,
     width: int,

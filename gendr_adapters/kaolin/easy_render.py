@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._autocast import full_precision
 from .._inputs import output_names
+from .._untraced import untraced
 from ..settings import RenderSettings
+from ._autocast import geometry
 from .cameras import check_camera, is_pinhole, settings_for
 from .mesh_scene import MeshScene, mesh_scene, nearest_points
 
@@ -18,7 +19,8 @@ _EXTRA = ("alpha", "depth", "normals_camera")
 _ALPHA = RenderSettings(distribution="exponential_rev", dist_scale=1 / 7000)
 
 
-@full_precision
+@geometry
+@untraced
 def render_mesh(
     camera: Any,
     mesh: Any,

@@ -4,14 +4,16 @@ from typing import Any
 
 from torch import Tensor
 
-from .._autocast import full_precision
+from .._untraced import untraced
 from ..settings import RenderSettings
+from ._autocast import geometry
 from .cameras import check_camera, is_pinhole, settings_for
 from .materials import sample
 from .mesh_scene import mesh_scene, nearest_points
 
 
-@full_precision
+@geometry
+@untraced
 def mesh_rasterize_interpolate_nvdiffrast(
     mesh: Any,
     camera: Any,

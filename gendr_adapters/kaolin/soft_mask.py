@@ -6,7 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._autocast import full_precision
 from .._inputs import kind
+from .._untraced import untraced
 from .._visibility import leave_out
 from ..blend import blend_fragments
 from ..fragments import Fragments, find_fragments
@@ -16,6 +18,8 @@ from ._arguments import check_depths, check_image, check_softness, plain
 from ._scene import corners, kaolin_settings
 
 
+@full_precision
+@untraced
 def dibr_soft_mask(
     face_vertices_image: Tensor,
     selected_face_idx: Tensor,

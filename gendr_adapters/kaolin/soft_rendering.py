@@ -5,15 +5,17 @@ from typing import Any
 
 from torch import Tensor, cat
 
-from .._autocast import full_precision
+from .._untraced import untraced
 from ..blend import blend_fragments
 from ..fragments import find_fragments
 from ..settings import RenderSettings
+from ._autocast import geometry
 from .cameras import check_camera, is_pinhole, settings_for
 from .mesh_scene import MeshScene, Points, mesh_scene
 
 
-@full_precision
+@geometry
+@untraced
 def soft_render(
     camera: Any,
     mesh: Any,

@@ -11,6 +11,7 @@ from pytorch3d.structures import Meshes
 from torch import Tensor
 
 from .._autocast import full_precision, widened
+from .._untraced import untraced
 
 # Attributes of rasterisers and shaders that a call's keyword arguments stand in for.
 _OWN = ("cameras", "lights", "materials", "blend_params")
@@ -18,7 +19,8 @@ _OWN = ("cameras", "lights", "materials", "blend_params")
 
 def geometry(method: Callable[..., Any]) -> Callable[..., Any]:
     """For methods of rasterisers and shaders, and functions of meshes: autocast has no say, and what it made half is
-    float32 again, in meshes, cameras, lights, materials and blend_params, too."""
+    float32 again, in meshes, cameras, lights, materials and blend_params, too. torch.compile runs them as they are: it
+    cannot compile the copy of a TensorProperties, and graphs break at every access to PyTorch3D's Meshes."""
     precise = full_precision(method)
 
     @wraps(method)
@@ -29,7 +31,7 @@ def geometry(method: Callable[..., Any]) -> Callable[..., Any]:
             args, kwargs = tuple(map(_widen, args)), {name: _widen(x) for name, x in (own | kwargs).items()}
         return precise(*args, **kwargs)
 
-    return wrapper
+    return untraced(wrapper)
 
 
 def _widen(value: Any) -> Any:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision
+from .._untraced import untraced
 from ._arguments import whole
 from .channels import channels
 from .g_buffer import for_each_scene
@@ -17,6 +18,7 @@ from .scene_surface import SceneSurface
 
 
 @full_precision
+@untraced
 def render_deferred(
     scene: Scene | Sequence[Scene],
     lights: Sequence[DeferredLight] | Sequence[Sequence[DeferredLight]],

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from .._autocast import full_precision
 from .._inputs import image_shape, refuse_half
+from .._untraced import untraced
 from ..render import gather_corners
 from ..settings import RenderSettings
 from ._arguments import face_indices, number, rows, whole
@@ -45,6 +46,7 @@ class DepthRenderer(nn.Module):
         self.settings = settings
 
     @full_precision
+    @untraced
     def forward(
         self, vertices: Tensor, indices: Tensor, intrinsics: Tensor | Sequence[float | Tensor], dims: Sequence[int]
     ) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision
+from .._untraced import untraced
 from ._arguments import whole
 from .channels import as_channels, channels
 from .integral import fresh_seed, integrate
@@ -15,6 +16,7 @@ from .scene_surface import IDS, SceneSurface
 
 
 @full_precision
+@untraced
 def render_g_buffer(
     scene: Scene | Sequence[Scene],
     channels: Sequence[channels],
@@ -75,6 +77,7 @@ def render_g_buffer(
 
 
 @full_precision
+@untraced
 def render_albedo(
     scene: Scene | Sequence[Scene],
     alpha: bool = False,
