@@ -127,11 +127,11 @@ def test_any_t_conorm(t_conorm: dict[str, Any], dtype: torch.dtype, device: str)
 
 @DEVICES
 @DTYPES
-@pytest.mark.parametrize("perspective", [True, False], ids=["perspective", "linear"])
-def test_edges_of_a_cut_face(perspective: bool, dtype: torch.dtype, device: str) -> None:
+@pytest.mark.parametrize("projection", ["perspective", "orthographic"])
+def test_edges_of_a_cut_face(projection: str, dtype: torch.dtype, device: str) -> None:
     """An edge that the plane at depth 1 shortens, and the one it makes: from (0.375, -0.625) to (0.375, 0.875)."""
-    settings = settings_of(near_clip=1.0, perspective_correct=perspective)
-    share = 0.4 if perspective else 0.8  # of the way to the corner at depth 0.5 where the cut is
+    settings = settings_of(near_clip=1.0, projection=projection)
+    share = 0.4 if projection == "perspective" else 0.8  # of the way to the corner at depth 0.5 where the cut is
     tip = [(-0.625, y) for y in (-0.625, 0.875)]
     behind = [(-0.625 + 1 / share, y) for y in (-0.625, 0.875)]
     depths = (3.0, 0.5, 0.5)

@@ -287,7 +287,7 @@ def test_corners_at_pixels(name: str, dtype: torch.dtype, device: str) -> None:
 
 @DEVICES
 @DTYPES
-@pytest.mark.parametrize("name", ["hard", "all hard", "default", "no reach"])
+@pytest.mark.parametrize("name", ["hard", "all hard", "default", "hard blending, no reach"])
 def test_closed_meshes(name: str, dtype: torch.dtype, device: str) -> None:
     check_meshes(name, lattice_sphere(2, 2), dtype, device)
 
@@ -324,7 +324,7 @@ def test_many_meshes(name: str, dtype: torch.dtype) -> None:
 
 
 @DEVICES
-@pytest.mark.parametrize("name", [n for n in SETTINGS if n != "clip none" and not n.startswith("steep")])
+@pytest.mark.parametrize("name", [n for n in SETTINGS if n != "clip none"])
 def test_as_the_reference_says(name: str, device: str) -> None:
     """Pixels on edges in float64: alpha, and which of them a face has."""
     settings = settings_of(name)[1]

@@ -90,7 +90,9 @@ GENDR_HD CutSight<T> look_at_cut(const Cut<T>& cut, Flag<T> bounded, T px, T py)
         dy[j] = ay - from_start * cut.ey[j];
         d2[j] = dx[j] * dx[j] + dy[j] * dy[j];
         side[j] = sense * (cut.ex[j] * ay - cut.ey[j] * ax) + cut.unbounded[j];
-        slack[j] = side[j] + kTouch<T> * (abs_(cut.ex[j] * ay) + abs_(cut.ey[j] * ax));
+        // Besides what `touches` allows for, the start may be a cut point, which is rounded where it lies.
+        slack[j] = side[j] + kTouch<T> * (abs_(cut.ex[j]) * (abs_(ay) + abs_(cut.start_y[j])) +
+                                          abs_(cut.ey[j]) * (abs_(ax) + abs_(cut.start_x[j])));
     }
     const bool late01 = d2[1] < d2[0], late23 = d2[3] < d2[2];
     const T d01 = late01 ? d2[1] : d2[0], d23 = late23 ? d2[3] : d2[2];

@@ -52,7 +52,8 @@ struct Cut {
     T slide[n][3];                // dl/dz_k
     T b_slope[n][3], rate[n][3];  // db'[m]/dz_k = b_slope[m] rate[k]
     T inv_z[n], inv_z_slope[n];   // 1 / d and its derivative in d, where they are asked for; else 1 and 0
-    // Edge j from corner j to j + 1. start: one of its ends, that closer to the origin; at_end: 1 where it is j + 1.
+    // Edge j from corner j to j + 1. start: one of its ends, that closer to the origin, or else a corner of the face, so
+    // that a neighbour takes the same; at_end: 1 where it is j + 1.
     T ex[n], ey[n], inv_length2[n], start_x[n], start_y[n], at_end[n];
     T unbounded[n];  // 1 for an edge of no length, which has no outer side
     // Of the two sides of the diagonal from corner 0 to corner 2, that of corner 1 first; alike where one will do:
@@ -61,7 +62,7 @@ struct Cut {
     T wx[2][n], wy[2][n];      // gradient of the weights of corners 1 to 3 in both; 0 for the one that is not used
     T diagonal_x, diagonal_y;
     T area2;   // twice the signed area, > 0 counter-clockwise
-    T touch2;  // as a face's
+    T touch2;  // as a face's, but cut points are rounded where they lie, too
 };
 
 // How faces are cut.
@@ -170,7 +171,8 @@ GENDR_HD void place_edge(const Face<T>& f, const CutPlane<T>& plane, Source from
     const bool proper = length2 > Limits<T>::tiny;
     cut.inv_length2[j] = proper ? T(1) / length2 : T(0);
     cut.unbounded[j] = proper ? T(0) : T(1);
-    const bool at_end = abs_(cut.x[next]) + abs_(cut.y[next]) < abs_(cut.x[j]) + abs_(cut.y[j]);
+    const T end_far = abs_(cut.x[next]) + abs_(cut.y[next]), start_far = abs_(cut.x[j]) + abs_(cut.y[j]);
+    const bool at_end = end_far < start_far || (end_far == start_far && from.a >= 0 && to.a < 0);
     cut.at_end[j] = at_end ? T(1) : T(0);
     cut.start_x[j] = at_end ? cut.x[next] : cut.x[j];
     cut.start_y[j] = at_end ? cut.y[next] : cut.y[j];
@@ -256,15 +258,17 @@ GENDR_HD_NOINLINE bool make_cut(const Face<T>& f, const CutPlane<T>& plane, Cut<
     cutting::Source source[kCutCorners];
     cutting::find_sources(f.z, plane.depth, source);
     for (int j = 0; j < kCutCorners; ++j) cutting::place_corner(f, plane, source[j], j, cut);
-    T longest = T(0);
+    T longest = T(0), farthest = T(0);
     for (int j = 0; j < kCutCorners; ++j) {
         cutting::place_edge(f, plane, source[j], source[(j + 1) % kCutCorners], j, cut);
         longest = max_(longest, cut.ex[j] * cut.ex[j] + cut.ey[j] * cut.ey[j]);
+        farthest = max_(farthest, abs_(cut.start_x[j]) + abs_(cut.start_y[j]));
     }
     cut.area2 = (cut.ex[0] * cut.ey[1] - cut.ey[0] * cut.ex[1]) + (cut.ex[2] * cut.ey[3] - cut.ey[2] * cut.ex[3]);
     // As in setup_face.
     if (!(abs_(cut.area2) > max_(T(2) * Limits<T>::epsilon * longest, Limits<T>::tiny))) return false;
-    cut.touch2 = kTouch<T> * kTouch<T> * longest;
+    const T touch = kTouch<T> * (sqrt_(longest) + farthest);
+    cut.touch2 = touch * touch;
     cutting::spread_weights(plane.affine(), cut);
     return cutting::all_usable(cut);
 }

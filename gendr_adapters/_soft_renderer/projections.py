@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision
+from .._camera_plane import off_camera_plane
 from .._products import times
 from .arguments import Numbers, Scalar, check_counts, check_points, rows_of, scalar_of, tensor_of
 
-# What is closer to the camera's plane than this, world units, is divided as if it were this far from it: the originals
-# divide by 0, and then no gradient is finite.
-_MIN_DEPTH = 1e-10
+# The originals divide by z + _TOO_FAR behind a projection matrix, and hand on z. A cut takes x z for what is in space,
+# so at depths less than _NEARBY, where that is not nearly right, the depth handed on is what was divided by.
+_TOO_FAR, _NEARBY = 1e-5, 1e-2
 
 
 @full_precision
@@ -33,7 +34,7 @@ def perspective(vertices: Tensor, angle: Scalar = 30.0) -> Tensor:
     half_view = scalar_of("angle", angle, vertices)
     width = torch.tan(torch.deg2rad(half_view)) if isinstance(half_view, Tensor) else math.tan(math.radians(half_view))
     x, y, z = vertices.unbind(-1)
-    z = _away(z)
+    z = off_camera_plane(x / width, y / width, z)
     return _stacked(x / z / width, y / z / width, z)
 
 
@@ -83,13 +84,13 @@ def projection(vertices: Tensor, P: Tensor, dist_coeffs: Numbers, orig_size: flo
     k1, k2, p1, p2, k3 = bends[:, :, None].unbind(1)
     matrix = tensor_of("P", P, vertices)
     x, y, z = (times(vertices, matrix[:, :, :3]) + matrix[:, None, :, 3]).unbind(-1)
-    ahead = _away(z + 1e-5)
+    ahead = off_camera_plane(2 * x / shorter, 2 * y / shorter, z + _TOO_FAR)
     x, y = x / ahead, y / ahead
     r2 = x * x + y * y  # not the root and its powers: that has no gradient on the axis
     radial = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3
     distorted_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
     distorted_y = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
-    return _stacked(2 * distorted_x / shorter - width / shorter, 2 * distorted_y / shorter - height / shorter, z)
+    return _stacked(2 * distorted_x / shorter - width / shorter, 2 * distorted_y / shorter - height / shorter, torch.where(z < _NEARBY, ahead, z))
 
 
 def check_orig_size(orig_size: float | tuple[float, float]) -> tuple[float, float]:
@@ -98,11 +99,6 @@ def check_orig_size(orig_size: float | tuple[float, float]) -> tuple[float, floa
     if len(sides) != 2 or not all(side > 0 for side in sides):
         raise ValueError(f"orig_size must be > 0, or (height, width), both > 0, got {orig_size}")
     return sides[0], sides[1]
-
-
-def _away(z: Tensor) -> Tensor:
-    """z, not closer to 0 than _MIN_DEPTH."""
-    return torch.where(z < 0, z.clamp(max=-_MIN_DEPTH), z.clamp(min=_MIN_DEPTH))
 
 
 def _stacked(x: Tensor, y: Tensor, z: Tensor) -> Tensor:

@@ -6,12 +6,9 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision, widened
+from .._camera_plane import off_camera_plane
 from .._inputs import check_real, image_shape
 from .._products import times
-
-# Where a point in the camera's own plane is taken to be. Projected there it lies beyond the 1e18 NDC that render draws,
-# in float32 too, and its gradient is 0 and not 0 * inf.
-_DEPTH_OF_ZERO = 1e-20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,15 +91,17 @@ class PinholeCamera:
 
         Args and errors: see `view`.
         Returns:
-            (N, V, 3), or (B, V, 3) where N is 1. Points behind the camera have z < 0. One with z = 0 is projected as if
-            it were 1e-20 ahead, where render leaves its faces out and gradients stay finite.
+            (N, V, 3), or (B, V, 3) where N is 1. Points behind the camera have z < 0. One in its plane is taken to be a
+            little behind it, and one next to it a little further off, so that x and y are within 2^20 of the principal
+            point (float64: 2^30): render leaves out faces with a corner behind, or cuts them at near_clip.
         """
         x, y, z = self.view(points).unbind(-1)
-        z_divisor = torch.where(z == 0, _DEPTH_OF_ZERO, z)
         half_side = min(self.image_size) / 2
         focal_x, focal_y = (self.focal / half_side)[:, :, None].unbind(1)
         centre_x, centre_y = (self._from_middle() / half_side)[:, :, None].unbind(1)
-        return torch.stack([focal_x * (x / z_divisor) + centre_x, -focal_y * (y / z_divisor) - centre_y, z], -1)
+        x, y = focal_x * x, -focal_y * y
+        z = off_camera_plane(x, y, z)
+        return torch.stack([x / z + centre_x, y / z - centre_y, z], -1)
 
     def _from_middle(self) -> Tensor:
         """The principal point (N, 2) from the middle of the image: right, down, pixels."""

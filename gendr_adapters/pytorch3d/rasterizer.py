@@ -10,13 +10,14 @@ from pytorch3d.renderer import MeshRasterizer, RasterizationSettings
 from pytorch3d.structures import Meshes
 from torch import Tensor
 
+from .._camera_plane import off_camera_plane
 from .autocast import geometry
 from .fragments import GenDRFragments
 from .projected_meshes import checked_blur_radius, plain, project_meshes
 
 # Where faces are cut if neither the settings nor the camera know a near plane, in the unit of the world.
 DEFAULT_Z_CLIP = 1e-2
-# A vertex closer to the camera's plane than this, in the unit of the world, is taken to be this far from it.
+# PyTorch3D's cameras divide by no depth closer to 0 than this, in the unit of the world.
 _MIN_DEPTH = 1e-10
 
 
@@ -84,10 +85,12 @@ class GenDRRasterizer(MeshRasterizer):
         if kwargs.get("eps") is None:
             kwargs["eps"] = _MIN_DEPTH
         projected = super().transform(meshes_world, **kwargs)
-        # The division by depth held it away from 0; where the depth itself is not, faces could not be cut.
+        if _projection_of(cameras, perspective_correct=True) == "orthographic":
+            return projected
         x, y, z = projected.verts_padded().unbind(2)
-        away = torch.where(z < 0, z.clamp(max=-_MIN_DEPTH), z.clamp(min=_MIN_DEPTH))
-        return projected.update_padded(torch.stack([x, y, away], 2))
+        divided_by = torch.where(z < 0, z.clamp(max=-_MIN_DEPTH), z.clamp(min=_MIN_DEPTH))
+        away = off_camera_plane(x * divided_by, y * divided_by, z)
+        return projected.update_padded(torch.stack([x * (divided_by / away), y * (divided_by / away), away], 2))
 
     @geometry
     def forward(self, meshes_world: Any, **kwargs: Any) -> GenDRFragments:

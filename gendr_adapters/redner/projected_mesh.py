@@ -5,10 +5,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from .._camera_plane import off_camera_plane
 from ..render import gather_corners
-
-# A vertex closer to the camera's plane than this, in the unit of the world, is projected as if it were this far away.
-_MIN_DEPTH = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +29,7 @@ class ProjectedMesh:
         height, width = self.image_size
         half_side = min(height, width) / 2
         x, y, z = self.vertices.unbind(1)
-        away = torch.where(z < 0, z.clamp(max=-_MIN_DEPTH), z.clamp(min=_MIN_DEPTH))
+        away = off_camera_plane(x / half_side, y / half_side, z)
         ndc = torch.stack([(x / away - width / 2) / half_side, (height / 2 - y / away) / half_side, away], 1)
         return gather_corners(ndc, self.faces)
 
