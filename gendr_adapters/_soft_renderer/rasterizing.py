@@ -102,10 +102,11 @@ def antialiased(
     if not anti_aliasing:
         return draw(image_size, background_color)
     height, width = image_shape(image_size)
+    if not isinstance(background_color, Tensor):  # `draw` knows the dtype and the device
+        numbers = torch.empty(0, dtype=torch.float64, device="cpu")
+        background_color = tensor_of("background_color", background_color, numbers)
     if _is_picture(background_color, n_images, height, width):
-        given = background_color
-        pictures = given if isinstance(given, Tensor) else torch.from_numpy(np.asarray(given))
-        background_color = pictures.repeat_interleave(2, -2).repeat_interleave(2, -1)
+        background_color = background_color.repeat_interleave(2, -2).repeat_interleave(2, -1)
     fine = draw((2 * height, 2 * width), background_color)
     if isinstance(fine, Tensor):
         return F.avg_pool2d(fine, 2)
@@ -121,9 +122,9 @@ def _background(value: Background, n: int, height: int, width: int, like: Tensor
     return background[None] if background.dim() in (1, 3) else background
 
 
-def _is_picture(background: Background, n: int, height: int, width: int) -> bool:
+def _is_picture(background: Tensor, n: int, height: int, width: int) -> bool:
     """Whether it is one or several, and not colours. Raises ValueError where it is neither for n pictures of H x W."""
-    shape = tuple(np.shape(background))
+    shape = tuple(background.shape)
     if shape[-1:] == (3,) and (len(shape) == 1 or (len(shape) == 2 and shape[0] in (1, n))):
         return False
     if shape[-3:] == (3, height, width) and (len(shape) == 3 or (len(shape) == 4 and shape[0] in (1, n))):
