@@ -219,7 +219,7 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
         high = torch.stack([x.max(0).values for x in extents] or [corners.new_zeros(2)]) + s.reach
         kept = kept & ((pixels[:, None] >= low) & (pixels[:, None] <= high)).all(-1)
         if not hard_edge:
-            kept = kept & (inside | (d < s.reach) | (closed & (s.blend == "hard")))
+            kept = kept & (closed | (d < s.reach))
 
     # Depth, and which pairs may be seen. A face of zero area is its outline: it has the depth and the features of the
     # nearest point there, no front side, and nothing inside.

@@ -33,11 +33,9 @@ SETTINGS: dict[str, tuple[float, dict[str, Any]]] = {
     "hard, one side": (1.0, {"distribution": "hard", "t_conorm": "max", "min_coverage": 0.9}),
     "default": (0.5, {}),
     "hard blending": (0.5, {"blend": "hard"}),
-    "hard blending, no reach": (0.5, {"blend": "hard", "reach": 0.0}),
-    "hard blending, no reach, plain": (0.5, {"blend": "hard", "reach": 0.0, "dist_squared": False}),
-    "short reach": (0.5, {"reach": 1e-9}),
-    "short reach, plain": (0.5, {"reach": 1e-9, "dist_squared": False}),
-    "short reach, barycentric": (0.5, {"reach": 1e-9, "distance": "barycentric", "dist_squared": False}),
+    "no reach": (0.5, {"reach": 0.0}),
+    "no reach, plain": (0.5, {"reach": 0.0, "dist_squared": False}),
+    "no reach, barycentric": (0.5, {"reach": 0.0, "distance": "barycentric", "dist_squared": False}),
     "steep": (0.5, {"dist_squared": False, "dist_scale": 1e-12}),
     "steep, squared": (0.5, {"dist_scale": 1e-25}),
     "steep, barycentric": (0.5, {"dist_squared": False, "dist_scale": 1e-12, "distance": "barycentric"}),
@@ -287,7 +285,7 @@ def test_corners_at_pixels(name: str, dtype: torch.dtype, device: str) -> None:
 
 @DEVICES
 @DTYPES
-@pytest.mark.parametrize("name", ["hard", "all hard", "default", "hard blending, no reach"])
+@pytest.mark.parametrize("name", ["hard", "all hard", "default", "no reach"])
 def test_closed_meshes(name: str, dtype: torch.dtype, device: str) -> None:
     check_meshes(name, lattice_sphere(2, 2), dtype, device)
 

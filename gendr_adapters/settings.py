@@ -52,9 +52,8 @@ class RenderSettings:
             exponential, gamma, levy and their _rev forms, in units of tau.
         distance: 'euclidean', or 'barycentric': the smallest barycentric coordinate stands for the signed distance.
         reach: NDC >= 0; pixels outside a face's bounding box grown by this, or outside the face at this distance or
-            more, are skipped. None: as far as coverage exceeds min_coverage. 0: only pixels inside a face count, and
-            with distribution or blend 'hard' those on its edges; else a pixel on an edge that two faces share is in
-            neither, as in PyTorch3D with blur_radius 0.
+            more, are skipped. 0: only pixels inside a face and on its edges count. None: as far as coverage exceeds
+            min_coverage.
         reach_per_scale: the same in units of dist_scale: reach = sqrt(reach_per_scale * dist_scale), for each image.
         reach_shape: 'distance': as said; 'box': the bounding box alone counts, at any distance (as in Kaolin; its sides
             are good to a thousandth of a pixel). Not with distance 'barycentric'.

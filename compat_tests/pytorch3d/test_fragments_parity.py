@@ -90,6 +90,11 @@ def test_fragments(case: FragmentsCase) -> None:
     assert ((-distance2 - dists).abs() <= 1e-4 * dists.abs() + 1e-6).all()
 
     k = case.settings["faces_per_pixel"]
+    # With blur radius 0 PyTorch3D leaves a face out at pixels exactly on its edge; we do not, or meshes had holes.
+    on_edge = torch.zeros(len(pairs.occupied), dtype=torch.bool)
+    if case.settings["blur_radius"] == 0:
+        on_edge[found.pixel[found.distance2 == 0]] = True
+        assert int(on_edge.sum()) <= 1e-2 * len(on_edge)
     order = torch.argsort(found.depth.detach(), stable=True)
     order = order[torch.argsort(found.pixel[order], stable=True)]
     rank = torch.arange(len(order)) - found.offsets[found.pixel[order]]
@@ -98,7 +103,7 @@ def test_fragments(case: FragmentsCase) -> None:
     expected = torch.from_numpy(case.expected.zbuf).reshape(-1, k)
     noise = rounding(torch.from_numpy(case.expected.bary_coords).reshape(-1, k, 3))
     allowed = 1e-4 * expected.abs() + noise * (expected.abs() + 10)
-    assert int(((slots - expected).abs() > allowed).sum()) <= few
+    assert int(((slots - expected).abs() > allowed)[~on_edge].sum()) <= few
 
 
 def gradient_of(case: FragmentsCase, moved: int = 0) -> Tensor:

@@ -227,7 +227,7 @@ GENDR_HD Sight<T> sight_of(const CutSight<T>& s, T reach2) {
     out.b1 = s.b1;
     out.b2 = s.b2;
     out.closed = s.closed;
-    out.within = s.in || s.distance2 < reach2;
+    out.within = s.closed || s.distance2 < reach2;
     return out;
 }
 

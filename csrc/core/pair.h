@@ -27,7 +27,7 @@ struct Sight {
     T signed2;     // the same, negative outside
     T b0, b1, b2;  // barycentrics as make_fragment takes them: raw; for a flat face the nearest point's
     bool closed;   // inside or on the outline: a pixel on an edge that two faces share is so for one of them
-    bool within;   // inside, or closer than the reach; at reach 0 the outline is out of reach, too
+    bool within;   // closed, or closer than the reach
 };
 
 // kEdges: find the pixels on the outline (touches, in geometry.h). Without, they are outside at some distance, which is
@@ -46,7 +46,7 @@ GENDR_HD Sight<T> look_at(const Face<T>& f, T x, T y, Flag<T> flat, Flag<T> bary
     s.b1 = flat.pick(p.near1, p.w1);
     s.b2 = flat.pick(p.near2, p.w2);
     s.closed = kEdges ? s.signed2 >= T(0) : in;
-    s.within = in || s.distance2 < reach2;
+    s.within = s.closed || s.distance2 < reach2;
     return s;
 }
 

@@ -171,8 +171,6 @@ struct Scene {
         const double fade = squared ? sqrt_(limit) : limit;
         const double reach = min_(args.reach, sqrt_(args.reach_per_scale * scale));
         p.reach2 = hard || args.reach_shape == GENDR_REACH_BOX ? T(INFINITY) : T(reach * reach);
-        // The nearest face alone is seen, so it may have its outline, or there were holes between the faces of a mesh.
-        if (hard_blend) p.reach2 = max_(p.reach2, Limits<T>::tiny);
         p.box_reach = barycentric ? reach : min_(reach, fade);
         p.box_weight = barycentric ? min_(reach, fade) : double(INFINITY);
         return p;

@@ -161,7 +161,7 @@ template <bool kWeights, bool kNearest, class T>
     GENDR_LANES {
         const T col = col0 + lane_col[l], row = row0 + lane_row[l];
         const CutSight<T> s = look_at_cut(cut, bounded, grid.x(col), grid.y(row));
-        valid[l] = col <= last_col && row <= last_row && (s.in || s.distance2 < reach2) ? T(1) : T(0);
+        valid[l] = col <= last_col && row <= last_row && (s.closed || s.distance2 < reach2) ? T(1) : T(0);
         out.u[l] = s.in ? s.distance2 : -s.distance2;
         if constexpr (kWeights) {
             out.inside[l] = s.closed ? T(1) : T(0);
