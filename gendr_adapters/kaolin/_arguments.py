@@ -82,7 +82,7 @@ def check_backend(function: str, backend: object, multiplier: object, eps: objec
             continue
         check_number(name, plain(value))
         if backend in ignorant:
-            warnings.warn(f"{function}: {name} has no effect with backend {backend!r}", UserWarning, stacklevel=3)
+            warnings.warn(f"{function}: {name} has no effect with backend {backend!r}", UserWarning, stacklevel=4)
 
 
 def check_softness(sigmainv: object, boxlen: object, knum: object) -> tuple[float, float, int | None]:

@@ -41,9 +41,9 @@ class _Sign:
     seen_right_on_gpu = False
 
 
-def warn_of_empty(z: Tensor, find_empty: Callable[[], Tensor], cause: str) -> None:
+def warn_of_empty(z: Tensor, find_empty: Callable[[], Tensor], cause: str, stacklevel: int = 5) -> None:
     """Warn, once, of images whose faces are all behind the camera. find_empty: gives (N,) bool, which images those are;
-    only called where it is to be looked at. z: any of theirs."""
+    only called where it is to be looked at. z: any of theirs. stacklevel: of the door's caller, from here."""
     on_gpu = z.is_cuda
     if _Sign.warned or z.is_meta or torch.compiler.is_compiling():
         return
@@ -58,7 +58,7 @@ def warn_of_empty(z: Tensor, find_empty: Callable[[], Tensor], cause: str) -> No
         f"nothing is drawn in image {empty[0]}: every face of it has a corner at z >= 0. Kaolin's cameras look down "
         f"-z, and z is negative in front of them. {cause}",
         UserWarning,
-        stacklevel=4,
+        stacklevel=stacklevel,
     )
 
 

@@ -126,6 +126,7 @@ def mesh_scene(
             lambda: torch.stack([_is_behind(c[..., 2].detach(), smooth) for c in corners]),
             "Are the cameras turned away, or were their poses made for a camera that looks along +z, as OpenCV's and "
             "PyTorch3D's do?",
+            stacklevel=6,
         )
     starts = [0]
     for f in faces:
