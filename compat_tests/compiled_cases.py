@@ -17,6 +17,10 @@ SIZE = 24
 SETTINGS = RenderSettings(dist_scale=1e-2, gamma=1e-1, near=1, far=10)
 
 
+# Numbers that Dynamo lets vary, with dynamic=True, as it does defaults of arguments.
+NUMBERS = {"scale": 1e-2, "p": 2.5}
+
+
 class Case(NamedTuple):
     """A function of one tensor, (F, 3, 3), whose value is a number; and whether it can be one graph."""
 
@@ -114,6 +118,14 @@ def _gendr_render(x: Tensor) -> Tensor:
     return total(gendr.functional.render(x[None], x[None], SIZE, texture_type="vertex"))
 
 
+def _t_conorm(x: Tensor) -> Tensor:
+    drawn = gendr.functional.render(
+        x[None], x[None], SIZE, texture_type="vertex", dist_scale=NUMBERS["scale"], aggr_alpha_func="yager",
+        aggr_alpha_t_conorm_p=NUMBERS["p"],
+    )  # fmt: skip
+    return total(drawn)
+
+
 def _softras_renderer(x: Tensor) -> Tensor:
     vertices, faces = sphere(4, 6)
     mesh = softras.Mesh(vertices.to(x.dtype)[None] + x[:1, :1].mean() * 0.1, faces[None])
@@ -151,8 +163,9 @@ CASES = {
     "soft_mask": Case(_soft_mask, one_graph=False),
     "soft_rasterize": Case(_soft_rasterize),
     "gendr_render": Case(_gendr_render),
-    "softras_renderer": Case(_softras_renderer, one_graph=False),
-    "gendr_renderer": Case(_gendr_renderer, one_graph=False),
+    "t_conorm": Case(_t_conorm),
+    "softras_renderer": Case(_softras_renderer),
+    "gendr_renderer": Case(_gendr_renderer),
     "depth_renderer": Case(_depth_renderer, one_graph=False),
     "soft_depth_renderer": Case(_soft_depth_renderer, one_graph=False),
 }

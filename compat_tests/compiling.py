@@ -26,11 +26,16 @@ def holds(
 def close_like_eager(
     compiled: Callable[..., Tensor], function: Callable[..., Tensor], inputs: Any, leaves: list[Tensor]
 ) -> None:
-    close = {"rtol": 1e-4, "atol": 1e-3} if leaves[0].dtype == torch.float32 else {"rtol": 1e-9, "atol": 1e-9}
+    share = 1e-3 if leaves[0].dtype == torch.float32 else 1e-9
     expected = function(inputs)
     gradients = torch.autograd.grad(expected, leaves, retain_graph=True)
     value = compiled(inputs)
-    assert_close(value, expected, **close)
+    _close(value, expected, share)
     for found, gradient in zip(torch.autograd.grad(value, leaves), gradients, strict=True):
         assert gradient.any()
-        assert_close(found, gradient, **close)
+        _close(found, gradient, share)
+
+
+def _close(found: Tensor, expected: Tensor, share: float) -> None:
+    """Up to a share of the largest, or of 1: in a soft picture nearly all of a gradient's terms cancel."""
+    assert_close(found, expected, rtol=0, atol=share * max(1.0, float(expected.detach().abs().max())))

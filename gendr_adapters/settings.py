@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ._numbers import is_finite
 from ._transformable import differs_by_item
 from .distributions import ALIASES, DISTRIBUTIONS, distribution
 from .t_conorms import T_CONORMS, checked_p
@@ -146,7 +147,7 @@ class RenderSettings:
             check_scale(name, getattr(self, name))
         for name in ("dist_shape", "dist_shift", "background_eps", "near", "far", "min_coverage"):
             value = check_number(name, getattr(self, name))
-            if not math.isfinite(value):
+            if not is_finite(value):
                 raise ValueError(f"{name} must be finite, got {value}")
         if uses_shape and not 0 < self.dist_shape <= SHAPE_MAX:
             raise ValueError(
@@ -202,7 +203,7 @@ class RenderSettings:
         if not (
             isinstance(limits, tuple | list)
             and len(limits) == 2
-            and all(math.isfinite(check_number("softmax_range", x)) for x in limits)
+            and all(is_finite(check_number("softmax_range", x)) for x in limits)
             and limits[0] < limits[1]
         ):
             raise ValueError(f"softmax_range must be (near, far) with near < far, or None, got {limits!r}")
@@ -215,7 +216,7 @@ class RenderSettings:
         floats = [
             self.dist_shape,
             self.dist_shift,
-            0.0 if math.isnan(p) else p,
+            p if is_finite(p) else 0.0,
             self.background_eps,
             self.near,
             self.far,

@@ -20,6 +20,8 @@ import math
 import torch
 from torch import Tensor
 
+from ._numbers import is_finite
+
 # name -> allowed p, None where there is no parameter; in the order of csrc/core/tconorms.def, which numbers them
 T_CONORMS: dict[str, str | None] = {
     "hard": None,
@@ -59,7 +61,7 @@ def checked_p(name: str, p: float | None) -> float:
         raise ValueError(f"T-conorm {name!r} needs its parameter p, {rule}")
     value = float(p)
     allowed = {"p >= 0": value >= 0, "p > 0": value > 0, "p < 0": value < 0}[rule]
-    if not (allowed and math.isfinite(value)):
+    if not (allowed and is_finite(value)):
         raise ValueError(f"T-conorm {name!r} needs a finite {rule}, got p = {p}")
     if value != 0 and not _P_MIN <= abs(value) <= _P_MAX:
         raise ValueError(f"T-conorm {name!r} needs abs(p) from {_P_MIN:g} to {_P_MAX:g}, got p = {p}")
