@@ -76,7 +76,10 @@ def test_a_floor_with_vertices_in_the_plane(camera: str, steps: int, dtype: torc
     for half in (0.42, 4.0, 400.0):
         vertices, faces = floor_around(steps, half, dtype)
         assert (vertices[:, 2] == 0).sum() == steps + 1
-        here, there = vertices.clone().requires_grad_(), (vertices + vertices.new_tensor([0, 0, min(1e-4, 2.5e-5 * half)])).requires_grad_()
+        here, there = (
+            vertices.clone().requires_grad_(),
+            (vertices + vertices.new_tensor([0, 0, min(1e-4, 2.5e-5 * half)])).requires_grad_(),
+        )
         got, expected = (picture(camera, v, faces) for v in (here, there))
         covered = expected.depth[0] > 0
         assert covered.double().mean() > 0.05

@@ -401,7 +401,10 @@ def test_a_floor_with_vertices_in_the_cameras_plane(steps: int, dtype: torch.dty
     for half in (0.42, 4.0, 400.0):
         vertices, faces = floor_around(steps, half, dtype)
         vertices = vertices * vertices.new_tensor([-1, -1, 1])
-        here, there = vertices.clone().requires_grad_(), (vertices + vertices.new_tensor([0, 0, min(1e-4, 2.5e-5 * half)]))
+        here, there = (
+            vertices.clone().requires_grad_(),
+            (vertices + vertices.new_tensor([0, 0, min(1e-4, 2.5e-5 * half)])),
+        )
         got, expected = (rasterizer(Meshes([v], [faces])).zbuf[0, ..., 0] for v in (here, there))
         assert (expected > 0).double().mean() > 0.05
         compared = away_from_borders(expected > 0)

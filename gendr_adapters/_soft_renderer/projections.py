@@ -91,7 +91,11 @@ def projection(vertices: Tensor, P: Tensor, dist_coeffs: Numbers, orig_size: flo
     radial = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3
     distorted_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
     distorted_y = y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
-    return _stacked(2 * distorted_x / shorter - width / shorter, 2 * distorted_y / shorter - height / shorter, torch.where(z < _NEARBY, ahead, z))
+    return _stacked(
+        2 * distorted_x / shorter - width / shorter,
+        2 * distorted_y / shorter - height / shorter,
+        torch.where(z < _NEARBY, ahead, z),
+    )
 
 
 def check_orig_size(orig_size: float | tuple[float, float]) -> tuple[float, float]:
