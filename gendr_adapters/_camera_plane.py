@@ -1,4 +1,4 @@
-"""Points in the plane of the camera, where division by depth shows nothing, but from where faces reach into the picture.
+"""Points in the camera's plane, where division by depth shows nothing, but from where faces reach into the picture.
 
 `render` cuts a face in space, and x z and y z of its corners are all that it needs to do so: however far out a corner
 is, the cut is right. What is lost where x / z is not finite is the whole face."""
