@@ -181,10 +181,12 @@ def fans_around(seed: int, n: int, dtype: torch.dtype, faces: int = 5) -> Pixels
     return Pixels(points[:, [[0, 1 + k, 1 + (k + 1) % faces] for k in range(faces)]], pixel[:, 1], pixel[:, 0])
 
 
-def cut_fans_around(seed: int, n: int, dtype: torch.dtype, projection: str, ulps: int, faces: int = 5) -> Pixels:
-    """Fans of any size around a pixel, or a corner so many units in the last place off it, of which the plane at depth
-    1 cuts off three corners in five: nearer ones, ones next to the camera's plane and far behind."""
-    generator = torch.Generator().manual_seed(seed)
+def cut_fans_around(
+    seed: int, n: int, dtype: torch.dtype, projection: str, ulps: int, size: float | None = None
+) -> Pixels:
+    """Fans of five faces, of a size or of any, around a pixel, or a corner so many units in the last place off it. The
+    plane at depth 1 cuts off three corners in five: nearer ones, ones next to the camera's plane and far behind."""
+    generator, faces = torch.Generator().manual_seed(seed), 5
 
     def uniform(*shape: int) -> Tensor:
         return torch.rand(shape, generator=generator, dtype=torch.float64)
@@ -195,12 +197,12 @@ def cut_fans_around(seed: int, n: int, dtype: torch.dtype, projection: str, ulps
     for _ in range(ulps):
         hub = torch.nextafter(hub, towards)
     turn = (torch.arange(faces) + 0.9 * uniform(n, faces) + 7 * uniform(n, 1)) * (2 * torch.pi / faces)
-    size = 10 ** (6 * uniform(n, 1) - 4) * (0.1 + uniform(n, faces))
+    radius = torch.full_like(turn, size) if size else 10 ** (6 * uniform(n, 1) - 4) * (0.1 + uniform(n, faces))
     depth = torch.where(uniform(n, faces) < 0.6, 1 - 10 ** (4 * uniform(n, faces) - 3), 1 + 3 * uniform(n, faces))
     depth = torch.where(depth.abs() < 1e-3, 1e-3, depth)
     # What is behind the camera is seen mirrored.
-    size = size / depth if projection == "perspective" else size
-    rim = hub.double()[:, None] + size[..., None] * torch.stack([turn.cos(), turn.sin()], -1)
+    radius = radius / depth if projection == "perspective" else radius
+    rim = hub.double()[:, None] + radius[..., None] * torch.stack([turn.cos(), turn.sin()], -1)
     middle = torch.cat([hub.double(), 1 + 3 * uniform(n, 1)], 1)
     points = torch.cat([middle[:, None], torch.cat([rim, depth[..., None]], 2)], 1)
     fan = [[0, 1 + k, 1 + (k + 1) % faces] for k in range(faces)]
@@ -393,13 +395,11 @@ def test_a_small_fan_that_had_a_hole(device: str) -> None:
     """Next to its corner, which is a unit in the last place off a pixel, float32 measured edges from cut points, which
     are rounded more coarsely than the faces are large."""
     for projection in PROJECTIONS:
-        fans = cut_fans_around(0, 3000, torch.float32, projection, ulps=1)
-        away = fans.corners[..., :2] - fans.corners[:, :1, :1, :2]
-        depth = fans.corners[..., 2:]
-        scale = 1e-3 / (away * depth if projection == "perspective" else away).norm(dim=-1).amax((1, 2))
-        small = fans.corners[:, :1, :1, :2] + scale[:, None, None, None] * away
-        corners = torch.cat([small, depth], -1)
-        check_pixels("hard", fans._replace(corners=corners), device, near_clip=1.0, projection=projection)
+        fans = cut_fans_around(0, 2500, torch.float32, projection, ulps=1, size=1e-5)
+        on = (torch.arange(2500), fans.row, fans.column)
+        settings = settings_of("hard", near_clip=1.0, projection=projection, far=1e9)[1]
+        face_index = render(fans.corners.to(device), SIDE, settings=settings, outputs=("face_index",)).face_index
+        assert face_index is not None and (face_index.cpu()[on] >= 0).all()
 
 
 @DEVICES
