@@ -110,3 +110,20 @@ def sphere(rings: int = 16, segments: int = 24, depth: float = 3.0) -> tuple[Ten
     upper = torch.stack([a, b, b.roll(-1, 1)], 2)[:-1]
     lower = torch.stack([a, b.roll(-1, 1), a.roll(-1, 1)], 2)[1:]
     return projected, torch.cat([upper.reshape(-1, 3), lower.reshape(-1, 3)])
+
+
+def floor_around(steps: int, half: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """A square of side 2 half one unit below a camera at its middle: vertices (V, 3), x right, y down, z ahead, and
+    2 steps^2 faces (F, 3); steps is even, so that there are vertices at z = 0 exactly."""
+    ahead = (torch.arange(steps + 1, dtype=torch.float64) - steps // 2) * (2 * half / steps)
+    x, z = torch.meshgrid(ahead + 0.03 * half, ahead, indexing="ij")
+    at = torch.arange((steps + 1) ** 2).view(steps + 1, steps + 1)
+    a, b, c, d = (corner.flatten() for corner in (at[:-1, :-1], at[1:, :-1], at[1:, 1:], at[:-1, 1:]))
+    vertices = torch.stack([x, torch.ones_like(x), z], -1).view(-1, 3)
+    return vertices.to(dtype), torch.cat([torch.stack([a, b, c], 1), torch.stack([a, c, d], 1)])
+
+
+def away_from_borders(covered: Tensor) -> Tensor:
+    """Pixels (H, W) with all their neighbours like them, covered or not."""
+    alike = torch.nn.functional.avg_pool2d(covered.double()[None, None], 3, 1, 1, count_include_pad=False)[0, 0]
+    return (alike - alike.round()).abs() < 1e-6

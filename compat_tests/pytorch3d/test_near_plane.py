@@ -27,7 +27,9 @@ from pytorch3d.renderer import (
 from pytorch3d.renderer.mesh.clip import ClipFrustum, clip_faces
 from pytorch3d.structures import Meshes
 from pytorch3d.transforms import euler_angles_to_matrix
+from scenes import away_from_borders, floor_around
 from torch import Tensor
+from torch.testing import assert_close
 
 from gendr_adapters.pytorch3d import (
     GenDRBlendParams,
@@ -387,3 +389,25 @@ def test_rasterize_meshes_is_told_the_projection() -> None:
             assert covered(correct, projection=name) == count
     with pytest.raises(ValueError, match="unknown projection 'ortographic'; did you mean 'orthographic'"):
         covered(True, projection="ortographic")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("steps", [2, 8, 40])
+def test_a_floor_with_vertices_in_the_cameras_plane(steps: int, dtype: torch.dtype) -> None:
+    """It is the floor a little further on, as in test_camera_plane.py."""
+    camera = DoublePerspectiveCameras if dtype == torch.float64 else PerspectiveCameras
+    cameras = camera(focal_length=0.25, principal_point=((0.01, 0.013),))
+    rasterizer = GenDRRasterizer(cameras, settings_of(image_size=48, blur_radius=1e-9, z_clip_value=0.1))
+    for half in (0.42, 4.0, 400.0):
+        vertices, faces = floor_around(steps, half, dtype)
+        vertices = vertices * vertices.new_tensor([-1, -1, 1])
+        here, there = (
+            vertices.clone().requires_grad_(),
+            (vertices + vertices.new_tensor([0, 0, min(1e-4, 2.5e-5 * half)])),
+        )
+        got, expected = (rasterizer(Meshes([v], [faces])).zbuf[0, ..., 0] for v in (here, there))
+        assert (expected > 0).double().mean() > 0.05
+        compared = away_from_borders(expected > 0)
+        assert_close(got.detach()[compared], expected[compared], rtol=1e-4, atol=0)
+        (gradient,) = torch.autograd.grad(got[compared].sum(), here)
+        assert gradient.isfinite().all() and (steps > 2 or gradient[here[:, 2] == 0].any())

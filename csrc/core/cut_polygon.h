@@ -52,8 +52,8 @@ struct Cut {
     T slide[n][3];                // dl/dz_k
     T b_slope[n][3], rate[n][3];  // db'[m]/dz_k = b_slope[m] rate[k]
     T inv_z[n], inv_z_slope[n];   // 1 / d and its derivative in d, where they are asked for; else 1 and 0
-    // Edge j from corner j to j + 1. start: one of its ends, that closer to the origin, or else a corner of the face, so
-    // that a neighbour takes the same; at_end: 1 where it is j + 1.
+    // Edge j from corner j to j + 1. start: one of its ends, that closer to the origin, or else a corner of the face,
+    // so that a neighbour takes the same; at_end: 1 where it is j + 1.
     T ex[n], ey[n], inv_length2[n], start_x[n], start_y[n], at_end[n];
     T unbounded[n];  // 1 for an edge of no length, which has no outer side
     // Of the two sides of the diagonal from corner 0 to corner 2, that of corner 1 first; alike where one will do:

@@ -84,7 +84,8 @@ def projection(vertices: Tensor, P: Tensor, dist_coeffs: Numbers, orig_size: flo
     k1, k2, p1, p2, k3 = bends[:, :, None].unbind(1)
     matrix = tensor_of("P", P, vertices)
     x, y, z = (times(vertices, matrix[:, :, :3]) + matrix[:, None, :, 3]).unbind(-1)
-    ahead = off_camera_plane(2 * x / shorter, 2 * y / shorter, z + _TOO_FAR)
+    too_far = torch.where(z > 0, _TOO_FAR, (-z).clamp(0, _TOO_FAR)).detach()  # not from behind the camera to its front
+    ahead = off_camera_plane(2 * x / shorter, 2 * y / shorter, z + too_far)
     x, y = x / ahead, y / ahead
     r2 = x * x + y * y  # not the root and its powers: that has no gradient on the axis
     radial = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3

@@ -57,9 +57,11 @@ def see(camera: Any, vertices: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
 def _see(camera: Any, vertices: Tensor) -> tuple[Tensor, Tensor]:
     """(C, V, 3), twice."""
     seen = camera.extrinsics.transform(vertices).reshape(len(camera), -1, 3)
-    # Of a corner in the plane of the camera there is no projection; a little off it there is, and x z is the same.
+    # Of a corner in the plane of the camera there is no projection; a little off it there is, and x z is the same. The
+    # gradient to z is that of z.
     z, least = seen[..., 2:], 1e-6 * camera.intrinsics.near
-    off = torch.cat([seen[..., :2], torch.where(z.abs() < least, -least, z)], 2) if is_pinhole(camera) else seen
+    moved = torch.where(z.abs() < least, -least - z, 0.0).detach()
+    off = torch.cat([seen[..., :2], z + moved], 2) if is_pinhole(camera) else seen
     x_y = camera.intrinsics.transform(off).reshape(seen.shape)[..., :2]
     return seen, torch.cat([x_y, off[..., 2:]], 2)
 
