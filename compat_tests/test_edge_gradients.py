@@ -11,6 +11,8 @@ from torch.testing import assert_close
 
 from gendr_adapters import RenderSettings, blend_fragments, find_fragments, render
 
+pytestmark = pytest.mark.exact_coordinates
+
 SIDE = 8
 TAU = 0.1
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)

@@ -18,6 +18,8 @@ from torch import Tensor
 
 from gendr_adapters import Rendered, RenderSettings, blend_fragments, find_fragments, render
 
+pytestmark = pytest.mark.exact_coordinates
+
 SIDE = 32  # a power of two: pixel centres have no rounding
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 OUTPUTS = ("image", "alpha", "depth", "face_index")
