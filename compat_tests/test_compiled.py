@@ -11,7 +11,7 @@ from compiled_cases import CASES, corners
 from compiling import close_like_eager, holds
 
 BACKENDS = ("eager", "aot_eager", "inductor")
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("quiet_compiler")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("quiet_compiler")]
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -416,9 +416,7 @@ def test_the_slope_of_the_report(split: list[list[int]], dtype: torch.dtype, dev
     """z = y by parallel rays, cut at one half: pixels on the diagonal above it were holes."""
     corners = torch.tensor([[-4, -4, -4], [4, -4, -4], [4, 4, 4], [-4, 4, 4]], dtype=dtype)[torch.tensor(split)]
     y = torch.tensor([(39 - 2 * row) / 40 for row in range(40)], dtype=dtype)[:, None].expand(40, 40)
-    for name, correct in itertools.product(
-        ("hard", "hard blending", "no reach", "default"), (True, False)
-    ):
+    for name, correct in itertools.product(("hard", "hard blending", "no reach", "default"), (True, False)):
         settings = settings_of(name, near_clip=0.5, projection="orthographic", perspective_correct=correct, near=0.1)[1]
         for faces in (corners, corners.flip(1)):
             rendered = render(faces.to(device), 40, settings=settings, outputs=("depth",))

@@ -11,7 +11,7 @@ from torch import Tensor
 from gendr_adapters import RenderSettings
 from gendr_adapters.kaolin import render_mesh, soft_render
 
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("quiet_compiler")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("quiet_compiler")]
 
 
 @pytest.mark.parametrize("name", ["render_mesh", "soft_render"])

@@ -12,7 +12,7 @@ from torch import Tensor
 import gendr_adapters.pytorch3d as door
 from gendr_adapters.pytorch3d import GenDRRasterizer, rasterize_meshes, swap
 
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("quiet_compiler")]
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("quiet_compiler")]
 SHADERS = ["Phong", "Gouraud", "Flat", "Silhouette"]
 
 
