@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from ._exact_gradients import ExactGradients
+from ._inputs import HALF_DTYPES
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 _DEVICES = ("cpu", "cuda")
-_HALF = (torch.float16, torch.bfloat16)
 
 
 def full_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -42,7 +42,7 @@ def widened(value: Any) -> Any:
     """Tensors of half precision as float32 where autocast is on for their device: there they are what it made of
     float32, and their gradients go back. Also those in tuples and lists; everything else is handed back as it is."""
     if isinstance(value, Tensor):
-        half = value.dtype in _HALF and value.device.type in _DEVICES and torch.is_autocast_enabled(value.device.type)
+        half = value.dtype in HALF_DTYPES and value.device.type in _DEVICES and torch.is_autocast_enabled(value.device.type)
         return value.float() if half else value
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*[widened(x) for x in value])

@@ -94,6 +94,9 @@ def image_shape(image_size: int | Sequence[int]) -> tuple[int, int]:
     return int(shape[0]), int(shape[1])
 
 
+HALF_DTYPES = (torch.float16, torch.bfloat16)
+
+
 def output_names(outputs: Sequence[str], allowed: Collection[str], argument: str = "outputs") -> tuple[str, ...]:
     if isinstance(outputs, str):
         raise TypeError(f"{argument} must be a sequence of names, e.g. ({outputs!r},), got the string {outputs!r}")
@@ -176,7 +179,7 @@ def check_real(name: str, value: Tensor) -> None:
 
 def refuse_half(name: str, value: object) -> None:
     """Raises TypeError for a tensor of half precision. What autocast made is float32 by now (see _autocast)."""
-    if isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16):
+    if isinstance(value, Tensor) and value.dtype in HALF_DTYPES:
         raise TypeError(f"{name} must be float32 or float64, got {value.dtype}: half precision is for autocast alone")
 
 

@@ -8,6 +8,7 @@ from pytorch3d.renderer import TexturesAtlas, TexturesUV
 from pytorch3d.renderer.mesh.rasterizer import Fragments
 from torch import Tensor
 
+from .._inputs import HALF_DTYPES
 from .fragments import GenDRFragments, bounds_of, just_inside, lay_out
 from .lighting import Lighting
 
@@ -92,7 +93,7 @@ def sample_textures(meshes: Any, fragments: Fragments, images: list[int]) -> Ten
 def _one_type(textures: Any, weights: Tensor) -> torch.autocast:
     """For grid_sample, whose map and coordinates must be of one type: autocast hands it a map of half precision, such
     as a network makes, in float32. Off for all others."""
-    half = isinstance(textures, TexturesUV) and textures.maps_padded().dtype in (torch.float16, torch.bfloat16)
+    half = isinstance(textures, TexturesUV) and textures.maps_padded().dtype in HALF_DTYPES
     return torch.autocast(weights.device.type, torch.bfloat16, enabled=half)
 
 
