@@ -42,7 +42,11 @@ def widened(value: Any) -> Any:
     """Tensors of half precision as float32 where autocast is on for their device: there they are what it made of
     float32, and their gradients go back. Also those in tuples and lists; everything else is handed back as it is."""
     if isinstance(value, Tensor):
-        half = value.dtype in HALF_DTYPES and value.device.type in _DEVICES and torch.is_autocast_enabled(value.device.type)
+        half = (
+            value.dtype in HALF_DTYPES
+            and value.device.type in _DEVICES
+            and torch.is_autocast_enabled(value.device.type)
+        )
         return value.float() if half else value
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*[widened(x) for x in value])
