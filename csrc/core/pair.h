@@ -163,12 +163,11 @@ GENDR_HD FragmentPull<T> pull_fragment(const Face<T>& f, const Rule& rule, const
     const WeightGradient<T> m = pull_smallest(barycentric.pick(twice * gd, T(0)), s.b0, s.b1, s.b2);
     const T straight = barycentric.pick(T(0), gd);
     const CornerGradient<T> w = pull_weights(f, true, d.w0 + m.w0, d.w1 + m.w1, d.w2 + m.w2, s.b0, s.b1, s.b2);
-    const Pair<T>& p = s.pair;
-    const Direction<T> across = pull_across(straight, twice, outward(f, p.near0, p.near2));
-    const Direction<T> away = pull_point(straight, pull_squared(straight, s.signed2, T(1)), p.dx, p.dy);
+    const Direction<T> across = pull_across(straight, twice, outward(f, s.pair.near0, s.pair.near2));
+    const Direction<T> away = pull_point(straight, pull_squared(straight, s.signed2, T(1)), s.pair.dx, s.pair.dy);
     const bool on = is_on_outline(s.signed2 > T(0), s.distance2, f.touch2);
-    const CornerGradient<T> e =
-        pull_corners({on ? across.x : away.x, on ? across.y : away.y}, p.near0, p.near1, p.near2);
+    const Direction<T> point = {on ? across.x : away.x, on ? across.y : away.y};
+    const CornerGradient<T> e = pull_corners(point, s.pair.near0, s.pair.near1, s.pair.near2);
     FragmentPull<T> out;
     out.corners = {w.x0 + e.x0, w.x1 + e.x1, w.x2 + e.x2, w.y0 + e.y0, w.y1 + e.y1, w.y2 + e.y2};
     out.z0 = d.z0;
