@@ -128,6 +128,7 @@ def test_outside_autocast_it_is_refused_by_name(low: torch.dtype) -> None:
         gather_corners(x, INDEX)
 
 
+@pytest.mark.slow
 @HALF
 def test_compiled_in_one_graph(low: torch.dtype) -> None:
     def picture(x: Tensor) -> Tensor:

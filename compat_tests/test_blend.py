@@ -371,6 +371,7 @@ def test_fragments_of_no_weight_may_show_anything(device: str) -> None:
     assert not any(g[1:].any() for g in gradients)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("t_conorm", ["probabilistic", "max"])
 @pytest.mark.parametrize("floor", [0.0, 0.1])
@@ -421,6 +422,7 @@ def test_gradcheck(settings: dict[str, Any], squared: bool, floor: float, device
     assert torch.autograd.gradcheck(outputs, inputs, eps=1e-7, atol=2e-6, rtol=1e-5)
 
 
+@pytest.mark.slow
 @DEVICES
 @pytest.mark.filterwarnings("ignore")  # the compiler's own
 def test_compiled_in_one_graph(device: str) -> None:

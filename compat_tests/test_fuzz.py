@@ -3,6 +3,7 @@ are handed over (alone, in a batch, packed) does not change a bit of them."""
 
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -85,6 +86,7 @@ def run(
     return rendered, torch.autograd.grad(loss(rendered), inputs)
 
 
+@pytest.mark.slow
 @fuzz
 @given(scenes(st.integers(0, 3)), render_settings())
 def test_sane(scene: tuple[Tensor, Tensor, Tensor, tuple[int, int]], s: dict[str, Any]) -> None:
@@ -98,6 +100,7 @@ def test_sane(scene: tuple[Tensor, Tensor, Tensor, tuple[int, int]], s: dict[str
             assert values.min() >= -slack and values.max() <= 1 + slack
 
 
+@pytest.mark.slow
 @fuzz
 @given(scenes(st.integers(1, 3)), render_settings())
 def test_alone_batched_or_packed(scene: tuple[Tensor, Tensor, Tensor, tuple[int, int]], s: dict[str, Any]) -> None:
@@ -118,6 +121,7 @@ def test_alone_batched_or_packed(scene: tuple[Tensor, Tensor, Tensor, tuple[int,
             assert torch.equal(one[0], many[b])
 
 
+@pytest.mark.slow
 @fuzz
 @given(scenes(st.just(1)), render_settings(), st.sampled_from(["alpha", "image", "depth", "face_index"]))
 def test_an_output_does_not_depend_on_the_others(
@@ -131,6 +135,7 @@ def test_an_output_does_not_depend_on_the_others(
     torch.testing.assert_close(a, b, rtol=0, atol=8 * torch.finfo(faces.dtype).eps if name == "alpha" else 0.0)
 
 
+@pytest.mark.slow
 @fuzz
 @given(scenes(st.integers(1, 3)), render_settings())
 def test_blended_fragments(scene: tuple[Tensor, Tensor, Tensor, tuple[int, int]], s: dict[str, Any]) -> None:

@@ -466,6 +466,7 @@ ODD_CORNERS = {
 }
 
 
+@pytest.mark.slow
 @DEVICES
 @DTYPES
 @pytest.mark.parametrize("name", ODD_CORNERS)

@@ -38,6 +38,7 @@ def render(case: GoldenCase, image: int, face_vertices: Tensor) -> Reference:
     return reference_render(face_vertices, case.image_size, textures, settings_of(case.params), background)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", STEMS)
 def test_forward(stem: str) -> None:
     compared = 0
@@ -69,6 +70,7 @@ def test_float64(case: GoldenCase) -> None:
         assert np.linalg.norm(error) < 1e-6 * np.linalg.norm(derivative[i][reliable[i]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distance", ["euclidean", "barycentric"])
 @pytest.mark.parametrize("perspective", [False, True], ids=["affine", "perspective"])
 @pytest.mark.parametrize("blend", ["softmax", "hard"])

@@ -57,6 +57,7 @@ def test_table(table: dict) -> None:
     np.testing.assert_allclose(slope.numpy()[inner], expected[inner], rtol=tolerance, atol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "p"), FAMILIES)
 @settings(max_examples=60, deadline=None)
 @given(a=coverage, b=coverage, c=coverage)
@@ -72,6 +73,7 @@ def test_axioms(name: str, p: float | None, a: float, b: float, c: float) -> Non
     assert y - 1e-9 <= s(x, y) <= 1 + 1e-9  # max is the smallest T-conorm
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "p"), FAMILIES)
 @settings(max_examples=60, deadline=None)
 @given(values=st.lists(coverage, min_size=1, max_size=8))

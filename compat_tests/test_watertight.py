@@ -352,6 +352,7 @@ def test_a_diagonal_under_the_hard_t_conorm(distribution: str, dtype: torch.dtyp
     assert blend_fragments(found, None, 8, settings, outputs=("alpha",)).alpha.eq(1).all()  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 @DEVICES
 @DTYPES
 @NAMES
@@ -383,6 +384,7 @@ def test_pixels_on_an_edge_that_is_cut(name: str, cut: str, dtype: torch.dtype, 
     check_pixels(name, quads_through(5, 60, dtype, CUTS[cut]), device, near_clip=1.0)
 
 
+@pytest.mark.slow
 @DEVICES
 @DTYPES
 @WHERE_CUT

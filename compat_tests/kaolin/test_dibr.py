@@ -217,6 +217,7 @@ def test_background(occlusion: str, device: str) -> None:
         dibr_rasterization(*SIZE, *scene, normals_z, background=[1.0, 2.0], occlusion=occlusion)
 
 
+@pytest.mark.slow
 def test_import_needs_no_kaolin() -> None:
     import subprocess
     import sys

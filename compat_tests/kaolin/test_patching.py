@@ -191,6 +191,7 @@ def test_signatures_of_real_kaolin(real_kaolin: Any) -> None:
         assert [(p.name, p.default) for p in theirs] == [(p.name, p.default) for p in kept]
 
 
+@pytest.mark.slow
 def test_import_of_kaolin_is_left_to_the_caller() -> None:
     """Opening the door, and calling through it, imports no Kaolin."""
     program = (

@@ -82,6 +82,7 @@ def expected(
     return pictures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lens", ["pinhole", "ortho"])
 @pytest.mark.parametrize("first", range(4))
 def test_against_the_ray_caster(kaolin: Any, lens: str, first: int) -> None:

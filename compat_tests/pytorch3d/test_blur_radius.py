@@ -102,6 +102,7 @@ def test_the_picture_of_the_report(slow_rasterizer: None) -> None:
     torch.testing.assert_close(swap(renderer)(mesh), renderer(mesh), rtol=0, atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shader", SHADERS)
 @pytest.mark.parametrize("radius, sigma", [(0.2, 0.02), (0.092, 1e-2), (16.0, 1.0), (1.0, 1e-4)])
 def test_shaders(shader: Any, radius: float, sigma: float, slow_rasterizer: None) -> None:

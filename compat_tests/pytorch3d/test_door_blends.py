@@ -32,6 +32,7 @@ BLENDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blend", BLENDS, ids=label)
 def test_every_blend_is_the_core_s(blend: dict[str, Any]) -> None:
     """Under ambient light alone the picture is that of the vertices' colours, by all paths."""

@@ -234,6 +234,7 @@ def test_no_seam() -> None:
     assert 100 < hard.sum() < 1500 and torch.equal(soft > 0.5, hard == 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shader", "parallel", "correct"),
     [

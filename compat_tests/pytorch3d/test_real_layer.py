@@ -167,6 +167,7 @@ def test_compiled_ops_refuse() -> None:
             function(meshes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [case for case in fragments_cases() if case.scene == "behind"], ids=repr)
 def test_slow_rasterizer_gives_the_golden_fragments(case: FragmentsCase, slow_rasterizer: None) -> None:
     """PyTorch3D's rasteriser in Python can stand for the compiled one, where pixels and faces are few."""

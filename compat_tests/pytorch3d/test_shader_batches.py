@@ -95,6 +95,7 @@ def cases() -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shader, what, cls, field, values", cases())
 def test_each_field(shader: Any, what: str, cls: Any, field: str, values: Tensor) -> None:
     """Each image has its own value: as rendered one by one, whether shaded together or not."""

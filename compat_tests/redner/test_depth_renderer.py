@@ -130,6 +130,7 @@ def test_gradients_repeat_bit_for_bit(n_threads: int) -> None:
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", range(4), ids=["fx", "fy", "cx", "cy"])
 def test_gradients_to_intrinsics(which: int) -> None:
     scene = joined(triangle(), Mesh(3 * triangle().vertices + torch.tensor([0.5, 0.2, 0.0]), triangle().faces))
@@ -164,6 +165,7 @@ def test_the_triangle_moved_sideways() -> None:
     assert_gradient_of_integral(loss_with(60.0), loss_with(0.0))
 
 
+@pytest.mark.slow
 def test_fitting_a_moved_triangle_needs_the_boundary_term() -> None:
     scene = joined(triangle(), square(3.0, 5.0))
     vertices, behind = scene.vertices[:3], scene.vertices[3:]

@@ -26,6 +26,7 @@ def random_points(n: int, seed: int) -> torch.Tensor:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mesh",
     [

@@ -32,6 +32,7 @@ def test_one_sample_is_at_the_centre_and_others_are_seeded() -> None:
     assert offsets(4, jitter=False).tolist() == [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mesh",
     [

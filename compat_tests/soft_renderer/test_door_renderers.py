@@ -271,6 +271,7 @@ def test_gradients_repeat_bit_for_bit() -> None:
     assert first.abs().max() > 0 and all(torch.equal(first, other) for other in others)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("texture_type", ["surface", "vertex"])
 def test_soft_renderer_compiles_in_one_piece(texture_type: str) -> None:
     mesh = some_mesh(texture_type)
