@@ -55,13 +55,12 @@ def many_fragments() -> tuple[Fragments, Tensor]:
 
 def render_backward() -> Callable[[], Any]:
     """The op, on states that no forward had to compute."""
-    n, settings = 20000, [*SETTINGS.packed_ints, WIDE, WIDE, ops.ALPHA, 1]
+    n = 20000
     plane, none = torch.ones(1, WIDE, WIDE), torch.empty(0)
     index = torch.empty(0, dtype=torch.int64)
     states = [none, index, plane, none.int(), none, none.int()]
     tensors = [None, plane, None, faces(n), none, None, None, None, None, *states]
-    floats = [*SETTINGS.packed_floats, 1.0, 1.0]
-    return lambda: ops.apply("render_backward", *tensors, settings, floats, [True] + [False] * 4)
+    return lambda: ops.apply("render_backward", *tensors, [1, WIDE, WIDE], *SETTINGS.packed, [True] + [False] * 4)
 
 
 def autograd_backward() -> Callable[[], Any]:

@@ -325,7 +325,7 @@ def test_the_library_checks_offsets_itself() -> None:
         with pytest.raises(ValueError, match="face_offsets"):
             torch.ops.gendr_adapters.render(
                 FACES, none, one, one, torch.empty(1, 0), torch.tensor(offsets),
-                [*settings.packed_ints, 8, 8, 2], [*settings.packed_floats, 1.0, 1.0],
+                [len(offsets) - 1, 8, 8], 2, *settings.packed,
             )  # fmt: skip
 
 

@@ -381,15 +381,15 @@ def test_opcheck(floor: float, t_conorm: str, dtype: torch.dtype) -> None:
     scales = (torch.tensor([x], dtype=dtype, requires_grad=True) for x in (0.02, 0.1))
     rows = background.detach()[None].requires_grad_()
     numbers = (found.depth, found.distance2, colours, *scales, rows)
-    packed = ([*s.packed_ints, 9, 11, ops.IMAGE | ops.ALPHA, 1], [*s.packed_floats, 1.0, 1.0])
-    call = (found.offsets, *numbers, None, *packed)
+    size, outputs = [1, 9, 11], ops.with_states(ops.IMAGE | ops.ALPHA, s)
+    call = (found.offsets, *numbers, None, size, outputs, *s.packed)
     torch.library.opcheck(torch.ops.gendr_adapters.blend, call)
     numbers = tuple(x.detach() for x in numbers)
-    image, alpha, *states = torch.ops.gendr_adapters.blend(found.offsets, *numbers, None, *packed)
+    image, alpha, *states = torch.ops.gendr_adapters.blend(found.offsets, *numbers, None, size, outputs, *s.packed)
     grads = torch.randn_like(image), torch.randn_like(alpha)
     asked = (grads, (grads[0], None), (None, grads[1]))
     for given, needs in zip(asked, ([True] * 6, [True, False] * 3, [False, True] * 3), strict=True):
-        backward = (*given, found.offsets, *numbers, None, image, *states, *packed, needs)
+        backward = (*given, found.offsets, *numbers, None, image, *states, size, *s.packed, needs)
         torch.library.opcheck(torch.ops.gendr_adapters.blend_backward, backward)
 
 

@@ -158,10 +158,9 @@ scale, none = torch.full((1,), 1e-3), torch.empty(0)
 def work():
     corners, offsets = gather_corners(vertices.float(), faces), torch.tensor([0, len(faces)])
     inputs = (corners, none, scale, scale, torch.empty(1, 0), offsets)
-    lists = ([*s.packed_ints, 64, 64, 2], [*s.packed_floats, 1.0, 1.0])
-    image, alpha, _, index, *state = torch.ops.gendr_adapters.render(*inputs, *lists)
+    image, alpha, _, index, *state = torch.ops.gendr_adapters.render(*inputs, [1, 64, 64], 2, *s.packed)
     grads = torch.ops.gendr_adapters.render_backward(
-        None, torch.ones_like(alpha), None, *inputs, image, index, *state, *lists, 5 * [True])
+        None, torch.ones_like(alpha), None, *inputs, image, index, *state, [1, 64, 64], *s.packed, 5 * [True])
     return alpha, grads[0]
 
 before = work()

@@ -157,7 +157,7 @@ def test_the_same_bits_every_time(device: str) -> None:
 def test_opcheck() -> None:
     corners = scene_for(torch.float64, "cpu", faces=4).requires_grad_()
     s = RenderSettings(**BASE)
-    arguments = (corners, None, None, [*s.packed_ints, *SIZE, 0, 1], [*s.packed_floats, 1.0, 1.0])
+    arguments = (corners, None, None, [1, *SIZE], *s.packed)
     torch.library.opcheck(torch.ops.gendr_adapters.fragments, arguments)
     *numbers, _, pixel, face = torch.ops.gendr_adapters.fragments(*arguments)
     grads = [torch.randn_like(x) for x in numbers]

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from gendr_adapters import Rendered, RenderSettings, find_fragments, render
+from gendr_adapters._native import structs
 
 SIZE = (9, 11)
 PLANE = 0.5
@@ -515,21 +516,19 @@ def test_a_cut_point_does_not_depend_on_how_far_out_its_end_is() -> None:
 def test_the_c_abi_refuses_what_cannot_be_cut() -> None:
     settings = RenderSettings(**BASE)
     faces = crossing_faces(0)
-    plane = RenderSettings(near_clip=PLANE).packed_floats.index(PLANE)
-    ints, floats = list(settings.packed_ints), list(settings.packed_floats)
 
-    def call(ints: list[int], floats: list[float]) -> None:
-        torch.ops.gendr_adapters.fragments(faces, None, None, [*ints, *SIZE, 0, 1], [*floats, 1.0, 1.0])
+    def call(**changed: float) -> None:
+        named = zip(structs.SETTING_INTS + structs.SETTING_FLOATS, sum(settings.packed, ()), strict=True)
+        numbers = [changed.get(name, number) for name, number in named]
+        n_ints = len(structs.SETTING_INTS)
+        torch.ops.gendr_adapters.fragments(faces, None, None, [1, *SIZE], numbers[:n_ints], numbers[n_ints:])
 
-    call(ints, floats)
-    for name, value in (("distance", "barycentric"), ("gradient", "reference")):
-        other = RenderSettings(**{name: value}).packed_ints
+    call()
+    for name in ("distance", "gradient"):
         with pytest.raises(ValueError, match="near_clip does not go with"):
-            call(list(other), floats)
-    projection = list(RenderSettings(projection="orthographic").packed_ints)
-    at = next(i for i, n in enumerate(projection) if n != RenderSettings().packed_ints[i])
+            call(**{name: 1})
     with pytest.raises(ValueError, match="projection must be GENDR_PERSPECTIVE or GENDR_ORTHOGRAPHIC"):
-        call([*ints[:at], 2, *ints[at + 1 :]], floats)
+        call(projection=2)
     for bad in (-1.0, math.nan, math.inf):
         with pytest.raises(ValueError, match="near_clip must be a depth > 0"):
-            call(ints, [*floats[:plane], bad, *floats[plane + 1 :]])
+            call(near_clip=bad)

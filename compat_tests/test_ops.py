@@ -49,8 +49,9 @@ def render_arguments(
     return (
         *(x.to(device, dtype).requires_grad_(requires_grad) for x in tensors),
         torch.tensor([0, 3, 5], device=device),
-        [*s.packed_ints, *SIZE, OUTPUTS[outputs]],
-        [*s.packed_floats, 1.0, 1.0],
+        [2, *SIZE],
+        ops.with_states(OUTPUTS[outputs], s),
+        *s.packed,
     )
 
 
@@ -71,7 +72,7 @@ def test_opcheck_render_backward(settings: str, device: str) -> None:
     asked = (grads, [grads[0], None, None], [None, grads[1], None])
     all_needs = ([True] * 5, [True] + [False] * 4, [False, True, False, True, False])
     for given, needs in zip(asked, all_needs, strict=True):
-        call = (*given, *arguments[:6], image, *saved, *arguments[6:], needs)
+        call = (*given, *arguments[:6], image, *saved, arguments[6], *arguments[8:], needs)
         torch.library.opcheck(OPS.render_backward, call)
 
 
@@ -238,6 +239,7 @@ C_TYPES = {
     "gendr_poll": ctypes.c_void_p,
 }
 MIRRORED = {
+    "gendr_settings": structs.Settings,
     "gendr_scene": structs.Scene,
     "gendr_outputs": structs.Outputs,
     "gendr_forward": structs.Forward,

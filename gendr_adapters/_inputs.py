@@ -9,16 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from .settings import SCALE_MAX, SCALE_MIN, RenderSettings
-
 # Pixels of an image are counted in int32 along a side, and in all by the kernels' row offsets.
 MAX_IMAGE_SIDE = 32768
-
-
-def half_extent(settings: RenderSettings, height: int, width: int) -> tuple[float, float]:
-    """NDC half-extents (x, y) of the image."""
-    x, y = settings.half_extent or (width / min(height, width), height / min(height, width))
-    return float(x), float(y)
 
 
 def packed_scene(
@@ -140,16 +132,6 @@ def moved(values: Tensor, like: Tensor) -> Tensor:
     return out
 
 
-def scale_tensor(name: str, value: float | Tensor, n_images: int, like: Tensor) -> Tensor | None:
-    if not isinstance(value, Tensor):
-        return None  # it is among the floats
-    if value.shape[0] not in (1, n_images):
-        raise ValueError(f"{name} must have 1 entry or one an image ({n_images}), got {value.shape[0]}")
-    if value.device != like.device:
-        raise TypeError(f"{name} is on {value.device}, face_vertices on {like.device}")
-    return value.to(like.dtype)
-
-
 def check_finite(faces: Tensor) -> None:
     bad = ~faces.detach().isfinite().all(dim=(1, 2))
     if bool(bad.any()):
@@ -158,14 +140,6 @@ def check_finite(faces: Tensor) -> None:
             f"face_vertices has {int(bad.sum())} faces with corners that are not finite; the first is face {first}: "
             f"{faces[first].tolist()}"
         )
-
-
-def check_scale(name: str, values: Tensor | None) -> None:
-    if values is None or values.numel() == 0:
-        return
-    low, high = values.detach().aminmax()
-    if not (float(low) >= SCALE_MIN and float(high) <= SCALE_MAX):
-        raise ValueError(f"{name} must be > 0, from {SCALE_MIN:g} to {SCALE_MAX:g}, got {values.tolist()}")
 
 
 def check_real(name: str, value: Tensor) -> None:

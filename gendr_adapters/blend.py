@@ -11,13 +11,12 @@ from ._inputs import (
     background_rows,
     check_real,
     check_same,
-    check_scale,
     image_shape,
     kind,
     output_names,
     refuse_forward_mode,
-    scale_tensor,
 )
+from ._scales import check_values, scale_tensor
 from .fragments import Fragments
 from .render import Rendered
 from .settings import RenderSettings
@@ -93,8 +92,8 @@ def blend_fragments(
     dist_scale = scale_tensor("dist_scale", settings.dist_scale, n_images, depth)
     gamma = scale_tensor("gamma", settings.gamma, n_images, depth)
     if settings.check_finite:
-        check_scale("dist_scale", dist_scale)
-        check_scale("gamma", gamma)
+        check_values("dist_scale", dist_scale)
+        check_values("gamma", gamma)
     image, alpha, *_ = ops.apply(
         "blend",
         offsets,
@@ -105,8 +104,9 @@ def blend_fragments(
         gamma,
         back,
         face_offsets,
-        [*settings.packed_ints, height, width, wanted, n_images],
-        [*settings.packed_floats, 1.0, 1.0],
+        [n_images, height, width],
+        ops.with_states(wanted, settings),
+        *settings.packed,
     )
     return Rendered(image if wanted & ops.IMAGE else None, alpha if wanted & ops.ALPHA else None, None, None)
 

@@ -8,13 +8,12 @@ from . import ops
 from ._autocast import full_precision
 from ._inputs import (
     check_finite,
-    check_scale,
-    half_extent,
     image_shape,
     packed_scene,
     refuse_forward_mode,
-    scale_tensor,
 )
+from ._native.structs import SETTING_INTS
+from ._scales import check_values, scale_tensor
 from .distributions import DISTRIBUTIONS, distribution
 from .settings import RenderSettings
 
@@ -75,18 +74,18 @@ def find_fragments(
     dist_scale = scale_tensor("dist_scale", settings.dist_scale, n_images, faces)
     if settings.check_finite:
         check_finite(faces)
-        check_scale("dist_scale", dist_scale)
-    curve, *ints = settings.packed_ints
+        check_values("dist_scale", dist_scale)
+    ints, floats = settings.packed
     if _by_reach_alone(settings):
-        curve = _ENDLESS
-    *floats, _gamma = settings.packed_floats
+        ints = tuple([_ENDLESS if name == "distribution" else n for name, n in zip(SETTING_INTS, ints, strict=True)])
     numbers_and_indices = ops.apply(
         "fragments",
         faces,
         None if dist_scale is None else dist_scale.detach(),
         face_offsets,
-        [curve, *ints, height, width, 0, n_images],
-        [*floats, 1.0, *half_extent(settings, height, width)],
+        [n_images, height, width],
+        ints,
+        floats,
     )
     return Fragments(*numbers_and_indices[3:], *numbers_and_indices[:3])
 

@@ -12,15 +12,13 @@ from ._inputs import (
     background_rows,
     check_finite,
     check_real,
-    check_scale,
-    half_extent,
     image_shape,
     kind,
     output_names,
     packed_scene,
     refuse_forward_mode,
-    scale_tensor,
 )
+from ._scales import check_values, scale_tensor
 from .settings import RenderSettings
 
 _OUTPUTS = {"image": ops.IMAGE, "alpha": ops.ALPHA, "depth": ops.DEPTH, "face_index": ops.FACE_INDEX}
@@ -97,14 +95,12 @@ def render(
         features, back = faces.new_empty(0), None
     else:
         back = background_rows(background, features.shape[2], n_images, faces)
-    if wanted & ops.DEPTH or (wanted & ops.IMAGE and settings.blend == "hard"):
-        wanted |= ops.FACE_INDEX  # backward needs it
     dist_scale = scale_tensor("dist_scale", settings.dist_scale, n_images, faces)
     gamma = scale_tensor("gamma", settings.gamma, n_images, faces)
     if settings.check_finite:
         check_finite(faces)
-        check_scale("dist_scale", dist_scale)
-        check_scale("gamma", gamma)
+        check_values("dist_scale", dist_scale)
+        check_values("gamma", gamma)
     results = ops.apply(
         "render",
         faces,
@@ -113,8 +109,9 @@ def render(
         gamma,
         back,
         face_offsets,
-        [*settings.packed_ints, height, width, wanted, n_images],
-        [*settings.packed_floats, *half_extent(settings, height, width)],
+        [n_images, height, width],
+        ops.with_states(wanted, settings),
+        *settings.packed,
     )
     named = zip(_OUTPUTS, results[:4], strict=True)
     return Rendered(*(result if name in outputs and result.dim() > 1 else None for name, result in named))

@@ -2,17 +2,18 @@
 
 import difflib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import torch
-from torch import Tensor
-
+from ._native.structs import SETTING_FLOATS, SETTING_INTS
 from ._numbers import is_finite
-from ._transformable import differs_by_item
 from .distributions import ALIASES, DISTRIBUTIONS, distribution
 from .t_conorms import T_CONORMS, checked_p
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "distance": ("euclidean", "barycentric"),
@@ -34,6 +35,13 @@ SHAPE_MAX = 1e5
 # Numbers of the names: their order in the registries, which _native holds against the library's.
 _DISTRIBUTION_IDS = {name: i for i, name in enumerate(DISTRIBUTIONS)}
 _T_CONORM_IDS = {name: i for i, name in enumerate(T_CONORMS)}
+
+
+class PackedSettings(NamedTuple):
+    """Settings as numbers: those of gendr_settings (csrc/include/gendr.h), in its order."""
+
+    ints: tuple[int, ...]
+    floats: tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,7 +112,7 @@ class RenderSettings:
     """
 
     distribution: str = "logistic"
-    dist_scale: float | Tensor = 1e-4
+    dist_scale: "float | Tensor" = 1e-4
     dist_squared: bool = True
     dist_shape: float = 0.0
     dist_shift: float = 0.0
@@ -112,7 +120,7 @@ class RenderSettings:
     t_conorm: str = "probabilistic"
     t_conorm_p: float | None = None
     blend: Literal["softmax", "hard"] = "softmax"
-    gamma: float | Tensor = 1e-4
+    gamma: "float | Tensor" = 1e-4
     background_eps: float = 1e-3
     near: float = 1.0
     far: float = 100.0
@@ -132,9 +140,7 @@ class RenderSettings:
     half_extent: tuple[float, float] | None = None
     gradient: Literal["exact", "reference"] = "exact"
     check_finite: bool = False
-    # The same, as the op takes it (see ops.py): numbers for names, in the order written there.
-    packed_ints: tuple[int, ...] = field(init=False, repr=False)
-    packed_floats: tuple[float, ...] = field(init=False, repr=False)
+    packed: PackedSettings = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         uses_shape = distribution(self.distribution).uses_shape
@@ -209,25 +215,38 @@ class RenderSettings:
             raise ValueError(f"softmax_range must be (near, far) with near < far, or None, got {limits!r}")
 
     def _pack(self) -> None:
-        name = ALIASES.get(self.distribution, self.distribution)
-        ints = [_DISTRIBUTION_IDS[name], _T_CONORM_IDS[self.t_conorm], self.dist_squared, self.perspective_correct]
-        ints += [allowed.index(getattr(self, name)) for name, allowed in _CHOICES.items()]
         p = checked_p(self.t_conorm, self.t_conorm_p)
-        floats = [
-            self.dist_shape,
-            self.dist_shift,
-            p if is_finite(p) else 0.0,
-            self.background_eps,
-            self.near,
-            self.far,
-        ]
-        floats += [math.inf if reach is None else reach for reach in (self.reach, self.reach_per_scale)]
-        floats += [self.min_coverage, self.near_clip or 0.0]
-        floats += [*(self.softmax_range or (self.near, self.far)), self.background_floor]
-        # What is no number is a tensor argument of the op.
-        floats += [0.0 if isinstance(scale, Tensor) else scale for scale in (self.dist_scale, self.gamma)]
-        object.__setattr__(self, "packed_ints", tuple(int(i) for i in ints))
-        object.__setattr__(self, "packed_floats", tuple(float(x) for x in floats))
+        softmax_near, softmax_far = self.softmax_range or (self.near, self.far)
+        half_width, half_height = self.half_extent or (0.0, 0.0)
+        numbers: dict[str, float] = {
+            "distribution": _DISTRIBUTION_IDS[ALIASES.get(self.distribution, self.distribution)],
+            "t_conorm": _T_CONORM_IDS[self.t_conorm],
+            "dist_squared": self.dist_squared,
+            "perspective_correct": self.perspective_correct,
+            # What is no number is a tensor argument of the op.
+            "dist_scale": self.dist_scale if isinstance(self.dist_scale, Real) else 1.0,
+            "gamma": self.gamma if isinstance(self.gamma, Real) else 1.0,
+            "dist_shape": self.dist_shape,
+            "dist_shift": self.dist_shift,
+            "t_conorm_p": p if is_finite(p) else 0.0,
+            "background_eps": self.background_eps,
+            "background_floor": self.background_floor,
+            "near": self.near,
+            "far": self.far,
+            "softmax_near": softmax_near,
+            "softmax_far": softmax_far,
+            "reach": math.inf if self.reach is None else self.reach,
+            "reach_per_scale": math.inf if self.reach_per_scale is None else self.reach_per_scale,
+            "min_coverage": self.min_coverage,
+            "near_clip": self.near_clip or 0.0,
+            "half_width": half_width,
+            "half_height": half_height,
+        }
+        for name, allowed in _CHOICES.items():
+            numbers[name] = allowed.index(getattr(self, name))
+        ints = tuple([int(numbers[name]) for name in SETTING_INTS])
+        floats = tuple([float(numbers[name]) for name in SETTING_FLOATS])
+        object.__setattr__(self, "packed", PackedSettings(ints, floats))
 
 
 def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
@@ -245,19 +264,24 @@ def check_number(name: str, value: object) -> float:
     return float(value)
 
 
+# The arrays that dist_scale and gamma may be: their type, and what checks one of a name.
+_ARRAYS: list[tuple[type, Callable[[str, Any], None]]] = []
+
+
+def accept_arrays(array_type: type, check: Callable[[str, Any], None]) -> None:
+    """Let a framework's arrays be a dist_scale or gamma. check(name, array) raises ValueError for one that cannot."""
+    _ARRAYS.append((array_type, check))
+
+
 def check_scale(name: str, value: object) -> None:
     """Raise ValueError or TypeError unless value can be a dist_scale or gamma; name is what the message calls it."""
-    if isinstance(value, Tensor):
-        if value.dim() != 1 or value.numel() < 1 or not value.dtype.is_floating_point:
-            raise ValueError(
-                f"{name} must be a number or a floating-point tensor of shape (1,) or (B,), "
-                f"got shape {tuple(value.shape)}, {value.dtype}"
-            )
-        # Not while tracing, not inside vmap, and not on a GPU, which would have to stop for it.
-        known = value.device.type == "cpu" and not torch.compiler.is_compiling() and not differs_by_item(value)
-        fits = not known or bool(((value >= SCALE_MIN) & (value <= SCALE_MAX)).all())
-    else:
-        fits = SCALE_MIN <= check_number(name, value) <= SCALE_MAX
-    if not fits:
-        shown = value.tolist() if isinstance(value, Tensor) else value
-        raise ValueError(f"{name} must be > 0, from {SCALE_MIN:g} to {SCALE_MAX:g}, got {shown}")
+    for array_type, check in _ARRAYS:
+        if isinstance(value, array_type):
+            check(name, value)
+            return
+    if not SCALE_MIN <= check_number(name, value) <= SCALE_MAX:
+        refuse_scale(name, value)
+
+
+def refuse_scale(name: str, value: object) -> None:
+    raise ValueError(f"{name} must be > 0, from {SCALE_MIN:g} to {SCALE_MAX:g}, got {value}")

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define GENDR_ABI_VERSION 5
+#define GENDR_ABI_VERSION 6
 
 enum gendr_dtype { GENDR_FLOAT32 = 0, GENDR_FLOAT64 = 1 };
 enum gendr_distance { GENDR_EUCLIDEAN = 0, GENDR_BARYCENTRIC = 1 };
@@ -53,20 +53,8 @@ enum gendr_status {
  * its own. */
 typedef int (*gendr_poll)(void);
 
-/* What is rendered, and how. */
-typedef struct gendr_scene {
-    int32_t struct_size;         /* sizeof of the struct this one is the first member of */
-    int32_t dtype;               /* gendr_dtype of every real array */
-    int32_t n_threads;           /* threads to use, >= 1; results do not depend on it; CUDA ignores it */
-    int32_t n_images;            /* B */
-    int32_t height;              /* H, pixels */
-    int32_t width;               /* W, pixels */
-    int32_t n_channels;          /* C, channels of features and background; 0 without features */
-    int32_t feature_kind;        /* gendr_feature_kind */
-    int32_t texture_res;         /* R: texels per side of a face (GENDR_TEXELS), else 0 */
-    int32_t n_scales;            /* entries of dist_scale: 1 or B */
-    int32_t n_gammas;            /* entries of gamma: 1 or B */
-    int32_t n_backgrounds;       /* rows of background: 1 or B */
+/* How: numbers alone, one for each setting. */
+typedef struct gendr_settings {
     int32_t distribution;        /* line of core/distributions.def */
     int32_t t_conorm;            /* line of core/tconorms.def */
     int32_t dist_squared;        /* 1: u = +-d^2 / tau; 0: u = +-d / tau */
@@ -78,36 +66,52 @@ typedef struct gendr_scene {
     int32_t perspective_correct; /* 1: features use w_k / z_k weights; 0: screen-space weights. Depth always 1 / sum(w_k
                                     / z_k), but for clip rules other than GENDR_CLIP_UNIT the weighted mean */
     int32_t gradient;            /* gendr_gradient, read by backward only */
-    int32_t clip;                /* gendr_clip: of the weights of features and depth outside a face (core/fragment.h) */
+    int32_t clip;                /* gendr_clip: of the weights of features and depth outside a face */
     int32_t reach_shape;         /* gendr_reach_shape: is a pixel in reach by its distance, or by a face's grown box? */
     int32_t projection;          /* gendr_projection that made x and y, read where near_clip cuts a face */
-    int32_t device;              /* CUDA device of the arrays and the stream; the CPU core ignores it */
+    double dist_scale;           /* tau of all images, where the scene's dist_scale is null; 1e-30 to 1e30 */
     double dist_shape;           /* shape of gamma and gamma_rev, > 0 */
     double dist_shift;           /* shift of the support, in units of tau */
     double t_conorm_p;
-    double background_eps; /* the background weighs e^(background_eps / gamma) */
-    double near_plane;     /* > 0; 0 and less without perspective_correct and GENDR_CLIP_UNIT only: then faces at
-                              z <= 0 are drawn like any */
-    double far_plane;      /* > near_plane */
-    double reach;          /* NDC; pixels further from a face are skipped; infinity: only min_coverage decides */
-    double
-        reach_per_scale; /* the same, as reach^2 / tau of each image: sqrt(reach_per_scale * tau) NDC; infinity: none */
-    double min_coverage; /* pairs with coverage D <= min_coverage are dropped */
-    double near_clip;    /* faces are cut at this depth, nothing nearer is seen (core/cut_face.h); 0: no cut, and a face
-                            with a corner at z <= 0 is dropped whole */
-    double softmax_near; /* the softmax's exponent is (softmax_far - z) / (softmax_far - softmax_near) / gamma */
+    double gamma;            /* of all images, where the scene's gamma is null; 1e-30 to 1e30 */
+    double background_eps;   /* the background weighs e^(background_eps / gamma) */
+    double background_floor; /* in [0, 1): the background weighs no less than this times e^(largest exponent) */
+    double near;             /* > 0; 0 and less without perspective_correct and GENDR_CLIP_UNIT only: then faces at
+                                z <= 0 are drawn like any */
+    double far;              /* > near */
+    double softmax_near;     /* the softmax's exponent is (softmax_far - z) / (softmax_far - softmax_near) / gamma */
     double softmax_far;
-    double background_floor;     /* the background weighs no less than this times e^(largest exponent at the pixel) */
-    double dist_scale_value;     /* tau of all images, where dist_scale is null */
-    double gamma_value;          /* gamma of all images, where gamma is null */
-    double half_width;           /* NDC */
-    double half_height;          /* NDC */
+    double reach;            /* NDC; pixels further from a face are skipped; infinity: only min_coverage decides */
+    double reach_per_scale;  /* the same, as reach^2 / tau of each image: sqrt(reach_per_scale * tau) NDC */
+    double min_coverage;     /* pairs with coverage D <= min_coverage are dropped */
+    double near_clip;        /* faces are cut at this depth, nothing nearer is seen (core/cut_face.h); 0: no cut, and a
+                                face with a corner at z <= 0 is dropped whole */
+    double half_width;       /* NDC, half of the image's width; 0 for both: the shorter side spans [-1, 1] */
+    double half_height;
+} gendr_settings;
+
+/* What is rendered. */
+typedef struct gendr_scene {
+    int32_t struct_size;   /* sizeof of the struct this one is the first member of */
+    int32_t dtype;         /* gendr_dtype of every real array */
+    int32_t n_threads;     /* threads to use, >= 1; results do not depend on it; CUDA ignores it */
+    int32_t device;        /* CUDA device of the arrays and the stream; the CPU core ignores it */
+    int32_t n_images;      /* B */
+    int32_t height;        /* H, pixels */
+    int32_t width;         /* W, pixels */
+    int32_t n_channels;    /* C, channels of features and background; 0 without features */
+    int32_t feature_kind;  /* gendr_feature_kind */
+    int32_t texture_res;   /* R: texels per side of a face (GENDR_TEXELS), else 0 */
+    int32_t n_scales;      /* entries of dist_scale: 1 or B */
+    int32_t n_gammas;      /* entries of gamma: 1 or B */
+    int32_t n_backgrounds; /* rows of background: 1 or B */
+    gendr_settings settings;
     int64_t n_faces;             /* F: faces of all images together */
     const int64_t* face_offsets; /* (B + 1,): image b owns faces [offsets[b], offsets[b + 1]); null: equal shares */
     const void* face_vertices;   /* real (F, 3, 3): x, y, z of each corner */
     const void* features;        /* real (F, 3, C) or (F, R * R, C); null without */
-    const void* dist_scale;      /* real (n_scales,): tau, 1e-30 to 1e30; null: dist_scale_value */
-    const void* gamma;           /* real (n_gammas,): 1e-30 to 1e30; null: gamma_value */
+    const void* dist_scale;      /* real (n_scales,): tau, 1e-30 to 1e30; null: that of the settings */
+    const void* gamma;           /* real (n_gammas,): 1e-30 to 1e30; null: that of the settings */
     const void* background;      /* real (n_backgrounds, C); null: 0 */
     void* stream;                /* cudaStream_t; the CPU core ignores it */
     gendr_poll poll;             /* null: the call cannot be stopped; the CUDA core, which does not wait, ignores it */
@@ -203,7 +207,7 @@ typedef struct gendr_corners {
     int64_t n_faces;      /* F */
     int64_t n_channels;   /* C */
     const int64_t* faces; /* (F, 3), each in [0, V) */
-    const void* in;       /* gather: (B, V, C); scatter: (B, F, 3, C) */
+    const void* values;   /* gather: (B, V, C); scatter: (B, F, 3, C) */
     void* out;            /* gather: (B, F, 3, C); scatter: (B, V, C), sums in a fixed order */
     void* workspace;      /* scatter: gendr_corners_workspace_size() bytes; gather: may be null */
     size_t workspace_size;

@@ -11,13 +11,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..distributions import DISTRIBUTIONS
 from ..t_conorms import T_CONORMS
 from . import structs
 
 FOLDER = Path(__file__).parent
+
+
+def cuda_of_framework() -> str | None:
+    """The CUDA version of the framework that calls, which puts its own function here; None: it has none, or none is
+    known."""
+    return None
 
 
 class NativeLibraryError(RuntimeError):
@@ -51,7 +55,7 @@ def library_path(device_type: str = "cpu") -> Path:
 
 
 def _cuda_library_path() -> Path:
-    """Of several, the one of torch's CUDA, else the newest: any does whose CUDA the driver knows."""
+    """Of several, the one of the framework's CUDA, else the newest: any does whose CUDA the driver knows."""
     names = re.compile(r"libgendr_cuda(\d+)\.so")
     majors = {int(name[1]): path for path in FOLDER.iterdir() if (name := names.fullmatch(path.name))}
     failure = FOLDER / "libgendr_cuda_failed.txt"
@@ -67,8 +71,8 @@ def _cuda_library_path() -> Path:
             "Install the CUDA toolkit or set CUDACXX to its nvcc, and run `GENDR_CUDA=1 pip install .` in the "
             "repository. Tensors on the CPU can be rendered."
         )
-    of_torch = int((torch.version.cuda or "0").partition(".")[0])
-    return majors[of_torch if of_torch in majors else max(majors)]
+    wanted = int((cuda_of_framework() or "0").partition(".")[0])
+    return majors[wanted if wanted in majors else max(majors)]
 
 
 def cuda_build() -> dict[str, Any]:

@@ -4,9 +4,7 @@ import ctypes
 from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
 from typing import Any
 
-from torch import Tensor
-
-ABI_VERSION = 5
+ABI_VERSION = 6
 OK, INVALID_ARGUMENT = 0, 1
 
 FEATURE_KINDS = {"none": 0, "corners": 1, "texels": 2}
@@ -16,7 +14,7 @@ class Call(ctypes.Structure):
     """The arguments of one call. It keeps every tensor whose address it hands out for as long as it lives itself, so
     that no caller, nor a compiler that rewrites one, can free what C is about to read."""
 
-    def addresses(self, *tensors: Tensor | None) -> list[int | None]:
+    def addresses(self, *tensors: Any) -> list[int | None]:
         """Where their elements are; None for None, and for a tensor without elements."""
         self.__dict__.setdefault("_kept", []).append(tensors)
         return [x.data_ptr() if x is not None and x.numel() else None for x in tensors]
@@ -26,6 +24,49 @@ class Call(ctypes.Structure):
         getattr(self, "scene", self).poll = poll
 
 
+# What RenderSettings packs and an op carries, in this order: whole numbers, then real ones.
+SETTING_INTS = (
+    "distribution",
+    "t_conorm",
+    "dist_squared",
+    "distance",
+    "blend",
+    "cull",
+    "front",
+    "alpha_range",
+    "perspective_correct",
+    "gradient",
+    "clip",
+    "reach_shape",
+    "projection",
+)
+SETTING_FLOATS = (
+    "dist_scale",
+    "dist_shape",
+    "dist_shift",
+    "t_conorm_p",
+    "gamma",
+    "background_eps",
+    "background_floor",
+    "near",
+    "far",
+    "softmax_near",
+    "softmax_far",
+    "reach",
+    "reach_per_scale",
+    "min_coverage",
+    "near_clip",
+    "half_width",
+    "half_height",
+)
+
+
+class Settings(ctypes.Structure):
+    """gendr_settings"""
+
+    _fields_ = [*((name, c_int32) for name in SETTING_INTS), *((name, c_double) for name in SETTING_FLOATS)]
+
+
 class Scene(ctypes.Structure):
     """gendr_scene"""
 
@@ -33,6 +74,7 @@ class Scene(ctypes.Structure):
         ("struct_size", c_int32),
         ("dtype", c_int32),
         ("n_threads", c_int32),
+        ("device", c_int32),
         ("n_images", c_int32),
         ("height", c_int32),
         ("width", c_int32),
@@ -42,37 +84,7 @@ class Scene(ctypes.Structure):
         ("n_scales", c_int32),
         ("n_gammas", c_int32),
         ("n_backgrounds", c_int32),
-        ("distribution", c_int32),
-        ("t_conorm", c_int32),
-        ("dist_squared", c_int32),
-        ("distance", c_int32),
-        ("blend", c_int32),
-        ("cull", c_int32),
-        ("front", c_int32),
-        ("alpha_range", c_int32),
-        ("perspective_correct", c_int32),
-        ("gradient", c_int32),
-        ("clip", c_int32),
-        ("reach_shape", c_int32),
-        ("projection", c_int32),
-        ("device", c_int32),
-        ("dist_shape", c_double),
-        ("dist_shift", c_double),
-        ("t_conorm_p", c_double),
-        ("background_eps", c_double),
-        ("near_plane", c_double),
-        ("far_plane", c_double),
-        ("reach", c_double),
-        ("reach_per_scale", c_double),
-        ("min_coverage", c_double),
-        ("near_clip", c_double),
-        ("softmax_near", c_double),
-        ("softmax_far", c_double),
-        ("background_floor", c_double),
-        ("dist_scale_value", c_double),
-        ("gamma_value", c_double),
-        ("half_width", c_double),
-        ("half_height", c_double),
+        ("settings", Settings),
         ("n_faces", c_int64),
         ("face_offsets", c_void_p),
         ("face_vertices", c_void_p),
@@ -184,7 +196,7 @@ class Corners(Call):
         ("n_faces", c_int64),
         ("n_channels", c_int64),
         ("faces", c_void_p),
-        ("in", c_void_p),
+        ("values", c_void_p),
         ("out", c_void_p),
         ("workspace", c_void_p),
         ("workspace_size", c_size_t),

@@ -1,0 +1,38 @@
+"""Tensors as dist_scale and gamma."""
+
+import torch
+from torch import Tensor
+
+from ._transformable import differs_by_item
+from .settings import SCALE_MAX, SCALE_MIN, accept_arrays, refuse_scale
+
+
+def _check_tensor(name: str, value: Tensor) -> None:
+    if value.dim() != 1 or value.numel() < 1 or not value.dtype.is_floating_point:
+        raise ValueError(
+            f"{name} must be a number or a floating-point tensor of shape (1,) or (B,), "
+            f"got shape {tuple(value.shape)}, {value.dtype}"
+        )
+    # Not while tracing, not inside vmap, and not on a GPU, which would have to stop for it.
+    known = value.device.type == "cpu" and not torch.compiler.is_compiling() and not differs_by_item(value)
+    if known:
+        check_values(name, value)
+
+
+def check_values(name: str, value: Tensor | None) -> None:
+    """Raise ValueError unless all entries are in range. On a GPU that waits for them."""
+    if value is not None and not bool(((value >= SCALE_MIN) & (value <= SCALE_MAX)).all()):
+        refuse_scale(name, value.tolist())
+
+
+def scale_tensor(name: str, value: float | Tensor, n_images: int, like: Tensor) -> Tensor | None:
+    if not isinstance(value, Tensor):
+        return None  # it is among the packed floats
+    if value.shape[0] not in (1, n_images):
+        raise ValueError(f"{name} must have 1 entry or one an image ({n_images}), got {value.shape[0]}")
+    if value.device != like.device:
+        raise TypeError(f"{name} is on {value.device}, face_vertices on {like.device}")
+    return value.to(like.dtype)
+
+
+accept_arrays(Tensor, _check_tensor)

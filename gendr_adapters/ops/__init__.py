@@ -1,0 +1,26 @@
+"""The torch ops under `render`, `find_fragments`, `blend_fragments` and `gather_corners`, one file each: definition,
+implementation, fake and autograd.
+
+An op takes few arguments, because autograd's cost grows with their number. What is common to all:
+
+    size      n_images, height, width
+    outputs   what is wanted, a sum of IMAGE, ALPHA ... (outputs.py); results not wanted are tensors of no elements
+    ints, floats   RenderSettings.packed: the numbers of gendr_settings, in the order of _native/structs.py
+"""
+
+from . import blend, corners, fragments, render
+from .library import apply
+from .outputs import ALPHA, DEPTH, FACE_INDEX, IMAGE, with_states
+
+__all__ = [
+    "ALPHA",
+    "DEPTH",
+    "FACE_INDEX",
+    "IMAGE",
+    "apply",
+    "blend",
+    "corners",
+    "fragments",
+    "render",
+    "with_states",
+]

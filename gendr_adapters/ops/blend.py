@@ -1,0 +1,93 @@
+"""The op under `blend_fragments`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from .._native import structs
+from .calls import contiguous, run, scene_of
+from .library import apply, empty_gradients, given, no_double_backward, nothing_saved, register
+from .outputs import empty_outputs
+
+_SIGNATURE = (
+    "(Tensor offsets, Tensor depth, Tensor distance2, Tensor features, Tensor? dist_scale, Tensor? gamma, "
+    "Tensor? background, Tensor? face_offsets, SymInt[] size, int outputs, SymInt[] ints, float[] floats) -> "
+    "(Tensor image, Tensor alpha, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, "
+    "Tensor softmax_winner)"
+)
+_BACKWARD_SIGNATURE = (
+    "(Tensor? grad_image, Tensor? grad_alpha, Tensor offsets, Tensor depth, Tensor distance2, Tensor features, "
+    "Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? face_offsets, Tensor image, Tensor alpha_state, "
+    "Tensor alpha_winner, Tensor softmax_state, Tensor softmax_winner, SymInt[] size, SymInt[] ints, float[] floats, "
+    "bool[] needs) -> (Tensor grad_depth, Tensor grad_distance2, Tensor grad_features, Tensor grad_dist_scale, "
+    "Tensor grad_gamma, Tensor grad_background)"
+)
+
+
+def _call(
+    inputs: list[Any], saved: Sequence[Any], size: list[int], ints: list[int], floats: list[float]
+) -> structs.FragmentBlend:
+    """inputs: the op's eight tensors, saved: its results but alpha; contiguous."""
+    offsets, depth, distance2, features, *scales, face_offsets = inputs
+    call = structs.FragmentBlend()
+    nothing = depth.new_empty(0)  # for faces and their features
+    call.scene = scene_of([nothing, nothing, *scales, face_offsets], size, ints, floats, call)
+    call.scene.n_channels = features.shape[1] if features.dim() == 2 else 0
+    image, *states = call.addresses(*saved)
+    call.out = structs.Outputs(image, None, None, None, *states)
+    call.n_fragments = depth.shape[0]
+    call.offsets, call.depth, call.distance2, call.values = call.addresses(offsets, depth, distance2, features)
+    return call
+
+
+def _blend(*args: Any) -> tuple[Tensor, ...]:
+    *tensors, size, outputs, ints, floats = args
+    inputs = contiguous(tensors)
+    image, alpha, *states = results = _blend_fake(*inputs, size, outputs, ints, floats)
+    call = _call(inputs, [image, *states], size, ints, floats)
+    (call.out.alpha,) = call.addresses(alpha)
+    run("gendr_blend_fragments", call, alpha)
+    return results
+
+
+def _blend_fake(*args: Any) -> tuple[Tensor, ...]:
+    _, depth, _, features, _, _, _, _, size, outputs, _, _ = args
+    image, alpha, _, _, *states = empty_outputs(depth, features.shape[-1], size, outputs)
+    return image, alpha, *states
+
+
+def _save(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    *tensors, ctx.size, _, ctx.ints, ctx.floats = inputs
+    image, _, *states = output
+    ctx.save_for_backward(*tensors, image, *states)
+    ctx.mark_non_differentiable(*states)
+    ctx.set_materialize_grads(False)
+
+
+def _differentiate(ctx, grad_image, grad_alpha, *_states):  # type: ignore[no-untyped-def]
+    needs = list(ctx.needs_input_grad[1:7])
+    grads = given(grad_image), given(grad_alpha)
+    results = apply("blend_backward", *grads, *ctx.saved_tensors, ctx.size, ctx.ints, ctx.floats, needs)
+    wanted = (grad if need else None for grad, need in zip(results, needs, strict=True))
+    return (None, *wanted, None, None, None, None, None)
+
+
+def _backward(*args: Any) -> tuple[Tensor, ...]:
+    *tensors, size, ints, floats, needs = args
+    grads, inputs, saved = map(contiguous, (tensors[:2], tensors[2:10], tensors[10:]))
+    results = _backward_fake(*grads, *inputs, *saved, size, ints, floats, needs)
+    call = _call(inputs, saved, size, ints, floats)
+    call.grad_image, call.grad_alpha = call.addresses(*grads)
+    call.grad_depth, call.grad_distance2, call.grad_values, *scales = call.addresses(*results)
+    call.grad_dist_scale, call.grad_gamma, call.grad_background = scales
+    run("gendr_blend_fragments_backward", call, inputs[1], "gendr_blend_workspace_size")
+    return results
+
+
+def _backward_fake(*args: Any) -> tuple[Tensor, ...]:
+    return tuple(empty_gradients(args[3:9], args[-1]))
+
+
+register("blend", _SIGNATURE, _blend, _blend_fake, _differentiate, _save)
+register("blend_backward", _BACKWARD_SIGNATURE, _backward, _backward_fake, no_double_backward, nothing_saved)
