@@ -49,9 +49,7 @@ def _fragments(*args: Any) -> tuple[Tensor, ...]:
     return weights, depth, distance2, offsets, pixel, face
 
 
-def _fragments_fake(
-    face_vertices: Tensor, dist_scale: Any, face_offsets: Any, size: Any, ints: Any, floats: Any
-) -> Any:
+def _fragments_fake(*args: Any) -> tuple[Tensor, ...]:
     face_vertices, _, _, (n_images, height, width), _, _ = args
     n = torch.library.get_ctx().new_dynamic_size()
     numbers = [face_vertices.new_empty(k, dtype=torch.int64) for k in (n_images * height * width + 1, n, n)]
