@@ -78,15 +78,15 @@ FAULTS = {
     "sort: offsets moved on too early": (
         "sort.cu", "lower_lanes(lane)) : 0;\n        __syncwarp();", "lower_lanes(lane)) : 0;", "races"),
     "forward: warps merged before they are done": (
-        "forward.cu", "merged[threadIdx.x] = pixel;\n        __syncthreads();", "merged[threadIdx.x] = pixel;",
+        "render_forward.cu", "merged[threadIdx.x] = pixel;\n        __syncthreads();", "merged[threadIdx.x] = pixel;",
         "races"),
     "backward: face used before it is there": (
-        "backward.cu", "piece.face; });\n    __syncwarp();", "piece.face; });", "races"),
+        "render_backward.cu", "piece.face; });\n    __syncwarp();", "piece.face; });", "races"),
     "sort: one key too many": (
         "sort.cu", "i < range.last; i += kWarpSize) atomicAdd", "i <= range.last; i += kWarpSize) atomicAdd",
         "sanitized"),
     "forward: ids of one warp too few": (
-        "forward.cu", "ids, (kWarps * kBatch)", "ids, (kWarps * kBatch - 1)", "plain"),
+        "render_forward.cu", "ids, (kWarps * kBatch)", "ids, (kWarps * kBatch - 1)", "plain"),
 }  # fmt: skip
 
 

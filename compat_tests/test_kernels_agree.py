@@ -52,7 +52,7 @@ class Cores(NamedTuple):
 
 @cache
 def cores() -> Cores:
-    paths = emulated_core("device"), emulated_core("device", unfused=("forward", "fragments"))
+    paths = emulated_core("device"), emulated_core("device", unfused=("render_forward", "fragments"))
     return Cores(*map(_native.load, paths))
 
 
@@ -219,7 +219,7 @@ def test_planted_fault_is_found(fault: str, tmp_path: Path, monkeypatch: pytest.
     text = (csrc / name).read_text()
     assert text.count(good) == 1, f"{name} has changed: plant the fault anew"
     (csrc / name).write_text(text.replace(good, bad))
-    paths = emulated_core("device", csrc), emulated_core("device", csrc, ("forward", "fragments"))
+    paths = emulated_core("device", csrc), emulated_core("device", csrc, ("render_forward", "fragments"))
     faulty = Cores(*map(_native.load, paths))
     monkeypatch.setitem(globals(), "cores", lambda: faulty)
     with pytest.raises(AssertionError):

@@ -10,11 +10,11 @@ own expense. So the share of the fp32 ceiling is a lower bound of how busy the u
     core/geometry.h  relate                      48      51   6 differences, 3 t of 4, 3 distances of 7, 3 w of 3;
                                                               colour, backward: 3 for the nearest point's weights
     u                                             1       1
-    core/special.h   softplus                     3       3
+    core/math.h      softplus                     3       3
     distributions.h  logistic's cdf                       4
     T-conorm's state                              1       1
     core/fragment.h  make_fragment                       15
-    exponent, core/pair.h softmax_add                     8
+    exponent, core/softmax.h softmax_add                  8
     3 channels: sample 5, blend 3                        24
                                                  53     107
     a pair, backward

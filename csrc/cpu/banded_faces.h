@@ -1,6 +1,7 @@
 // The faces of a scene, prepared, and found again by the band of rows they touch.
 #pragma once
 
+#include "../core/prepare_face.h"
 #include "bands.h"
 #include "interruption.h"
 #include "thread_pool.h"

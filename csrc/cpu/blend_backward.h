@@ -3,7 +3,7 @@
 #pragma once
 
 #include "../common/memory.h"
-#include "fragment_runs.h"
+#include "blend_runs.h"
 
 GENDR_BEGIN_NAMESPACE
 

@@ -4,6 +4,7 @@
 // They are counted, then written where there is room for as many as were counted: see core/pair.h.
 #pragma once
 
+#include "../core/prepare_face.h"
 #include "banded_faces.h"
 #include "block.h"
 

@@ -1,11 +1,11 @@
 // The kernels, built for the instruction set named GENDR_ISA.
 #include "kernels.h"
 
-#include "backward.h"
-#include "blend.h"
 #include "blend_backward.h"
-#include "forward.h"
+#include "blend_forward.h"
 #include "fragments.h"
+#include "render_backward.h"
+#include "render_forward.h"
 
 GENDR_BEGIN_NAMESPACE
 namespace {

@@ -1,11 +1,12 @@
 // The C ABI of the CUDA core: argument checks, and no exception past this point.
 #include "../common/checks.h"
-#include "backward.h"
-#include "blend.h"
+#include "blend_backward.h"
+#include "blend_forward.h"
 #include "corners.h"
-#include "forward.h"
 #include "fragments.h"
 #include "launch.h"
+#include "render_backward.h"
+#include "render_forward.h"
 
 GENDR_BEGIN_NAMESPACE
 namespace {

@@ -4,6 +4,7 @@
 // Both passes of forward decide alike which pairs are fragments (core/pair.h). Memory does not depend on that: a pixel
 // writes to its own slots alone, and to all of them.
 #include "../core/pair.h"
+#include "../core/prepare_face.h"
 #include "file_faces.cuh"
 #include "fragments.h"
 

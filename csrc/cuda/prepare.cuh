@@ -1,7 +1,7 @@
 // The first kernel of both passes: faces and images in the form the others read.
 #pragma once
 
-#include "../core/scene.h"
+#include "../core/prepare_face.h"
 #include "launch.h"
 #include "tiles.h"
 

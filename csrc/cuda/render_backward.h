@@ -1,4 +1,4 @@
-// Backward (see backward.cu).
+// Backward (see render_backward.cu).
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Blending of given fragments (see blend.cu).
+// The gradient of blending given fragments (see blend_backward.cu).
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,6 @@
 
 GENDR_BEGIN_NAMESPACE
 
-void blend_fragments(const gendr_fragment_blend& args);
 size_t blend_workspace_size(const gendr_fragment_blend& args);
 void blend_fragments_backward(const gendr_fragment_blend& args);
 

@@ -3,7 +3,8 @@
 // many pixels is cut in bands of rows, summed afterwards in their order.
 #pragma once
 
-#include "face_gradient.h"
+#include "../core/prepare_face.h"
+#include "render_face_gradient.h"
 #include "thread_pool.h"
 
 GENDR_BEGIN_NAMESPACE

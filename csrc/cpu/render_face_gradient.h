@@ -2,7 +2,7 @@
 // a pair's gradient is that of core/pair.h.
 #pragma once
 
-#include "pixel_gradients.h"
+#include "render_pixels.h"
 
 GENDR_BEGIN_NAMESPACE
 

@@ -1,4 +1,4 @@
-// Forward (see forward.cu).
+// Forward (see render_forward.cu).
 #pragma once
 
 #include <cstddef>

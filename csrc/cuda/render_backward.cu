@@ -1,11 +1,11 @@
 // Backward: a warp a face (or a piece of a large one), its lanes the pixels in reach. A pair's gradient needs the face
 // and what forward stored at the pixel, so each face sums its own pixels: no atomics, and the same bits in every run.
 #include "../common/memory.h"
-#include "backward.h"
 #include "launch.h"
-#include "pair_gradient.cuh"
 #include "pieces.cuh"
 #include "prepare.cuh"
+#include "render_backward.h"
+#include "render_face_gradient.cuh"
 #include "scale_gradients.cuh"
 
 GENDR_BEGIN_NAMESPACE

@@ -2,7 +2,7 @@
 // faces and add up their sums at the end (an aggregate has no order).
 #include "../core/pair.h"
 #include "file_faces.cuh"
-#include "forward.h"
+#include "render_forward.h"
 
 GENDR_BEGIN_NAMESPACE
 namespace {

@@ -2,7 +2,7 @@
 // are in.
 #pragma once
 
-#include "fragment_runs.h"
+#include "blend_runs.h"
 
 GENDR_BEGIN_NAMESPACE
 
