@@ -113,7 +113,8 @@ def results_of_scene(seed: int, dtype: torch.dtype) -> Results:
         shown = random_values(len(fragments.depth), channels)
         detached = [getattr(fragments, name).detach().requires_grad_() for name in ("depth", "distance2")]
         given = fragments._replace(depth=detached[0], distance2=detached[1])
-        blended = blend_fragments(given, shown, size, all_settings, background, n_images=images)
+        face_offsets = faces * torch.arange(images + 1)
+        blended = blend_fragments(given, shown, size, all_settings, background, face_offsets)
         picture = {"image": blended.image, "alpha": blended.alpha}
         out |= {f"blend {name}": x for name, x in picture.items()}
         leaves = dict(zip(("depth", "distance2"), detached, strict=True)) | {"values": shown, "background": background}
