@@ -34,43 +34,45 @@ void require(bool ok, const char* what) {
 
 // The checks that read no array: for CUDA those are out of reach.
 void check_scene(const gendr_scene& a, size_t struct_size) {
+    const gendr_settings& s = a.settings;
     require(a.struct_size == int32_t(struct_size), "struct_size does not match this library's gendr.h");
     require(a.dtype == GENDR_FLOAT32 || a.dtype == GENDR_FLOAT64, "dtype must be GENDR_FLOAT32 or GENDR_FLOAT64");
     require(a.n_threads >= 1, "n_threads must be at least 1");
     require(a.n_images >= 0 && a.n_faces >= 0 && a.n_faces < (int64_t(1) << 30), "n_images or n_faces out of range");
     require(a.height >= 1 && a.width >= 1 && a.height <= 32768 && a.width <= 32768,
             "image sides must be 1 to 32768 pixels");
-    require(a.distribution >= 0 && a.distribution < kDistributions, "unknown distribution");
-    require(a.t_conorm >= 0 && a.t_conorm < kTConorms, "unknown t_conorm");
+    require(s.distribution >= 0 && s.distribution < kDistributions, "unknown distribution");
+    require(s.t_conorm >= 0 && s.t_conorm < kTConorms, "unknown t_conorm");
     require(!a.dist_scale || a.n_scales == 1 || a.n_scales == a.n_images, "n_scales must be 1 or n_images");
     require(!a.gamma || a.n_gammas == 1 || a.n_gammas == a.n_images, "n_gammas must be 1 or n_images");
-    require(a.dist_scale || GENDR_ISA::scale_in_range(a.dist_scale_value), "dist_scale_value is out of range");
-    require(a.gamma || GENDR_ISA::scale_in_range(a.gamma_value), "gamma_value is out of range");
+    require(a.dist_scale || GENDR_ISA::scale_in_range(s.dist_scale), "dist_scale of the settings is out of range");
+    require(a.gamma || GENDR_ISA::scale_in_range(s.gamma), "gamma of the settings is out of range");
     require(a.face_offsets || (a.n_images == 0 ? a.n_faces == 0 : a.n_faces % a.n_images == 0),
             "without face_offsets all images have as many faces");
-    require(a.far_plane > a.near_plane, "planes must satisfy near < far");
-    require(a.near_plane > 0.0 || (!a.perspective_correct && a.clip != GENDR_CLIP_UNIT),
+    require(s.far > s.near, "planes must satisfy near < far");
+    require(s.near > 0.0 || (!s.perspective_correct && s.clip != GENDR_CLIP_UNIT),
             "near must be > 0 with perspective_correct or GENDR_CLIP_UNIT, which divide by depth");
-    require(a.softmax_far > a.softmax_near, "the softmax's planes must satisfy near < far");
-    require(a.background_floor >= 0.0 && a.background_floor < 1.0, "background_floor must be in [0, 1)");
-    require(a.near_clip >= 0.0 && a.near_clip <= std::numeric_limits<double>::max(),
+    require(s.softmax_far > s.softmax_near, "the softmax's planes must satisfy near < far");
+    require(s.background_floor >= 0.0 && s.background_floor < 1.0, "background_floor must be in [0, 1)");
+    require(s.near_clip >= 0.0 && s.near_clip <= std::numeric_limits<double>::max(),
             "near_clip must be a depth > 0, or 0 for none");
-    require(a.near_clip == 0.0 || (a.distance != GENDR_BARYCENTRIC && a.gradient != GENDR_REFERENCE),
+    require(s.near_clip == 0.0 || (s.distance != GENDR_BARYCENTRIC && s.gradient != GENDR_REFERENCE),
             "near_clip does not go with GENDR_BARYCENTRIC or GENDR_REFERENCE");
-    require(a.projection == GENDR_PERSPECTIVE || a.projection == GENDR_ORTHOGRAPHIC,
+    require(s.projection == GENDR_PERSPECTIVE || s.projection == GENDR_ORTHOGRAPHIC,
             "projection must be GENDR_PERSPECTIVE or GENDR_ORTHOGRAPHIC");
     require(
-        a.reach_shape == GENDR_REACH_DISTANCE || (a.reach_shape == GENDR_REACH_BOX && a.distance != GENDR_BARYCENTRIC),
+        s.reach_shape == GENDR_REACH_DISTANCE || (s.reach_shape == GENDR_REACH_BOX && s.distance != GENDR_BARYCENTRIC),
         "reach_shape must be GENDR_REACH_DISTANCE, or GENDR_REACH_BOX without GENDR_BARYCENTRIC");
-    require(a.half_width > 0.0 && a.half_height > 0.0, "half_width and half_height must be positive");
-    require(a.reach >= 0.0 && a.reach_per_scale >= 0.0 && a.min_coverage >= 0.0,
+    require((s.half_width > 0.0 && s.half_height > 0.0) || (s.half_width == 0.0 && s.half_height == 0.0),
+            "half_width and half_height must be positive, or both 0");
+    require(s.reach >= 0.0 && s.reach_per_scale >= 0.0 && s.min_coverage >= 0.0,
             "reach, reach_per_scale and min_coverage must not be negative");
     require(a.feature_kind == GENDR_NO_FEATURES || (a.n_channels >= 1 && (a.features || a.n_faces == 0)),
             "features must not be null and need channels");
 }
 
 bool needs_softmax_winner(const gendr_scene& a, const void* image) {
-    return image && a.blend == GENDR_BLEND_SOFTMAX && a.background_floor > 0.0;
+    return image && a.settings.blend == GENDR_BLEND_SOFTMAX && a.settings.background_floor > 0.0;
 }
 
 void check_faces(const gendr_scene& a) {
@@ -82,7 +84,7 @@ void check_call(const gendr_forward& a) {
     check_faces(a.scene);
     require(!a.out.alpha || a.out.alpha_state, "alpha needs alpha_state");
     require(!a.out.image || a.scene.feature_kind != GENDR_NO_FEATURES, "an image needs features");
-    require(!a.out.image || a.scene.blend != GENDR_BLEND_SOFTMAX || a.out.softmax_state,
+    require(!a.out.image || a.scene.settings.blend != GENDR_BLEND_SOFTMAX || a.out.softmax_state,
             "a softmax image needs softmax_state");
     require(!needs_softmax_winner(a.scene, a.out.image) || a.out.softmax_winner,
             "an image with background_floor > 0 needs softmax_winner");
@@ -97,7 +99,7 @@ void check_call(const gendr_backward& a) {
             "what is null has no gradient");
     require(!a.grad_alpha || a.out.alpha_state, "grad_alpha needs alpha_state");
     require(!a.grad_depth || a.out.face_index, "grad_depth needs face_index");
-    const bool hard = a.scene.blend == GENDR_BLEND_HARD;
+    const bool hard = a.scene.settings.blend == GENDR_BLEND_HARD;
     require(!a.grad_image || (hard ? a.out.face_index != nullptr : a.out.image && a.out.softmax_state),
             "grad_image needs the image and its state (softmax) or face_index (hard)");
     require(!needs_softmax_winner(a.scene, a.grad_image) || a.out.softmax_winner,
@@ -116,7 +118,7 @@ void check_call(const gendr_fragment_blend& a) {
     require(a.n_fragments >= 0 && a.n_fragments < 0x7fffffff, "n_fragments must be below 2^31 - 1");
     require(a.offsets && (a.n_fragments == 0 || (a.depth && a.distance2 && (a.values || s.n_channels == 0))),
             "offsets, depth, distance2 and values must not be null");
-    require(s.blend == GENDR_BLEND_SOFTMAX && s.gradient == GENDR_EXACT, "fragments have softmax and exact gradients");
+    require(s.settings.blend == GENDR_BLEND_SOFTMAX && s.settings.gradient == GENDR_EXACT, "fragments have softmax and exact gradients");
     require((!a.out.image && !a.grad_image) || s.n_channels >= 1, "an image needs channels");
     require((!a.out.alpha && !a.grad_alpha) || a.out.alpha_state, "alpha needs alpha_state");
     require((!a.out.image && !a.grad_image) || a.out.softmax_state, "an image needs softmax_state");

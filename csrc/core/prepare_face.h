@@ -44,14 +44,14 @@ GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, i
         y_max = max_(max_(cut.y[0], cut.y[1]), max_(cut.y[2], cut.y[3]));
     }
 
-    const bool front = f.area2 != T(0) && (f.area2 > T(0)) == (a.front == GENDR_COUNTERCLOCKWISE);
-    const bool back_culled = a.cull == GENDR_CULL_BACK && !front;
+    const bool front = f.area2 != T(0) && (f.area2 > T(0)) == (a.settings.front == GENDR_COUNTERCLOCKWISE);
+    const bool back_culled = a.settings.cull == GENDR_CULL_BACK && !front;
     // Across or behind the camera plane the projected triangle is not the face. Only the references count it, in alpha
     // and with screen-space weights; perspective weights of depths of either sign would be no average of the corners.
     // Where the near plane itself is not in front of the camera, depth is a place along an axis, and none is behind.
     const bool behind = !(z_min > T(0)) && scene.depth.near > T(0);
     // Without a clip, depths outside the triangle are not between those of its corners.
-    const bool bounded = a.clip != GENDR_CLIP_NONE;
+    const bool bounded = a.settings.clip != GENDR_CLIP_NONE;
     const bool out_of_range = bounded && !behind && (z_max < scene.depth.near || z_min > scene.depth.far);
     if (back_culled || out_of_range || (behind && (!scene.alpha_all || scene.perspective))) f.flags |= kColourCulled;
     if (!scene.alpha_all && (f.flags & kColourCulled)) f.flags |= kAlphaCulled;
@@ -71,8 +71,8 @@ GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, i
         box[2] = max_(box[2], my + s * (y_lo - my));
         box[3] = min_(box[3], my + s * (y_hi - my));
     }
-    pixel_range(box[0], box[1], a.half_width, a.width, &f.x0, &f.x1);
-    pixel_range(-box[3], -box[2], a.half_height, a.height, &f.y0, &f.y1);
+    pixel_range(box[0], box[1], scene.half_width, a.width, &f.x0, &f.x1);
+    pixel_range(-box[3], -box[2], scene.half_height, a.height, &f.y0, &f.y1);
     if (f.x0 > f.x1 || f.y0 > f.y1) {
         f.x0 = f.y0 = 0;
         f.x1 = f.y1 = -1;

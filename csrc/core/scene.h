@@ -39,6 +39,7 @@ template <class T>
 struct Scene {
     gendr_scene args;
     Grid<T> grid;
+    double half_width, half_height;  // NDC
     DepthScale<T> depth;
     DistributionParams<T> distribution;
     TConormParams<T> tconorm;
@@ -63,11 +64,11 @@ struct Scene {
         return static_cast<const T*>(args.background)[row * args.n_channels + channel];
     }
     GENDR_HD T tau(int image) const {
-        if (!args.dist_scale) return T(args.dist_scale_value);
+        if (!args.dist_scale) return T(args.settings.dist_scale);
         return static_cast<const T*>(args.dist_scale)[args.n_scales > 1 ? image : 0];
     }
     GENDR_HD T gamma(int image) const {
-        if (!args.gamma) return T(args.gamma_value);
+        if (!args.gamma) return T(args.settings.gamma);
         return static_cast<const T*>(args.gamma)[args.n_gammas > 1 ? image : 0];
     }
     // Where an image's faces begin; for image B, where all end.
@@ -87,48 +88,52 @@ struct Scene {
     }
 
     explicit Scene(const gendr_scene& a) : args(a) {
-        grid = {a.width, a.height, T(a.half_width / a.width), T(a.half_height / a.height)};
-        depth = {T(a.near_plane), T(a.far_plane), T(a.softmax_near)};
-        background_floor = T(a.background_floor);
-        distribution = make_distribution<T>(a.dist_shape, a.dist_shift);
-        tconorm = make_tconorm<T>(TConorm(a.t_conorm), a.t_conorm_p);
-        quantile_u = quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, a.min_coverage);
+        const double shorter = a.height < a.width ? a.height : a.width;
+        const bool default_extent = a.settings.half_width == 0.0;
+        half_width = default_extent ? a.width / shorter : a.settings.half_width;
+        half_height = default_extent ? a.height / shorter : a.settings.half_height;
+        grid = {a.width, a.height, T(half_width / a.width), T(half_height / a.height)};
+        depth = {T(a.settings.near), T(a.settings.far), T(a.settings.softmax_near)};
+        background_floor = T(a.settings.background_floor);
+        distribution = make_distribution<T>(a.settings.dist_shape, a.settings.dist_shift);
+        tconorm = make_tconorm<T>(TConorm(a.settings.t_conorm), a.settings.t_conorm_p);
+        quantile_u = quantile(Distribution(a.settings.distribution), a.settings.dist_shape, a.settings.dist_shift, a.settings.min_coverage);
         min_u = threshold_above<T>(quantile_u);
         equal_share = a.n_images > 0 ? a.n_faces / a.n_images : 0;
         const bool hard = tconorm.kind == TConorm::hard;
         median_u =
-            hard ? threshold_above<T>(quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, 0.5)) : T(0);
-        fused = Distribution(a.distribution) == Distribution::logistic && tconorm.kind == TConorm::probabilistic;
-        perspective = a.perspective_correct != 0;
-        squared = a.dist_squared != 0;
-        barycentric = a.distance == GENDR_BARYCENTRIC;
-        boxed = barycentric || a.reach_shape == GENDR_REACH_BOX;
-        hard_blend = a.blend == GENDR_BLEND_HARD;
-        alpha_all = a.alpha_range == GENDR_ALPHA_ALL;
-        cut_plane = {a.near_clip > 0.0 ? max_(T(a.near_clip), Limits<T>::tiny) : T(0),
-                     a.projection == GENDR_PERSPECTIVE, perspective, a.clip == GENDR_CLIP_UNIT && !perspective};
+            hard ? threshold_above<T>(quantile(Distribution(a.settings.distribution), a.settings.dist_shape, a.settings.dist_shift, 0.5)) : T(0);
+        fused = Distribution(a.settings.distribution) == Distribution::logistic && tconorm.kind == TConorm::probabilistic;
+        perspective = a.settings.perspective_correct != 0;
+        squared = a.settings.dist_squared != 0;
+        barycentric = a.settings.distance == GENDR_BARYCENTRIC;
+        boxed = barycentric || a.settings.reach_shape == GENDR_REACH_BOX;
+        hard_blend = a.settings.blend == GENDR_BLEND_HARD;
+        alpha_all = a.settings.alpha_range == GENDR_ALPHA_ALL;
+        cut_plane = {a.settings.near_clip > 0.0 ? max_(T(a.settings.near_clip), Limits<T>::tiny) : T(0),
+                     a.settings.projection == GENDR_PERSPECTIVE, perspective, a.settings.clip == GENDR_CLIP_UNIT && !perspective};
     }
 
     GENDR_HD ImageParams<T> image_params(int image) const {
-        const bool hard = Distribution(args.distribution) == Distribution::hard;
+        const bool hard = Distribution(args.settings.distribution) == Distribution::hard;
         const double scale = double(tau(image)), g = double(gamma(image));
         ImageParams<T> p;
         p.inv_tau = T(hard ? 1.0 : 1.0 / scale);  // a hard edge has no scale, and u must not underflow to 0
         // Depths may lie outside the softmax's range, however narrow that is: exponents must not overflow.
-        p.exponent_scale = T(min_(1.0 / (g * (args.softmax_far - args.softmax_near)), double(Limits<T>::huge)));
-        p.background_exponent = clamp_(T((args.background_eps - 1.0) / g), -Limits<T>::huge, Limits<T>::huge);
+        p.exponent_scale = T(min_(1.0 / (g * (args.settings.softmax_far - args.settings.softmax_near)), double(Limits<T>::huge)));
+        p.background_exponent = clamp_(T((args.settings.background_eps - 1.0) / g), -Limits<T>::huge, Limits<T>::huge);
         // Outside, u = -d^2 / tau or -d / tau reaches quantile_u at this distance:
         const double limit = max_(-quantile_u, 0.0) * scale;
         const double fade = squared ? sqrt_(limit) : limit;
-        const double reach = min_(args.reach, sqrt_(args.reach_per_scale * scale));
-        p.reach2 = hard || args.reach_shape == GENDR_REACH_BOX ? T(INFINITY) : T(reach * reach);
+        const double reach = min_(args.settings.reach, sqrt_(args.settings.reach_per_scale * scale));
+        p.reach2 = hard || args.settings.reach_shape == GENDR_REACH_BOX ? T(INFINITY) : T(reach * reach);
         p.box_reach = barycentric ? reach : min_(reach, fade);
         p.box_weight = barycentric ? min_(reach, fade) : double(INFINITY);
         return p;
     }
 
     GENDR_HD CutRule<T> cut_rule() const {
-        return {Flag<T>(perspective || cut_plane.wants_inv_depth), Flag<T>(args.clip != GENDR_CLIP_NONE),
+        return {Flag<T>(perspective || cut_plane.wants_inv_depth), Flag<T>(args.settings.clip != GENDR_CLIP_NONE),
                 cut_plane.depth};
     }
 
@@ -164,10 +169,10 @@ GENDR_HD bool edges_matter(const Scene<T>& scene, const ImageParams<T>& image, c
 template <class T, class Use>
 GENDR_HD void with_fragment_rule(const Scene<T>& scene, Use&& use) {
     const Flag<T> perspective(scene.perspective);
-    if (scene.args.clip == GENDR_CLIP_UNIT) {
+    if (scene.args.settings.clip == GENDR_CLIP_UNIT) {
         use(UnitRule<T>{perspective});
     } else {
-        use(MeanRule<T>{perspective, Flag<T>(scene.args.clip == GENDR_CLIP_NONNEGATIVE)});
+        use(MeanRule<T>{perspective, Flag<T>(scene.args.settings.clip == GENDR_CLIP_NONNEGATIVE)});
     }
 }
 

@@ -17,7 +17,7 @@ void gather(const gendr_corners& a) {
     const int64_t channels = a.n_channels, chunk = 4096, chunks = (a.n_faces + chunk - 1) / chunk;
     parallel_for(a.n_threads, a.n_images * chunks, [&](int64_t task, int) {
         const int64_t image = task / chunks, first = task % chunks * chunk, last = std::min(first + chunk, a.n_faces);
-        const T* in = static_cast<const T*>(a.in) + image * a.n_vertices * channels;
+        const T* in = static_cast<const T*>(a.values) + image * a.n_vertices * channels;
         T* out = static_cast<T*>(a.out) + (image * a.n_faces + first) * 3 * channels;
         for (int64_t i = 3 * first; i < 3 * last; ++i, out += channels) {
             std::copy_n(in + a.faces[i] * channels, channels, out);
@@ -53,7 +53,7 @@ void scatter(const gendr_corners& a) {
     parallel_for(a.n_threads, a.n_images * chunks, [&](int64_t task, int) {
         const int64_t image = task / chunks, first = task % chunks * chunk,
                       last = std::min(first + chunk, a.n_vertices);
-        const T* in = static_cast<const T*>(a.in) + image * a.n_faces * 3 * channels;
+        const T* in = static_cast<const T*>(a.values) + image * a.n_faces * 3 * channels;
         for (int64_t v = first; v < last; ++v) {
             T* out = static_cast<T*>(a.out) + (image * a.n_vertices + v) * channels;
             std::fill(out, out + channels, T(0));

@@ -27,9 +27,9 @@ template <class T>
 class FaceGradient {
   public:
     FaceGradient(const gendr_backward& args, const Scene<T>& scene) : args_(args), scene_(scene) {
-        coverage_ = coverage_function<T>(args.scene.distribution);
+        coverage_ = coverage_function<T>(args.scene.settings.distribution);
         tconorm_ = tconorm_functions<T>(scene.tconorm.kind);
-        reference_ = args.scene.gradient == GENDR_REFERENCE;
+        reference_ = args.scene.settings.gradient == GENDR_REFERENCE;
         corners_ = args.scene.feature_kind == GENDR_CORNERS;
     }
 

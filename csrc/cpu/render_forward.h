@@ -21,7 +21,7 @@ struct BandPixels {
     int32_t* nearest;
 
     BandPixels(Workspace& ws, const gendr_forward& args, int32_t rows) {
-        const bool image_wanted = args.out.image, hard = args.scene.blend == GENDR_BLEND_HARD;
+        const bool image_wanted = args.out.image, hard = args.scene.settings.blend == GENDR_BLEND_HARD;
         stride = args.scene.width + kPadColumns;
         plane = stride * (rows + kPadRows);
         alpha = ws.take<T>(args.out.alpha ? plane : 0);
@@ -29,12 +29,12 @@ struct BandPixels {
         exponent = ws.take<T>(image_wanted && !hard ? plane : 0);
         weight = ws.take<T>(image_wanted && !hard ? plane : 0);
         image = ws.take<T>(image_wanted ? plane * args.scene.n_channels : 0);
-        leader = ws.take<int32_t>(image_wanted && !hard && args.scene.background_floor > 0.0 ? plane : 0);
+        leader = ws.take<int32_t>(image_wanted && !hard && args.scene.settings.background_floor > 0.0 ? plane : 0);
         depth = ws.take<T>(needs_nearest(args) ? plane : 0);
         nearest = ws.take<int32_t>(needs_nearest(args) ? plane : 0);
     }
     static bool needs_nearest(const gendr_forward& args) {
-        return args.out.depth || args.out.face_index || (args.out.image && args.scene.blend == GENDR_BLEND_HARD);
+        return args.out.depth || args.out.face_index || (args.out.image && args.scene.settings.blend == GENDR_BLEND_HARD);
     }
 };
 
@@ -67,7 +67,7 @@ class Forward {
   public:
     explicit Forward(const gendr_forward& args)
         : args_(args), scene_(args.scene), workspace_(args.workspace), layout_(scene_, args, workspace_) {
-        coverage_ = coverage_function<T>(args.scene.distribution);
+        coverage_ = coverage_function<T>(args.scene.settings.distribution);
         tconorm_ = tconorm_functions<T>(scene_.tconorm.kind);
         nearest_ = BandPixels<T>::needs_nearest(args);
     }

@@ -27,7 +27,7 @@ struct PixelGradients {
 
     PixelGradients(Workspace& ws, const gendr_backward& args) {
         const gendr_scene& a = args.scene;
-        const bool hard = a.blend == GENDR_BLEND_HARD;
+        const bool hard = a.settings.blend == GENDR_BLEND_HARD;
         stride = a.width + kPadColumns;
         plane = stride * (a.height + kPadRows);
         const auto lanes = [&](bool wanted) { return wanted ? int64_t(plane) : 0; };
@@ -38,8 +38,8 @@ struct PixelGradients {
         inv_weight = ws.take<T>(lanes(args.grad_image && !hard));
         grad_image = ws.take<T>(lanes(args.grad_image) * a.n_channels);
         image = ws.take<T>(lanes(args.grad_image && !hard) * a.n_channels);
-        leader = ws.take<int32_t>(lanes(args.grad_image && !hard && a.background_floor > 0.0));
-        raised = ws.take<T>(lanes(args.grad_image && !hard && a.background_floor > 0.0));
+        leader = ws.take<int32_t>(lanes(args.grad_image && !hard && a.settings.background_floor > 0.0));
+        raised = ws.take<T>(lanes(args.grad_image && !hard && a.settings.background_floor > 0.0));
         grad_depth = ws.take<T>(lanes(args.grad_depth));
         nearest = ws.take<int32_t>(lanes(args.grad_depth || (args.grad_image && hard)));
     }

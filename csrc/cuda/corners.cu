@@ -18,7 +18,7 @@ __global__ void __launch_bounds__(kThreads) gather(const gendr_corners a) {
     const int64_t vertex = a.faces[corner];
     const bool exists = vertex >= 0 && vertex < a.n_vertices;
     for (int64_t image = blockIdx.y; image < a.n_images; image += gridDim.y) {
-        const T* from = static_cast<const T*>(a.in) + (image * a.n_vertices + (exists ? vertex : 0)) * a.n_channels;
+        const T* from = static_cast<const T*>(a.values) + (image * a.n_vertices + (exists ? vertex : 0)) * a.n_channels;
         T* to = static_cast<T*>(a.out) + (image * 3 * a.n_faces + corner) * a.n_channels;
         for (int64_t c = 0; c < a.n_channels; ++c) to[c] = exists ? from[c] : T(NAN);
     }
@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(kThreads)
     if (vertex >= a.n_vertices) return;
     const int32_t first = starts[vertex], last = starts[vertex + 1];
     for (int64_t image = blockIdx.y; image < a.n_images; image += gridDim.y) {
-        const T* corners = static_cast<const T*>(a.in) + image * a.n_faces * 3 * a.n_channels;
+        const T* corners = static_cast<const T*>(a.values) + image * a.n_faces * 3 * a.n_channels;
         T* to = static_cast<T*>(a.out) + (image * a.n_vertices + vertex) * a.n_channels;
         for (int64_t c = 0; c < a.n_channels; ++c) {
             T sum = T(0);

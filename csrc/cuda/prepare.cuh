@@ -15,7 +15,7 @@ __device__ bool scales_in_range(const Scene<T>& scene, int image) {
 
 // Whether kernels must expect faces that are cut.
 inline bool has_cuts(const gendr_scene& a) {
-    return a.near_clip > 0.0;
+    return a.settings.near_clip > 0.0;
 }
 
 // What else it is to write; null: not wanted.

@@ -243,7 +243,7 @@ void render(const gendr_backward& args) {
         }
         const FaceCall<T> call = {{scene, args.out, grad_image, static_cast<const T*>(args.grad_alpha),
                                    static_cast<const T*>(args.grad_depth), static_cast<T*>(args.grad_face_vertices),
-                                   grad_features, a.gradient == GENDR_REFERENCE},
+                                   grad_features, a.settings.gradient == GENDR_REFERENCE},
                                   layout.faces,
                                   layout.images,
                                   layout.pieces,

@@ -72,7 +72,7 @@ __device__ ImageGradient<T> add_image(const BackwardCall<T>& call, const FaceAt<
     const bool corners = s.feature_kind == GENDR_CORNERS;
     const int64_t pixels = int64_t(s.height) * s.width, base = int64_t(at.image) * n_channels * pixels + in_image;
     const T* features = call.scene.features(at.index);
-    const T* image = s.blend == GENDR_BLEND_SOFTMAX ? static_cast<const T*>(call.out.image) + base : nullptr;
+    const T* image = s.settings.blend == GENDR_BLEND_SOFTMAX ? static_cast<const T*>(call.out.image) + base : nullptr;
     ImageGradient<T> g = {};
     const auto add_channel = [&](int c) {
         const T grad = call.grad_image[base + c * pixels], weighted = share * grad;
@@ -140,7 +140,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     const int64_t in_image = int64_t(row) * scene.args.width + column, pixel = at.image * pixels + in_image;
 
     const Coverage<T> c = kFused ? Eval<Distribution::logistic>::at(u, scene.distribution)
-                                 : coverage_at(Distribution(scene.args.distribution), u, scene.distribution);
+                                 : coverage_at(Distribution(scene.args.settings.distribution), u, scene.distribution);
     Fragment<T> a = {};
     bool visible = false;
     if (colour || depth_matters) {

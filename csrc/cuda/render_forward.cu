@@ -127,7 +127,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
         return;
     }
     const Coverage<T> c = kFused ? Eval<Distribution::logistic>::at(u, scene.distribution)
-                                 : coverage_at(Distribution(scene.args.distribution), u, scene.distribution);
+                                 : coverage_at(Distribution(scene.args.settings.distribution), u, scene.distribution);
     Fragment<T> a = {};
     bool visible = false;
     if (colour || depth_matters) {
@@ -308,7 +308,7 @@ void render(const gendr_forward& args) {
     const FaceFiling<T> filing(a, ws);
     filing.run(scene, stream);
 
-    const bool hard = a.blend == GENDR_BLEND_HARD;
+    const bool hard = a.settings.blend == GENDR_BLEND_HARD;
     const bool nearest = args.out.depth || args.out.face_index || (args.out.image && hard);
     const bool colour = args.out.image || nearest;
     const int64_t tiles = filing.tiles_per_image() * a.n_images;
