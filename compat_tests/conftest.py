@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
-import devices
 import pytest
-from golden import GoldenCase
-from moved_coordinates import MovedCoordinates
+from support import devices
+from support.golden import GoldenCase
+from support.moved_coordinates import MovedCoordinates
 
 MARKERS = [
     "nightly: takes long; run by `make nightly` alone (`pytest --nightly`)",

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from compat_tests.emulator import emulated_core
-from compat_tests.golden import FOLDER, golden_cases
-from compat_tests.scenes import ALL_OUTPUTS, distribution_settings, t_conorm_settings
+from compat_tests.emulator.builds import emulated_core
+from compat_tests.support.golden import FOLDER, golden_cases
+from compat_tests.support.scenes import ALL_OUTPUTS, distribution_settings, t_conorm_settings
 from gendr_adapters import RenderSettings, _native, blend_fragments, find_fragments, render
 from gendr_adapters.gendr.functional import render as gendr_render
 from gendr_adapters.softras.functional import soft_rasterize

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from compiled_cases import SETTINGS, SIZE, corners
+from support.compiled_cases import SETTINGS, SIZE, corners
 from torch import Tensor
 
 from gendr_adapters import RenderSettings, blend_fragments, find_fragments, gather_corners, render

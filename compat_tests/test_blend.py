@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from devices import DEVICES
-from scenes import Scene, distribution_settings, label, random_scene, t_conorm_settings
+from support.devices import DEVICES
+from support.scenes import Scene, distribution_settings, label, random_scene, t_conorm_settings
 from torch import Tensor
 from torch.testing import assert_close
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from camera_sides import some_camera
+from support.camera_sides import some_camera
 from torch import Tensor
 
 from gendr_adapters.cameras import (

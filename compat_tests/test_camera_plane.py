@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from scenes import ALL_OUTPUTS, away_from_borders, floor_around
+from support.scenes import ALL_OUTPUTS, away_from_borders, floor_around
 from torch import Tensor
 from torch.testing import assert_close
 

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from camera_sides import (
+from support.camera_sides import (
     FIELDS,
     PYTORCH3D_KINDS,
     SIDES,

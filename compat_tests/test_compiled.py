@@ -7,8 +7,8 @@ from itertools import product
 
 import pytest
 import torch
-from compiled_cases import CASES, corners
-from compiling import close_like_eager, holds
+from support.compiled_cases import CASES, corners
+from support.compiling import close_like_eager, holds
 
 BACKENDS = ("eager", "aot_eager", "inductor")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("quiet_compiler")]

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from devices import DEVICES, on_cpu
-from reference import reference_render
+from support.devices import DEVICES, on_cpu
 from torch import Tensor
 
 from gendr_adapters import RenderSettings, render
 from gendr_adapters.distributions import DISTRIBUTIONS
+from gendr_adapters.reference import render as reference_render
 
 SIZE = (10, 12)  # H, W: not square
 CHANNELS = 3

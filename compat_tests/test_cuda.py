@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from devices import cpu_core, on_cpu
-from scenes import ALL_OUTPUTS, Scene, distribution_settings, label, random_scene, sphere, t_conorm_settings
+from support.devices import cpu_core, on_cpu
+from support.scenes import ALL_OUTPUTS, Scene, distribution_settings, label, random_scene, sphere, t_conorm_settings
 from test_robustness import odd_scene
 from torch import Tensor
 

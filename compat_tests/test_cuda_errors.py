@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from emulator import emulated_core
+from emulator.builds import emulated_core
 from torch import Tensor
 
 from gendr_adapters import RenderSettings, _native, blend_fragments, find_fragments, gather_corners, render

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from devices import cpu_core
-from scenes import ALL_OUTPUTS, Scene, random_scene
+from support.devices import cpu_core
+from support.scenes import ALL_OUTPUTS, Scene, random_scene
 from torch import Tensor
 
 from gendr_adapters import RenderSettings, gather_corners, render

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from scenes import ALL_OUTPUTS, sphere
+from support.scenes import ALL_OUTPUTS, sphere
 from test_determinism import IDS, SETTINGS, Gradients, same_bits, screen_filling_face, views
 from torch import Tensor
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from devices import DEVICES, on_cpu
-from scenes import ALL_OUTPUTS, loss, sphere
+from support.devices import DEVICES, on_cpu
+from support.scenes import ALL_OUTPUTS, loss, sphere
 from torch import Tensor
 
 from gendr_adapters import RenderSettings, gather_corners, render
@@ -147,7 +147,7 @@ def run_script(code: str, *arguments: str, **environment: str) -> str:
 # Autograd itself refuses to work in a forked child, so this calls the ops.
 FORK = """
 import os, torch
-from scenes import sphere
+from support.scenes import sphere
 from gendr_adapters import RenderSettings, gather_corners
 
 torch.set_num_threads(2)

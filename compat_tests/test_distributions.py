@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from devices import DEVICES
-from golden import golden_file
+from support.devices import DEVICES
+from support.golden import golden_file
 
 from gendr_adapters import _native
 from gendr_adapters.distributions import ALIASES, DISTRIBUTIONS, cdf, distribution, pdf

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from devices import DEVICES
+from support.devices import DEVICES
 from torch import Tensor
 from torch.testing import assert_close
 

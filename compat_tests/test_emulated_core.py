@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from emulator import CSRC, emulated_core, run_python, run_sanitized
+from emulator.builds import CSRC, emulated_core, run_python, run_sanitized
 from torch import Tensor
 
 pytestmark = pytest.mark.slow

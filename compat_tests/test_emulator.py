@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import emulator
 import numpy as np
 import pytest
+from emulator import builds as emulator
 
 pytestmark = pytest.mark.slow
 

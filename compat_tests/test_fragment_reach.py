@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from reference import reference_fragments
-from scenes import random_scene
+from support.scenes import random_scene
 from torch import Tensor
 
 from gendr_adapters import RenderSettings, find_fragments
 from gendr_adapters.distributions import DISTRIBUTIONS
+from gendr_adapters.reference import find_fragments as reference_fragments
 
 SIZE = (9, 12)
 WHOLE_PICTURE = 4.0

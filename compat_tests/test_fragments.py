@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 import torch
-from devices import DEVICES
-from reference import reference_fragments
-from scenes import Scene, random_scene, sphere
+from support.devices import DEVICES
+from support.scenes import Scene, random_scene, sphere
 from torch import Tensor
 from torch.testing import assert_close
 
 from gendr_adapters import Fragments, RenderSettings, find_fragments, gather_corners, render
+from gendr_adapters.reference import find_fragments as reference_fragments
 
 SIZE = (13, 17)
 BASE: dict[str, Any] = {"near": 1.8, "far": 4.5, "reach": 0.2, "min_coverage": 0.0}

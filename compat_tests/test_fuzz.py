@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scenes import ALL_OUTPUTS, distribution_settings, loss, t_conorm_settings
+from support.scenes import ALL_OUTPUTS, distribution_settings, loss, t_conorm_settings
 from torch import Tensor
 
 from gendr_adapters import Rendered, RenderSettings, blend_fragments, find_fragments, render

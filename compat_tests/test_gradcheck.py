@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from devices import DEVICES
-from scenes import ALL_OUTPUTS, Scene, distribution_settings, label, random_scene, t_conorm_settings
+from support.devices import DEVICES
+from support.scenes import ALL_OUTPUTS, Scene, distribution_settings, label, random_scene, t_conorm_settings
 from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError
 

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from interrupted_calls import CASES
+from support.interrupted_calls import CASES
 
 pytestmark = [pytest.mark.cpu_core, pytest.mark.slow]  # calls of the CUDA core do not wait
-SCRIPT = Path(__file__).with_name("interrupted_calls.py")
+SCRIPT = Path(__file__).parent / "support" / "interrupted_calls.py"
 LARGE = {"blend", "blend_backward", "gather", "scatter"}  # a GB of memory, or nearly
 
 

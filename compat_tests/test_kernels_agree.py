@@ -15,11 +15,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import devices
 import pytest
 import torch
-from emulator import CSRC, emulated_core
-from golden import FOLDER, golden_cases, settings_of
+from emulator.builds import CSRC, emulated_core
+from support import devices
+from support.golden import FOLDER, golden_cases, settings_of
 from torch import Tensor
 from torch.testing import assert_close
 

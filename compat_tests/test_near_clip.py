@@ -1,5 +1,5 @@
-"""Faces cut at RenderSettings.near_clip: against the cut written in torch (reference_cut.py), against the same surface
-finely tessellated, and where corners lie on the plane, on the camera, or very far out."""
+"""Faces cut at RenderSettings.near_clip: against the cut written in torch (gendr_adapters/_reference_cut.py), against
+the same surface finely tessellated, and where corners lie on the plane, on the camera, or very far out."""
 
 import itertools
 import math
@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 import torch
-from devices import DEVICES, is_emulated, on_cpu
-from reference import reference_fragments, reference_render
-from scenes import ALL_OUTPUTS, Scene, loss, random_scene
+from support.devices import DEVICES, is_emulated, on_cpu
+from support.scenes import ALL_OUTPUTS, Scene, loss, random_scene
 from torch import Tensor
 from torch.testing import assert_close
 
 from gendr_adapters import Rendered, RenderSettings, find_fragments, render
 from gendr_adapters._native import structs
+from gendr_adapters.reference import find_fragments as reference_fragments
+from gendr_adapters.reference import render as reference_render
 
 SIZE = (9, 11)
 PLANE = 0.5

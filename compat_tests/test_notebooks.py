@@ -5,8 +5,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from kaolin_modules import STAND_INS
 from nbclient import NotebookClient
+from support.kaolin_modules import STAND_INS
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from devices import DEVICES
-from scenes import Scene, random_scene, sphere
+from support.devices import DEVICES
+from support.scenes import Scene, random_scene, sphere
 from torch import Tensor
 from torch.testing import assert_close
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from devices import DEVICES
-from golden import FOLDER, GoldenCase, golden_cases
+from support.devices import DEVICES
+from support.golden import FOLDER, GoldenCase, golden_cases
 
 from gendr_adapters.gendr.functional import render
 from gendr_adapters.softras.functional import soft_rasterize

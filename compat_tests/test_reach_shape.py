@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 import torch
-from devices import DEVICES
-from scenes import random_scene
+from support.devices import DEVICES
+from support.scenes import random_scene
 from torch import Tensor
 
 from gendr_adapters import Fragments, RenderSettings, blend_fragments, find_fragments, render

@@ -6,9 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from golden import GoldenCase, golden_cases, settings_of
-from reference import Reference, reference_render
+from support.golden import GoldenCase, golden_cases, settings_of
 from torch import Tensor
+
+from gendr_adapters.reference import Reference
+from gendr_adapters.reference import render as reference_render
 
 # The reference is dense: larger scenes would take seconds each. The core is tested on all of them.
 MAX_PAIRS = 400_000

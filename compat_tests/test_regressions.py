@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from devices import DEVICES
+from support.devices import DEVICES
 from torch import Tensor
 from torch.autograd import forward_ad
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from scenes import (
+from support.scenes import (
     ALL_OUTPUTS,
     Scene,
     distribution_settings,

@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from golden import golden_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.golden import golden_file
 
 from gendr_adapters.t_conorms import T_CONORMS, aggregate, t_conorm
 

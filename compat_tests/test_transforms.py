@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 import torch
-from compiled_cases import CASES, SETTINGS, SIZE, corners, total
+from support.compiled_cases import CASES, SETTINGS, SIZE, corners, total
 from torch import Tensor, func
 from torch.autograd import forward_ad
 from torch.testing import assert_close

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
-from devices import DEVICES
-from reference import reference_render
-from scenes import sphere
+from support.devices import DEVICES
+from support.scenes import sphere
 from torch import Tensor
 
 from gendr_adapters import Rendered, RenderSettings, blend_fragments, find_fragments, render
+from gendr_adapters.reference import render as reference_render
 
 pytestmark = pytest.mark.exact_coordinates
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from scenes import random_scene, render_with_gradients, sphere  # noqa: E402
+from support.scenes import random_scene, render_with_gradients, sphere  # noqa: E402
 
 from gendr_adapters import (  # noqa: E402
     RenderSettings,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
-from kaolin_modules import real_kaolin, stand_in_kaolin
+from support.kaolin_modules import real_kaolin, stand_in_kaolin
 
 
 @pytest.fixture(params=["stand_in", "kaolin"])

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import torch
-from scenes import sphere
+from support.scenes import sphere
 from torch import Tensor
 
 SIZE = (20, 27)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import kaolin_reference as reference
 import pytest
 import torch
-from devices import DEVICES
 from kaolin_scenes import SIZE, Scene, soup, weights_like
+from support.devices import DEVICES
 from torch import Tensor
 
 from gendr_adapters.kaolin import _scene, dibr_rasterization, dibr_soft_mask, rasterize

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from scenes import sphere
+from support.scenes import sphere
 from torch import Tensor
 
 from gendr_adapters.kaolin import dibr_rasterization, rasterize

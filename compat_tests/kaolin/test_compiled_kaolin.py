@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 import torch
-from compiling import holds
 from kaolin_meshes import ASSIGNMENTS, camera, lights, materials, octahedron, uv_mesh
+from support.compiling import holds
 from torch import Tensor
 
 from gendr_adapters import RenderSettings

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from devices import DEVICES
 from kaolin_scenes import SIZE, Scene, ball, soup, weights_like
+from support.devices import DEVICES
 from torch import Tensor
 
 from gendr_adapters.kaolin import dibr_rasterization, dibr_soft_mask, rasterize

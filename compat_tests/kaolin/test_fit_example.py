@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from example_programs import EXAMPLES, assert_it_learns, assert_it_writes, imported_example
+from support.example_programs import EXAMPLES, assert_it_learns, assert_it_writes, imported_example
 from torch import Tensor
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]  # Kaolin's own

@@ -8,7 +8,7 @@ from typing import Any
 import kaolin_reference as reference
 import pytest
 import torch
-from kaolin_modules import stand_in_kaolin
+from support.kaolin_modules import stand_in_kaolin
 
 sys.path.append(str(Path(__file__).parents[2]))  # benchmarks is not installed
 

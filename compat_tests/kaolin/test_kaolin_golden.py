@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from devices import DEVICES
+from support.devices import DEVICES
 from torch import Tensor
 
 from gendr_adapters.kaolin import dibr_soft_mask, rasterize

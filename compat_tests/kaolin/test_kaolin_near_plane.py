@@ -6,11 +6,11 @@ from typing import Any
 import kaolin_reference as reference
 import pytest
 import torch
-from devices import DEVICES
 from kaolin_scenes import SIZE, Scene, ball, soup, weights_like
-from reference_cut import clipped
+from support.devices import DEVICES
 from torch import Tensor
 
+from gendr_adapters._reference_cut import clipped
 from gendr_adapters.kaolin import dibr_rasterization, dibr_soft_mask, rasterize
 
 NEAR = 0.5

@@ -5,8 +5,8 @@ from typing import Any
 import kaolin_reference as reference
 import pytest
 import torch
-from devices import DEVICES
 from kaolin_scenes import SIZE, ball, flipped, soup, weights_like
+from support.devices import DEVICES
 from torch import Tensor
 
 from gendr_adapters import Fragments, RenderSettings, find_fragments, render

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from kaolin_modules import real_kaolin, stand_in_kaolin
 from kaolin_scenes import weights_like
-from scenes import sphere
+from support.kaolin_modules import real_kaolin, stand_in_kaolin
+from support.scenes import sphere
 from torch import Tensor
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Kaolin's own

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import torch
-from compiling import holds
 from door_scenes import SIZE, cameras_of, lights_of, renderer_of, two_meshes, weighted
 from pytorch3d.renderer import BlendParams
+from support.compiling import holds
 from torch import Tensor
 
 import gendr_adapters.pytorch3d as door

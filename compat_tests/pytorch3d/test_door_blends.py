@@ -7,7 +7,7 @@ import torch
 from door_scenes import assert_close, cameras_of, gradients, reach, renderer_of, settings_of, two_meshes
 from pytorch3d.renderer import AmbientLights, FoVOrthographicCameras
 from pytorch3d.structures import Meshes
-from scenes import distribution_settings, label, t_conorm_settings
+from support.scenes import distribution_settings, label, t_conorm_settings
 
 from gendr_adapters import RenderSettings, gather_corners, render
 from gendr_adapters.pytorch3d import (

@@ -2,7 +2,7 @@
 
 import pytest
 import pytorch3d.renderer  # noqa: F401
-from example_programs import assert_it_learns, assert_it_writes, imported_example
+from support.example_programs import assert_it_learns, assert_it_writes, imported_example
 
 # PyTorch3D's Laplacian is made of a deprecated sparse tensor.
 pytestmark = [pytest.mark.filterwarnings("ignore:torch.sparse.SparseTensor:UserWarning"), pytest.mark.slow]

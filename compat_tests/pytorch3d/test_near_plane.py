@@ -27,7 +27,7 @@ from pytorch3d.renderer import (
 from pytorch3d.renderer.mesh.clip import ClipFrustum, clip_faces
 from pytorch3d.structures import Meshes
 from pytorch3d.transforms import euler_angles_to_matrix
-from scenes import away_from_borders, floor_around
+from support.scenes import away_from_borders, floor_around
 from torch import Tensor
 from torch.testing import assert_close
 

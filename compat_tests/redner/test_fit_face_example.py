@@ -10,7 +10,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 import torch
-from example_programs import EXAMPLES, imported_example
+from support.example_programs import EXAMPLES, imported_example
 
 from gendr_adapters.demo.heads import cube_sphere, synthetic_model
 from gendr_adapters.demo.morphable import LinearModel, MorphableModel, from_datasets, principal_components, read_basel

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from devices import cpu_core
 from pyredner_scenes import scene, tensor
 from redner_scenes import INTRINSICS, cube, joined, square
+from support.devices import cpu_core
 from torch import Tensor
 from torch.testing import assert_close
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from devices import cpu_core
 from soft_scenes import FACES, numbers
+from support.devices import cpu_core
 from torch import Tensor
 
 import gendr_adapters.gendr as gendr

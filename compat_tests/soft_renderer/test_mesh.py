@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from devices import DEVICES
 from mesh_shapes import icosahedron, soup
+from support.devices import DEVICES
 
 from gendr_adapters import data
 from gendr_adapters._soft_renderer.mesh import Mesh

@@ -4,14 +4,13 @@ import math
 from types import SimpleNamespace
 
 import pytest
-import reference
 import slow_cameras as slow
 import torch
 from soft_scenes import exactly
 from torch import Tensor
 
 import gendr_adapters.softras as sr
-from gendr_adapters import data
+from gendr_adapters import data, reference
 
 pytestmark = pytest.mark.slow
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 import voxel_reference
-from devices import DEVICES
 from mesh_shapes import icosahedron, soup
+from support.devices import DEVICES
 
 from gendr_adapters import data
 from gendr_adapters._soft_renderer import voxels

@@ -23,7 +23,7 @@
 // - host pointers used on the device and the other way, wrong streams, missing synchronisation with the host;
 // - one thread spinning until another writes: it hangs;
 // - too many registers, the device's own rounding in mathematical functions, denormals, and, unless a build leaves some
-//   sources unfused (compat_tests/emulator.py), contraction of a*b+c in other kernels than g++ chooses;
+//   sources unfused (compat_tests/emulator/builds.py), contraction of a*b+c in other kernels than g++ chooses;
 // - anything about speed.
 #pragma once
 

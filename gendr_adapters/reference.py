@@ -1,8 +1,12 @@
-"""An independent renderer: slow, dense over all (pixel, face) pairs, straight from the equations, with autograd.
+"""The specification: what `gendr_adapters.render` and `find_fragments` compute, written to be read.
+
+Slow, dense over all (pixel, face) pairs, straight from the equations, in plain torch with autograd. It shares no code
+with the native core, which the tests hold against it, numbers and gradients.
 
 Sources: Liu et al., "Soft Rasterizer", ICCV 2019 (coverage, softmax colour, sections 3.2 and 3.3); Petersen et al.,
-"GenDR", CVPR 2022 (distributions, T-conorms). It shares no code with the native core and takes any object with the
-attribute names of `gendr_adapters.RenderSettings`. Everything is (P, F): P = H * W pixels, F faces of one mesh.
+"GenDR", CVPR 2022 (distributions, T-conorms). Settings are `gendr_adapters.RenderSettings`, or any object with the same
+attributes. Gradients are the exact ones (gradient='exact'). Everything is (P, F): P = H * W pixels, F faces of one
+mesh; so memory is that of P F numbers some fifty times: for small pictures.
 
 The one trick that recurs is the double where: `where(ok, f(where(ok, x, harmless)), constant)`. Autograd multiplies the
 derivative of the branch not taken by zero, and 0 * inf is NaN, so f must never see the bad x.
@@ -13,11 +17,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from reference_cut import CutFace, cut_face
 from torch import Tensor
 
-from gendr_adapters.distributions import ALIASES, cdf, distribution
-from gendr_adapters.t_conorms import aggregate
+from ._reference_cut import CutFace, cut_face
+from .distributions import ALIASES, cdf, distribution
+from .settings import RenderSettings
+from .t_conorms import aggregate
 
 
 class Reference(NamedTuple):
@@ -234,18 +239,19 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
     return _Pairs(vertices, weights, depth, sign * d2, coverage, counted, closed, kept, seen)
 
 
-def reference_render(
+def render(
     face_vertices: Tensor,
     image_size: int | tuple[int, int],
     features: Tensor | None = None,
-    settings: Any = None,
+    settings: Any = RenderSettings(),  # noqa: B008 (frozen)
     background: Any = None,
 ) -> Reference:
-    """Render one mesh.
+    """One mesh, rendered softly.
 
     face_vertices: (F, 3, 3), x and y in NDC, z view depth. image_size: side, or (H, W), pixels.
     features: (F, 3, C) at corners or (F, R * R, C) texels. background: (C,) or (1, C), default zeros.
-    settings: as gendr_adapters.RenderSettings; dist_scale and gamma may be tensors of one element.
+    settings: gendr_adapters.RenderSettings; dist_scale and gamma may be tensors of one element.
+    The gradients of all four, of dist_scale and of gamma are autograd's.
     """
     s = settings
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
@@ -312,8 +318,12 @@ class ReferenceFragments(NamedTuple):
     distance2: Tensor
 
 
-def reference_fragments(face_vertices: Tensor, image_size: tuple[int, int], settings: Any) -> ReferenceFragments:
-    """The pairs of one mesh (F, 3, 3) that take part and are seen."""
+def find_fragments(
+    face_vertices: Tensor,
+    image_size: tuple[int, int],
+    settings: Any = RenderSettings(),  # noqa: B008 (frozen)
+) -> ReferenceFragments:
+    """The pairs of one mesh (F, 3, 3) that take part and are seen. image_size: (H, W), pixels."""
     pairs = _all_pairs(face_vertices, *image_size, settings, listed=True)
     pixel, face = (pairs.kept & pairs.seen).nonzero(as_tuple=True)
     return ReferenceFragments(

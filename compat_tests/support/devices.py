@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from emulator import emulated_core
+from emulator.builds import emulated_core
 
 from gendr_adapters import Rendered, _native
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
-from scenes import sphere
+from support.scenes import sphere
 from torch import Tensor
 
 import gendr_adapters.gendr as gendr

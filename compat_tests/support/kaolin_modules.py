@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-STAND_INS = Path(__file__).parent / "kaolin" / "stand_ins"
+STAND_INS = Path(__file__).parents[1] / "kaolin" / "stand_ins"
 
 
 def real_kaolin() -> ModuleType:

@@ -10,7 +10,7 @@ from typing import Any
 import imageio.v3 as imageio
 import pytest
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 FRAME_SIZE = 144  # of the animations' pictures
 
 

@@ -1,7 +1,7 @@
 """Native calls, each far too long to wait for, and signals while they last: run by test_interrupting.py, in a process
 of its own. Prints the names of the cases that held.
 
-    python compat_tests/interrupted_calls.py THREADS CASE...
+    python compat_tests/support/interrupted_calls.py THREADS CASE...
 """
 
 import gc

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from kaolin_modules import stand_in_modules
+from support.kaolin_modules import stand_in_modules
 from torch import Tensor
 
 from gendr_adapters.cameras import (
