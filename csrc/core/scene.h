@@ -7,7 +7,7 @@
 #include "../include/gendr.h"
 #include "cut_face.h"
 #include "dispatch.h"
-#include "fragment.h"
+#include "interpolation.h"
 #include "quantile.h"
 #include "softmax.h"
 
@@ -140,8 +140,8 @@ struct Scene {
     }
 };
 
-// The depths at which a face's fragments are seen. Where all of the face is between the planes, rounding of a
-// fragment's depth must not say otherwise.
+// The depths at which a pair counts. Where all of the face is between the planes, rounding of the depth at a pixel must
+// not say otherwise.
 template <class T>
 GENDR_HD DepthScale<T> depths_of(const DepthScale<T>& depth, const Face<T>& f) {
     DepthScale<T> seen = depth;
@@ -152,7 +152,7 @@ GENDR_HD DepthScale<T> depths_of(const DepthScale<T>& depth, const Face<T>& f) {
     return seen;
 }
 
-// Do pixels on the edges of a face that is not cut need looking for (look_at), or is what rounding does to their
+// Do pixels on the edges of a face that is not cut need looking for (kEdges of see), or is what rounding does to their
 // distance nothing to the coverage, which is then as smooth as the logistic?
 template <class T>
 GENDR_HD bool edges_matter(const Scene<T>& scene, const ImageParams<T>& image, const Face<T>& f) {
@@ -162,7 +162,7 @@ GENDR_HD bool edges_matter(const Scene<T>& scene, const ImageParams<T>& image, c
 
 // Calls use(rule) with the rule of the scene, so that what is done for many pixels asks for it once.
 template <class T, class Use>
-GENDR_HD void with_fragment_rule(const Scene<T>& scene, Use&& use) {
+GENDR_HD void with_clip_rule(const Scene<T>& scene, Use&& use) {
     const Flag<T> perspective(scene.perspective);
     if (scene.args.clip == GENDR_CLIP_UNIT) {
         use(UnitRule<T>{perspective});
@@ -171,24 +171,24 @@ GENDR_HD void with_fragment_rule(const Scene<T>& scene, Use&& use) {
     }
 }
 
-// The same for one face: one that is cut has a rule of its own. kCuts: faces may be cut; kernels without know nothing
-// of it, for the registers' sake.
+// Calls use(rule) with the rule of one face: one that is cut has a rule of its own. kCuts: faces may be cut; kernels
+// without know nothing of it, for the registers' sake.
 template <bool kCuts, class T, class Use>
 GENDR_HD void with_rule_of(const Scene<T>& scene, const Face<T>& f, Use&& use) {
     if (kCuts && (f.flags & kCut)) {
         use(scene.cut_rule());
     } else {
-        with_fragment_rule(scene, use);
+        with_clip_rule(scene, use);
     }
 }
 
 // What the pixel at (x, y) sees of a face, cut or not.
 template <bool kCuts, class T>
-GENDR_HD Sight<T> look_at_face(const Scene<T>& scene, const Face<T>& f, T x, T y, T reach2) {
+GENDR_HD Sight<T> see_face(const Scene<T>& scene, const Face<T>& f, T x, T y, T reach2) {
     if constexpr (kCuts) {
-        if (f.flags & kCut) return look_at_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, x, y, reach2);
+        if (f.flags & kCut) return see_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, x, y, reach2);
     }
-    return look_at(f, x, y, Flag<T>((f.flags & kFlat) != 0), Flag<T>(scene.barycentric), reach2);
+    return see(f, x, y, Flag<T>((f.flags & kFlat) != 0), Flag<T>(scene.barycentric), reach2);
 }
 
 GENDR_END_NAMESPACE

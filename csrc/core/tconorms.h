@@ -135,9 +135,9 @@ GENDR_HD T tconorm_add(T state, T term) {
     }
 }
 
-// T-conorm max: does this face take the lead at a pixel? The lowest index wins ties.
+// T-conorm max: does this face become the winner at a pixel? The lowest index wins ties.
 template <class T>
-GENDR_HD bool takes_lead(T cdf, T state, int32_t face, int32_t winner) {
+GENDR_HD bool becomes_winner(T cdf, T state, int32_t face, int32_t winner) {
     return cdf > state || (cdf == state && face < winner);
 }
 

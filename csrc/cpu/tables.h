@@ -39,7 +39,7 @@ CoverageFunction<T> coverage_function(int id) {
 
 template <class T>
 struct TConormFunctions {
-    // Adds the lanes with counts > 0 to the state; `winner` (max only) becomes `face` where that face leads.
+    // Adds the lanes with counts > 0 to the state; `winner` (max only) becomes `face` where that face wins.
     void (*add)(const TConormParams<T>&, const CoverageLanes<T>&, const Lanes<T>& counts, Lanes<T>& state,
                 Lanes<int32_t>& winner, int32_t face);
     // What each lane's pair would add to a state.
@@ -58,9 +58,9 @@ struct TConormLanes {
         if constexpr (K == TConorm::max) {
             for (int l = 0; l < kLanes; ++l) {
                 if (!(counts[l] > T(0) && c.cdf[l] > T(0))) continue;
-                const bool leads = takes_lead(c.cdf[l], state[l], face, winner[l]);
-                state[l] = leads ? c.cdf[l] : state[l];
-                winner[l] = leads ? face : winner[l];
+                const bool wins = becomes_winner(c.cdf[l], state[l], face, winner[l]);
+                state[l] = wins ? c.cdf[l] : state[l];
+                winner[l] = wins ? face : winner[l];
             }
         } else {
             GENDR_LANES {

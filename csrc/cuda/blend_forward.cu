@@ -14,7 +14,7 @@ __global__ void __launch_bounds__(kThreads) blend_pixels(const BlendCall<T> call
     BlendPlace at;
     if (!find_place(call, at)) return;
     const int n_channels = scene.args.n_channels, first_channel = int(blockIdx.y) * kChannels;
-    const bool lead = first_channel == 0;
+    const bool first_group = first_channel == 0;
     const ImageParams<T> params = scene.image_params(at.image);
     const TConormParams<T> tconorm = scene.tconorm_of(at.image);
 
@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(kThreads) blend_pixels(const BlendCall<T> call
     for (int64_t i = at.first; i < at.last; ++i) {
         const T u = call.u_at(i, params.inv_tau);
         const Coverage<T> c = coverage_of<T, kFused>(scene, u);
-        if (out.alpha && lead && c.cdf > T(0)) {
+        if (out.alpha && first_group && c.cdf > T(0)) {
             if (kFused) {
                 state -= c.log_survival;
             } else if (tconorm.kind == TConorm::max) {
@@ -43,7 +43,7 @@ __global__ void __launch_bounds__(kThreads) blend_pixels(const BlendCall<T> call
         if (!out.image) continue;
         const T exponent = call.exponent_at(i, params.exponent_scale);
         const bool on = c.cdf > Limits<T>::tiny;
-        if (on && leads_softmax(exponent, int32_t(i), largest, leader)) leader = int32_t(i);
+        if (on && becomes_leader(exponent, int32_t(i), largest, leader)) leader = int32_t(i);
         const SoftmaxStep<T> s = softmax_add(largest, weight, on, exponent, c.cdf);
         largest = s.largest;
         weight = s.total;
@@ -57,7 +57,7 @@ __global__ void __launch_bounds__(kThreads) blend_pixels(const BlendCall<T> call
     }
 
     const T bad = scales_in_range(scene, at.image) ? T(0) : T(NAN);
-    if (out.alpha && lead) {
+    if (out.alpha && first_group) {
         const T alpha = kFused ? tconorm_alpha<TConorm::probabilistic>(state, tconorm) : alpha_of_state(state, tconorm);
         static_cast<T*>(out.alpha)[at.pixel] = alpha + bad;
         static_cast<T*>(out.alpha_state)[at.pixel] = state + bad;
@@ -72,7 +72,7 @@ __global__ void __launch_bounds__(kThreads) blend_pixels(const BlendCall<T> call
         const T sum = missing > T(0) ? sums[k] + missing * scene.background(at.image, c) : sums[k];
         static_cast<T*>(out.image)[(int64_t(at.image) * n_channels + c) * pixels + at.in_image] = sum / weight + bad;
     }
-    if (!lead) return;
+    if (!first_group) return;
     T* kept = static_cast<T*>(out.softmax_state) + 2 * at.image * pixels + at.in_image;
     kept[0] = largest;
     kept[pixels] = weight + bad;

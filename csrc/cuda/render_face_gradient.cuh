@@ -65,8 +65,8 @@ struct ImageGradient {
 };
 
 template <class T, bool kColour>
-__device__ ImageGradient<T> add_image(const BackwardCall<T>& call, const FaceAt<T>& at, const Fragment<T>& a, T share,
-                                      int32_t texel, int64_t in_image, LaneSums<T, kColour>& sums) {
+__device__ ImageGradient<T> add_image(const BackwardCall<T>& call, const FaceAt<T>& at, const Interpolation<T>& a,
+                                      T share, int32_t texel, int64_t in_image, LaneSums<T, kColour>& sums) {
     const gendr_scene& s = call.scene.args;
     const int n_channels = s.n_channels;
     const bool corners = s.feature_kind == GENDR_CORNERS;
@@ -104,7 +104,7 @@ __device__ ImageGradient<T> add_image(const BackwardCall<T>& call, const FaceAt<
     return g;
 }
 
-// dL/d(background's exponent) where the background's floor holds, else 0. Its exponent is then the leading face's.
+// dL/d(background's exponent) where the background's floor holds, else 0. Its exponent is then the leader's.
 template <class T>
 __device__ T raised_gradient(const BackwardCall<T>& call, const FaceAt<T>& at, int64_t in_image) {
     const gendr_scene& s = call.scene.args;
@@ -124,27 +124,27 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     const Face<T>& f = *at.face;
     const T inv_tau = at.params.inv_tau;
     const T x = scene.grid.x(T(column)), y = scene.grid.y(T(row));
-    const Sight<T> s = look_at_face<kCuts>(scene, f, x, y, at.params.reach2);
+    const Sight<T> s = see_face<kCuts>(scene, f, x, y, at.params.reach2);
     const T u = scaled_distance(scene.squared, s.signed2, inv_tau);
     TexelShare<T> result = {T(0), 0};
     if (!(s.within && u > scene.min_u)) return result;
 
-    const bool lead = at.first_channel == 0;
-    const bool alpha = call.grad_alpha && lead && !(f.flags & kAlphaCulled);
+    const bool first_group = at.first_channel == 0;
+    const bool alpha = call.grad_alpha && first_group && !(f.flags & kAlphaCulled);
     // With cuts, there is no kernel for silhouettes alone.
     const bool wanted = kColour && (!kCuts || call.grad_image || call.grad_depth);
     const bool colour = wanted && !(f.flags & kColourCulled);
-    // The references drop the alpha gradient of fragments out of [near, far] (S4) though they count in alpha.
+    // The references drop the alpha gradient of pairs out of [near, far], though these count in alpha.
     const bool depth_matters = alpha && (call.reference || !scene.alpha_all) && !(f.flags & kDepthInRange);
     const int64_t pixels = int64_t(scene.args.height) * scene.args.width;
     const int64_t in_image = int64_t(row) * scene.args.width + column, pixel = at.image * pixels + in_image;
 
     const Coverage<T> c = kFused ? Eval<Distribution::logistic>::at(u, scene.distribution)
                                  : coverage_at(Distribution(scene.args.distribution), u, scene.distribution);
-    Fragment<T> a = {};
+    Interpolation<T> a = {};
     bool visible = false;
     if (colour || depth_matters) {
-        with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
+        with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.interpolate(f, s.b0, s.b1, s.b2); });
         visible = depths_of(scene.depth, f).contains(a.z);
     }
     T grad_u = T(0);
@@ -185,14 +185,14 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
                 sums.gamma += part.share * g.excess * part.below;
             }
         }
-        if (!lead) return result;
+        if (!first_group) return result;
         if (softmax && call.out.softmax_winner && call.out.softmax_winner[pixel] == at.id) {
             grad_z -= raised_gradient(call, at, in_image) * at.params.exponent_scale;
         }
-        // Through depth and feature weights to corner depths and barycentrics. The references keep the weights constant
-        // (S6).
+        // Through depth and feature weights to corner depths and barycentrics. The references hold the weights
+        // constant.
         const Flag<T> frozen(call.reference);
-        FragmentGradient<T> d = {};
+        InterpolationGradient<T> d = {};
         with_rule_of<kCuts>(scene, f, [&](auto rule) {
             d = rule.differentiate(f, s.b0, s.b1, s.b2, a, frozen.pick(T(0), g.v0), frozen.pick(T(0), g.v1),
                                    frozen.pick(T(0), g.v2), grad_z);
@@ -202,7 +202,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
         sums.z[2] += d.z2;
         grad_w = {frozen.pick(T(0), d.w0), frozen.pick(T(0), d.w1), frozen.pick(T(0), d.w2)};
     }
-    if (!lead) return result;
+    if (!first_group) return result;
 
     if (scene.barycentric) {
         const WeightGradient<T> g = pull_barycentric(grad_u, inv_tau, Flag<T>(scene.squared), s.b0, s.b1, s.b2);
@@ -213,8 +213,8 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
         const T pull =
             scene.squared ? pull_squared(grad_u, u, inv_tau) : pull_plain(grad_u, u, inv_tau, s.distance2, shortest);
         if (kCuts && (f.flags & kCut)) {
-            const FragmentPull<T> g = pull_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, x, y, grad_u, pull,
-                                                    pulls_across ? inv_tau : T(0), grad_w.w0, grad_w.w1, grad_w.w2);
+            const VertexGradient<T> g = pull_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, x, y, grad_u, pull,
+                                                      pulls_across ? inv_tau : T(0), grad_w.w0, grad_w.w1, grad_w.w2);
             sums.add(g.corners);
             sums.z[0] += g.z0;
             sums.z[1] += g.z1;
@@ -244,18 +244,18 @@ __device__ void add_texels(const BackwardCall<T>& call, const FaceAt<T>& at, con
     if (!__any_sync(kAllLanes, on)) return;
     const int lane = lane_of_thread(), n_channels = s.n_channels;
     const unsigned alike = __match_any_sync(kAllLanes, on ? mine.texel : -1);
-    const bool leads = on && (alike & lower_lanes(lane)) == 0u;
+    const bool collects = on && (alike & lower_lanes(lane)) == 0u;
     const int64_t pixels = int64_t(s.height) * s.width, base = int64_t(at.image) * n_channels * pixels + in_image;
     for (int c = 0; c < n_channels; ++c) {
         const T value = on ? mine.share * call.grad_image[base + c * pixels] : T(0);
         T sum = T(0);
-        unsigned left = leads ? alike : 0u;
+        unsigned left = collects ? alike : 0u;
         while (__any_sync(kAllLanes, left != 0u)) {
             const T other = __shfl_sync(kAllLanes, value, left ? __ffs(int(left)) - 1 : lane);
             if (left) sum += other;
             left &= left - 1;
         }
-        if (leads) sums[int64_t(mine.texel) * n_channels + c] += sum;
+        if (collects) sums[int64_t(mine.texel) * n_channels + c] += sum;
     }
     __syncwarp();
 }

@@ -47,7 +47,7 @@ struct Place {
 };
 
 template <class T>
-__device__ T sample(const Scene<T>& scene, const Fragment<T>& a, int64_t face, int channel) {
+__device__ T sample(const Scene<T>& scene, const Interpolation<T>& a, int64_t face, int channel) {
     const T* features = scene.features(face) + channel;
     const int n = scene.args.n_channels;
     if (scene.args.feature_kind == GENDR_CORNERS)
@@ -77,7 +77,7 @@ __device__ void clear(const TileCall<T>& call, const Place<T>& at, const ImagePa
 
 template <class T>
 __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image, const Place<T>& at, int64_t face,
-                           const Coverage<T>& c, const Fragment<T>& a, bool closed, Pixel<T, true>& p) {
+                           const Coverage<T>& c, const Interpolation<T>& a, bool closed, Pixel<T, true>& p) {
     const Scene<T>& scene = call.scene;
     const int32_t id = int32_t(face - at.first_face);
     bool closer = false;
@@ -91,7 +91,7 @@ __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image,
     if (!scene.hard_blend) {
         const bool on = c.cdf > Limits<T>::tiny;
         const T exponent = scene.depth.exponent(a.z, image.exponent_scale);
-        if (on && leads_softmax(exponent, id, p.exponent, p.leader)) p.leader = id;
+        if (on && becomes_leader(exponent, id, p.exponent, p.leader)) p.leader = id;
         s = softmax_add(p.exponent, p.weight, on, exponent, c.cdf);
         p.exponent = s.largest;
         p.weight = s.total;
@@ -117,7 +117,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     const bool colour = wanted && !(f.flags & kColourCulled);
     const bool depth_matters = alpha && !scene.alpha_all && !(f.flags & kDepthInRange);
     if (!alpha && !colour) return;
-    const Sight<T> s = look_at_face<kCuts>(scene, f, at.x, at.y, image.reach2);
+    const Sight<T> s = see_face<kCuts>(scene, f, at.x, at.y, image.reach2);
     const T u = scaled_distance(scene.squared, s.signed2, image.inv_tau);
     if (!(at.in_image && s.within && u > scene.min_u)) return;
     // The box around a face is larger than its Euclidean reach, but not than a barycentric one.
@@ -128,10 +128,10 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     }
     const Coverage<T> c = kFused ? Eval<Distribution::logistic>::at(u, scene.distribution)
                                  : coverage_at(Distribution(scene.args.distribution), u, scene.distribution);
-    Fragment<T> a = {};
+    Interpolation<T> a = {};
     bool visible = false;
     if (colour || depth_matters) {
-        with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
+        with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.interpolate(f, s.b0, s.b1, s.b2); });
         visible = depths_of(scene.depth, f).contains(a.z);
     }
     if (alpha && (visible || !depth_matters) && c.cdf > T(0)) {
@@ -139,7 +139,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
             p.alpha -= c.log_survival;
         } else if (tconorm.kind == TConorm::max) {
             const int32_t id = int32_t(face - at.first_face);
-            if (takes_lead(c.cdf, p.alpha, id, p.winner)) {
+            if (becomes_winner(c.cdf, p.alpha, id, p.winner)) {
                 p.alpha = c.cdf;
                 p.winner = id;
             }
@@ -159,7 +159,7 @@ __device__ void merge(const TileCall<T>& call, const TConormParams<T>& tconorm, 
     if (kFused) {
         p.alpha += other.alpha;
     } else if (tconorm.kind == TConorm::max) {
-        if (other.winner >= 0 && (p.winner < 0 || takes_lead(other.alpha, p.alpha, other.winner, p.winner))) {
+        if (other.winner >= 0 && (p.winner < 0 || becomes_winner(other.alpha, p.alpha, other.winner, p.winner))) {
             p.alpha = other.alpha;
             p.winner = other.winner;
         }
@@ -177,7 +177,7 @@ __device__ void merge(const TileCall<T>& call, const TConormParams<T>& tconorm, 
         const bool hard = call.scene.hard_blend;
         T mine = T(1), theirs = T(1);
         if (!hard) {
-            if (other.leader >= 0 && leads_softmax(other.exponent, other.leader, p.exponent, p.leader)) {
+            if (other.leader >= 0 && becomes_leader(other.exponent, other.leader, p.exponent, p.leader)) {
                 p.leader = other.leader;
             }
             const T largest = max_(p.exponent, other.exponent);
