@@ -41,8 +41,8 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
     require(a.n_images >= 0 && a.n_faces >= 0 && a.n_faces < (int64_t(1) << 30), "n_images or n_faces out of range");
     require(a.height >= 1 && a.width >= 1 && a.height <= 32768 && a.width <= 32768,
             "image sides must be 1 to 32768 pixels");
-    require(s.settings.distribution >= 0 && s.settings.distribution < kDistributions, "unknown distribution");
-    require(s.settings.t_conorm >= 0 && s.settings.t_conorm < kTConorms, "unknown t_conorm");
+    require(s.distribution >= 0 && s.distribution < kDistributions, "unknown distribution");
+    require(s.t_conorm >= 0 && s.t_conorm < kTConorms, "unknown t_conorm");
     require(!a.dist_scale || a.n_scales == 1 || a.n_scales == a.n_images, "n_scales must be 1 or n_images");
     require(!a.gamma || a.n_gammas == 1 || a.n_gammas == a.n_images, "n_gammas must be 1 or n_images");
     require(a.dist_scale || GENDR_ISA::scale_in_range(s.dist_scale), "dist_scale of the settings is out of range");
@@ -50,22 +50,22 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
     require(a.face_offsets || (a.n_images == 0 ? a.n_faces == 0 : a.n_faces % a.n_images == 0),
             "without face_offsets all images have as many faces");
     require(s.far > s.near, "planes must satisfy near < far");
-    require(s.near > 0.0 || (!s.settings.perspective_correct && s.settings.clip != GENDR_CLIP_UNIT),
+    require(s.near > 0.0 || (!s.perspective_correct && s.clip != GENDR_CLIP_UNIT),
             "near must be > 0 with perspective_correct or GENDR_CLIP_UNIT, which divide by depth");
-    require(s.settings.softmax_far > s.settings.softmax_near, "the softmax's planes must satisfy near < far");
-    require(s.settings.background_floor >= 0.0 && s.settings.background_floor < 1.0, "background_floor must be in [0, 1)");
-    require(s.settings.near_clip >= 0.0 && s.settings.near_clip <= std::numeric_limits<double>::max(),
+    require(s.softmax_far > s.softmax_near, "the softmax's planes must satisfy near < far");
+    require(s.background_floor >= 0.0 && s.background_floor < 1.0, "background_floor must be in [0, 1)");
+    require(s.near_clip >= 0.0 && s.near_clip <= std::numeric_limits<double>::max(),
             "near_clip must be a depth > 0, or 0 for none");
-    require(s.settings.near_clip == 0.0 || (s.settings.distance != GENDR_BARYCENTRIC && s.settings.gradient != GENDR_REFERENCE),
+    require(s.near_clip == 0.0 || (s.distance != GENDR_BARYCENTRIC && s.gradient != GENDR_REFERENCE),
             "near_clip does not go with GENDR_BARYCENTRIC or GENDR_REFERENCE");
-    require(s.settings.projection == GENDR_PERSPECTIVE || s.settings.projection == GENDR_ORTHOGRAPHIC,
+    require(s.projection == GENDR_PERSPECTIVE || s.projection == GENDR_ORTHOGRAPHIC,
             "projection must be GENDR_PERSPECTIVE or GENDR_ORTHOGRAPHIC");
     require(
-        s.settings.reach_shape == GENDR_REACH_DISTANCE || (s.settings.reach_shape == GENDR_REACH_BOX && s.settings.distance != GENDR_BARYCENTRIC),
+        s.reach_shape == GENDR_REACH_DISTANCE || (s.reach_shape == GENDR_REACH_BOX && s.distance != GENDR_BARYCENTRIC),
         "reach_shape must be GENDR_REACH_DISTANCE, or GENDR_REACH_BOX without GENDR_BARYCENTRIC");
     require((s.half_width > 0.0 && s.half_height > 0.0) || (s.half_width == 0.0 && s.half_height == 0.0),
             "half_width and half_height must be positive, or both 0");
-    require(s.settings.reach >= 0.0 && s.settings.reach_per_scale >= 0.0 && s.settings.min_coverage >= 0.0,
+    require(s.reach >= 0.0 && s.reach_per_scale >= 0.0 && s.min_coverage >= 0.0,
             "reach, reach_per_scale and min_coverage must not be negative");
     require(a.feature_kind == GENDR_NO_FEATURES || (a.n_channels >= 1 && (a.features || a.n_faces == 0)),
             "features must not be null and need channels");
