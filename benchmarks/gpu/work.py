@@ -13,7 +13,7 @@ own expense. So the share of the fp32 ceiling is a lower bound of how busy the u
     core/math.h      softplus                     3       3
     distributions.h  logistic's cdf                       4
     T-conorm's state                              1       1
-    core/fragment.h  make_fragment                       15
+    core/interpolation.h  interpolate_unit                15
     exponent, core/softmax.h softmax_add                  8
     3 channels: sample 5, blend 3                        24
                                                  53     107
@@ -22,11 +22,11 @@ own expense. So the share of the fp32 ceiling is a lower bound of how busy the u
     relate, u                                    52      52
     logistic's cdf, pdf                           4       6
     slope, dL/du                                  3       3
-    make_fragment                                        15
+    interpolate_unit                                     15
     exponent, softmax_share                               8
     3 channels: add_image 15 each                         45
     coverage, depth, gamma                               10
-    differentiate_fragment and its sums                  42
+    differentiate_unit and its sums                      42
     pull_squared, pull_corners, 6 sums           16      16
     tau                                           2       2
     pull_weights and 6 sums                              22

@@ -1,5 +1,5 @@
-// One pixel and a face that the near plane cuts: as pair.h and fragment.h, for the polygon of cut_polygon.h. It counts
-// as one face with the outline of the polygon, the cut edge included.
+// One pixel and a face that the near plane cuts: as pair.h and interpolation.h, for the polygon of cut_polygon.h. It
+// counts as one face with the outline of the polygon, the cut edge included.
 //
 // Weights and depth at a point of the screen, with b' of cut_polygon.h, multiplied by 1 / depth where that is wanted
 // besides, and S = sum b':
@@ -8,7 +8,7 @@
 // outline, for 'unit' and 'nonnegative' alike: those clamp the barycentrics of a triangle, and a polygon of four
 // corners has none. With clip 'none' a pixel beyond the horizon of the face's plane, S <= 0, does not see the face.
 //
-// Backward, from gv_k = dL/dv_k and gz = dL/dz to g_k = dL/db'_k:
+// Backward, from gv_k = dL/dv_k (grad_v0 to grad_v2 below) and gz = dL/dz (grad_z) to g_k = dL/db'_k:
 //     z = 1 / S           g_k = z (gv_k - sum_j gv_j v_j) - z^2 gz
 //     z = sum v_k z_k     g_k = (h_k - sum_j h_j v_j) / S,  h_k = gv_k + z_k gz;   dL/dz_k = v_k gz + ...
 // From there to the polygon's corners P_j and the values b_j of b' in them:
@@ -28,16 +28,16 @@
 
 GENDR_BEGIN_NAMESPACE
 
-// Weights and depth, as the rules of fragment.h; b: as in CutSight.
+// Weights and depth, as the rules of interpolation.h; b: as in CutSight.
 template <class T>
 struct CutRule {
     Flag<T> by_sum;   // z = 1 / S
     Flag<T> bounded;  // clip rules other than 'none'
     T nearest;        // depth of the cut
 
-    GENDR_HD Fragment<T> make(const Face<T>& f, T b0, T b1, T b2) const {
+    GENDR_HD Interpolation<T> interpolate(const Face<T>& f, T b0, T b1, T b2) const {
         const T sum = b0 + b1 + b2;
-        Fragment<T> out;
+        Interpolation<T> out;
         out.inv_sum = sum > Limits<T>::tiny ? T(1) / sum : T(0);
         out.v0 = out.c0 = product(b0, out.inv_sum);
         out.v1 = out.c1 = product(b1, out.inv_sum);
@@ -50,14 +50,15 @@ struct CutRule {
         return out;
     }
     // w: dL/db; z: what does not come by way of b.
-    GENDR_HD FragmentGradient<T> differentiate(const Face<T>& f, T, T, T, const Fragment<T>& a, T gv0, T gv1, T gv2,
-                                               T gz) const {
-        const T h0 = gv0 + by_sum.pick(-a.inv_sum, f.z[0]) * gz, h1 = gv1 + by_sum.pick(-a.inv_sum, f.z[1]) * gz;
-        const T h2 = gv2 + by_sum.pick(-a.inv_sum, f.z[2]) * gz;
+    GENDR_HD InterpolationGradient<T> differentiate(const Face<T>& f, T, T, T, const Interpolation<T>& a, T grad_v0,
+                                                    T grad_v1, T grad_v2, T grad_z) const {
+        const T h0 = grad_v0 + by_sum.pick(-a.inv_sum, f.z[0]) * grad_z;
+        const T h1 = grad_v1 + by_sum.pick(-a.inv_sum, f.z[1]) * grad_z;
+        const T h2 = grad_v2 + by_sum.pick(-a.inv_sum, f.z[2]) * grad_z;
         // Of the pull of 1 / S, the same for all three, nothing is to be taken off.
-        const T mean = gv0 * a.v0 + gv1 * a.v1 + gv2 * a.v2 +
-                       by_sum.pick(T(0), (a.v0 * f.z[0] + a.v1 * f.z[1] + a.v2 * f.z[2]) * gz);
-        const T direct = by_sum.pick(T(0), gz);
+        const T mean = grad_v0 * a.v0 + grad_v1 * a.v1 + grad_v2 * a.v2 +
+                       by_sum.pick(T(0), (a.v0 * f.z[0] + a.v1 * f.z[1] + a.v2 * f.z[2]) * grad_z);
+        const T direct = by_sum.pick(T(0), grad_z);
         return {a.v0 * direct,           a.v1 * direct,           a.v2 * direct,
                 (h0 - mean) * a.inv_sum, (h1 - mean) * a.inv_sum, (h2 - mean) * a.inv_sum};
     }
@@ -77,7 +78,7 @@ struct CutSight {
 };
 
 template <class T>
-GENDR_HD CutSight<T> look_at_cut(const Cut<T>& cut, Flag<T> bounded, T px, T py) {
+GENDR_HD CutSight<T> see_cut(const Cut<T>& cut, Flag<T> bounded, T px, T py) {
     T d2[4], dx[4], dy[4], t[4], side[4], slack[4];
     const T sense = cut.area2 > T(0) ? T(1) : T(-1);
     GENDR_UNROLL_4
@@ -135,15 +136,15 @@ GENDR_HD CutSight<T> look_at_cut(const Cut<T>& cut, Flag<T> bounded, T px, T py)
     return s;
 }
 
-// fx, fy: dL/d(nearest point), the distance's pull; g: dL/d(b0, b1, b2) of the sight.
+// fx, fy: dL/d(nearest point), the distance's pull; grad_b: dL/d(b0, b1, b2) of the sight.
 template <class T>
-GENDR_HD FragmentPull<T> pull_cut(const Cut<T>& cut, const CutSight<T>& s, Flag<T> bounded, T px, T py, T fx, T fy,
-                                  T g0, T g1, T g2) {
+GENDR_HD VertexGradient<T> pull_cut(const Cut<T>& cut, const CutSight<T>& s, Flag<T> bounded, T px, T py, T fx, T fy,
+                                    T grad_b0, T grad_b1, T grad_b2) {
     const bool at_pixel = s.in || !(bounded.value > T(0));
-    const T gz = g0 * s.q0 + g1 * s.q1 + g2 * s.q2;  // dL/d(1 / depth)
-    g0 *= s.inv_z;
-    g1 *= s.inv_z;
-    g2 *= s.inv_z;
+    const T grad_inv_z = grad_b0 * s.q0 + grad_b1 * s.q1 + grad_b2 * s.q2;  // dL/d(1 / depth)
+    grad_b0 *= s.inv_z;
+    grad_b1 *= s.inv_z;
+    grad_b2 *= s.inv_z;
     const T on[4] = {s.on0, s.on1, s.on2, s.on3};
     const T rx = px - cut.x[0], ry = py - cut.y[0];
     T w[4] = {T(1), T(0), T(0), T(0)};
@@ -160,21 +161,22 @@ GENDR_HD FragmentPull<T> pull_cut(const Cut<T>& cut, const CutSight<T>& s, Flag<
         by[k] = s.beyond ? cut.by[1][k] : cut.by[0][k];
     }
     const T zx = s.beyond ? cut.inv_z_x[1] : cut.inv_z_x[0], zy = s.beyond ? cut.inv_z_y[1] : cut.inv_z_y[0];
-    const T hx = at_pixel ? g0 * bx[0] + g1 * bx[1] + g2 * bx[2] + gz * zx : T(0);
-    const T hy = at_pixel ? g0 * by[0] + g1 * by[1] + g2 * by[2] + gz * zy : T(0);
+    const T hx = at_pixel ? grad_b0 * bx[0] + grad_b1 * bx[1] + grad_b2 * bx[2] + grad_inv_z * zx : T(0);
+    const T hy = at_pixel ? grad_b0 * by[0] + grad_b1 * by[1] + grad_b2 * by[2] + grad_inv_z * zy : T(0);
     // +1 for the end of the nearest edge, -1 for its start.
     const T end[4] = {on[3] - on[0], on[0] - on[1], on[1] - on[2], on[2] - on[3]};
     T gt = T(0), ex = T(0), ey = T(0), inv_length2 = T(0);
     GENDR_UNROLL_4
     for (int j = 0; j < kCutCorners; ++j) {
-        gt += end[j] * (g0 * cut.b[j][0] + g1 * cut.b[j][1] + g2 * cut.b[j][2] + gz * cut.inv_z[j]);
+        gt += end[j] *
+              (grad_b0 * cut.b[j][0] + grad_b1 * cut.b[j][1] + grad_b2 * cut.b[j][2] + grad_inv_z * cut.inv_z[j]);
         ex += on[j] * cut.ex[j];
         ey += on[j] * cut.ey[j];
         inv_length2 += on[j] * cut.inv_length2[j];
     }
     const bool slides = !at_pixel && s.t > T(0) && s.t < T(1);
     const T k = slides ? gt * inv_length2 : T(0);
-    FragmentPull<T> out = {};
+    VertexGradient<T> out = {};
     GENDR_UNROLL_4
     for (int j = 0; j < kCutCorners; ++j) {
         const T near = on[j] * (T(1) - s.t) + on[(j + 3) % 4] * s.t;
@@ -187,8 +189,8 @@ GENDR_HD FragmentPull<T> pull_cut(const Cut<T>& cut, const CutSight<T>& s, Flag<
         out.corners.y1 += cut.share[j][1] * gy;
         out.corners.y2 += cut.share[j][2] * gy;
         const T gl = gx * cut.along_x[j] + gy * cut.along_y[j];
-        const T gs = (at_pixel ? w[j] : near) * (g0 * cut.b_slope[j][0] + g1 * cut.b_slope[j][1] +
-                                                 g2 * cut.b_slope[j][2] + gz * cut.inv_z_slope[j]);
+        const T gs = (at_pixel ? w[j] : near) * (grad_b0 * cut.b_slope[j][0] + grad_b1 * cut.b_slope[j][1] +
+                                                 grad_b2 * cut.b_slope[j][2] + grad_inv_z * cut.inv_z_slope[j]);
         out.z0 += cut.slide[j][0] * gl + cut.rate[j][0] * gs;
         out.z1 += cut.slide[j][1] * gl + cut.rate[j][1] * gs;
         out.z2 += cut.slide[j][2] * gl + cut.rate[j][2] * gs;
@@ -233,15 +235,16 @@ GENDR_HD Sight<T> sight_of(const CutSight<T>& s, T reach2) {
 
 // pull_fragment (pair.h) for a cut face.
 template <class T>
-GENDR_HD FragmentPull<T> pull_cut_fragment(const Face<T>& f, const Cut<T>& cut, const CutRule<T>& rule, T px, T py,
-                                           T gv0, T gv1, T gv2, T gz, T gd) {
-    const CutSight<T> s = look_at_cut(cut, rule.bounded, px, py);
-    const Fragment<T> a = rule.make(f, s.b0, s.b1, s.b2);
-    const FragmentGradient<T> d = rule.differentiate(f, s.b0, s.b1, s.b2, a, gv0, gv1, gv2, gz);
+GENDR_HD VertexGradient<T> pull_cut_fragment(const Face<T>& f, const Cut<T>& cut, const CutRule<T>& rule, T px, T py,
+                                             T grad_v0, T grad_v1, T grad_v2, T grad_z, T grad_distance2) {
+    const CutSight<T> s = see_cut(cut, rule.bounded, px, py);
+    const Interpolation<T> a = rule.interpolate(f, s.b0, s.b1, s.b2);
+    const InterpolationGradient<T> d = rule.differentiate(f, s.b0, s.b1, s.b2, a, grad_v0, grad_v1, grad_v2, grad_z);
     const T signed2 = s.in ? s.distance2 : -s.distance2;
     const T twice = T(2) * max_(sqrt_(s.distance2), shortest_distance<T>());
-    const Direction<T> force = pull_cut_point(cut, s, gd, pull_squared(gd, signed2, T(1)), twice);
-    FragmentPull<T> out = pull_cut(cut, s, rule.bounded, px, py, force.x, force.y, d.w0, d.w1, d.w2);
+    const Direction<T> force =
+        pull_cut_point(cut, s, grad_distance2, pull_squared(grad_distance2, signed2, T(1)), twice);
+    VertexGradient<T> out = pull_cut(cut, s, rule.bounded, px, py, force.x, force.y, d.w0, d.w1, d.w2);
     out.z0 += d.z0;
     out.z1 += d.z1;
     out.z2 += d.z2;
@@ -250,29 +253,30 @@ GENDR_HD FragmentPull<T> pull_cut_fragment(const Face<T>& f, const Cut<T>& cut, 
 
 // One pixel at a time, for CUDA threads: each makes the polygon for itself, out of the way of the faces that are whole.
 template <class T>
-GENDR_HD_NOINLINE Sight<T> look_at_cut_face(const Face<T>& f, const CutPlane<T>& plane, Flag<T> bounded, T px, T py,
-                                            T reach2) {
+GENDR_HD_NOINLINE Sight<T> see_cut_face(const Face<T>& f, const CutPlane<T>& plane, Flag<T> bounded, T px, T py,
+                                        T reach2) {
     Cut<T> cut;
     make_cut(f, plane, cut);
-    return sight_of(look_at_cut(cut, bounded, px, py), reach2);
+    return sight_of(see_cut(cut, bounded, px, py), reach2);
 }
 
 template <class T>
-GENDR_HD_NOINLINE FragmentPull<T> pull_cut_face(const Face<T>& f, const CutPlane<T>& plane, Flag<T> bounded, T px, T py,
-                                                T grad_u, T pull, T across, T g0, T g1, T g2) {
+GENDR_HD_NOINLINE VertexGradient<T> pull_cut_face(const Face<T>& f, const CutPlane<T>& plane, Flag<T> bounded, T px,
+                                                  T py, T grad_u, T pull, T across, T grad_b0, T grad_b1, T grad_b2) {
     Cut<T> cut;
     make_cut(f, plane, cut);
-    const CutSight<T> s = look_at_cut(cut, bounded, px, py);
+    const CutSight<T> s = see_cut(cut, bounded, px, py);
     const Direction<T> force = pull_cut_point(cut, s, grad_u, pull, across);
-    return pull_cut(cut, s, bounded, px, py, force.x, force.y, g0, g1, g2);
+    return pull_cut(cut, s, bounded, px, py, force.x, force.y, grad_b0, grad_b1, grad_b2);
 }
 
 template <class T>
-GENDR_HD_NOINLINE FragmentPull<T> pull_cut_fragment(const Face<T>& f, const CutPlane<T>& plane, const CutRule<T>& rule,
-                                                    T px, T py, T gv0, T gv1, T gv2, T gz, T gd) {
+GENDR_HD_NOINLINE VertexGradient<T> pull_cut_fragment(const Face<T>& f, const CutPlane<T>& plane,
+                                                      const CutRule<T>& rule, T px, T py, T grad_v0, T grad_v1,
+                                                      T grad_v2, T grad_z, T grad_distance2) {
     Cut<T> cut;
     make_cut(f, plane, cut);
-    return pull_cut_fragment(f, cut, rule, px, py, gv0, gv1, gv2, gz, gd);
+    return pull_cut_fragment(f, cut, rule, px, py, grad_v0, grad_v1, grad_v2, grad_z, grad_distance2);
 }
 
 GENDR_END_NAMESPACE

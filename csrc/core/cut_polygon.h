@@ -221,29 +221,29 @@ GENDR_HD void spread_weights(bool affine, Cut<T>& cut) {
 template <class T>
 GENDR_HD bool all_usable(const Cut<T>& cut) {
     T farthest = T(0), largest = T(0), check = T(0);
-    const auto see = [&](T value) {
+    const auto inspect = [&](T value) {
         check += value * T(0);
         largest = max_(largest, abs_(value));
     };
     for (int j = 0; j < kCutCorners; ++j) {
         farthest = max_(farthest, max_(abs_(cut.x[j]), abs_(cut.y[j])));
         check += (cut.x[j] + cut.y[j] + cut.ex[j] + cut.ey[j]) * T(0);
-        see(cut.inv_z[j]);
-        see(cut.inv_z_slope[j]);
+        inspect(cut.inv_z[j]);
+        inspect(cut.inv_z_slope[j]);
         for (int k = 0; k < 3; ++k) {
-            see(cut.b[j][k]);
-            see(cut.share[j][k]);
-            see(cut.b_slope[j][k] * cut.rate[j][k]);
-            see(cut.slide[j][k] * cut.along_x[j]);
-            see(cut.slide[j][k] * cut.along_y[j]);
+            inspect(cut.b[j][k]);
+            inspect(cut.share[j][k]);
+            inspect(cut.b_slope[j][k] * cut.rate[j][k]);
+            inspect(cut.slide[j][k] * cut.along_x[j]);
+            inspect(cut.slide[j][k] * cut.along_y[j]);
         }
     }
     for (int side = 0; side < 2; ++side) {
-        see(cut.inv_z_x[side]);
-        see(cut.inv_z_y[side]);
+        inspect(cut.inv_z_x[side]);
+        inspect(cut.inv_z_y[side]);
         for (int k = 0; k < 3; ++k) {
-            see(cut.bx[side][k]);
-            see(cut.by[side][k]);
+            inspect(cut.bx[side][k]);
+            inspect(cut.by[side][k]);
         }
     }
     return check == T(0) && farthest <= T(1e18) && largest <= Limits<T>::huge;

@@ -3,7 +3,7 @@
 // A pair's loss gradient travels   alpha -> D -> u -> distance -> corners
 //                                  image -> D (as above), exponent -> depth, feature weights -> barycentrics -> corners
 //                                  depth -> barycentrics and corner depths
-// (see tconorms.h, fragment.h and geometry.h for the derivatives).
+// (see tconorms.h, interpolation.h and geometry.h for the derivatives).
 //
 // Kernels that must decide alike. Whether a pair counts, whether its depth is within [near, far] and which texel it
 // shows is decided in forward and again in backward, and by the pass that counts fragments and again by the one that
@@ -14,7 +14,7 @@
 // such as the bounds of an array, must not hang on agreement at all.
 #pragma once
 
-#include "fragment.h"
+#include "interpolation.h"
 #include "softmax.h"
 
 GENDR_BEGIN_NAMESPACE
@@ -25,7 +25,7 @@ struct Sight {
     Pair<T> pair;
     T distance2;   // squared, in the unit of the distance asked for
     T signed2;     // the same, negative outside
-    T b0, b1, b2;  // barycentrics as make_fragment takes them: raw; for a flat face the nearest point's
+    T b0, b1, b2;  // barycentrics as interpolate_unit takes them: raw; for a flat face the nearest point's
     bool closed;   // inside or on the outline: a pixel on an edge that two faces share is so for one of them
     bool within;   // closed, or closer than the reach
 };
@@ -33,7 +33,7 @@ struct Sight {
 // kEdges: find the pixels on the outline (touches, in geometry.h). Without, they are outside at some distance, which is
 // as good and cheaper where edges_matter (scene.h) says no.
 template <bool kEdges = true, class T>
-GENDR_HD Sight<T> look_at(const Face<T>& f, T x, T y, Flag<T> flat, Flag<T> barycentric, T reach2) {
+GENDR_HD Sight<T> see(const Face<T>& f, T x, T y, Flag<T> flat, Flag<T> barycentric, T reach2) {
     Sight<T> s;
     const Pair<T> p = relate(f, x, y);
     const bool in = p.min_w > T(0);
@@ -68,6 +68,7 @@ GENDR_HD bool hides(T z, int32_t face, T nearest_z, int32_t nearest) {
     return z < nearest_z || (z == nearest_z && face < nearest);
 }
 
+// dL/d(the corners on the screen).
 template <class T>
 struct CornerGradient {
     T x0, x1, x2, y0, y1, y2;
@@ -85,7 +86,7 @@ GENDR_HD T pull_plain(T grad_u, T u, T inv_tau, T distance2, T shortest) {
     return -inv_tau * inv_d * (u > T(0) ? grad_u : -grad_u);
 }
 
-// The same to the signed squared distance itself, where u = +-d / tau. At d = 0 it is infinite, and counts as that at
+// dL/d(signed squared distance) from dL/du, where u = +-d / tau. At d = 0 it is infinite, and counts as that at
 // shortest_distance; pull_fragment does likewise, so that the product of both is the limit.
 template <class T>
 GENDR_HD T shortest_distance() {
@@ -102,8 +103,8 @@ GENDR_HD Direction<T> pull_point(T grad_u, T pull, T dx, T dy) {
     return {grad_u != T(0) ? pull * dx : T(0), grad_u != T(0) ? pull * dy : T(0)};
 }
 
-// The same for u = +-d / tau where d is 0 or so short that (dx, dy) / d is rounding: an edge's normal is the limit from
-// either side.
+// Is d 0, or so short that (dx, dy) / d is rounding? dL/d(nearest point) for u = +-d / tau is then pull_across, the
+// limit from either side: along the edge's normal.
 template <class T>
 GENDR_HD bool is_on_outline(bool in, T distance2, T touch2) {
     return distance2 <= (in ? touch2 : T(0));
@@ -119,9 +120,9 @@ GENDR_HD CornerGradient<T> pull_corners(Direction<T> g, T near0, T near1, T near
     return {g.x * near0, g.x * near1, g.x * near2, g.y * near0, g.y * near1, g.y * near2};
 }
 
-// A fragment's way back: from its weights, depth and signed squared distance to the corners.
+// dL/d(coordinates of the face's vertices), depths included.
 template <class T>
-struct FragmentPull {
+struct VertexGradient {
     CornerGradient<T> corners;
     T z0, z1, z2;
 };
@@ -137,38 +138,38 @@ GENDR_HD WeightGradient<T> pull_smallest(T g, T b0, T b1, T b2) {
     const bool first = b0 <= b1 && b0 <= b2, second = !first && b1 <= b2;
     return {first ? g : T(0), second ? g : T(0), !first && !second ? g : T(0)};
 }
-// The same from dL/du, u = +-m^2 / tau or m / tau with m the smallest weight.
+// dL/d(weights) from dL/du, u = +-m^2 / tau or m / tau with m the smallest weight.
 template <class T>
 GENDR_HD WeightGradient<T> pull_barycentric(T grad_u, T inv_tau, Flag<T> squared, T b0, T b1, T b2) {
     const T m = min_(b0, min_(b1, b2));
     return pull_smallest(grad_u * inv_tau * squared.pick(T(2) * abs_(m), T(1)), b0, b1, b2);
 }
 
-// Through the barycentrics to the corners (see fragment.h); a flat face has n = 0.
+// Through the barycentrics to the corners (see interpolation.h); a flat face has n = 0.
 template <class T>
-GENDR_HD CornerGradient<T> pull_weights(const Face<T>& f, bool on, T g0, T g1, T g2, T b0, T b1, T b2) {
-    const T hx = on ? g0 * f.nx[0] + g1 * f.nx[1] + g2 * f.nx[2] : T(0);
-    const T hy = on ? g0 * f.ny[0] + g1 * f.ny[1] + g2 * f.ny[2] : T(0);
+GENDR_HD CornerGradient<T> pull_weights(const Face<T>& f, bool on, T grad_w0, T grad_w1, T grad_w2, T b0, T b1, T b2) {
+    const T hx = on ? grad_w0 * f.nx[0] + grad_w1 * f.nx[1] + grad_w2 * f.nx[2] : T(0);
+    const T hy = on ? grad_w0 * f.ny[0] + grad_w1 * f.ny[1] + grad_w2 * f.ny[2] : T(0);
     return {-b0 * hx, -b1 * hx, -b2 * hx, -b0 * hy, -b1 * hy, -b2 * hy};
 }
 
-// gv, gz, gd: dL/d(weights, depth, signed squared distance).
+// grad_v, grad_z, grad_distance2: dL/d(feature weights, depth, signed squared distance).
 template <class Rule, class T>
-GENDR_HD FragmentPull<T> pull_fragment(const Face<T>& f, const Rule& rule, const Sight<T>& s, Flag<T> barycentric,
-                                       T gv0, T gv1, T gv2, T gz, T gd) {
-    const Fragment<T> a = rule.make(f, s.b0, s.b1, s.b2);
-    const FragmentGradient<T> d = rule.differentiate(f, s.b0, s.b1, s.b2, a, gv0, gv1, gv2, gz);
+GENDR_HD VertexGradient<T> pull_fragment(const Face<T>& f, const Rule& rule, const Sight<T>& s, Flag<T> barycentric,
+                                         T grad_v0, T grad_v1, T grad_v2, T grad_z, T grad_distance2) {
+    const Interpolation<T> a = rule.interpolate(f, s.b0, s.b1, s.b2);
+    const InterpolationGradient<T> d = rule.differentiate(f, s.b0, s.b1, s.b2, a, grad_v0, grad_v1, grad_v2, grad_z);
     // The distance is +-m^2 with m the smallest weight, or that to the outline.
     const T twice = T(2) * max_(sqrt_(s.distance2), shortest_distance<T>());
-    const WeightGradient<T> m = pull_smallest(barycentric.pick(twice * gd, T(0)), s.b0, s.b1, s.b2);
-    const T straight = barycentric.pick(T(0), gd);
+    const WeightGradient<T> m = pull_smallest(barycentric.pick(twice * grad_distance2, T(0)), s.b0, s.b1, s.b2);
+    const T straight = barycentric.pick(T(0), grad_distance2);
     const CornerGradient<T> w = pull_weights(f, true, d.w0 + m.w0, d.w1 + m.w1, d.w2 + m.w2, s.b0, s.b1, s.b2);
     const Direction<T> across = pull_across(straight, twice, outward(f, s.pair.near0, s.pair.near2));
     const Direction<T> away = pull_point(straight, pull_squared(straight, s.signed2, T(1)), s.pair.dx, s.pair.dy);
     const bool on = is_on_outline(s.signed2 > T(0), s.distance2, f.touch2);
     const Direction<T> point = {on ? across.x : away.x, on ? across.y : away.y};
     const CornerGradient<T> e = pull_corners(point, s.pair.near0, s.pair.near1, s.pair.near2);
-    FragmentPull<T> out;
+    VertexGradient<T> out;
     out.corners = {w.x0 + e.x0, w.x1 + e.x1, w.x2 + e.x2, w.y0 + e.y0, w.y1 + e.y1, w.y2 + e.y2};
     out.z0 = d.z0;
     out.z1 = d.z1;

@@ -1,22 +1,23 @@
 // Where the backward pass of SoftRas and GenDR differs from the derivative of their forward pass, for users who need
-// their numbers (`gradient='reference'`). The quirk names are those of compat_tests/goldens/README.md.
+// their numbers (`gradient='reference'`). compat_tests/goldens/README.md has more on each.
 //
-//   S4   Fragments with depth outside [near, far] lose their alpha gradient.
-//   S5   Alpha 'hard' back-propagates as if alpha were the plain sum of the coverages.
-//   S6   Barycentric weights count as constants, in colour and in depth: dL/dw = 0, z and features keep theirs.
-//   G10  Not squared, the direction to the outline is divided by max(d, 1e-6).
-// Ties of max (G7) go to one winner, here as there: which one is a matter of rounding.
-// The clamps of S10 and G6 change nothing above 1e-4 of a gradient and are not imitated.
+//   - Pairs with depth outside [near, far] lose their alpha gradient.
+//   - Alpha 'hard' back-propagates as if alpha were the plain sum of the coverages.
+//   - Barycentric weights count as constants, in colour and in depth: dL/dw = 0, z and features keep theirs.
+//   - Not squared, the direction to the outline is divided by max(d, 1e-6).
+// Ties of max go to one winner, here as there: which one is a matter of rounding.
+// The references keep denominators away from 0: 1 - D for probabilistic is at least 1e-6, Frank's is 1e-6 farther from
+// 0, others are clamped near coverage 1. That changes nothing above 1e-4 of a gradient and is not imitated.
 #pragma once
 
 #include "tconorms.h"
 
 GENDR_BEGIN_NAMESPACE
 
-// d alpha / du of one face as the references compute it (S4 is the caller's: it knows the depth).
+// d alpha / du of one face as the references compute it (what the depth decides is the caller's).
 template <TConorm K, class T>
 GENDR_HD T reference_slope(T state, const Coverage<T>& c, const TConormParams<T>& params) {
-    return K == TConorm::hard ? c.pdf : tconorm_slope<K>(state, c, params);
+    return K == TConorm::hard ? c.pdf : Aggregate<K>::slope(state, c, params);
 }
 
 // Not squared, the direction to the outline is divided by max(d, this).

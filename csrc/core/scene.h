@@ -7,7 +7,7 @@
 #include "../include/gendr.h"
 #include "cut_face.h"
 #include "dispatch.h"
-#include "fragment.h"
+#include "interpolation.h"
 #include "quantile.h"
 #include "softmax.h"
 
@@ -45,7 +45,7 @@ struct Scene {
     TConormParams<T> tconorm;
     CutPlane<T> cut_plane;
     T min_u;     // pairs with u <= min_u are dropped
-    T median_u;  // T-conorm hard: D > 1/2 where u > median_u (an edge: see threshold_above); D itself rounds to 1/2
+    T median_u;  // counts_majority: D > 1/2 where u > median_u (an edge: see threshold_above); D itself rounds to 1/2
                  // there
     double quantile_u;
     T background_floor;
@@ -100,9 +100,10 @@ struct Scene {
         quantile_u = quantile(Distribution(a.settings.distribution), a.settings.dist_shape, a.settings.dist_shift, a.settings.min_coverage);
         min_u = threshold_above<T>(quantile_u);
         equal_share = a.n_images > 0 ? a.n_faces / a.n_images : 0;
-        const bool hard = tconorm.kind == TConorm::hard;
-        median_u =
-            hard ? threshold_above<T>(quantile(Distribution(a.settings.distribution), a.settings.dist_shape, a.settings.dist_shift, 0.5)) : T(0);
+        const bool majority = traits_of(tconorm.kind).counts_majority;
+        median_u = majority
+                       ? threshold_above<T>(quantile(Distribution(a.settings.distribution), a.settings.dist_shape, a.settings.dist_shift, 0.5))
+                       : T(0);
         fused = Distribution(a.settings.distribution) == Distribution::logistic && tconorm.kind == TConorm::probabilistic;
         perspective = a.settings.perspective_correct != 0;
         squared = a.settings.dist_squared != 0;
@@ -145,8 +146,8 @@ struct Scene {
     }
 };
 
-// The depths at which a face's fragments are seen. Where all of the face is between the planes, rounding of a
-// fragment's depth must not say otherwise.
+// The depths at which a pair counts. Where all of the face is between the planes, rounding of the depth at a pixel must
+// not say otherwise.
 template <class T>
 GENDR_HD DepthScale<T> depths_of(const DepthScale<T>& depth, const Face<T>& f) {
     DepthScale<T> seen = depth;
@@ -157,7 +158,7 @@ GENDR_HD DepthScale<T> depths_of(const DepthScale<T>& depth, const Face<T>& f) {
     return seen;
 }
 
-// Do pixels on the edges of a face that is not cut need looking for (look_at), or is what rounding does to their
+// Do pixels on the edges of a face that is not cut need looking for (kEdges of see), or is what rounding does to their
 // distance nothing to the coverage, which is then as smooth as the logistic?
 template <class T>
 GENDR_HD bool edges_matter(const Scene<T>& scene, const ImageParams<T>& image, const Face<T>& f) {
@@ -167,7 +168,7 @@ GENDR_HD bool edges_matter(const Scene<T>& scene, const ImageParams<T>& image, c
 
 // Calls use(rule) with the rule of the scene, so that what is done for many pixels asks for it once.
 template <class T, class Use>
-GENDR_HD void with_fragment_rule(const Scene<T>& scene, Use&& use) {
+GENDR_HD void with_clip_rule(const Scene<T>& scene, Use&& use) {
     const Flag<T> perspective(scene.perspective);
     if (scene.args.settings.clip == GENDR_CLIP_UNIT) {
         use(UnitRule<T>{perspective});
@@ -176,24 +177,24 @@ GENDR_HD void with_fragment_rule(const Scene<T>& scene, Use&& use) {
     }
 }
 
-// The same for one face: one that is cut has a rule of its own. kCuts: faces may be cut; kernels without know nothing
-// of it, for the registers' sake.
+// Calls use(rule) with the rule of one face: one that is cut has a rule of its own. kCuts: faces may be cut; kernels
+// without know nothing of it, for the registers' sake.
 template <bool kCuts, class T, class Use>
 GENDR_HD void with_rule_of(const Scene<T>& scene, const Face<T>& f, Use&& use) {
     if (kCuts && (f.flags & kCut)) {
         use(scene.cut_rule());
     } else {
-        with_fragment_rule(scene, use);
+        with_clip_rule(scene, use);
     }
 }
 
 // What the pixel at (x, y) sees of a face, cut or not.
 template <bool kCuts, class T>
-GENDR_HD Sight<T> look_at_face(const Scene<T>& scene, const Face<T>& f, T x, T y, T reach2) {
+GENDR_HD Sight<T> see_face(const Scene<T>& scene, const Face<T>& f, T x, T y, T reach2) {
     if constexpr (kCuts) {
-        if (f.flags & kCut) return look_at_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, x, y, reach2);
+        if (f.flags & kCut) return see_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, x, y, reach2);
     }
-    return look_at(f, x, y, Flag<T>((f.flags & kFlat) != 0), Flag<T>(scene.barycentric), reach2);
+    return see(f, x, y, Flag<T>((f.flags & kFlat) != 0), Flag<T>(scene.barycentric), reach2);
 }
 
 GENDR_END_NAMESPACE

@@ -7,7 +7,7 @@
 //     dL/de_k = s_k excess_k,    dL/db = s_b excess_b,
 // which sum to 0 at a pixel. Where the floor holds, the background's exponent is L + log(floor), so what would be b's
 // goes to the face with the largest exponent. gamma's gradient, -sum(dL/de e) / gamma, does not change when L is
-// subtracted from all exponents, for they sum to 0; then that part of it is 0, for the leading face is at e - L = 0.
+// subtracted from all exponents, for they sum to 0; then that part of it is 0, for the leader is at e - L = 0.
 #pragma once
 
 #include "math.h"
@@ -19,7 +19,7 @@ GENDR_BEGIN_NAMESPACE
 // the camera this form keeps more digits.
 template <class T>
 struct DepthScale {
-    T near, far;  // fragments outside are dropped
+    T near, far;  // pairs outside are dropped
     T first;
     GENDR_HD bool contains(T z) const { return z >= near && z <= far; }
     // scale: 1 / gamma over the softmax's range (ImageParams).
@@ -46,9 +46,10 @@ GENDR_HD SoftmaxStep<T> softmax_add(T largest, T total, bool on, T exponent, T c
     return s;
 }
 
-// Does a face take the lead in the softmax? The lowest index wins ties, the background (-1) those with faces.
+// Does a face become the leader, that of the largest exponent? The lowest index wins ties, the background (-1) those
+// with faces.
 template <class T>
-GENDR_HD bool leads_softmax(T exponent, int32_t face, T largest, int32_t leader) {
+GENDR_HD bool becomes_leader(T exponent, int32_t face, T largest, int32_t leader) {
     return exponent > largest || (exponent == largest && face < leader);
 }
 

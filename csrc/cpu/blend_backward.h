@@ -238,7 +238,7 @@ class BlendBackward : FragmentBlending<T> {
         store_block(run, begin, grad_u, args_.grad_distance2);
     }
 
-    // Where the background's floor holds, its exponent is the leading fragment's.
+    // Where the background's floor holds, its exponent is the leader's.
     void add_raised(const BlendTask<T>& task, const Pixels& pixels, const FragmentRun& run) const {
         const int32_t* leader = args_.out.softmax_winner + task.first_pixel;
         const T dz = -task.params.exponent_scale;

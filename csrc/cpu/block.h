@@ -148,10 +148,10 @@ struct SightLanes {
     Lanes<T> distance2;            // squared distance in the unit of the distance asked for
 };
 
-// The part of `look` that differs for a face that is cut: u becomes the signed squared distance, valid 1 within reach.
+// What a block sees of a face that is cut: u becomes the signed squared distance, valid 1 within reach.
 template <bool kWeights, bool kNearest, class T>
-[[gnu::noinline]] void look_at_cut_lanes(const Scene<T>& scene, T reach2, const Cut<T>& shape,
-                                         const BlockPosition<T>& at, SightLanes<T>& out, Lanes<T>& valid) {
+[[gnu::noinline]] void see_cut_lanes(const Scene<T>& scene, T reach2, const Cut<T>& shape, const BlockPosition<T>& at,
+                                     SightLanes<T>& out, Lanes<T>& valid) {
     const Cut<T> cut = shape;
     const Grid<T> grid = scene.grid;
     const Flag<T> bounded = scene.cut_rule().bounded;
@@ -160,7 +160,7 @@ template <bool kWeights, bool kNearest, class T>
     const T* lane_row = kLaneRows<T>[at.log2_rows];
     GENDR_LANES {
         const T col = col0 + lane_col[l], row = row0 + lane_row[l];
-        const CutSight<T> s = look_at_cut(cut, bounded, grid.x(col), grid.y(row));
+        const CutSight<T> s = see_cut(cut, bounded, grid.x(col), grid.y(row));
         valid[l] = col <= last_col && row <= last_row && (s.closed || s.distance2 < reach2) ? T(1) : T(0);
         out.u[l] = s.in ? s.distance2 : -s.distance2;
         if constexpr (kWeights) {
@@ -177,10 +177,10 @@ template <bool kWeights, bool kNearest, class T>
     }
 }
 
-// The same for others.
+// What a block sees of any other face; u and valid as in see_cut_lanes.
 template <bool kWeights, bool kNearest, bool kEdges, class T>
-inline void look_at_lanes(const Scene<T>& scene, T reach2, const Face<T>& f, const BlockPosition<T>& at,
-                          SightLanes<T>& out, Lanes<T>& valid) {
+inline void see_lanes(const Scene<T>& scene, T reach2, const Face<T>& f, const BlockPosition<T>& at, SightLanes<T>& out,
+                      Lanes<T>& valid) {
     const Flag<T> flat((f.flags & kFlat) != 0), barycentric(scene.barycentric);
     const Face<T> face = f;
     const Grid<T> grid = scene.grid;
@@ -190,7 +190,7 @@ inline void look_at_lanes(const Scene<T>& scene, T reach2, const Face<T>& f, con
     const T* lane_row = kLaneRows<T>[at.log2_rows];
     GENDR_LANES {
         const T col = col0 + lane_col[l], row = row0 + lane_row[l];
-        const Sight<T> s = look_at<kEdges>(face, grid.x(col), grid.y(row), flat, barycentric, reach2);
+        const Sight<T> s = see<kEdges>(face, grid.x(col), grid.y(row), flat, barycentric, reach2);
         valid[l] = col <= last_col && row <= last_row && s.within ? T(1) : T(0);
         out.u[l] = s.signed2;
         if constexpr (kWeights) {
@@ -210,15 +210,15 @@ inline void look_at_lanes(const Scene<T>& scene, T reach2, const Face<T>& f, con
     }
 }
 
-// kWeights: fill b0..b2 and inside; kNearest: fill dx..near2 and distance2; kEdges: see look_at.
+// kWeights: fill b0..b2 and inside; kNearest: fill dx..near2 and distance2; kEdges: as for see (core/pair.h).
 template <bool kWeights, bool kNearest, bool kEdges = true, class T>
-inline void look(const Scene<T>& scene, const ImageParams<T>& image, const Shape<T>& shape, const BlockPosition<T>& at,
-                 SightLanes<T>& out) {
+inline void see_block(const Scene<T>& scene, const ImageParams<T>& image, const Shape<T>& shape,
+                      const BlockPosition<T>& at, SightLanes<T>& out) {
     Lanes<T> valid;
     if (shape.is_cut()) {
-        look_at_cut_lanes<kWeights, kNearest>(scene, image.reach2, shape.cut, at, out, valid);
+        see_cut_lanes<kWeights, kNearest>(scene, image.reach2, shape.cut, at, out, valid);
     } else {
-        look_at_lanes<kWeights, kNearest, kEdges>(scene, image.reach2, shape.face, at, out, valid);
+        see_lanes<kWeights, kNearest, kEdges>(scene, image.reach2, shape.face, at, out, valid);
     }
     if (!scene.squared) {
         GENDR_LANES out.u[l] = signed_root(out.u[l]);
@@ -251,18 +251,19 @@ inline bool any(const Lanes<T>& mask) {
 
 // Depth and feature weights of the lanes, and which of them are within [near, far].
 template <class T>
-struct Fragments {
+struct InterpolationLanes {
     Lanes<T> z, v0, v1, v2;
     Lanes<T> visible;  // active, and near <= z <= far
 };
 
 template <class T>
-inline void make_fragments(const Scene<T>& scene, const Face<T>& f, const SightLanes<T>& sight, Fragments<T>& out) {
+inline void interpolate_lanes(const Scene<T>& scene, const Face<T>& f, const SightLanes<T>& sight,
+                              InterpolationLanes<T>& out) {
     const Face<T> face = f;
     const DepthScale<T> depth = depths_of(scene.depth, f);
     with_rule_of<true>(scene, f, [&](auto rule) {
         GENDR_LANES {
-            const Fragment<T> a = rule.make(face, sight.b0[l], sight.b1[l], sight.b2[l]);
+            const Interpolation<T> a = rule.interpolate(face, sight.b0[l], sight.b1[l], sight.b2[l]);
             out.z[l] = a.z;
             out.v0[l] = a.v0;
             out.v1[l] = a.v1;

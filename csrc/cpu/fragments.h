@@ -28,9 +28,10 @@ class FragmentLists {
         const int64_t n = int64_t(args_.scene.n_images) * args_.scene.height * args_.scene.width;
         std::fill(counts, counts + n, 0);
         for_each_band([&](int image, int32_t band) {
-            for_each_fragment(image, band, [&](const SightLanes<T>&, const Fragments<T>&, int, int64_t pixel, int64_t) {
-                ++counts[pixel];
-            });
+            for_each_fragment(image, band,
+                              [&](const SightLanes<T>&, const InterpolationLanes<T>&, int, int64_t pixel, int64_t) {
+                                  ++counts[pixel];
+                              });
         });
     }
 
@@ -41,21 +42,22 @@ class FragmentLists {
             const int64_t first = (int64_t(image) * args_.scene.height + faces_.row_begin(band)) * row_pixels;
             const int64_t last = (int64_t(image) * args_.scene.height + faces_.row_end(band)) * row_pixels;
             std::fill(args_.counts + first, args_.counts + last, 0);
-            for_each_fragment(
-                image, band,
-                [&](const SightLanes<T>& sight, const Fragments<T>& fragments, int l, int64_t pixel, int64_t face) {
-                    const int64_t to = args_.offsets[pixel] + args_.counts[pixel];
-                    if (to >= args_.offsets[pixel + 1]) return;
-                    ++args_.counts[pixel];
-                    args_.pixel[to] = pixel;
-                    args_.face[to] = face;
-                    T* weights = static_cast<T*>(args_.weights) + 3 * to;
-                    weights[0] = fragments.v0[l];
-                    weights[1] = fragments.v1[l];
-                    weights[2] = fragments.v2[l];
-                    static_cast<T*>(args_.depth)[to] = fragments.z[l];
-                    static_cast<T*>(args_.distance2)[to] = sight.u[l] < T(0) ? -sight.distance2[l] : sight.distance2[l];
-                });
+            for_each_fragment(image, band,
+                              [&](const SightLanes<T>& sight, const InterpolationLanes<T>& interpolation, int l,
+                                  int64_t pixel, int64_t face) {
+                                  const int64_t to = args_.offsets[pixel] + args_.counts[pixel];
+                                  if (to >= args_.offsets[pixel + 1]) return;
+                                  ++args_.counts[pixel];
+                                  args_.pixel[to] = pixel;
+                                  args_.face[to] = face;
+                                  T* weights = static_cast<T*>(args_.weights) + 3 * to;
+                                  weights[0] = interpolation.v0[l];
+                                  weights[1] = interpolation.v1[l];
+                                  weights[2] = interpolation.v2[l];
+                                  static_cast<T*>(args_.depth)[to] = interpolation.z[l];
+                                  static_cast<T*>(args_.distance2)[to] =
+                                      sight.u[l] < T(0) ? -sight.distance2[l] : sight.distance2[l];
+                              });
             for (int64_t pixel = first; pixel < last; ++pixel) {
                 for (int64_t to = args_.offsets[pixel] + args_.counts[pixel]; to < args_.offsets[pixel + 1]; ++to) {
                     write_empty(to, pixel, scene_.first_face(image));
@@ -69,17 +71,17 @@ class FragmentLists {
 
     struct Block {
         SightLanes<T> sight;
-        Fragments<T> fragments;
+        InterpolationLanes<T> interpolation;
     };
 
     // The same instructions for both passes: what is dead in one must not change how the other's numbers are rounded.
-    [[gnu::noipa]] static void see(const Scene<T>& scene, const ImageParams<T>& params, const Shape<T>& shape,
-                                   const BlockPosition<T>& at, Block& out) {
-        look<true, true>(scene, params, shape, at, out.sight);
+    [[gnu::noipa]] static void evaluate(const Scene<T>& scene, const ImageParams<T>& params, const Shape<T>& shape,
+                                        const BlockPosition<T>& at, Block& out) {
+        see_block<true, true>(scene, params, shape, at, out.sight);
         if (any(out.sight.active)) {
-            make_fragments(scene, shape.face, out.sight, out.fragments);
+            interpolate_lanes(scene, shape.face, out.sight, out.interpolation);
         } else {
-            out.fragments.visible = {};
+            out.interpolation.visible = {};
         }
     }
 
@@ -100,7 +102,7 @@ class FragmentLists {
                      [&](int64_t task, int) { use(int(task / n_bands), int32_t(task % n_bands)); });
     }
 
-    // Calls use(sight, fragments, lane, pixel, face).
+    // Calls use(sight, interpolation, lane, pixel, face).
     template <class Use>
     void for_each_fragment(int image, int32_t band, Use&& use) const {
         const ImageParams<T> params = scene_.image_params(image);
@@ -112,12 +114,12 @@ class FragmentLists {
             for_each_block(
                 scene_, params, f, faces_.row_begin(band), faces_.row_end(band), [&](const BlockPosition<T>& at) {
                     Block block;
-                    see(scene_, params, shape, at, block);
+                    evaluate(scene_, params, shape, at, block);
                     const int across = kLanes >> at.log2_rows;
                     for (int l = 0; l < kLanes; ++l) {
-                        if (!(block.fragments.visible[l] > T(0))) continue;
+                        if (!(block.interpolation.visible[l] > T(0))) continue;
                         const int64_t row = first_row + at.row + l / across;
-                        use(block.sight, block.fragments, l, row * width + at.col + l % across, first_face + id);
+                        use(block.sight, block.interpolation, l, row * width + at.col + l % across, first_face + id);
                     }
                 });
         });
@@ -198,39 +200,41 @@ class FragmentGradients {
     void add_block(const Shape<T>& shape, int64_t first, int n, Sums& sums) const {
         const int32_t width = scene_.grid.width, height = scene_.grid.height;
         const auto load = [](const void* array, int64_t at) { return array ? static_cast<const T*>(array)[at] : T(0); };
-        Lanes<T> x, y, gv0, gv1, gv2, gz, gd;
+        Lanes<T> x, y, grad_v0, grad_v1, grad_v2, grad_z, grad_distance2;
         for (int l = 0; l < kLanes; ++l) {
             const int64_t i = order_[first + std::min(l, n - 1)], pixel = args_.pixel[i];
             const bool on = l < n;
             x[l] = scene_.grid.x(T(pixel % width));
             y[l] = scene_.grid.y(T(pixel / width % height));
-            gv0[l] = on ? load(args_.grad_weights, 3 * i) : T(0);
-            gv1[l] = on ? load(args_.grad_weights, 3 * i + 1) : T(0);
-            gv2[l] = on ? load(args_.grad_weights, 3 * i + 2) : T(0);
-            gz[l] = on ? load(args_.grad_depth, i) : T(0);
-            gd[l] = on ? load(args_.grad_distance2, i) : T(0);
+            grad_v0[l] = on ? load(args_.grad_weights, 3 * i) : T(0);
+            grad_v1[l] = on ? load(args_.grad_weights, 3 * i + 1) : T(0);
+            grad_v2[l] = on ? load(args_.grad_weights, 3 * i + 2) : T(0);
+            grad_z[l] = on ? load(args_.grad_depth, i) : T(0);
+            grad_distance2[l] = on ? load(args_.grad_distance2, i) : T(0);
         }
         const Face<T> face = shape.face;
         if (shape.is_cut()) {
             const Cut<T> cut = shape.cut;
             const CutRule<T> rule = scene_.cut_rule();
             GENDR_LANES {
-                const FragmentPull<T> g =
-                    pull_cut_fragment(face, cut, rule, x[l], y[l], gv0[l], gv1[l], gv2[l], gz[l], gd[l]);
+                const VertexGradient<T> g = pull_cut_fragment(face, cut, rule, x[l], y[l], grad_v0[l], grad_v1[l],
+                                                              grad_v2[l], grad_z[l], grad_distance2[l]);
                 add(g, l, sums);
             }
             return;
         }
         const Flag<T> flat((face.flags & kFlat) != 0), barycentric(scene_.barycentric);
-        with_fragment_rule(scene_, [&](auto rule) {
+        with_clip_rule(scene_, [&](auto rule) {
             GENDR_LANES {
-                const Sight<T> s = look_at(face, x[l], y[l], flat, barycentric, T(0));
-                add(pull_fragment(face, rule, s, barycentric, gv0[l], gv1[l], gv2[l], gz[l], gd[l]), l, sums);
+                const Sight<T> s = see(face, x[l], y[l], flat, barycentric, T(0));
+                add(pull_fragment(face, rule, s, barycentric, grad_v0[l], grad_v1[l], grad_v2[l], grad_z[l],
+                                  grad_distance2[l]),
+                    l, sums);
             }
         });
     }
 
-    GENDR_HD static void add(const FragmentPull<T>& g, int l, Sums& sums) {
+    GENDR_HD static void add(const VertexGradient<T>& g, int l, Sums& sums) {
         sums.x[0][l] += g.corners.x0;
         sums.x[1][l] += g.corners.x1;
         sums.x[2][l] += g.corners.x2;

@@ -1,6 +1,6 @@
 // Backward: faces over threads. A pair's gradient needs the face and what forward stored at the pixel, so each face
 // sums its own pixels and nothing is shared: no atomics, and the same bits whatever the number of threads. A face of
-// many pixels is cut in bands of rows, summed afterwards in their order.
+// many pixels is split into bands of rows, summed afterwards in their order.
 #pragma once
 
 #include "../core/prepare_face.h"

@@ -47,7 +47,7 @@ class FaceGradient {
         Pairs pairs(scene_, view, f, index, index - scene_.first_face(view.image));
         pairs.alpha = args_.grad_alpha && !(f.flags & kAlphaCulled);
         pairs.colour = (args_.grad_image || args_.grad_depth) && !(f.flags & kColourCulled);
-        // The references drop the alpha gradient of fragments out of [near, far] (S4) though they count in alpha.
+        // The references drop the alpha gradient of pairs out of [near, far], though these count in alpha.
         pairs.depth_matters = pairs.alpha && (reference_ || !scene_.alpha_all) && !(f.flags & kDepthInRange);
         const bool short_path = scene_.fused && !pairs.colour && !pairs.depth_matters && !scene_.barycentric &&
                                 !reference_ && !(f.flags & kCut);
@@ -94,7 +94,7 @@ class FaceGradient {
         std::ptrdiff_t offset;
         SightLanes<T> sight;
         CoverageLanes<T> coverage;
-        Fragments<T> fragments;
+        InterpolationLanes<T> interpolation;
         Lanes<T> grad_u;          // dL/du
         Lanes<T> grad_w[3];       // dL/d(barycentrics)
         Lanes<T> share;           // of the face in its pixel's image
@@ -121,7 +121,7 @@ class FaceGradient {
     template <bool kEdges>
     void add_logistic_block(Pairs& p, Sums& sums) const {
         if (!p.alpha) return;
-        look<false, true, kEdges>(scene_, p.view.params, p.shape, p.at, p.sight);
+        see_block<false, true, kEdges>(scene_, p.view.params, p.shape, p.at, p.sight);
         const Lanes<T> grad = p.load(p.view.pixels.grad_alpha);
         GENDR_LANES {
             const T u = p.sight.u[l], e = exp_(-abs_(u)), r = T(1) / (T(1) + e);
@@ -131,17 +131,17 @@ class FaceGradient {
     }
 
     void add_block(Pairs& p, Sums& sums) const {
-        look<true, true>(scene_, p.view.params, p.shape, p.at, p.sight);
+        see_block<true, true>(scene_, p.view.params, p.shape, p.at, p.sight);
         if (!any(p.sight.active)) return;
         coverage_(scene_.distribution, p.sight.u, p.coverage);
-        if (p.colour || p.depth_matters) make_fragments(scene_, p.face, p.sight, p.fragments);
+        if (p.colour || p.depth_matters) interpolate_lanes(scene_, p.face, p.sight, p.interpolation);
         p.grad_u = {};
         for (Lanes<T>& grad : p.grad_w) grad = {};
         if (p.alpha) add_alpha(p);
-        if (p.colour && any(p.fragments.visible)) {
+        if (p.colour && any(p.interpolation.visible)) {
             find_share(p);
             if (args_.grad_image) add_image(p, sums);
-            add_fragments(p, sums);
+            add_interpolation(p, sums);
         }
         if (p.shape.is_cut()) {
             add_cut(p, sums);
@@ -158,7 +158,7 @@ class FaceGradient {
     void add_alpha(Pairs& p) const {
         const PixelGradients<T>& pixels = p.view.pixels;
         const Lanes<T> state = p.load(pixels.alpha_state), grad = p.load(pixels.grad_alpha);
-        const Lanes<T>& counts = p.depth_matters ? p.fragments.visible : p.sight.active;
+        const Lanes<T>& counts = p.depth_matters ? p.interpolation.visible : p.sight.active;
         Lanes<T> slope;
         if (scene_.fused) {
             slope = p.coverage.hazard;  // grad_alpha already has 1 - alpha in it
@@ -184,7 +184,7 @@ class FaceGradient {
             const Lanes<int32_t> nearest = p.load(pixels.nearest);
             Lanes<T> on;
             for (int l = 0; l < kLanes; ++l) {
-                on[l] = nearest[l] == p.id && p.fragments.visible[l] > T(0) ? T(1) : T(0);
+                on[l] = nearest[l] == p.id && p.interpolation.visible[l] > T(0) ? T(1) : T(0);
             }
             if (args_.grad_depth) {
                 const Lanes<T> grad = p.load(pixels.grad_depth);
@@ -197,8 +197,8 @@ class FaceGradient {
         const DepthScale<T> depth = scene_.depth;
         const T scale = p.view.params.exponent_scale;
         GENDR_LANES {
-            const bool on = p.fragments.visible[l] > T(0) && p.coverage.cdf[l] > Limits<T>::tiny;
-            const SoftmaxShare<T> s = softmax_share(on, depth.exponent(p.fragments.z[l], scale), largest[l],
+            const bool on = p.interpolation.visible[l] > T(0) && p.coverage.cdf[l] > Limits<T>::tiny;
+            const SoftmaxShare<T> s = softmax_share(on, depth.exponent(p.interpolation.z[l], scale), largest[l],
                                                     inv_weight[l], p.coverage.cdf[l]);
             p.below[l] = s.below;
             p.per_coverage[l] = s.per_coverage;
@@ -233,11 +233,11 @@ class FaceGradient {
             sums.gamma[l] += p.share[l] * excess[l] * p.below[l];
         }
         if (!pixels.leader) return;
-        // Where the background's floor holds, its exponent is the leading face's.
+        // Where the background's floor holds, its exponent is the leader's.
         const Lanes<int32_t> leader = p.load(pixels.leader);
         const Lanes<T> raised = p.load(pixels.raised);
         for (int l = 0; l < kLanes; ++l) {
-            if (leader[l] == p.id && p.fragments.visible[l] > T(0)) p.grad_z[l] += raised[l] * dz;
+            if (leader[l] == p.id && p.interpolation.visible[l] > T(0)) p.grad_z[l] += raised[l] * dz;
         }
     }
 
@@ -245,7 +245,7 @@ class FaceGradient {
         const int n_channels = args_.scene.n_channels;
         const T* values = scene_.features(p.index) + channel;
         const T f0 = values[0], f1 = values[n_channels], f2 = values[2 * n_channels];
-        const Fragments<T>& v = p.fragments;
+        const InterpolationLanes<T>& v = p.interpolation;
         GENDR_LANES {
             const T g = p.share[l] * grad[l];
             feature[l] = v.v0[l] * f0 + v.v1[l] * f1 + v.v2[l] * f2;
@@ -280,24 +280,24 @@ class FaceGradient {
     Lanes<int32_t> texels_of(const Pairs& p) const {
         Lanes<int32_t> out = {};
         for (int l = 0; l < kLanes; ++l) {
-            if (p.share[l] > T(0)) out[l] = texel_index(p.fragments.v0[l], p.fragments.v1[l], args_.scene.texture_res);
+            if (p.share[l] > T(0))
+                out[l] = texel_index(p.interpolation.v0[l], p.interpolation.v1[l], args_.scene.texture_res);
         }
         return out;
     }
 
-    // Through depth and feature weights to corner depths and barycentrics. The references keep the weights constant
-    // (S6).
-    void add_fragments(Pairs& p, Sums& sums) const {
+    // Through depth and feature weights to corner depths and barycentrics. The references hold the weights constant.
+    void add_interpolation(Pairs& p, Sums& sums) const {
         const Face<T> face = p.face;
         const Flag<T> frozen(reference_);
         with_rule_of<true>(scene_, p.face, [&](auto rule) {
             GENDR_LANES {
                 const T b0 = p.sight.b0[l], b1 = p.sight.b1[l], b2 = p.sight.b2[l];
-                const Fragment<T> v = rule.make(face, b0, b1, b2);
-                const FragmentGradient<T> g = rule.differentiate(
+                const Interpolation<T> v = rule.interpolate(face, b0, b1, b2);
+                const InterpolationGradient<T> g = rule.differentiate(
                     face, b0, b1, b2, v, frozen.pick(T(0), p.grad_weight[0][l]), frozen.pick(T(0), p.grad_weight[1][l]),
                     frozen.pick(T(0), p.grad_weight[2][l]), p.grad_z[l]);
-                const bool on = p.fragments.visible[l] > T(0);
+                const bool on = p.interpolation.visible[l] > T(0);
                 sums.z[0][l] += on ? g.z0 : T(0);
                 sums.z[1][l] += on ? g.z1 : T(0);
                 sums.z[2][l] += on ? g.z2 : T(0);
@@ -383,9 +383,9 @@ class FaceGradient {
         const T* lane_row = kLaneRows<T>[p.at.log2_rows];
         GENDR_LANES {
             const T x = grid.x(col0 + lane_col[l]), y = grid.y(row0 + lane_row[l]);
-            const CutSight<T> s = look_at_cut(cut, bounded, x, y);
+            const CutSight<T> s = see_cut(cut, bounded, x, y);
             const Direction<T> force = pull_cut_point(cut, s, p.grad_u[l], pull[l], across.pick(inv_tau, T(0)));
-            const FragmentPull<T> g =
+            const VertexGradient<T> g =
                 pull_cut(cut, s, bounded, x, y, force.x, force.y, p.grad_w[0][l], p.grad_w[1][l], p.grad_w[2][l]);
             const bool on = p.sight.active[l] > T(0);  // beyond the image distances may be any
             add_corners({on ? g.corners.x0 : T(0), on ? g.corners.x1 : T(0), on ? g.corners.x2 : T(0),

@@ -155,7 +155,7 @@ class Forward {
     template <bool kEdges>
     void add_logistic_block(Band& band, const Shape<T>& shape, const BlockPosition<T>& at) const {
         SightLanes<T> sight;
-        look<false, false, kEdges>(scene_, band.params, shape, at, sight);
+        see_block<false, false, kEdges>(scene_, band.params, shape, at, sight);
         Lanes<T> state;
         T* base = band.pixels.alpha + band.offset(at);
         load_lanes(base, band.pixels.stride, at.log2_rows, state.v);
@@ -166,58 +166,58 @@ class Forward {
     void add_block(Band& band, const Shape<T>& shape, int32_t id, const BlockPosition<T>& at, bool alpha, bool colour,
                    bool depth_matters) const {
         SightLanes<T> sight;
-        look<true, false>(scene_, band.params, shape, at, sight);
+        see_block<true, false>(scene_, band.params, shape, at, sight);
         if (!any(sight.active)) return;
         const std::ptrdiff_t stride = band.pixels.stride, offset = band.offset(at);
         CoverageLanes<T> coverage;
         coverage_(scene_.distribution, sight.u, coverage);
-        Fragments<T> fragments;
-        if (colour || depth_matters) make_fragments(scene_, shape.face, sight, fragments);
+        InterpolationLanes<T> interpolation;
+        if (colour || depth_matters) interpolate_lanes(scene_, shape.face, sight, interpolation);
         if (alpha) {
             Lanes<T> state;
             Lanes<int32_t> winner;
             load_lanes(band.pixels.alpha + offset, stride, at.log2_rows, state.v);
             const bool has_winner = args_.out.alpha_winner != nullptr;
             if (has_winner) load_lanes(band.pixels.winner + offset, stride, at.log2_rows, winner.v);
-            Lanes<T> counts = depth_matters ? fragments.visible : sight.active;
-            if (scene_.tconorm.kind == TConorm::hard) {
+            Lanes<T> counts = depth_matters ? interpolation.visible : sight.active;
+            if (traits_of(scene_.tconorm.kind).counts_majority) {
                 GENDR_LANES counts[l] = sight.u[l] > scene_.median_u ? counts[l] : T(0);
             }
             tconorm_.add(band.tconorm, coverage, counts, state, winner, id);
             store_lanes(band.pixels.alpha + offset, stride, at.log2_rows, state.v);
             if (has_winner) store_lanes(band.pixels.winner + offset, stride, at.log2_rows, winner.v);
         }
-        if (!colour || !any(fragments.visible)) return;
-        if (nearest_) add_nearest(band, id, at, sight, fragments);
-        if (args_.out.image && !scene_.hard_blend) add_softmax(band, id, at, coverage, fragments);
+        if (!colour || !any(interpolation.visible)) return;
+        if (nearest_) add_nearest(band, id, at, sight, interpolation);
+        if (args_.out.image && !scene_.hard_blend) add_softmax(band, id, at, coverage, interpolation);
     }
 
     // The features of the lanes in one channel.
-    void sample(const Band& band, int32_t id, const Fragments<T>& fragments, const Lanes<int32_t>& texels, int channel,
-                Lanes<T>& out) const {
+    void sample(const Band& band, int32_t id, const InterpolationLanes<T>& interpolation, const Lanes<int32_t>& texels,
+                int channel, Lanes<T>& out) const {
         const int n = args_.scene.n_channels;
         const T* features = scene_.features(scene_.first_face(band.image) + id) + channel;
         if (args_.scene.feature_kind == GENDR_CORNERS) {
             const T f0 = features[0], f1 = features[n], f2 = features[2 * n];
-            GENDR_LANES out[l] = fragments.v0[l] * f0 + fragments.v1[l] * f1 + fragments.v2[l] * f2;
+            GENDR_LANES out[l] = interpolation.v0[l] * f0 + interpolation.v1[l] * f1 + interpolation.v2[l] * f2;
         } else {
             for (int l = 0; l < kLanes; ++l) out[l] = features[int64_t(texels[l]) * n];
         }
     }
 
-    Lanes<int32_t> texels_of(const Fragments<T>& fragments) const {
+    Lanes<int32_t> texels_of(const InterpolationLanes<T>& interpolation) const {
         Lanes<int32_t> out;
         if (args_.scene.feature_kind != GENDR_TEXELS) return out;
         for (int l = 0; l < kLanes; ++l) {
-            out[l] = fragments.visible[l] > T(0)
-                         ? texel_index(fragments.v0[l], fragments.v1[l], args_.scene.texture_res)
+            out[l] = interpolation.visible[l] > T(0)
+                         ? texel_index(interpolation.v0[l], interpolation.v1[l], args_.scene.texture_res)
                          : 0;
         }
         return out;
     }
 
     void add_softmax(Band& band, int32_t id, const BlockPosition<T>& at, const CoverageLanes<T>& coverage,
-                     const Fragments<T>& fragments) const {
+                     const InterpolationLanes<T>& interpolation) const {
         const BandPixels<T>& p = band.pixels;
         const std::ptrdiff_t offset = band.offset(at);
         const DepthScale<T> depth = scene_.depth;
@@ -229,16 +229,16 @@ class Forward {
             Lanes<int32_t> leader;
             load_lanes(p.leader + offset, p.stride, at.log2_rows, leader.v);
             for (int l = 0; l < kLanes; ++l) {
-                const bool on = fragments.visible[l] > T(0) && coverage.cdf[l] > Limits<T>::tiny;
-                const T exponent = depth.exponent(fragments.z[l], scale);
-                if (on && leads_softmax(exponent, id, largest[l], leader[l])) leader[l] = id;
+                const bool on = interpolation.visible[l] > T(0) && coverage.cdf[l] > Limits<T>::tiny;
+                const T exponent = depth.exponent(interpolation.z[l], scale);
+                if (on && becomes_leader(exponent, id, largest[l], leader[l])) leader[l] = id;
             }
             store_lanes(p.leader + offset, p.stride, at.log2_rows, leader.v);
         }
         GENDR_LANES {
-            const bool on = fragments.visible[l] > T(0) && coverage.cdf[l] > Limits<T>::tiny;
+            const bool on = interpolation.visible[l] > T(0) && coverage.cdf[l] > Limits<T>::tiny;
             const SoftmaxStep<T> s =
-                softmax_add(largest[l], total[l], on, depth.exponent(fragments.z[l], scale), coverage.cdf[l]);
+                softmax_add(largest[l], total[l], on, depth.exponent(interpolation.z[l], scale), coverage.cdf[l]);
             largest[l] = s.largest;
             total[l] = s.total;
             keep[l] = s.keep;
@@ -246,10 +246,10 @@ class Forward {
         }
         store_lanes(p.exponent + offset, p.stride, at.log2_rows, largest.v);
         store_lanes(p.weight + offset, p.stride, at.log2_rows, total.v);
-        const Lanes<int32_t> texels = texels_of(fragments);
+        const Lanes<int32_t> texels = texels_of(interpolation);
         for (int c = 0; c < args_.scene.n_channels; ++c) {
             Lanes<T> colour, sum;
-            sample(band, id, fragments, texels, c, colour);
+            sample(band, id, interpolation, texels, c, colour);
             T* base = p.image + c * p.plane + offset;
             load_lanes(base, p.stride, at.log2_rows, sum.v);
             GENDR_LANES sum[l] = sum[l] * keep[l] + (weight[l] > T(0) ? weight[l] * colour[l] : T(0));
@@ -258,7 +258,7 @@ class Forward {
     }
 
     void add_nearest(Band& band, int32_t id, const BlockPosition<T>& at, const SightLanes<T>& sight,
-                     const Fragments<T>& fragments) const {
+                     const InterpolationLanes<T>& interpolation) const {
         const BandPixels<T>& p = band.pixels;
         const std::ptrdiff_t offset = band.offset(at);
         Lanes<T> depth, closer;
@@ -266,21 +266,21 @@ class Forward {
         load_lanes(p.depth + offset, p.stride, at.log2_rows, depth.v);
         load_lanes(p.nearest + offset, p.stride, at.log2_rows, nearest.v);
         for (int l = 0; l < kLanes; ++l) {
-            const bool on = fragments.visible[l] > T(0) && sight.inside[l] > T(0);
-            const T z = fragments.z[l];
-            const bool wins = on && hides(z, id, depth[l], nearest[l]);
-            closer[l] = wins ? T(1) : T(0);
-            depth[l] = wins ? z : depth[l];
-            nearest[l] = wins ? id : nearest[l];
+            const bool on = interpolation.visible[l] > T(0) && sight.inside[l] > T(0);
+            const T z = interpolation.z[l];
+            const bool is_closer = on && hides(z, id, depth[l], nearest[l]);
+            closer[l] = is_closer ? T(1) : T(0);
+            depth[l] = is_closer ? z : depth[l];
+            nearest[l] = is_closer ? id : nearest[l];
         }
         if (!any(closer)) return;
         store_lanes(p.depth + offset, p.stride, at.log2_rows, depth.v);
         store_lanes(p.nearest + offset, p.stride, at.log2_rows, nearest.v);
         if (!args_.out.image || !scene_.hard_blend) return;
-        const Lanes<int32_t> texels = texels_of(fragments);
+        const Lanes<int32_t> texels = texels_of(interpolation);
         for (int c = 0; c < args_.scene.n_channels; ++c) {
             Lanes<T> colour, sum;
-            sample(band, id, fragments, texels, c, colour);
+            sample(band, id, interpolation, texels, c, colour);
             T* base = p.image + c * p.plane + offset;
             load_lanes(base, p.stride, at.log2_rows, sum.v);
             GENDR_LANES sum[l] = closer[l] > T(0) ? colour[l] : sum[l];

@@ -61,12 +61,12 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> cal
     TileFaces<T>(call.filed, memory, image, tile_column, tile_row, 0, 1)
         .template for_each<kCuts>(scene, params, [&](const Face<T>& f, int64_t face) {
             if (!in_image || (f.flags & kColourCulled)) return;
-            const Sight<T> s = look_at_face<kCuts>(scene, f, x, y, params.reach2);
+            const Sight<T> s = see_face<kCuts>(scene, f, x, y, params.reach2);
             const T u = scaled_distance(scene.squared, s.signed2, params.inv_tau);
             if (!(s.within && u > scene.min_u)) return;
             if (scene.boxed && (column < f.x0 || column > f.x1 || row < f.y0 || row > f.y1)) return;
-            Fragment<T> a = {};
-            with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
+            Interpolation<T> a = {};
+            with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.interpolate(f, s.b0, s.b1, s.b2); });
             if (!depths_of(scene.depth, f).contains(a.z)) return;
             if (kFill) {
                 if (next == end) return;
@@ -110,16 +110,19 @@ __global__ void __launch_bounds__(kThreads)
         const int64_t i = order[k], pixel = a.pixel[i];
         const T px = scene.grid.x(T(pixel % scene.args.width));
         const T py = scene.grid.y(T(pixel / scene.args.width % scene.args.height));
-        const T gv0 = load(a.grad_weights, 3 * i), gv1 = load(a.grad_weights, 3 * i + 1);
-        const T gv2 = load(a.grad_weights, 3 * i + 2), gz = load(a.grad_depth, i), gd = load(a.grad_distance2, i);
-        FragmentPull<T> g = {};
+        const T grad_v0 = load(a.grad_weights, 3 * i), grad_v1 = load(a.grad_weights, 3 * i + 1);
+        const T grad_v2 = load(a.grad_weights, 3 * i + 2);
+        const T grad_z = load(a.grad_depth, i), grad_distance2 = load(a.grad_distance2, i);
+        VertexGradient<T> g = {};
         if (kCuts && (f.flags & kCut)) {
-            g = pull_cut_fragment(f, scene.cut_plane, scene.cut_rule(), px, py, gv0, gv1, gv2, gz, gd);
+            g = pull_cut_fragment(f, scene.cut_plane, scene.cut_rule(), px, py, grad_v0, grad_v1, grad_v2, grad_z,
+                                  grad_distance2);
         } else {
             const Flag<T> barycentric(scene.barycentric);
-            const Sight<T> s = look_at(f, px, py, Flag<T>((f.flags & kFlat) != 0), barycentric, T(0));
-            with_fragment_rule(scene,
-                               [&](auto rule) { g = pull_fragment(f, rule, s, barycentric, gv0, gv1, gv2, gz, gd); });
+            const Sight<T> s = see(f, px, py, Flag<T>((f.flags & kFlat) != 0), barycentric, T(0));
+            with_clip_rule(scene, [&](auto rule) {
+                g = pull_fragment(f, rule, s, barycentric, grad_v0, grad_v1, grad_v2, grad_z, grad_distance2);
+            });
         }
         x[0] += g.corners.x0;
         x[1] += g.corners.x1;

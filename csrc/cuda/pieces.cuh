@@ -1,5 +1,5 @@
-// Sharing out faces to warps: one face a warp, but a face of many pixels is cut in pieces that are summed afterwards,
-// in their order.
+// Sharing out faces to warps: one face a warp, but a face of many pixels is split into pieces that are summed
+// afterwards, in their order.
 //
 // A face of more than A pixels (of its box) gets ceil(pixels / A) pieces, A = max(1024, all faces' pixels / target). So
 // there are never more than 2 target pieces, whatever the scene: the memory for their sums has a fixed size.
@@ -21,14 +21,14 @@ struct Pieces {
     int64_t target;
     int64_t capacity;                  // of the list
     const unsigned long long* pixels;  // in all faces' boxes together
-    int32_t* first;                    // (F,): the face's first piece; -1: the face is not cut
+    int32_t* first;                    // (F,): the face's first piece; -1: the face is not split
     Piece* list;                       // (capacity,)
     int32_t* count;                    // pieces in the list
 
     // Pieces for n faces in images of this many pixels: `most`, or as many as there can be.
     static int64_t capacity_for(int64_t most, int64_t n, int64_t image_pixels) {
         const int64_t per_face = divide_up(image_pixels, int64_t(kPiecePixels));
-        if (per_face <= 1) return 0;  // no face is ever cut
+        if (per_face <= 1) return 0;  // no face is ever split
         return n * per_face < 2 * most ? n * per_face : 2 * most;
     }
     __device__ unsigned long long piece_pixels() const {
@@ -38,7 +38,7 @@ struct Pieces {
 };
 
 template <class T>
-__global__ void __launch_bounds__(kThreads) cut_faces(const Face<T>* faces, int64_t n_faces, Pieces pieces) {
+__global__ void __launch_bounds__(kThreads) split_faces(const Face<T>* faces, int64_t n_faces, Pieces pieces) {
     const int64_t i = global_thread();
     if (i >= n_faces) return;
     const Face<T>& f = faces[i];

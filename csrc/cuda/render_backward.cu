@@ -155,7 +155,7 @@ __global__ void __launch_bounds__(kThreads) sum_faces(const FaceCall<T> call) {
     write_sums(call, at, sums, to);
 }
 
-// One warp for each face that was cut: its pieces' sums, in order.
+// One warp for each face that was split: its pieces' sums, in order.
 template <class T>
 __global__ void __launch_bounds__(kThreads) join_pieces(const FaceCall<T> call) {
     const int64_t item = int64_t(blockIdx.x) * kWarps + warp_of_block();
@@ -233,7 +233,7 @@ void render(const gendr_backward& args) {
         const TileTree tree(a.height, a.width);
         launch_prepare(scene, tree, layout.faces, layout.images, PrepareOutputs{nullptr, nullptr, layout.counters},
                        stream);
-        GENDR_LAUNCH(cut_faces<T>, blocks_for(a.n_faces, kThreads), kThreads, stream, layout.faces, a.n_faces,
+        GENDR_LAUNCH(split_faces<T>, blocks_for(a.n_faces, kThreads), kThreads, stream, layout.faces, a.n_faces,
                      layout.pieces);
 
         if (grad_features && !grad_image) {

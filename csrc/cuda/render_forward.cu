@@ -47,7 +47,7 @@ struct Place {
 };
 
 template <class T>
-__device__ T sample(const Scene<T>& scene, const Fragment<T>& a, int64_t face, int channel) {
+__device__ T sample(const Scene<T>& scene, const Interpolation<T>& a, int64_t face, int channel) {
     const T* features = scene.features(face) + channel;
     const int n = scene.args.n_channels;
     if (scene.args.feature_kind == GENDR_CORNERS)
@@ -77,7 +77,7 @@ __device__ void clear(const TileCall<T>& call, const Place<T>& at, const ImagePa
 
 template <class T>
 __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image, const Place<T>& at, int64_t face,
-                           const Coverage<T>& c, const Fragment<T>& a, bool closed, Pixel<T, true>& p) {
+                           const Coverage<T>& c, const Interpolation<T>& a, bool closed, Pixel<T, true>& p) {
     const Scene<T>& scene = call.scene;
     const int32_t id = int32_t(face - at.first_face);
     bool closer = false;
@@ -91,7 +91,7 @@ __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image,
     if (!scene.hard_blend) {
         const bool on = c.cdf > Limits<T>::tiny;
         const T exponent = scene.depth.exponent(a.z, image.exponent_scale);
-        if (on && leads_softmax(exponent, id, p.exponent, p.leader)) p.leader = id;
+        if (on && becomes_leader(exponent, id, p.exponent, p.leader)) p.leader = id;
         s = softmax_add(p.exponent, p.weight, on, exponent, c.cdf);
         p.exponent = s.largest;
         p.weight = s.total;
@@ -117,7 +117,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     const bool colour = wanted && !(f.flags & kColourCulled);
     const bool depth_matters = alpha && !scene.alpha_all && !(f.flags & kDepthInRange);
     if (!alpha && !colour) return;
-    const Sight<T> s = look_at_face<kCuts>(scene, f, at.x, at.y, image.reach2);
+    const Sight<T> s = see_face<kCuts>(scene, f, at.x, at.y, image.reach2);
     const T u = scaled_distance(scene.squared, s.signed2, image.inv_tau);
     if (!(at.in_image && s.within && u > scene.min_u)) return;
     // The box around a face is larger than its Euclidean reach, but not than a barycentric one.
@@ -128,22 +128,22 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     }
     const Coverage<T> c = kFused ? Eval<Distribution::logistic>::at(u, scene.distribution)
                                  : coverage_at(Distribution(scene.args.settings.distribution), u, scene.distribution);
-    Fragment<T> a = {};
+    Interpolation<T> a = {};
     bool visible = false;
     if (colour || depth_matters) {
-        with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.make(f, s.b0, s.b1, s.b2); });
+        with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.interpolate(f, s.b0, s.b1, s.b2); });
         visible = depths_of(scene.depth, f).contains(a.z);
     }
     if (alpha && (visible || !depth_matters) && c.cdf > T(0)) {
         if (kFused) {
             p.alpha -= c.log_survival;
-        } else if (tconorm.kind == TConorm::max) {
+        } else if (traits_of(tconorm.kind).has_winner) {
             const int32_t id = int32_t(face - at.first_face);
-            if (takes_lead(c.cdf, p.alpha, id, p.winner)) {
+            if (becomes_winner(c.cdf, p.alpha, id, p.winner)) {
                 p.alpha = c.cdf;
                 p.winner = id;
             }
-        } else if (tconorm.kind != TConorm::hard || u > scene.median_u) {
+        } else if (!traits_of(tconorm.kind).counts_majority || u > scene.median_u) {
             p.alpha = add_to_state(p.alpha, c, tconorm);
         }
     }
@@ -158,15 +158,15 @@ __device__ void merge(const TileCall<T>& call, const TConormParams<T>& tconorm, 
                       Pixel<T, kColour>& p) {
     if (kFused) {
         p.alpha += other.alpha;
-    } else if (tconorm.kind == TConorm::max) {
-        if (other.winner >= 0 && (p.winner < 0 || takes_lead(other.alpha, p.alpha, other.winner, p.winner))) {
+    } else if (traits_of(tconorm.kind).has_winner) {
+        if (other.winner >= 0 && (p.winner < 0 || becomes_winner(other.alpha, p.alpha, other.winner, p.winner))) {
             p.alpha = other.alpha;
             p.winner = other.winner;
         }
-    } else if (keeps_log_sum(tconorm.kind)) {
+    } else if (traits_of(tconorm.kind).keeps_log_sum) {
         p.alpha = logaddexp(p.alpha, other.alpha);
     } else {
-        p.alpha = tconorm.kind == TConorm::hard ? max_(p.alpha, other.alpha) : p.alpha + other.alpha;
+        p.alpha = traits_of(tconorm.kind).keeps_largest ? max_(p.alpha, other.alpha) : p.alpha + other.alpha;
     }
     if constexpr (kColour) {
         const bool closer = other.nearest >= 0 && hides(other.depth, other.nearest, p.depth, p.nearest);
@@ -177,7 +177,7 @@ __device__ void merge(const TileCall<T>& call, const TConormParams<T>& tconorm, 
         const bool hard = call.scene.hard_blend;
         T mine = T(1), theirs = T(1);
         if (!hard) {
-            if (other.leader >= 0 && leads_softmax(other.exponent, other.leader, p.exponent, p.leader)) {
+            if (other.leader >= 0 && becomes_leader(other.exponent, other.leader, p.exponent, p.leader)) {
                 p.leader = other.leader;
             }
             const T largest = max_(p.exponent, other.exponent);
@@ -205,7 +205,7 @@ __device__ void finish(const TileCall<T>& call, const ImageParams<T>& image, con
     const T bad = scales_in_range(call.scene, at.image) ? T(0) : T(NAN);
     if (out.alpha && at.first_channel == 0) {
         const T alpha =
-            kFused ? tconorm_alpha<TConorm::probabilistic>(p.alpha, tconorm) : alpha_of_state(p.alpha, tconorm);
+            kFused ? Aggregate<TConorm::probabilistic>::alpha(p.alpha, tconorm) : alpha_of_state(p.alpha, tconorm);
         static_cast<T*>(out.alpha)[pixel] = alpha + bad;
         static_cast<T*>(out.alpha_state)[pixel] = p.alpha + bad;
         if (out.alpha_winner) out.alpha_winner[pixel] = p.winner;
@@ -235,6 +235,45 @@ __device__ void finish(const TileCall<T>& call, const ImageParams<T>& image, con
     }
 }
 
+// What a warp works on: a part of a tile's faces.
+struct TilePart {
+    bool exists;  // warps past the last tile go along, for the barriers, with a tile of no image
+    int image;
+    int32_t row, column;  // of the tile
+    int part;
+};
+
+template <class T>
+__device__ __forceinline__ TilePart tile_of_warp(const TileCall<T>& call) {
+    const TileTree& tree = call.filed.tree;
+    const int64_t n_tiles = int64_t(tree.columns) * tree.rows;
+    const int64_t all_tiles = n_tiles * call.scene.args.n_images;
+    const int64_t work = int64_t(blockIdx.x) * kWarps + warp_of_block();
+    TilePart t;
+    t.part = int(work % call.parts);
+    t.exists = work / call.parts < all_tiles;
+    const int64_t tile = t.exists ? work / call.parts : 0;
+    t.image = int(tile / n_tiles);
+    t.row = int32_t(tile % n_tiles) / tree.columns;
+    t.column = int32_t(tile % n_tiles) % tree.columns;
+    return t;
+}
+
+template <bool kColour, class T>
+__device__ __forceinline__ Place<T> place_in(const Scene<T>& scene, const TilePart& tile) {
+    const int lane = lane_of_thread();
+    Place<T> at;
+    at.image = tile.image;
+    at.row = tile.row * kTileHeight + lane / kTileWidth;
+    at.column = tile.column * kTileWidth + lane % kTileWidth;
+    at.in_image = tile.exists && at.row < scene.args.height && at.column < scene.args.width;
+    at.x = scene.grid.x(T(at.column));
+    at.y = scene.grid.y(T(at.row));
+    at.first_face = scene.first_face(tile.image);
+    at.first_channel = kColour ? int(blockIdx.y) * kChannels : 0;
+    return at;
+}
+
 template <class T, bool kFused, bool kColour, bool kCuts>
 __global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call) {
     GENDR_SHARED(Face<T>, batches, (kWarps * kBatch));
@@ -245,37 +284,19 @@ __global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call)
     using Kept = Pixel<T, kColour>;
     GENDR_SHARED(Kept, merged, kThreads);
 
-    const int warp = warp_of_block(), lane = lane_of_thread();
-    const TileTree& tree = call.filed.tree;
     const Scene<T>& scene = call.scene;
-    const int64_t n_tiles = int64_t(tree.columns) * tree.rows;
-    const int64_t all_tiles = n_tiles * scene.args.n_images;
-    const int64_t work = int64_t(blockIdx.x) * kWarps + warp;
-    const int part = int(work % call.parts);
-    // Warps past the last tile go along, for the barriers, with a tile of no image.
-    const bool exists = work / call.parts < all_tiles;
-    const int64_t tile = exists ? work / call.parts : 0;
-    const int image = int(tile / n_tiles);
-    const int32_t row = int32_t(tile % n_tiles) / tree.columns, column = int32_t(tile % n_tiles) % tree.columns;
-
-    Place<T> at;
-    at.image = image;
-    at.row = row * kTileHeight + lane / kTileWidth;
-    at.column = column * kTileWidth + lane % kTileWidth;
-    at.in_image = exists && at.row < scene.args.height && at.column < scene.args.width;
-    at.x = scene.grid.x(T(at.column));
-    at.y = scene.grid.y(T(at.row));
-    at.first_face = scene.first_face(image);
-    at.first_channel = kColour ? int(blockIdx.y) * kChannels : 0;
-    const ImageParams<T> params = call.images[image];
-    const TConormParams<T> tconorm = scene.tconorm_of(image);
+    const int warp = warp_of_block();
+    const TilePart tile = tile_of_warp(call);
+    const Place<T> at = place_in<kColour>(scene, tile);
+    const ImageParams<T> params = call.images[tile.image];
+    const TConormParams<T> tconorm = scene.tconorm_of(tile.image);
 
     Kept pixel;
-    clear(call, at, params, part == 0, pixel);
-    if (exists) {
+    clear(call, at, params, tile.part == 0, pixel);
+    if (tile.exists) {
         const TileMemory<T> memory = {batches + warp * kBatch, ids + warp * kBatch, queues + warp * kQueue,
                                       node_at + warp * kMaxNodesOfTile, node_sum + warp * (kMaxNodesOfTile + 1)};
-        TileFaces<T>(call.filed, memory, image, column, row, part, call.parts)
+        TileFaces<T>(call.filed, memory, tile.image, tile.column, tile.row, tile.part, call.parts)
             .template for_each<kCuts>(scene, params, [&](const Face<T>& f, int64_t face) {
                 add_face<T, kFused, kCuts>(call, params, tconorm, at, f, face, pixel);
             });
@@ -283,7 +304,7 @@ __global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call)
     if (call.parts > 1) {
         merged[threadIdx.x] = pixel;
         __syncthreads();
-        if (part > 0) return;
+        if (tile.part > 0) return;
         for (int other = 1; other < call.parts; ++other) {
             merge<T, kFused>(call, tconorm, merged[threadIdx.x + other * kWarpSize], pixel);
         }

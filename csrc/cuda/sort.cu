@@ -1,4 +1,4 @@
-// Least significant digit first radix sort. The keys are cut into parts, one warp each; per digit
+// Least significant digit first radix sort. The keys are split into parts, one warp each; per digit
 //     count_digits   counts each part's keys by digit,
 //     scan_parts     turns the counts of a digit into offsets, part after part,
 //     move_keys      moves each part's keys, in order, behind the smaller digits and the parts before.

@@ -66,7 +66,7 @@ typedef struct gendr_settings {
     int32_t perspective_correct; /* 1: features use w_k / z_k weights; 0: screen-space weights. Depth always 1 / sum(w_k
                                     / z_k), but for clip rules other than GENDR_CLIP_UNIT the weighted mean */
     int32_t gradient;            /* gendr_gradient, read by backward only */
-    int32_t clip;                /* gendr_clip: of the weights of features and depth outside a face */
+    int32_t clip;                /* gendr_clip: of the weights outside a face (core/interpolation.h) */
     int32_t reach_shape;         /* gendr_reach_shape: is a pixel in reach by its distance, or by a face's grown box? */
     int32_t projection;          /* gendr_projection that made x and y, read where near_clip cuts a face */
     double dist_scale;           /* tau of all images, where the scene's dist_scale is null; 1e-30 to 1e30 */
