@@ -15,7 +15,7 @@ from gendr_adapters import Rendered, RenderSettings, gather_corners, render
 from gendr_adapters import softras as sr
 from gendr_adapters._camera_plane import off_camera_plane
 from gendr_adapters.cameras import PinholeCamera
-from gendr_adapters.redner.projected_mesh import project
+from gendr_adapters.redner._homogeneous_mesh import project
 
 SIDE = 48
 FOCAL = 0.25 * SIDE / 2  # pixels: the picture ends 4 times as far to the side as it is ahead

@@ -10,7 +10,7 @@ from door_scenes import SIZE, cameras_of, lights_of, settings_of, two_meshes
 from pytorch3d.renderer.mesh.rasterizer import Fragments
 from torch import Tensor
 
-import gendr_adapters.pytorch3d.fragments as door_fragments
+import gendr_adapters.pytorch3d._fragments as door_fragments
 from gendr_adapters.pytorch3d import (
     GenDRDepthShader,
     GenDRFragments,

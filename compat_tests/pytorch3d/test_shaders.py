@@ -24,7 +24,7 @@ from pytorch3d.renderer.mesh.shading import flat_shading
 from pytorch3d.structures import Meshes
 from torch import Tensor
 
-import gendr_adapters.pytorch3d.fragments as door_fragments
+import gendr_adapters.pytorch3d._fragments as door_fragments
 from gendr_adapters.pytorch3d import (
     GenDRBlendParams,
     GenDRDepthShader,

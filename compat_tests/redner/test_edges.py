@@ -6,9 +6,9 @@ import pytest
 import torch
 from redner_scenes import INTRINSICS, Mesh, cube, doubled, joined, mesh_of, square, triangle
 
-from gendr_adapters.redner.edges import jumping_edges
-from gendr_adapters.redner.projected_mesh import ProjectedMesh, project
-from gendr_adapters.redner.segments import visible_segments
+from gendr_adapters.redner._edges import jumping_edges
+from gendr_adapters.redner._homogeneous_mesh import ProjectedMesh, project
+from gendr_adapters.redner._segments import visible_segments
 
 SIZE = (12, 16)
 

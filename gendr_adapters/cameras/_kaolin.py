@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from .._autocast import full_precision
-from .pinhole import PinholeCamera, _check_camera, _flip_axes
+from ._pinhole import PinholeCamera, _check_camera, _flip_axes
 
 _TO_OPENCV = (1, -1, -1)  # Kaolin's camera has y up and looks down -z, as OpenGL's
 

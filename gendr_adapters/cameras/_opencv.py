@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import check_real, image_shape
-from .pinhole import PinholeCamera, _check_camera
+from ._pinhole import PinholeCamera, _check_camera
 
 
 class OpenCVCamera(NamedTuple):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import image_shape
-from .pinhole import PinholeCamera, _check_camera, _flip_axes
+from ._pinhole import PinholeCamera, _check_camera, _flip_axes
 
 _TO_OPENCV = (-1, -1, 1)  # PyTorch3D's camera has x to the left and y up
 
@@ -79,7 +79,7 @@ def to_pytorch3d(camera: PinholeCamera, *, in_ndc: bool = True) -> Any:
     renderer = _pytorch3d()
     kind = renderer.PerspectiveCameras
     if rotation.dtype == torch.float64:
-        from .pytorch3d_double import DoublePerspectiveCameras as kind
+        from ._pytorch3d_double import DoublePerspectiveCameras as kind
     return kind(
         R=rotation.mT,
         T=translation,

@@ -10,7 +10,7 @@ from .._autocast import full_precision
 from .._inputs import check_real, image_shape
 from .._products import times
 from .._soft_renderer.look_at import view_axes
-from .pinhole import PinholeCamera, _check_camera, _check_like
+from ._pinhole import PinholeCamera, _check_camera, _check_like
 
 _ORTHOGONAL = 1e-3  # how far rotation times its transpose may be from the identity
 

@@ -5,9 +5,9 @@ from typing import Literal
 from torch import Tensor, nn
 
 from .._soft_renderer.arguments import check_choices
-from .._soft_renderer.mesh import Mesh
+from .._soft_renderer.meshes import Mesh
 from .._soft_renderer.rasterizing import Background, Drawn, ImageSize, antialiased, check_near_clip
-from .render import render
+from ._render import render
 
 _CHOICES = {
     "aggr_rgb_func": ("hard", "softmax"),

@@ -10,8 +10,8 @@ from .._autocast import full_precision
 from .._untraced import untraced
 from ..settings import check_number
 from ._arguments import check_backend, check_depths, check_image, check_per_face, check_softness, plain
-from .rasterization import hard_settings, rasterize_as
-from .soft_mask import dibr_soft_mask, mask_settings
+from ._rasterize import hard_settings, rasterize_as
+from ._soft_mask import dibr_soft_mask, mask_settings
 
 _OCCLUSIONS = ("hard", "soft")
 # background_eps: the background has no weight in the softmax where there is a face, as the mask says what it covers.

@@ -7,9 +7,9 @@ from torch import Tensor
 from .._untraced import untraced
 from ..settings import RenderSettings
 from ._autocast import geometry
-from .cameras import check_camera, is_pinhole, settings_for
-from .materials import sample
-from .mesh_scene import mesh_scene, nearest_points
+from ._cameras import check_camera, is_pinhole, settings_for
+from ._materials import sample
+from ._mesh_scene import mesh_scene, nearest_points
 
 
 @geometry

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .materials import Surface
+from ._materials import Surface
 
 _LIGHTS = ("amplitude", "direction", "sharpness")
 # Kaolin has code for more lights on CUDA only.

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from ..render import Rendered, gather_corners, render
 from ..settings import RenderSettings
-from ._scene import warn_of_empty
-from .cameras import directions_to, is_pinhole, see
-from .materials import Surface, material_lists, number_materials, surface_at
-from .meshes import CornerAttributes, corner_attributes, joined, unbatched
-from .sg_lighting import check_lighting, shine
+from ._cameras import directions_to, is_pinhole, see
+from ._faces import warn_of_empty
+from ._lighting import check_lighting, shine
+from ._materials import Surface, material_lists, number_materials, surface_at
+from ._meshes import CornerAttributes, corner_attributes, joined, unbatched
 
 
 class Points(NamedTuple):

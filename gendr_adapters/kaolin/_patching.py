@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
-from .dibr import dibr_rasterization
-from .easy_render import render_mesh
-from .interpolation import _texture_sample_material_nvdiffrast, mesh_rasterize_interpolate_nvdiffrast
-from .rasterization import rasterize
-from .sg_lighting import unbatched_reduced_sg_inner_product
-from .soft_mask import dibr_soft_mask
+from ._dibr import dibr_rasterization
+from ._interpolation import _texture_sample_material_nvdiffrast, mesh_rasterize_interpolate_nvdiffrast
+from ._lighting import unbatched_reduced_sg_inner_product
+from ._rasterize import rasterize
+from ._render_mesh import render_mesh
+from ._soft_mask import dibr_soft_mask
 
 # Kaolin's modules and what stands for their functions.
 _OURS: dict[str, tuple[Any, ...]] = {

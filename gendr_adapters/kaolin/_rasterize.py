@@ -11,7 +11,7 @@ from .._untraced import untraced
 from ..render import render
 from ..settings import RenderSettings
 from ._arguments import check_backend, check_depths, check_image, check_per_face, joined_features, plain
-from ._scene import corners, empty_meshes, kaolin_settings, warn_of_empty
+from ._faces import corners, empty_meshes, kaolin_settings, warn_of_empty
 
 
 @full_precision

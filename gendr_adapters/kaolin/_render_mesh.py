@@ -10,8 +10,8 @@ from .._inputs import output_names
 from .._untraced import untraced
 from ..settings import RenderSettings
 from ._autocast import geometry
-from .cameras import check_camera, is_pinhole, settings_for
-from .mesh_scene import MeshScene, mesh_scene, nearest_points
+from ._cameras import check_camera, is_pinhole, settings_for
+from ._mesh_scene import MeshScene, mesh_scene, nearest_points
 
 _BACKENDS = ("nvdiffrast", "cuda")
 _EXTRA = ("alpha", "depth", "normals_camera")

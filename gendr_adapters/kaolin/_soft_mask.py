@@ -15,7 +15,7 @@ from ..fragments import Fragments, find_fragments
 from ..render import render
 from ..settings import RenderSettings, check_number
 from ._arguments import check_depths, check_image, check_softness, plain
-from ._scene import corners, kaolin_settings
+from ._faces import corners, kaolin_settings
 
 
 @full_precision

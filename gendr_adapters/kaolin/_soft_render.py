@@ -10,8 +10,8 @@ from ..blend import blend_fragments
 from ..fragments import find_fragments
 from ..settings import RenderSettings
 from ._autocast import geometry
-from .cameras import check_camera, is_pinhole, settings_for
-from .mesh_scene import MeshScene, Points, mesh_scene
+from ._cameras import check_camera, is_pinhole, settings_for
+from ._mesh_scene import MeshScene, Points, mesh_scene
 
 
 @geometry

@@ -10,9 +10,9 @@ from torch import Tensor
 from ..blend import blend_fragments
 from ..fragments import Fragments
 from ..render import Rendered, render
-from .blend_params import GenDRBlendParams, blend_settings
-from .fragments import GenDRFragments, bounds_of
-from .projected_meshes import ProjectedMeshes
+from ._blend_params import GenDRBlendParams, blend_settings
+from ._fragments import GenDRFragments, bounds_of
+from ._meshes import ProjectedMeshes
 
 Range = tuple[float, float]
 

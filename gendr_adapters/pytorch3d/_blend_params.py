@@ -8,7 +8,7 @@ from pytorch3d.renderer import BlendParams
 from torch import Tensor
 
 from ..settings import RenderSettings, check_scale
-from .projected_meshes import ProjectedMeshes
+from ._meshes import ProjectedMeshes
 
 # PyTorch3D's softmax_rgb_blend: exponent of the background, and the least it weighs beside the nearest face.
 _PYTORCH3D_EPS = 1e-10

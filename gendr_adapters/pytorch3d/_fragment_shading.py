@@ -9,8 +9,8 @@ from pytorch3d.renderer.mesh.rasterizer import Fragments
 from torch import Tensor
 
 from .._inputs import HALF_DTYPES
-from .fragments import GenDRFragments, bounds_of, just_inside, lay_out
-from .lighting import Lighting
+from ._fragments import GenDRFragments, bounds_of, just_inside, lay_out
+from ._lighting import Lighting
 
 # Images whose fragments are shaded together may be filled up by this much, as a share of the fragments there are.
 _MAX_PADDING = 0.25

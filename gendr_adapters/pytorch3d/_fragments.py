@@ -9,7 +9,7 @@ from pytorch3d.renderer.mesh.rasterizer import Fragments as PyTorch3DFragments
 from torch import Tensor
 
 from ..fragments import Fragments, find_fragments
-from .projected_meshes import ProjectedMeshes
+from ._meshes import ProjectedMeshes
 
 _DENSE = ("pix_to_face", "zbuf", "bary_coords", "dists")
 

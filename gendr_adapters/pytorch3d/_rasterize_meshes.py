@@ -5,9 +5,9 @@ from typing import Any
 from torch import Tensor
 
 from ..fragments import find_fragments
-from .autocast import geometry
-from .fragments import dense_view
-from .projected_meshes import project_meshes
+from ._autocast import geometry
+from ._fragments import dense_view
+from ._meshes import project_meshes
 
 
 @geometry

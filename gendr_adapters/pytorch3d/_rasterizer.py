@@ -11,9 +11,9 @@ from pytorch3d.structures import Meshes
 from torch import Tensor
 
 from .._camera_plane import off_camera_plane
-from .autocast import geometry
-from .fragments import GenDRFragments
-from .projected_meshes import checked_blur_radius, plain, project_meshes
+from ._autocast import geometry
+from ._fragments import GenDRFragments
+from ._meshes import checked_blur_radius, plain, project_meshes
 
 # Where faces are cut if neither the settings nor the camera know a near plane, in the unit of the world.
 DEFAULT_Z_CLIP = 1e-2

@@ -10,13 +10,13 @@ from pytorch3d.renderer.utils import TensorProperties
 from torch import Tensor
 
 from ..render import gather_corners
-from .autocast import geometry
-from .blend_params import GenDRBlendParams, as_gendr
-from .blending import Range, blend_corners, blend_shaded, depth_ranges, silhouette
-from .fragment_shading import interpolate, sample_textures, shade_fragments
-from .fragments import GenDRFragments
-from .lighting import Lighting, face_cross_products, lit_vertices, unit, vertex_normals
-from .soft_depth import soft_depth
+from ._autocast import geometry
+from ._blend import Range, blend_corners, blend_shaded, depth_ranges, silhouette
+from ._blend_params import GenDRBlendParams, as_gendr
+from ._fragment_shading import interpolate, sample_textures, shade_fragments
+from ._fragments import GenDRFragments
+from ._lighting import Lighting, face_cross_products, lit_vertices, unit, vertex_normals
+from ._soft_depth import soft_depth
 
 
 class _GenDRShader(ShaderBase):

@@ -5,9 +5,9 @@ from torch import Tensor
 
 from ..distributions import cdf
 from ..fragments import Fragments
-from .blend_params import GenDRBlendParams, blend_settings
-from .fragments import nearest_first
-from .projected_meshes import ProjectedMeshes
+from ._blend_params import GenDRBlendParams, blend_settings
+from ._fragments import nearest_first
+from ._meshes import ProjectedMeshes
 
 
 def soft_depth(found: Fragments, meshes: ProjectedMeshes, params: GenDRBlendParams, zfar: list[float]) -> Tensor:

@@ -12,9 +12,9 @@ from pytorch3d.renderer import (
 )
 from pytorch3d.renderer.mesh.shader import SoftDepthShader, SplatterPhongShader
 
-from .blend_params import as_gendr
-from .rasterizer import GenDRRasterizer, copy_of
-from .shaders import GenDRDepthShader, GenDRGouraudShader, GenDRPhongShader, GenDRSilhouetteShader
+from ._blend_params import as_gendr
+from ._rasterizer import GenDRRasterizer, copy_of
+from ._shaders import GenDRDepthShader, GenDRGouraudShader, GenDRPhongShader, GenDRSilhouetteShader
 
 _SOFT_SHADERS = {
     SoftPhongShader: GenDRPhongShader,

@@ -33,10 +33,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .edges import jumping_edges
-from .point_queries import PointQueries
-from .projected_mesh import ProjectedMesh
-from .segments import endpoints, visible_segments
+from ._edges import jumping_edges
+from ._homogeneous_mesh import ProjectedMesh
+from ._point_queries import PointQueries
+from ._segments import endpoints, visible_segments
 
 # In pixels, how far from an edge its two sides are looked at. The queries are in float64.
 _SIDE = 1e-5

@@ -12,7 +12,7 @@ from .._autocast import full_precision
 from .._inputs import check_real, image_shape
 from .._products import times
 from ._arguments import FullPrecision, number, vector
-from .transforms import gen_look_at_matrix
+from ._matrices import gen_look_at_matrix
 
 
 class camera_type(Enum):

@@ -9,12 +9,12 @@ from torch import Tensor
 from .._autocast import full_precision
 from .._untraced import untraced
 from ._arguments import whole
-from .channels import channels
-from .g_buffer import for_each_scene
-from .integral import integrate
-from .lights import DeferredLight
-from .scene import Scene
-from .scene_surface import SceneSurface
+from ._channels import channels
+from ._g_buffer import for_each_scene
+from ._integral import integrate
+from ._lighting import DeferredLight
+from ._scene import Scene
+from ._scene_surface import SceneSurface
 
 
 @full_precision

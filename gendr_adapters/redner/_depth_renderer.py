@@ -13,9 +13,9 @@ from .._untraced import untraced
 from ..render import gather_corners
 from ..settings import RenderSettings
 from ._arguments import face_indices, number, rows, whole
-from .integral import fresh_seed, integrate
-from .projected_mesh import project
-from .samples import render_samples, stratified_offsets
+from ._homogeneous_mesh import project
+from ._integral import fresh_seed, integrate
+from ._samples import render_samples, stratified_offsets
 
 
 class DepthRenderer(nn.Module):
@@ -101,7 +101,7 @@ def get_depth_renderer(
         seed: of samples and edge points, >= 0. None: new ones in each call, drawn from torch's global generator (see
             torch.manual_seed), as stochastic gradient descent wants it.
         edge_samples: points for each pixel of the visible edges' length in the boundary term (see
-            gendr_adapters.redner.boundary); 0: without that term, and so without the gradient of moving outlines.
+            gendr_adapters/redner/_boundary.py); 0: without that term, and so without the gradient of moving outlines.
         clip_near: depth > 0 where the mesh is cut. Of no effect on soft pictures, which settings.near_clip is for.
         settings: None: the nearest face, sharp. A RenderSettings: soft, as `gendr_adapters.render` does it, with any
             distribution and T-conorm, blend 'softmax' or 'hard': the picture is then the points of all faces in reach,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .projected_mesh import ProjectedMesh
+from ._homogeneous_mesh import ProjectedMesh
 
 
 class MeshEdges(NamedTuple):

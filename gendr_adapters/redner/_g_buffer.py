@@ -9,10 +9,10 @@ from torch import Tensor
 from .._autocast import full_precision
 from .._untraced import untraced
 from ._arguments import whole
-from .channels import as_channels, channels
-from .integral import fresh_seed, integrate
-from .scene import Scene
-from .scene_surface import IDS, SceneSurface
+from ._channels import as_channels, channels
+from ._integral import fresh_seed, integrate
+from ._scene import Scene
+from ._scene_surface import IDS, SceneSurface
 
 
 @full_precision

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from .boundary import Shade, boundary_term
-from .projected_mesh import ProjectedMesh
-from .samples import render_samples, stratified_offsets
+from ._boundary import Shade, boundary_term
+from ._homogeneous_mesh import ProjectedMesh
+from ._samples import render_samples, stratified_offsets
 
 
 def integrate(

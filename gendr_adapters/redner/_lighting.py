@@ -13,7 +13,7 @@ from torch import Tensor
 from .._autocast import full_precision, widened
 from .._inputs import check_real
 from ._arguments import FullPrecision, vector
-from .normals import unit
+from ._normals import unit
 
 
 class DeferredLight(FullPrecision):

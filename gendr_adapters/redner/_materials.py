@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .textures import Texture
+from ._textures import Texture
 
 
 class Material:

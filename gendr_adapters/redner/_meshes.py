@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ._arguments import FullPrecision, face_indices, rows
-from .material import Material
+from ._materials import Material
 
 
 class Shape(FullPrecision):

@@ -11,10 +11,10 @@ from .._soft_renderer.mtl_files import Material as WrittenMaterial
 from .._soft_renderer.mtl_files import materials_of_faces, read_materials
 from .._soft_renderer.obj_files import ObjFile, OfCorners, read_obj
 from .._soft_renderer.statements import Path
-from .device import get_device
-from .images import read_linear
-from .material import Material
-from .shapes import Object
+from ._device import get_device
+from ._materials import Material
+from ._meshes import Object
+from ._pictures import read_linear
 
 GREY = 0.5  # of objects without a material
 

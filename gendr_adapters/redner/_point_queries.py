@@ -9,7 +9,7 @@ from .._visibility import NO_FAR, NO_NEAR
 from ..fragments import find_fragments
 from ..render import gather_corners
 from ..settings import RenderSettings
-from .projected_mesh import ProjectedMesh
+from ._homogeneous_mesh import ProjectedMesh
 
 # In pixels: a pixel whose centre is this close to a face's bounding box may hold points of the face. Half a pixel, and
 # more than what boxes and points lose by rounding.

@@ -9,7 +9,7 @@ from torch import Tensor
 from .._visibility import NO_FAR, NO_NEAR
 from ..render import render
 from ..settings import RenderSettings
-from .projected_mesh import ProjectedMesh
+from ._homogeneous_mesh import ProjectedMesh
 
 # The nearest face whose triangle holds the sample, whatever its side and its depth; reach lets those on an edge in.
 _HARD = RenderSettings(blend="hard", near=NO_NEAR, far=NO_FAR, reach=1e-5)

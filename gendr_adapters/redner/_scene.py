@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .camera import Camera
-from .material import Material
-from .shapes import Object, Shape
+from ._cameras import Camera
+from ._materials import Material
+from ._meshes import Object, Shape
 
 
 class Scene:

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from ..render import gather_corners
-from .channels import channels
-from .normals import face_normals, unit
-from .projected_mesh import ProjectedMesh
-from .scene import Scene
-from .shapes import Shape, corner_indices
-from .textures import Texture
+from ._channels import channels
+from ._homogeneous_mesh import ProjectedMesh
+from ._meshes import Shape, corner_indices
+from ._normals import face_normals, unit
+from ._scene import Scene
+from ._textures import Texture
 
 # (A, B, C) interpolated features, by name, and (A, B) faces to (A, B, D).
 Values = Callable[[dict[str, Tensor], Tensor], Tensor]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..render import gather_corners
-from .projected_mesh import ProjectedMesh
+from ._homogeneous_mesh import ProjectedMesh
 
 
 class Segments(NamedTuple):

@@ -4,8 +4,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from .._soft_renderer.arguments import Numbers, Scalar
-from .._soft_renderer.mesh import Mesh
-from .._soft_renderer.transforms import FORWARDS, EyeCamera, LookAtCamera, LookCamera, ProjectionCamera
+from .._soft_renderer.cameras import FORWARDS, EyeCamera, LookAtCamera, LookCamera, ProjectionCamera
+from .._soft_renderer.meshes import Mesh
 
 
 class LookAt(LookAtCamera):

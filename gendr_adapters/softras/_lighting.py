@@ -3,7 +3,7 @@
 from .._soft_renderer.arguments import Numbers, Scalar
 from .._soft_renderer.lighting import WHITE, Lamps
 from .._soft_renderer.look_at import UPWARDS
-from .._soft_renderer.mesh import Mesh
+from .._soft_renderer.meshes import Mesh
 
 
 class Lighting(Lamps):

@@ -6,14 +6,14 @@ import numpy as np
 from torch import Tensor, nn
 
 from .._soft_renderer.arguments import Numbers, Scalar
+from .._soft_renderer.cameras import FORWARDS
 from .._soft_renderer.lighting import WHITE
 from .._soft_renderer.look_at import UPWARDS
-from .._soft_renderer.mesh import Mesh
+from .._soft_renderer.meshes import Mesh
 from .._soft_renderer.rasterizing import Background, Drawn, ImageSize
-from .._soft_renderer.transforms import FORWARDS
-from .lighting import Lighting
-from .rasterizer import SoftRasterizer
-from .transform import Transform
+from ._cameras import Transform
+from ._lighting import Lighting
+from ._rasterizer import SoftRasterizer
 
 
 class _MeshRenderer(nn.Module):
