@@ -37,7 +37,7 @@ def pinhole(vertices: Tensor, faces: Tensor) -> Tensor:
 
 def redner(vertices: Tensor, faces: Tensor) -> Tensor:
     intrinsics = vertices.new_tensor([FOCAL, FOCAL, MIDDLE, MIDDLE])
-    return project(vertices, intrinsics, faces, (SIDE, SIDE), 0.1).ndc_corners()
+    return project(vertices, intrinsics, faces, (SIDE, SIDE), 0.1).ndc_face_vertices()
 
 
 def up(vertices: Tensor) -> Tensor:

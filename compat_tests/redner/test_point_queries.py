@@ -7,14 +7,14 @@ from ray_caster import cast, opencv_ray
 from redner_scenes import INTRINSICS, Mesh, cube, joined, soup, square, triangle
 
 from gendr_adapters.redner import _point_queries
-from gendr_adapters.redner._homogeneous_mesh import ProjectedMesh, project
+from gendr_adapters.redner._homogeneous_mesh import HomogeneousMesh, project
 from gendr_adapters.redner._point_queries import PointQueries
 
 SIZE = (12, 16)
 NEAR = 0.3
 
 
-def projected(mesh: Mesh, dtype: torch.dtype = torch.float64) -> ProjectedMesh:
+def projected(mesh: Mesh, dtype: torch.dtype = torch.float64) -> HomogeneousMesh:
     intrinsics = torch.tensor(INTRINSICS, dtype=dtype)
     return project(mesh.vertices.to(dtype), intrinsics, mesh.faces, SIZE, NEAR)
 

@@ -27,10 +27,10 @@ def kaolin_settings(
     )
 
 
-def corners(face_vertices_image: Tensor, face_vertices_z: Tensor, shown: Tensor | None) -> Tensor:
-    """(B, F, 3, 3); z is negative in front of Kaolin's camera. Faces that are not shown are left out."""
-    faces = torch.cat([face_vertices_image, -face_vertices_z[..., None]], 3)
-    return faces if shown is None else leave_out(faces, ~shown)
+def face_vertices_of(face_vertices_image: Tensor, face_vertices_z: Tensor, shown: Tensor | None) -> Tensor:
+    """face_vertices (B, F, 3, 3); z is negative in front of Kaolin's camera. Faces that are not shown are left out."""
+    face_vertices = torch.cat([face_vertices_image, -face_vertices_z[..., None]], 3)
+    return face_vertices if shown is None else leave_out(face_vertices, ~shown)
 
 
 class _Sign:

@@ -39,9 +39,9 @@ def mesh_rasterize_interpolate_nvdiffrast(
         TypeError, ValueError: as `render_mesh`.
     """
     check_camera(camera)
-    scene = mesh_scene(camera, mesh, None, None, None, smooth=True)
     settings = settings_for(camera, RenderSettings(), clipped=True, perspective_correct=is_pinhole(camera))
-    drawn, points = nearest_points(scene, settings)
+    scene = mesh_scene(camera, mesh, None, None, None, smooth=True, settings=settings)
+    drawn, points = nearest_points(scene)
     normals, uvs, tangents, features = scene.interpolate(points)
 
     def picture(values: Tensor | None, required: bool) -> Tensor | None:

@@ -1,4 +1,4 @@
-"""Kaolin's cameras, meshes, materials and lights as one scene: faces for our core, and what points of them show."""
+"""Kaolin's cameras, meshes, materials and lights as one scene: what our core takes, and what points of it show."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..render import Rendered, gather_corners, render
+from .._projected_meshes import ProjectedMeshes
+from ..render import Rendered, gather_corners
 from ..settings import RenderSettings
 from ._cameras import directions_to, is_pinhole, see
 from ._faces import warn_of_empty
@@ -39,15 +40,14 @@ class Shaded(NamedTuple):
 
 
 class MeshScene(NamedTuple):
-    """N images. corners: (F_total, 3, 3) as our core takes them, image by image; face_offsets: (N + 1,) int64.
+    """N images. meshes: of each, with F faces in all, as our core takes them.
 
-    facing: (F_total,), 1 where the camera sees a face's front (its corners counterclockwise), -1 for its back.
-    attributes: of the faces of all meshes; attribute_row: (F_total,) int64, which of them each face is.
+    facing: (F,), 1 where the camera sees a face's front (its corners counterclockwise), -1 for its back.
+    attributes: of the faces of all meshes; attribute_row: (F,) int64, which of them each face is.
     """
 
     camera: Any
-    corners: Tensor
-    face_offsets: Tensor
+    meshes: ProjectedMeshes
     facing: Tensor
     attributes: CornerAttributes
     attribute_row: Tensor
@@ -55,20 +55,12 @@ class MeshScene(NamedTuple):
     lighting: Any
     wrap: bool
 
-    @property
-    def n_images(self) -> int:
-        return self.face_offsets.shape[0] - 1
-
-    @property
-    def image_size(self) -> tuple[int, int]:
-        return self.camera.intrinsics.height, self.camera.intrinsics.width
-
     def picture(self, values: Tensor, points: Points) -> Tensor:
         """(N, height, width, C): values (P, C) at the pixels of points, one a pixel at most, 0 at the others."""
-        height, width = self.image_size
-        empty = values.new_zeros(self.n_images * height * width, values.shape[1])
+        n_images, (height, width) = len(self.meshes), self.meshes.image_size
+        empty = values.new_zeros(n_images * height * width, values.shape[1])
         at = points.image * (height * width) + points.pixel
-        return empty.index_copy(0, at, values).view(self.n_images, height, width, values.shape[1])
+        return empty.index_copy(0, at, values).view(n_images, height, width, values.shape[1])
 
     def interpolate(self, points: Points) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
         """Normals, of any length, uvs in [0, 1), tangents and features at points, (P, .) each."""
@@ -98,8 +90,10 @@ def mesh_scene(
     custom_materials: Any,
     custom_material_assignments: Any,
     smooth: bool,
+    settings: RenderSettings,
 ) -> MeshScene:
-    """camera: checked. smooth: as Kaolin's backend 'nvdiffrast' has normals and textures; else as 'cuda' has them."""
+    """camera: checked. settings: what it sees, see `settings_for`. smooth: normals and textures as with Kaolin's backend
+    'nvdiffrast'; else as with 'cuda'."""
     meshes = unbatched(mesh)
     n_cameras, n_meshes = len(camera), len(meshes)
     if n_cameras != n_meshes and 1 not in (n_cameras, n_meshes):
@@ -118,12 +112,12 @@ def mesh_scene(
 
     seen = see(camera, vertices)
     shown = [i if n_meshes > 1 else 0 for i in range(len(seen))]
-    corners = [gather_corners(projected, faces[i]) for i, (_, projected) in zip(shown, seen, strict=True)]
+    face_vertices = [gather_corners(projected, faces[i]) for i, (_, projected) in zip(shown, seen, strict=True)]
     facing = [_facing(s.detach()[faces[i]], is_pinhole(camera)) for i, (s, _) in zip(shown, seen, strict=True)]
     if smooth or is_pinhole(camera):  # else nothing is behind the camera
         warn_of_empty(
-            corners[0],
-            lambda: torch.stack([_is_behind(c[..., 2].detach(), smooth) for c in corners]),
+            face_vertices[0],
+            lambda: torch.stack([_is_behind(f[..., 2].detach(), smooth) for f in face_vertices]),
             "Are the cameras turned away, or were their poses made for a camera that looks along +z, as OpenCV's and "
             "PyTorch3D's do?",
         )
@@ -132,11 +126,11 @@ def mesh_scene(
         starts.append(starts[-1] + f.shape[0])
     row = [torch.arange(starts[i], starts[i + 1], device=view.device) for i in shown]
     counts = torch.tensor([0, *(r.shape[0] for r in row)], device=view.device)
-    turned = torch.cat(corners) * view.new_tensor([1.0, 1.0, -1.0])  # our core's depth is positive in front
+    turned = torch.cat(face_vertices) * view.new_tensor([1.0, 1.0, -1.0])  # our core's depth is positive in front
+    image_size = (camera.intrinsics.height, camera.intrinsics.width)
     return MeshScene(
         camera,
-        turned,
-        counts.cumsum(0),
+        ProjectedMeshes(turned, counts.cumsum(0), image_size, settings),
         torch.cat(facing),
         joined(attributes, view.dtype),
         torch.cat(row),
@@ -146,26 +140,23 @@ def mesh_scene(
     )
 
 
-def nearest_points(scene: MeshScene, settings: RenderSettings, outputs: Sequence[str] = ()) -> tuple[Rendered, Points]:
+def nearest_points(scene: MeshScene, outputs: Sequence[str] = ()) -> tuple[Rendered, Points]:
     """The nearest face at each pixel that has one, and where on it that is. Rendered: its face_index, and of 'alpha'
     and 'depth' what outputs name."""
-    n_pixels = scene.image_size[0] * scene.image_size[1]
+    meshes = scene.meshes
+    n_pixels = meshes.image_size[0] * meshes.image_size[1]
     # What is rendered is the corners' weights: materials and lights are looked up with them.
-    corner_weights = torch.eye(3, dtype=scene.corners.dtype, device=scene.corners.device)
-    drawn = render(
-        scene.corners,
-        scene.image_size,
-        corner_weights.expand(scene.corners.shape[0], 3, 3),
-        scene.face_offsets,
-        replace(settings, blend="hard"),
-        outputs=("image", "face_index", *outputs),
+    corner_weights = torch.eye(3, dtype=meshes.face_vertices.dtype, device=meshes.face_vertices.device)
+    hard = replace(meshes, settings=replace(meshes.settings, blend="hard"))
+    drawn = hard.render(
+        corner_weights.expand(meshes.face_vertices.shape[0], 3, 3), outputs=("image", "face_index", *outputs)
     )
     assert drawn.image is not None and drawn.face_index is not None
     face = drawn.face_index.flatten()
     at = (face >= 0).nonzero()[:, 0]
     image = at.div(n_pixels, rounding_mode="floor")
     weights = drawn.image.permute(0, 2, 3, 1).reshape(-1, 3).index_select(0, at)
-    return drawn, Points(image, at % n_pixels, face[at] + scene.face_offsets[image], weights)
+    return drawn, Points(image, at % n_pixels, face[at] + meshes.face_offsets[image], weights)
 
 
 def _is_behind(z: Tensor, cut: bool) -> Tensor:
@@ -175,10 +166,10 @@ def _is_behind(z: Tensor, cut: bool) -> Tensor:
     return behind.all() & (behind.numel() > 0)
 
 
-def _facing(corners: Tensor, pinhole: bool) -> Tensor:
+def _facing(face_vertices: Tensor, pinhole: bool) -> Tensor:
     """(F,): 1 where the camera is on the side of a face from which its corners (F, 3, 3), in camera space, are
     counterclockwise; -1 on the other side. Right, too, for faces that reach behind the camera, whose projected corners
     turn round."""
-    a, b, c = corners.unbind(1)
+    a, b, c = face_vertices.unbind(1)
     normal = torch.linalg.cross(b - a, c - a)
     return torch.sign(-(normal * a).sum(1) if pinhole else normal[:, 2])

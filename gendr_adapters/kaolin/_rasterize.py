@@ -11,7 +11,7 @@ from .._untraced import untraced
 from ..render import render
 from ..settings import RenderSettings
 from ._arguments import check_backend, check_depths, check_image, check_per_face, joined_features, plain
-from ._faces import corners, empty_meshes, kaolin_settings, warn_of_empty
+from ._faces import empty_meshes, face_vertices_of, kaolin_settings, warn_of_empty
 
 
 @full_precision
@@ -99,9 +99,9 @@ def rasterize_as(
             "Were depths passed for face_vertices_z (negate them), or vertices of a camera that looks along +z, as "
             "OpenCV's and PyTorch3D's do?",
         )
-    faces = corners(face_vertices_image, face_vertices_z, valid_faces)
+    face_vertices = face_vertices_of(face_vertices_image, face_vertices_z, valid_faces)
     some = features if features.shape[3] else None
-    drawn = render(faces, size, some, None, settings, background, ("image", "face_index"))
+    drawn = render(face_vertices, size, some, None, settings, background, ("image", "face_index"))
     assert drawn.face_index is not None
     image = features.new_zeros((features.shape[0], 0, *size)) if drawn.image is None else drawn.image
     if channels is None:

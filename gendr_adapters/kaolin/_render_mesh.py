@@ -78,13 +78,13 @@ def render_mesh(
         raise ValueError("settings are those of 'alpha', which is not among extra_passes: ask for it, e.g. ('alpha',)")
     check_camera(camera)
     as_nvdiffrast = backend != "cuda"
-    scene = mesh_scene(camera, mesh, lighting, custom_materials, custom_material_assignments, as_nvdiffrast)
-    perspective = as_nvdiffrast and is_pinhole(camera)
-    return _pictures(scene, settings_for(camera, settings or _ALPHA, as_nvdiffrast, perspective), extra)
+    seen = settings_for(camera, settings or _ALPHA, as_nvdiffrast, as_nvdiffrast and is_pinhole(camera))
+    scene = mesh_scene(camera, mesh, lighting, custom_materials, custom_material_assignments, as_nvdiffrast, seen)
+    return _pictures(scene, extra)
 
 
-def _pictures(scene: MeshScene, settings: RenderSettings, extra: Sequence[str]) -> dict[str, Tensor]:
-    drawn, points = nearest_points(scene, settings, [name for name in ("alpha", "depth") if name in extra])
+def _pictures(scene: MeshScene, extra: Sequence[str]) -> dict[str, Tensor]:
+    drawn, points = nearest_points(scene, [name for name in ("alpha", "depth") if name in extra])
     assert drawn.face_index is not None
     face_idx = drawn.face_index
     shaded = scene.shade(points)

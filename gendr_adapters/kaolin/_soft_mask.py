@@ -15,7 +15,7 @@ from ..fragments import Fragments, find_fragments
 from ..render import render
 from ..settings import RenderSettings, check_number
 from ._arguments import check_depths, check_image, check_softness, plain
-from ._faces import corners, kaolin_settings
+from ._faces import face_vertices_of, kaolin_settings
 
 
 @full_precision
@@ -87,13 +87,13 @@ def dibr_soft_mask(
     )
     if near_clip is None or face_vertices_z is None:
         face_vertices_z = -torch.ones_like(face_vertices_image[..., 0])
-    faces = corners(face_vertices_image, face_vertices_z, None)
+    face_vertices = face_vertices_of(face_vertices_image, face_vertices_z, None)
     if general:
         _, height, width = selected_face_idx.shape
-        alpha = render(faces, (height, width), settings=settings, outputs=("alpha",)).alpha
+        alpha = render(face_vertices, (height, width), settings=settings, outputs=("alpha",)).alpha
         assert alpha is not None
         return alpha
-    return _grown_box_mask(faces, selected_face_idx >= 0, sigmainv, boxlen, knum, near_clip)
+    return _grown_box_mask(face_vertices, selected_face_idx >= 0, sigmainv, boxlen, knum, near_clip)
 
 
 def mask_settings(sigmainv: float, boxlen: float, **fields: Any) -> RenderSettings:
@@ -104,14 +104,14 @@ def mask_settings(sigmainv: float, boxlen: float, **fields: Any) -> RenderSettin
 
 
 def _grown_box_mask(
-    faces: Tensor, covered: Tensor, sigmainv: float, boxlen: float, knum: int | None, near_clip: float | None
+    face_vertices: Tensor, covered: Tensor, sigmainv: float, boxlen: float, knum: int | None, near_clip: float | None
 ) -> Tensor:
     """The mask of Kaolin: by grown bounding boxes and the first knum faces.
 
     Every pair of an uncovered pixel and a face in whose box it is becomes a fragment; their union is blend_fragments'.
     """
     n_meshes, height, width = covered.shape
-    low, high = _grown_boxes(faces.detach(), boxlen, near_clip)
+    low, high = _grown_boxes(face_vertices.detach(), boxlen, near_clip)
     touching = _touches_uncovered(low, high, covered)
     # A Cauchy distribution ends nowhere, so that nothing fades. The boxes are cut exactly below.
     settings = kaolin_settings(
@@ -121,10 +121,10 @@ def _grown_box_mask(
         reach=boxlen * (1 + 1e-6) + 1e-6,
         near_clip=near_clip,
     )
-    found = find_fragments(leave_out(faces, ~touching), (height, width), settings=settings)
+    found = find_fragments(leave_out(face_vertices, ~touching), (height, width), settings=settings)
     kept = _in_boxes(found, low, high, covered)
     if knum is not None:
-        kept = _first_by_index(found, kept, knum, faces.shape[0] * faces.shape[1])
+        kept = _first_by_index(found, kept, knum, touching.numel())
     # Inside or outside does not matter: a pixel within a face that was not selected counts by its distance, too.
     unsigned = Fragments(
         _offsets(found, kept),
@@ -140,16 +140,17 @@ def _grown_box_mask(
     return torch.where(covered, alpha.new_ones(()), alpha)
 
 
-def _grown_boxes(faces: Tensor, boxlen: float, near_clip: float | None) -> tuple[Tensor, Tensor]:
+def _grown_boxes(face_vertices: Tensor, boxlen: float, near_clip: float | None) -> tuple[Tensor, Tensor]:
     """(B, F, 2), twice: the lower left and upper right corner of each face's bounding box, boxlen further out; of a
     face that is cut, that of what is left."""
-    points = faces[..., :2]
+    points = face_vertices[..., :2]
     low, high = points.aminmax(dim=2)
     if near_clip is not None:
         # Corners in front of the plane, and where edges from one in front, b, to one that is nearer, a, meet it.
-        front = (faces[..., 2] >= near_clip)[..., None]
+        front = (face_vertices[..., 2] >= near_clip)[..., None]
         following = front.roll(-1, 2)
-        b, a = (torch.where(front == ahead, faces, faces.roll(-1, 2)) for ahead in (True, False))
+        onward = face_vertices.roll(-1, 2)
+        b, a = (torch.where(front == ahead, face_vertices, onward) for ahead in (True, False))
         z_b, z_a = b[..., 2:], a[..., 2:]
         along = (z_b - near_clip) / (z_b - z_a) * (z_a / near_clip)
         points = torch.cat([points, b[..., :2] + along * (a - b)[..., :2]], 2)

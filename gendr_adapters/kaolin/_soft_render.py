@@ -6,8 +6,6 @@ from typing import Any
 from torch import Tensor, cat
 
 from .._untraced import untraced
-from ..blend import blend_fragments
-from ..fragments import find_fragments
 from ..settings import RenderSettings
 from ._autocast import geometry
 from ._cameras import check_camera, is_pinhole, settings_for
@@ -52,20 +50,19 @@ def soft_render(
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     check_camera(camera)
-    return _picture(
-        mesh_scene(camera, mesh, lighting, custom_materials, custom_material_assignments, smooth=True),
-        settings_for(camera, settings, clipped=True, perspective_correct=is_pinhole(camera)),
-        background,
+    seen = settings_for(camera, settings, clipped=True, perspective_correct=is_pinhole(camera))
+    scene = mesh_scene(
+        camera, mesh, lighting, custom_materials, custom_material_assignments, smooth=True, settings=seen
     )
+    return _picture(scene, background)
 
 
-def _picture(scene: MeshScene, settings: RenderSettings, background: Tensor | Sequence[float] | None) -> Tensor:
-    found = find_fragments(scene.corners, scene.image_size, scene.face_offsets, settings)
-    n_pixels = scene.image_size[0] * scene.image_size[1]
+def _picture(scene: MeshScene, background: Tensor | Sequence[float] | None) -> Tensor:
+    meshes = scene.meshes
+    found = meshes.find_fragments()
+    n_pixels = meshes.image_size[0] * meshes.image_size[1]
     image = found.pixel.div(n_pixels, rounding_mode="floor")
     shaded = scene.shade(Points(image, found.pixel % n_pixels, found.face, found.weights))
-    blended = blend_fragments(
-        found, shaded.diffuse + shaded.specular, scene.image_size, settings, background, scene.face_offsets
-    )
+    blended = meshes.blend_fragments(found, shaded.diffuse + shaded.specular, background)
     assert blended.image is not None and blended.alpha is not None
     return cat([blended.image, blended.alpha[:, None]], 1).permute(0, 2, 3, 1)

@@ -7,12 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..blend import blend_fragments
+from .._projected_meshes import ProjectedMeshes
 from ..fragments import Fragments
-from ..render import Rendered, render
+from ..render import Rendered
 from ._blend_params import GenDRBlendParams, blend_settings
 from ._fragments import GenDRFragments, bounds_of
-from ._meshes import ProjectedMeshes
 
 Range = tuple[float, float]
 
@@ -41,10 +40,7 @@ def depth_ranges(cameras: Any, n_images: int, kwargs: dict[str, Any]) -> list[Ra
 
 def silhouette(meshes: ProjectedMeshes, params: GenDRBlendParams) -> Tensor:
     """(N, H, W), alpha alone."""
-    settings = blend_settings(meshes, params)
-    alpha = render(
-        meshes.corners, meshes.image_size, face_offsets=meshes.face_offsets, settings=settings, outputs=("alpha",)
-    ).alpha
+    alpha = replace(meshes, settings=blend_settings(meshes, params)).render(outputs=("alpha",)).alpha
     assert alpha is not None
     return alpha
 
@@ -59,15 +55,10 @@ def blend_corners(meshes: ProjectedMeshes, features: Tensor, params: GenDRBlendP
                 for i, own in enumerate(_split(params, meshes))
             ]
         )
-    settings = blend_settings(meshes, params, *_first(ranges))
-    size, offsets = meshes.image_size, meshes.face_offsets
     dtype = _image_dtype(features, meshes)
-    corners = meshes.corners.to(dtype)
-
-    def blend(shown: Tensor, background: Tensor | None) -> Rendered:
-        return render(corners, size, shown, face_offsets=offsets, settings=settings, background=background)
-
-    return _over_background(blend, features.to(dtype), params, meshes)
+    settings = blend_settings(meshes, params, *_first(ranges))
+    blended = replace(meshes, face_vertices=meshes.face_vertices.to(dtype), settings=settings)
+    return _over_background(blended.render, features.to(dtype), params, meshes)
 
 
 def blend_shaded(fragments: GenDRFragments, colours: Tensor, params: GenDRBlendParams, ranges: list[Range]) -> Tensor:
@@ -92,20 +83,19 @@ def _blend_shaded(
                 for i, own in enumerate(_split(params, meshes))
             ]
         )
-    settings = blend_settings(meshes, params, *_first(ranges))
-    size, offsets = meshes.image_size, meshes.face_offsets
     dtype = _image_dtype(colours, meshes)
+    blended = replace(meshes, settings=blend_settings(meshes, params, *_first(ranges)))
     found = Fragments(*found[:3], *(numbers.to(dtype) for numbers in found[3:]))
 
     def blend(shown: Tensor, background: Tensor | None) -> Rendered:
-        return blend_fragments(found, shown, size, settings, background=background, face_offsets=offsets)
+        return blended.blend_fragments(found, shown, background)
 
     return _over_background(blend, colours.to(dtype), params, meshes)
 
 
 def _image_dtype(colours: Tensor, meshes: ProjectedMeshes) -> torch.dtype:
     """float64 if the colours or the vertices are, as in PyTorch3D; else float32."""
-    return torch.promote_types(colours.dtype, meshes.corners.dtype)
+    return torch.promote_types(colours.dtype, meshes.face_vertices.dtype)
 
 
 def _over_background(
@@ -154,7 +144,7 @@ def _first(ranges: list[Range]) -> Range:
 def _image(meshes: ProjectedMeshes, i: int, bounds: list[int]) -> ProjectedMeshes:
     first, last = bounds[i], bounds[i + 1]
     offsets = meshes.face_offsets.new_tensor([0, last - first])
-    return replace(meshes, corners=meshes.corners[first:last], face_offsets=offsets)
+    return replace(meshes, face_vertices=meshes.face_vertices[first:last], face_offsets=offsets)
 
 
 def _fragments_of(

@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple
 from pytorch3d.renderer import BlendParams
 from torch import Tensor
 
+from .._projected_meshes import ProjectedMeshes
 from ..settings import RenderSettings, check_scale
-from ._meshes import ProjectedMeshes
 
 # PyTorch3D's softmax_rgb_blend: exponent of the background, and the least it weighs beside the nearest face.
 _PYTORCH3D_EPS = 1e-10
@@ -83,6 +83,6 @@ def _scale(name: str, value: float | Tensor, meshes: ProjectedMeshes) -> float |
     check_scale(name, value)
     if isinstance(value, Tensor) and value.shape[0] not in (1, len(meshes)):
         raise ValueError(f"{name} must have 1 entry or one an image ({len(meshes)}), got {value.shape[0]}")
-    if isinstance(value, Tensor) and value.device != meshes.corners.device:
-        raise TypeError(f"{name} is on {value.device}, the meshes are on {meshes.corners.device}")
+    if isinstance(value, Tensor) and value.device != meshes.face_vertices.device:
+        raise TypeError(f"{name} is on {value.device}, the meshes are on {meshes.face_vertices.device}")
     return value

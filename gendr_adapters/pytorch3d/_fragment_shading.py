@@ -18,10 +18,10 @@ _MAX_PADDING = 0.25
 _INSIDE = 1024
 
 # From fragments (n, 1, M, 1) of some images, and what lights those, to what they show, (n, 1, M, 1, C).
-Shade = Callable[[Fragments, list[int], Lighting | None], Tensor]
+ShadeFragments = Callable[[Fragments, list[int], Lighting | None], Tensor]
 
 
-def shade_fragments(fragments: GenDRFragments, shade: Shade, lighting: Lighting | None = None) -> Tensor:
+def shade_fragments(fragments: GenDRFragments, shade: ShadeFragments, lighting: Lighting | None = None) -> Tensor:
     """(M, C): what each of fragments.found shows.
 
     Images with about as many fragments are shaded together, as (n, 1, M, 1), padded to the largest; those without any
@@ -57,14 +57,14 @@ def groups(counts: list[int]) -> list[list[int]]:
     return [sorted(group) for group in result]
 
 
-def interpolate(fragments: Fragments, corners: Tensor) -> Tensor:
+def interpolate(fragments: Fragments, at_corners: Tensor) -> Tensor:
     """(n, 1, M, 1, D): values (F, 3, D) of the faces' corners at the fragments.
 
     PyTorch3D's interpolate_face_attributes, quicker on a CPU; what fills up images is not zeroed.
     """
-    values = corners.index_select(0, fragments.pix_to_face.flatten().clamp(min=0))
+    values = at_corners.index_select(0, fragments.pix_to_face.flatten().clamp(min=0))
     weights = fragments.bary_coords
-    return (weights.reshape(-1, 1, 3) @ values).view(*weights.shape[:-1], corners.shape[-1])
+    return (weights.reshape(-1, 1, 3) @ values).view(*weights.shape[:-1], at_corners.shape[-1])
 
 
 def sample_textures(meshes: Any, fragments: Fragments, images: list[int]) -> Tensor:

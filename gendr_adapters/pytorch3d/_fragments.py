@@ -8,8 +8,8 @@ import torch
 from pytorch3d.renderer.mesh.rasterizer import Fragments as PyTorch3DFragments
 from torch import Tensor
 
-from ..fragments import Fragments, find_fragments
-from ._meshes import ProjectedMeshes
+from .._projected_meshes import ProjectedMeshes
+from ..fragments import Fragments
 
 _DENSE = ("pix_to_face", "zbuf", "bary_coords", "dists")
 
@@ -49,11 +49,13 @@ class GenDRFragments(PyTorch3DFragments):
     """
 
     _meshes: ProjectedMeshes
+    _faces_per_pixel: int | None
 
     @classmethod
-    def _of(cls, meshes: ProjectedMeshes) -> "GenDRFragments":
+    def _of(cls, meshes: ProjectedMeshes, faces_per_pixel: int | None) -> "GenDRFragments":
         fragments = object.__new__(cls)
         object.__setattr__(fragments, "_meshes", meshes)
+        object.__setattr__(fragments, "_faces_per_pixel", faces_per_pixel)
         return fragments
 
     @property
@@ -69,9 +71,8 @@ class GenDRFragments(PyTorch3DFragments):
     def found(self) -> Fragments:
         """Every pair of a pixel and a face in reach, of all images, one behind the other (gendr_adapters.Fragments)."""
         if "_found" not in self.__dict__:
-            m = self.meshes
-            with _graph_of(m.corners):
-                found = find_fragments(m.corners, m.image_size, face_offsets=m.face_offsets, settings=m.settings)
+            with _graph_of(self.meshes.face_vertices):
+                found = self.meshes.find_fragments()
             self._keep_found(found)
         return self._found  # type: ignore[attr-defined, no-any-return]
 
@@ -105,7 +106,7 @@ class GenDRFragments(PyTorch3DFragments):
         if "_meshes" not in self.__dict__ or self._edited():
             values = [getattr(self, name) for name in _DENSE]
             return GenDRFragments(*(x if x is None else x.detach() for x in values))
-        detached = GenDRFragments._of(self.meshes.detach())
+        detached = GenDRFragments._of(self.meshes.detach(), self._faces_per_pixel)
         if "_found" in self.__dict__:
             detached._keep_found(Fragments(*(x.detach() for x in self.found)))
         if "_dense_as_made" in self.__dict__:
@@ -125,8 +126,8 @@ class GenDRFragments(PyTorch3DFragments):
     def __getattr__(self, name: str) -> Any:  # asked only for what is not there yet
         if name not in _DENSE or "_meshes" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__} has no {name!r}")
-        with _graph_of(self.meshes.corners):
-            self._keep_dense(dense_view(self.found, self.meshes))
+        with _graph_of(self.meshes.face_vertices):
+            self._keep_dense(dense_view(self.found, self.meshes, self._faces_per_pixel))
         return self.__dict__[name]
 
     def __repr__(self) -> str:
@@ -136,9 +137,9 @@ class GenDRFragments(PyTorch3DFragments):
 
 
 @contextmanager
-def _graph_of(corners: Tensor) -> Iterator[None]:
+def _graph_of(face_vertices: Tensor) -> Iterator[None]:
     """What is computed late has the graph it would have had at once, also where it is first read under no_grad."""
-    with torch.inference_mode(corners.is_inference()), torch.set_grad_enabled(corners.requires_grad):
+    with torch.inference_mode(face_vertices.is_inference()), torch.set_grad_enabled(face_vertices.requires_grad):
         yield
 
 
@@ -173,12 +174,16 @@ def lay_out(found: Fragments, images: list[int], bounds: list[int]) -> PyTorch3D
     )
 
 
-def dense_view(found: Fragments, meshes: ProjectedMeshes) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """PyTorch3D's pix_to_face, zbuf, bary_coords and dists: the nearest faces of a pixel, by depth, then by number."""
+def dense_view(
+    found: Fragments, meshes: ProjectedMeshes, faces_per_pixel: int | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """PyTorch3D's pix_to_face, zbuf, bary_coords and dists: the nearest faces of a pixel, by depth, then by number.
+
+    faces_per_pixel: how many; None: as many as there are at the pixel that has most."""
     order = nearest_first(found)
     counts = torch.diff(found.offsets)
-    if meshes.faces_per_pixel is not None:
-        k = meshes.faces_per_pixel
+    if faces_per_pixel is not None:
+        k = faces_per_pixel
     else:
         k = max(1, int(counts.max())) if counts.numel() else 1
     pixel = found.pixel[order]

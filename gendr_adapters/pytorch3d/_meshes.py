@@ -1,7 +1,6 @@
-"""Meshes as PyTorch3D's rasteriser sees them, as our core takes them."""
+"""PyTorch3D's meshes as our core takes them, and what RasterizationSettings asks of them."""
 
 import math
-from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -10,31 +9,10 @@ import torch
 from torch import Tensor
 
 from .._inputs import image_shape
+from .._projected_meshes import ProjectedMeshes
 from .._visibility import NO_FAR, NO_NEAR, leave_out
 from ..render import gather_corners
 from ..settings import RenderSettings
-
-
-@dataclass(frozen=True, eq=False)
-class ProjectedMeshes:
-    """N meshes, projected, and what RasterizationSettings asks of them.
-
-    corners: (F, 3, 3), x and y in NDC (x right, which PyTorch3D has to the left), z view depth, of all meshes; those of
-    faces that are not to be seen are NaN. face_offsets: (N + 1,), where each mesh's faces begin. image_size: (H, W).
-    settings: reach, culling, clipping. faces_per_pixel: of the dense view; None: as many as there are.
-    """
-
-    corners: Tensor
-    face_offsets: Tensor
-    image_size: tuple[int, int]
-    settings: RenderSettings
-    faces_per_pixel: int | None
-
-    def __len__(self) -> int:
-        return self.face_offsets.shape[0] - 1
-
-    def detach(self) -> "ProjectedMeshes":
-        return replace(self, corners=self.corners.detach())
 
 
 def project_meshes(
@@ -42,7 +20,6 @@ def project_meshes(
     *,
     image_size: int | list[int] | tuple[int, int],
     blur_radius: float,
-    faces_per_pixel: int | None,
     perspective_correct: bool,
     clip: str,
     cull_backfaces: bool,
@@ -50,14 +27,12 @@ def project_meshes(
     projection: str,
     cull_to_frustum: bool,
 ) -> ProjectedMeshes:
-    """From meshes with vertices in PyTorch3D's NDC (x left, y up, z view depth).
+    """From meshes with vertices in PyTorch3D's NDC (x left, y up, z view depth). Faces that are seen nowhere are NaN.
 
     clip, projection: of RenderSettings. The other arguments, and what is raised: rasterize_meshes.
     """
     size = _image_shape(image_size)
-    faces_per_pixel, near_clip = plain(faces_per_pixel), plain(near_clip)
-    if faces_per_pixel is not None and (not _is(Integral, faces_per_pixel) or faces_per_pixel < 1):
-        raise ValueError(f"faces_per_pixel must be an int >= 1, or None for all faces, got {faces_per_pixel!r}")
+    near_clip = plain(near_clip)
     if near_clip is not None and (not _is(Real, near_clip) or not 0 <= near_clip < math.inf):
         raise ValueError(f"z_clip_value must be a depth >= 0 or None, got {near_clip!r}")
     if near_clip == 0:  # where projected x and y are infinite
@@ -76,13 +51,21 @@ def project_meshes(
     if meshes.isempty():  # of which PyTorch3D packs nothing, not even how many there are
         verts = meshes.verts_padded()
         offsets = verts.new_zeros(len(meshes) + 1, dtype=torch.int64)
-        return ProjectedMeshes(verts.new_zeros(0, 3, 3), offsets, size, settings, faces_per_pixel)
+        return ProjectedMeshes(verts.new_zeros(0, 3, 3), offsets, size, settings)
     x, y, z = meshes.verts_packed().unbind(1)
-    corners = gather_corners(torch.stack([-x, y, z], 1), meshes.faces_packed())
-    hidden = _unseen(corners.detach(), size, projection == "perspective", near_clip, cull_to_frustum)
+    face_vertices = gather_corners(torch.stack([-x, y, z], 1), meshes.faces_packed())
+    hidden = _unseen(face_vertices.detach(), size, projection == "perspective", near_clip, cull_to_frustum)
     counts = meshes.num_faces_per_mesh()
     offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-    return ProjectedMeshes(leave_out(corners, hidden), offsets, size, settings, faces_per_pixel)
+    return ProjectedMeshes(leave_out(face_vertices, hidden), offsets, size, settings)
+
+
+def checked_faces_per_pixel(value: Any) -> int | None:
+    """Raises ValueError unless it is an int >= 1, which may be a tensor's, or None."""
+    number = plain(value)
+    if number is not None and (not _is(Integral, number) or number < 1):
+        raise ValueError(f"faces_per_pixel must be an int >= 1, or None for all faces, got {number!r}")
+    return number  # type: ignore[no-any-return]
 
 
 def checked_blur_radius(value: Any) -> float:
@@ -113,10 +96,10 @@ def _image_shape(image_size: Any) -> tuple[int, int]:
 
 
 def _unseen(
-    corners: Tensor, size: tuple[int, int], projected: bool, near_clip: float | None, cull_to_frustum: bool
+    face_vertices: Tensor, size: tuple[int, int], projected: bool, near_clip: float | None, cull_to_frustum: bool
 ) -> Tensor:
     """(F,) bool: faces that are seen nowhere: of no area, or beyond a side of the picture."""
-    x, y, z = corners.unbind(2)
+    x, y, z = face_vertices.unbind(2)
     area2 = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (y[:, 1] - y[:, 0]) * (x[:, 2] - x[:, 0])
     whole = (z >= (near_clip or 0.0)).all(1)  # of a face that is cut, this is not the area that is seen
     hidden = whole & (area2 == 0)

@@ -4,10 +4,9 @@ from typing import Any
 
 from torch import Tensor
 
-from ..fragments import find_fragments
 from ._autocast import geometry
 from ._fragments import dense_view
-from ._meshes import project_meshes
+from ._meshes import checked_faces_per_pixel, project_meshes
 
 
 @geometry
@@ -55,7 +54,6 @@ def rasterize_meshes(
         meshes,
         image_size=image_size,
         blur_radius=blur_radius,
-        faces_per_pixel=faces_per_pixel,
         perspective_correct=perspective_correct,
         clip="nonnegative" if clip_barycentric_coords else "none",
         cull_backfaces=cull_backfaces,
@@ -63,7 +61,4 @@ def rasterize_meshes(
         projection=projection,
         cull_to_frustum=cull_to_frustum,
     )
-    found = find_fragments(
-        projected.corners, projected.image_size, face_offsets=projected.face_offsets, settings=projected.settings
-    )
-    return dense_view(found, projected)
+    return dense_view(projected.find_fragments(), projected, checked_faces_per_pixel(faces_per_pixel))

@@ -13,7 +13,7 @@ from torch import Tensor
 from .._camera_plane import off_camera_plane
 from ._autocast import geometry
 from ._fragments import GenDRFragments
-from ._meshes import checked_blur_radius, plain, project_meshes
+from ._meshes import checked_blur_radius, checked_faces_per_pixel, plain, project_meshes
 
 # Where faces are cut if neither the settings nor the camera know a near plane, in the unit of the world.
 DEFAULT_Z_CLIP = 1e-2
@@ -113,14 +113,14 @@ class GenDRRasterizer(MeshRasterizer):
                 projected,
                 image_size=settings.image_size,
                 blur_radius=settings.blur_radius,
-                faces_per_pixel=settings.faces_per_pixel,
                 perspective_correct=perspective,
                 clip=self.clip or ("nonnegative" if clipped else "none"),
                 cull_backfaces=settings.cull_backfaces,
                 near_clip=_near_clip(settings, cameras, perspective or projection == "perspective"),
                 projection=projection,
                 cull_to_frustum=settings.cull_to_frustum,
-            )
+            ),
+            checked_faces_per_pixel(settings.faces_per_pixel),
         )
 
 

@@ -106,8 +106,8 @@ class GenDRGouraudShader(_GenDRShader):
         ranges = self._ranges(_ours(fragments, meshes), kwargs)
         if meshes.isempty():
             return blend_shaded(fragments, _no_colours(fragments, meshes), self._params(kwargs), ranges)
-        corners = gather_corners(lit_vertices(meshes, self._lighting(meshes, kwargs)), meshes.faces_packed())
-        return blend_corners(fragments.meshes, corners, self._params(kwargs), ranges)
+        colours = gather_corners(lit_vertices(meshes, self._lighting(meshes, kwargs)), meshes.faces_packed())
+        return blend_corners(fragments.meshes, colours, self._params(kwargs), ranges)
 
 
 class _FragmentShader(_GenDRShader):
@@ -139,11 +139,11 @@ class GenDRPhongShader(_FragmentShader):
 
     def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
         faces, verts = meshes.faces_packed(), meshes.verts_packed()
-        corners = torch.cat([gather_corners(verts, faces), gather_corners(vertex_normals(meshes), faces)], 2)
+        at_corners = torch.cat([gather_corners(verts, faces), gather_corners(vertex_normals(meshes), faces)], 2)
 
         def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
             assert lighting is not None
-            points, normals = interpolate(some, corners).split(3, -1)
+            points, normals = interpolate(some, at_corners).split(3, -1)
             light, specular = lighting.shine(points, normals)
             return light * sample_textures(meshes, some, images) + specular
 
@@ -182,10 +182,10 @@ class GenDRNormalShader(_FragmentShader):
         return super()._params(kwargs)._replace(background_color=(0.0, 0.0, 0.0))
 
     def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
-        corners = gather_corners(vertex_normals(meshes), meshes.faces_packed())
+        at_corners = gather_corners(vertex_normals(meshes), meshes.faces_packed())
 
         def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
-            return unit(interpolate(some, corners))
+            return unit(interpolate(some, at_corners))
 
         return shade_fragments(fragments, shade)
 
@@ -207,7 +207,7 @@ def _ours(fragments: Any, meshes: Any) -> GenDRFragments:
     """fragments, checked to be ours and of these meshes."""
     if not isinstance(fragments, GenDRFragments):
         raise TypeError(f"our shaders need the fragments of a GenDRRasterizer, got {type(fragments).__name__}")
-    n_meshes, n_faces = len(fragments.meshes), fragments.meshes.corners.shape[0]
+    n_meshes, n_faces = len(fragments.meshes), fragments.meshes.face_vertices.shape[0]
     given = 0 if meshes.isempty() else meshes.faces_packed().shape[0]
     if len(meshes) != n_meshes or given != n_faces:
         raise ValueError(
@@ -223,7 +223,7 @@ def _no_colours(fragments: GenDRFragments, meshes: Any) -> Tensor:
     textures = meshes.textures
     of_kind = {TexturesVertex: "verts_features_padded", TexturesAtlas: "atlas_padded", TexturesUV: "maps_padded"}
     channels = getattr(textures, of_kind[type(textures)])().shape[-1] if type(textures) in of_kind else 3
-    return fragments.meshes.corners.new_zeros(0, channels)
+    return fragments.meshes.face_vertices.new_zeros(0, channels)
 
 
 def _check_textures(meshes: Any) -> None:

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
+from .._projected_meshes import ProjectedMeshes
 from ..distributions import cdf
 from ..fragments import Fragments
 from ._blend_params import GenDRBlendParams, blend_settings
 from ._fragments import nearest_first
-from ._meshes import ProjectedMeshes
 
 
 def soft_depth(found: Fragments, meshes: ProjectedMeshes, params: GenDRBlendParams, zfar: list[float]) -> Tensor:

@@ -34,7 +34,7 @@ import torch
 from torch import Tensor
 
 from ._edges import jumping_edges
-from ._homogeneous_mesh import ProjectedMesh
+from ._homogeneous_mesh import HomogeneousMesh
 from ._point_queries import PointQueries
 from ._segments import endpoints, visible_segments
 
@@ -45,17 +45,22 @@ _POINTS_AT_ONCE = 2**17
 
 # What a point of a face shows, D channels: of the interpolated features (1, N, C), 0 where there is no face, and the
 # faces' numbers (1, N), -1 where there is none.
-Shade = Callable[[Tensor, Tensor], Tensor]
+ShadePoints = Callable[[Tensor, Tensor], Tensor]
 
 
 def boundary_term(
-    mesh: ProjectedMesh, positions: Tensor, features: Tensor, shade: Shade, density: float, generator: torch.Generator
+    mesh: HomogeneousMesh,
+    positions: Tensor,
+    features: Tensor,
+    shade: ShadePoints,
+    density: float,
+    generator: torch.Generator,
 ) -> Tensor | None:
     """(H, W, D), zeros whose gradient to mesh.vertices is the boundary term's; None if there is no edge to be seen.
 
     Args:
         mesh: the triangles. positions: (V, 3), where their vertices are: those at the same place are one (see
-            `jumping_edges`). features: (F, 3, C), values at their corners. shade: see Shade.
+            `jumping_edges`). features: (F, 3, C), values at their corners. shade: see ShadePoints.
         density: points for each pixel of the edges' length. generator: of the CPU, places them, stratified.
 
     The gradient repeats bit for bit for the same generator.
@@ -95,7 +100,7 @@ def boundary_term(
 
 
 def _jump(
-    queries: PointQueries, features: Tensor, shade: Shade, pixel: Tensor, a: Tensor, b: Tensor
+    queries: PointQueries, features: Tensor, shade: ShadePoints, pixel: Tensor, a: Tensor, b: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Whether other faces are seen at points a than at points b (N, 2), beside edges in pixels (N,); for the M points
     where it is so, f_A - f_B (M, D). Elsewhere edges are hidden: there is no jump, not even that of points a little
@@ -104,7 +109,7 @@ def _jump(
     differs = torch.ne(*hits.face.chunk(2))
     seen = differs.repeat(2)
     face = hits.face[seen]
-    corners = features.detach()[face.clamp(min=0)]
-    values = (hits.weights[seen][:, :, None].to(corners) * corners).sum(1)
+    at_corners = features.detach()[face.clamp(min=0)]
+    values = (hits.weights[seen][:, :, None].to(at_corners) * at_corners).sum(1)
     one, other = shade(values[None], face[None])[0].chunk(2)
     return differs, one - other

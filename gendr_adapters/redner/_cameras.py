@@ -142,7 +142,7 @@ class Camera(FullPrecision):
 
     @full_precision
     def homogeneous_pixels(self, points: Tensor) -> Tensor:
-        """World points (V, 3) as ProjectedMesh.vertices has them, of the points' dtype and device."""
+        """World points (V, 3) as HomogeneousMesh.vertices has them, of the points' dtype and device."""
         to_camera, intrinsics = self.world_to_cam.to(points), self.intrinsic_mat.to(points)
         if intrinsics[2].detach().tolist() != [0, 0, 1]:
             raise ValueError(f"the last row of intrinsic_mat must be 0, 0, 1, got {intrinsics[2].tolist()}")

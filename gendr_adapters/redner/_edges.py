@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ._homogeneous_mesh import ProjectedMesh
+from ._homogeneous_mesh import HomogeneousMesh
 
 
 class MeshEdges(NamedTuple):
@@ -21,7 +21,7 @@ class MeshEdges(NamedTuple):
     place: Tensor
 
 
-def jumping_edges(mesh: ProjectedMesh, positions: Tensor, features: Tensor) -> Tensor:
+def jumping_edges(mesh: HomogeneousMesh, positions: Tensor, features: Tensor) -> Tensor:
     """(E, 2) int64, the vertices of the edges at which the picture may jump.
 
     These are the edges with one face or more than two; those whose two faces are on the same side of it in the picture
@@ -75,7 +75,7 @@ def _same_places(positions: Tensor) -> Tensor:
     return place
 
 
-def _same_side(mesh: ProjectedMesh, first: Tensor, second: Tensor) -> Tensor:
+def _same_side(mesh: HomogeneousMesh, first: Tensor, second: Tensor) -> Tensor:
     """Whether both faces at an edge are on one side of it in the picture: whether their third corners are on one side
     of the plane through edge and camera."""
     vertex = mesh.faces.view(-1)

@@ -3,16 +3,16 @@
 import torch
 from torch import Tensor
 
-from ._boundary import Shade, boundary_term
-from ._homogeneous_mesh import ProjectedMesh
+from ._boundary import ShadePoints, boundary_term
+from ._homogeneous_mesh import HomogeneousMesh
 from ._samples import render_samples, stratified_offsets
 
 
 def integrate(
-    mesh: ProjectedMesh,
+    mesh: HomogeneousMesh,
     positions: Tensor,
     features: Tensor,
-    shade: Shade,
+    shade: ShadePoints,
     *,
     n_samples: int,
     edge_density: float,

@@ -31,8 +31,8 @@ def compute_vertex_normal(vertices: Tensor, indices: Tensor, weighting_scheme: s
     faces = face_indices("indices", indices, vertices.shape[0], vertices)
     if weighting_scheme not in ("max", "cotangent"):
         raise ValueError(f"unknown weighting_scheme {weighting_scheme!r}; allowed: 'max', 'cotangent'")
-    corners = gather_corners(vertices, faces)
-    ahead, behind = corners.roll(-1, 1) - corners, corners.roll(-2, 1) - corners
+    face_vertices = gather_corners(vertices, faces)
+    ahead, behind = face_vertices.roll(-1, 1) - face_vertices, face_vertices.roll(-2, 1) - face_vertices
     cross = torch.linalg.cross(ahead, behind)
     lengths = ahead.square().sum(2) * behind.square().sum(2)
     up = torch.zeros_like(vertices)
@@ -44,15 +44,16 @@ def compute_vertex_normal(vertices: Tensor, indices: Tensor, weighting_scheme: s
     has_area = squared > 0
     double_area = torch.where(has_area, squared, 1.0).sqrt()
     cotangent = torch.where(has_area, (ahead * behind).sum(2) / double_area, 0.0)
-    pull = (corners.roll(-2, 1) - corners.roll(-1, 1)) * cotangent[:, :, None]  # along the edge across each corner
+    across = face_vertices.roll(-2, 1) - face_vertices.roll(-1, 1)  # the edge across each corner
+    pull = across * cotangent[:, :, None]
     summed = _sum_at_vertices(pull.roll(1, 1) - pull.roll(2, 1), faces, vertices)
     summed = torch.where((summed * largest).sum(1, keepdim=True) > 0, summed, -summed)
     return _unit_or(summed, largest, _MIN_COTANGENT_SUM)
 
 
-def face_normals(corners: Tensor) -> Tensor:
+def face_normals(face_vertices: Tensor) -> Tensor:
     """(F, 3) unit normals of triangles (F, 3, 3), on the side they are counter-clockwise from; 0 without area."""
-    a, b, c = corners.unbind(1)
+    a, b, c = face_vertices.unbind(1)
     cross = torch.linalg.cross(b - a, c - a)
     return _unit_or(cross, torch.zeros_like(cross), 0.0)
 

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 
 from .._visibility import NO_FAR, NO_NEAR
-from ..fragments import find_fragments
 from ..render import gather_corners
 from ..settings import RenderSettings
-from ._homogeneous_mesh import ProjectedMesh
+from ._homogeneous_mesh import HomogeneousMesh
 
 # In pixels: a pixel whose centre is this close to a face's bounding box may hold points of the face. Half a pixel, and
 # more than what boxes and points lose by rounding.
@@ -35,11 +34,11 @@ class PointQueries:
     The candidates of a point are the faces whose bounding boxes touch its pixel; they are found once, by our core.
     """
 
-    def __init__(self, mesh: ProjectedMesh) -> None:
+    def __init__(self, mesh: HomogeneousMesh) -> None:
         self._mesh = mesh = mesh.in_double()
-        corners = gather_corners(mesh.vertices, mesh.faces)
-        self._planes = torch.linalg.cross(corners.roll(-1, 1), corners.roll(-2, 1))
-        self._volume = (corners[:, 0] * self._planes[:, 0]).sum(1)
+        homogeneous = gather_corners(mesh.vertices, mesh.faces)
+        self._planes = torch.linalg.cross(homogeneous.roll(-1, 1), homogeneous.roll(-2, 1))
+        self._volume = (homogeneous[:, 0] * self._planes[:, 0]).sum(1)
         settings = RenderSettings(
             reach_shape="box",
             reach=_BOX_REACH * 2 / min(mesh.image_size),
@@ -48,8 +47,8 @@ class PointQueries:
             far=NO_FAR,
             near_clip=mesh.near,
         )
-        self._low, self._high = _boxes(corners, mesh.near)
-        found = find_fragments(mesh.ndc_corners(), mesh.image_size, settings=settings)
+        self._low, self._high = _boxes(homogeneous, mesh.near)
+        found = mesh.projected(settings).find_fragments()
         self._offsets, self._face = found.offsets, found.face
 
     def pixel_of(self, points: Tensor) -> Tensor:
@@ -120,10 +119,10 @@ class PointQueries:
         return c / safe[:, None], torch.where(seen, depth, torch.inf)
 
 
-def _boxes(corners: Tensor, near: float) -> tuple[Tensor, Tensor]:
+def _boxes(homogeneous: Tensor, near: float) -> tuple[Tensor, Tensor]:
     """(F, 2) both: between which pixel coordinates faces with homogeneous corners (F, 3, 3) can be seen; without bounds
     for those that have a corner nearer than near."""
-    whole = (corners[:, :, 2] >= near).all(1)[:, None]
-    at = corners[:, :, :2] / torch.where(whole, corners[:, :, 2], 1.0)[:, :, None]
+    whole = (homogeneous[:, :, 2] >= near).all(1)[:, None]
+    at = homogeneous[:, :, :2] / torch.where(whole, homogeneous[:, :, 2], 1.0)[:, :, None]
     low, high = at.aminmax(dim=1)
     return torch.where(whole, low - _BOX_SLACK, -torch.inf), torch.where(whole, high + _BOX_SLACK, torch.inf)

@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from .._visibility import NO_FAR, NO_NEAR
-from ..render import render
 from ..settings import RenderSettings
-from ._homogeneous_mesh import ProjectedMesh
+from ._homogeneous_mesh import HomogeneousMesh
 
 # The nearest face whose triangle holds the sample, whatever its side and its depth; reach lets those on an edge in.
 _HARD = RenderSettings(blend="hard", near=NO_NEAR, far=NO_FAR, reach=1e-5)
@@ -32,7 +31,7 @@ def stratified_offsets(n_samples: int, generator: torch.Generator, jitter: bool 
 
 
 def render_samples(
-    mesh: ProjectedMesh, features: Tensor, offsets: Tensor, settings: RenderSettings | None = None
+    mesh: HomogeneousMesh, features: Tensor, offsets: Tensor, settings: RenderSettings | None = None
 ) -> tuple[Tensor, Tensor]:
     """What is seen at the same S positions within all pixels.
 
@@ -50,14 +49,9 @@ def render_samples(
         settings = replace(_HARD, near_clip=mesh.near)
     pixel = 2 / min(mesh.image_size)  # in NDC
     right, down = (offsets - 0.5).unbind(1)
-    shift = torch.stack([-pixel * right, pixel * down, torch.zeros_like(right)], 1).to(features)
-    corners = mesh.ndc_corners() + shift[:, None, None]
-    drawn = render(
-        corners,
-        mesh.image_size,
-        features.expand(len(offsets), *features.shape),
-        settings=settings,
-        outputs=("image", "face_index"),
+    shifts = torch.stack([-pixel * right, pixel * down, torch.zeros_like(right)], 1).to(features)
+    drawn = mesh.projected(settings, shifts).render(
+        features.expand(len(offsets), *features.shape).flatten(0, 1), outputs=("image", "face_index")
     )
     assert drawn.image is not None and drawn.face_index is not None
     return drawn.image.permute(0, 2, 3, 1), drawn.face_index

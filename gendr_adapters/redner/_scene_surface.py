@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..render import gather_corners
 from ._channels import channels
-from ._homogeneous_mesh import ProjectedMesh
+from ._homogeneous_mesh import HomogeneousMesh
 from ._meshes import Shape, corner_indices
 from ._normals import face_normals, unit
 from ._scene import Scene
@@ -49,7 +49,7 @@ class SceneSurface:
         self.positions, faces = self._joined()
         _, _, height, width = scene.camera.frame()
         vertices = scene.camera.homogeneous_pixels(self.positions)
-        self.mesh = ProjectedMesh(vertices, faces, (height, width), scene.camera.clip_near)
+        self.mesh = HomogeneousMesh(vertices, faces, (height, width), scene.camera.clip_near)
         self._slices: dict[str, slice] = {}
         self._values = {channel: self._values_of(channel) for channel in self._wanted if channel not in IDS}
         self.features = self._corner_features()

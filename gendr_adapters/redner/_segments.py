@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..render import gather_corners
-from ._homogeneous_mesh import ProjectedMesh
+from ._homogeneous_mesh import HomogeneousMesh
 
 
 class Segments(NamedTuple):
@@ -29,7 +29,7 @@ class Segments(NamedTuple):
         return Segments(*(field[index] for field in self))
 
 
-def visible_segments(mesh: ProjectedMesh, edges: Tensor) -> Segments:
+def visible_segments(mesh: HomogeneousMesh, edges: Tensor) -> Segments:
     """The parts of edges (E, 2) in front of the near plane and inside the picture, and where the near plane cuts faces.
     mesh: in float64, without gradients."""
     cut = _cut_faces(mesh)
@@ -71,7 +71,7 @@ def _at_near(a: Tensor, b: Tensor, near: float) -> Tensor:
     return a + share[:, None] * (b - a)
 
 
-def _cut_faces(mesh: ProjectedMesh) -> Tensor:
+def _cut_faces(mesh: HomogeneousMesh) -> Tensor:
     """(K, 3): the faces with corners on both sides of the near plane, beginning with the corner that is alone there."""
     behind = (mesh.vertices[:, 2] < mesh.near)[mesh.faces]
     cut = behind.any(1) & ~behind.all(1)
