@@ -28,9 +28,9 @@ def voxelization(faces: Tensor, size: int, normalize: bool = False) -> Tensor:
     that is outside. What is left is inside.
 
     Args:
-        faces: (N, F, 3, 3), face_vertices under SoftRas' name, float32 or float64. normalize False: in units of the whole grid,
-            which spans [0, 1]; True: in voxels, spanning [0, size]. What is outside is cut off; of a face with a corner
-            that is not finite, only the other corners count.
+        faces: (N, F, 3, 3), float32 or float64: face_vertices, under SoftRas' name for them. normalize False: in units
+            of the whole grid, which spans [0, 1]; True: in voxels, spanning [0, size]. What is outside is cut off; of a
+            face with a corner that is not finite, only the other corners count.
         size: S, voxels along an axis, from 1.
     Returns:
         (N, S, S, S) int32 of 0 and 1, axes in the order of the coordinates, on faces' device; no gradient.

@@ -92,8 +92,8 @@ def mesh_scene(
     smooth: bool,
     settings: RenderSettings,
 ) -> MeshScene:
-    """camera: checked. settings: what it sees, see `settings_for`. smooth: normals and textures as with Kaolin's backend
-    'nvdiffrast'; else as with 'cuda'."""
+    """camera: checked. settings: what it sees, see `settings_for`. smooth: normals and textures as of Kaolin's backend
+    'nvdiffrast'; else as of 'cuda'."""
     meshes = unbatched(mesh)
     n_cameras, n_meshes = len(camera), len(meshes)
     if n_cameras != n_meshes and 1 not in (n_cameras, n_meshes):
