@@ -82,7 +82,7 @@ class GenDR(nn.Module):
         return self.forward_tensors(mesh.face_vertices, mesh.face_textures, return_depth=return_depth)
 
     def forward_tensors(self, face_vertices: Tensor, face_textures: Tensor, *, return_depth: bool = False) -> Drawn:
-        """`forward` of faces (N, F, 3, 3) with textures (N, F, R * R, 3), or (N, F, 3, 3) with 'vertex'."""
+        """`forward` of face_vertices (N, F, 3, 3), face_textures (N, F, R * R, 3), or (N, F, 3, 3) with 'vertex'."""
         if self.dist_scale is None:
             raise ValueError("dist_scale is None: set it before the first picture")
         dist_scale = self.dist_scale

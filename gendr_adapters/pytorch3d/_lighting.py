@@ -53,8 +53,8 @@ def vertex_normals(meshes: Any) -> Tensor:
     if meshes.has_verts_normals():
         return meshes.verts_normals_packed()  # type: ignore[no-any-return]
     verts, faces = meshes.verts_packed(), meshes.faces_packed()
-    corners = face_cross_products(meshes)[:, None].expand(-1, 3, 3)
-    sums = ops.apply("scatter_corners", corners[None], faces, verts.shape[0])[0]
+    at_corners = face_cross_products(meshes)[:, None].expand(-1, 3, 3)
+    sums = ops.apply("scatter_corners", at_corners[None], faces, verts.shape[0])[0]
     return unit(sums)
 
 

@@ -52,7 +52,7 @@ def compute_vertex_normal(vertices: Tensor, indices: Tensor, weighting_scheme: s
 
 
 def face_normals(face_vertices: Tensor) -> Tensor:
-    """(F, 3) unit normals of triangles (F, 3, 3), on the side they are counter-clockwise from; 0 without area."""
+    """(F, 3) unit normals of face_vertices (F, 3, 3), on the side they are counter-clockwise from; 0 without area."""
     a, b, c = face_vertices.unbind(1)
     cross = torch.linalg.cross(b - a, c - a)
     return _unit_or(cross, torch.zeros_like(cross), 0.0)

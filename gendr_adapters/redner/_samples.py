@@ -43,7 +43,7 @@ def render_samples(
     Returns:
         (S, H, W, C), 0 where there is no face, and (S, H, W) int64, the nearest face, -1 where there is none. The first
         has gradients to mesh.vertices and features: those of what is seen inside the faces, without what moving edges
-        hide or show (see `boundary`). They repeat bit for bit.
+        hide or show (see `boundary_term`). They repeat bit for bit.
     """
     if settings is None:
         settings = replace(_HARD, near_clip=mesh.near)
