@@ -44,10 +44,11 @@ def render_rgba(
     **settings: Any,
 ) -> Drawn:
     """Red, green, blue, alpha (N, 4, H, W) of batched face_vertices (N, F, 3, 3) or (N, F, 9) with textures
-    (N, F, T, 3); with return_depth also the depth (N, H, W). dist_scale and gamma come with the names that the door has for them."""
+    (N, F, T, 3); with return_depth also the depth (N, H, W). dist_scale and gamma come with the names that the door has
+    for them."""
     height, width = image_shape(image_size)
     check_near_clip(near_clip, gradient)
-    face_vertices = _in_corners(face_vertices)
+    face_vertices = _checked_face_vertices(face_vertices)
     _check_texture(texture_type, textures, face_vertices)
     background = _background(background_color, len(face_vertices), height, width, face_vertices)
     picture = background.dim() == 4
@@ -163,8 +164,8 @@ def _scale(name: str, scale: float | Tensor, face_vertices: Tensor) -> float | T
     return scale
 
 
-def _in_corners(face_vertices: Tensor) -> Tensor:
-    """(N, F, 3, 3), also of (N, F, 9)."""
+def _checked_face_vertices(face_vertices: Tensor) -> Tensor:
+    """(N, F, 3, 3), from that or (N, F, 9)."""
     check_real("face_vertices", face_vertices)
     shape = tuple(face_vertices.shape)
     if len(shape) not in (3, 4) or shape[2:] not in ((9,), (3, 3)):
