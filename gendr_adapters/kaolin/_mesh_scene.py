@@ -168,8 +168,10 @@ def _is_behind(z: Tensor, cut: bool) -> Tensor:
 
 def _facing(face_vertices: Tensor, pinhole: bool) -> Tensor:
     """(F,): 1 where the camera is on the side of a face from which its corners are counterclockwise; -1 on the other
-    side. face_vertices: (F, 3, 3), in camera space. Right, too, for faces that reach behind the camera, whose projected corners
-    turn round."""
+    side. Right, too, for faces that reach behind the camera, whose projected corners turn round.
+
+    face_vertices: (F, 3, 3), in camera space.
+    """
     a, b, c = face_vertices.unbind(1)
     normal = torch.linalg.cross(b - a, c - a)
     return torch.sign(-(normal * a).sum(1) if pinhole else normal[:, 2])
