@@ -39,9 +39,10 @@ from torch import Tensor
 
 from benchmarks.measure import rise_of_peak
 from gendr_adapters import data
+from gendr_adapters._projected_meshes import ProjectedMeshes
 from gendr_adapters.demo.meshes import load_texture
-from gendr_adapters.pytorch3d import GenDRRasterizer, fragments, shaders, swap
-from gendr_adapters.pytorch3d.lighting import Lighting
+from gendr_adapters.pytorch3d import GenDRRasterizer, _shaders, swap
+from gendr_adapters.pytorch3d._lighting import Lighting
 
 Row = dict[str, Any]
 
@@ -54,11 +55,11 @@ TITLES = {"phong": "Phong, TexturesUV", "gouraud": "Gouraud, TexturesVertex", "s
 # What a Phong shader's forward pass consists of, and the functions whose time that is.
 STAGES = {
     "project": (GenDRRasterizer, "forward"),
-    "fragments": (fragments, "find_fragments"),
-    "textures": (shaders, "sample_textures"),
-    "interpolate": (shaders, "interpolate"),
+    "fragments": (ProjectedMeshes, "find_fragments"),
+    "textures": (_shaders, "sample_textures"),
+    "interpolate": (_shaders, "interpolate"),
     "lights": (Lighting, "shine"),
-    "blend": (shaders, "blend_shaded"),
+    "blend": (_shaders, "blend_shaded"),
 }
 
 

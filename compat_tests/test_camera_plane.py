@@ -15,7 +15,7 @@ from gendr_adapters import Rendered, RenderSettings, gather_corners, render
 from gendr_adapters import softras as sr
 from gendr_adapters._camera_plane import off_camera_plane
 from gendr_adapters.cameras import PinholeCamera
-from gendr_adapters.redner.projected_mesh import project
+from gendr_adapters.redner._homogeneous_mesh import project
 
 SIDE = 48
 FOCAL = 0.25 * SIDE / 2  # pixels: the picture ends 4 times as far to the side as it is ahead
@@ -37,7 +37,7 @@ def pinhole(vertices: Tensor, faces: Tensor) -> Tensor:
 
 def redner(vertices: Tensor, faces: Tensor) -> Tensor:
     intrinsics = vertices.new_tensor([FOCAL, FOCAL, MIDDLE, MIDDLE])
-    return project(vertices, intrinsics, faces, (SIDE, SIDE), 0.1).ndc_corners()
+    return project(vertices, intrinsics, faces, (SIDE, SIDE), 0.1).ndc_face_vertices()
 
 
 def up(vertices: Tensor) -> Tensor:

@@ -7,6 +7,6 @@ NO_NEAR, NO_FAR = 1e-30, 1e30
 ANY_NEAR = -NO_FAR
 
 
-def leave_out(corners: Tensor, hidden: Tensor) -> Tensor:
-    """Corners (..., F, 3, 3), NaN for the faces hidden (..., F): those count nowhere, and keep their places."""
-    return where(hidden[..., None, None], corners.new_tensor(nan), corners)
+def leave_out(face_vertices: Tensor, hidden: Tensor) -> Tensor:
+    """face_vertices (..., F, 3, 3), NaN for the faces hidden (..., F): those count nowhere, and keep their places."""
+    return where(hidden[..., None, None], face_vertices.new_tensor(nan), face_vertices)

@@ -11,7 +11,7 @@ from kaolin_scenes import SIZE, Scene, soup, weights_like
 from support.devices import DEVICES
 from torch import Tensor
 
-from gendr_adapters.kaolin import _scene, dibr_rasterization, dibr_soft_mask, rasterize
+from gendr_adapters.kaolin import _faces, dibr_rasterization, dibr_soft_mask, rasterize
 
 TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-11}
 DTYPES = pytest.mark.parametrize("dtype", list(TOLERANCE))
@@ -32,7 +32,7 @@ SIGNS: dict[str, Callable[[Tensor], Tensor]] = {
 @pytest.fixture(autouse=True)
 def nothing_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("warned", "seen_right_on_gpu"):
-        monkeypatch.setattr(_scene._Sign, name, False)
+        monkeypatch.setattr(_faces._Sign, name, False)
 
 
 def rounded(scene: Scene, dtype: torch.dtype) -> Scene:
@@ -198,7 +198,7 @@ def test_one_bad_item_of_a_batch_is_warned_of(device: str) -> None:
         rasterize(*SIZE, -bad, scene.image, scene.features, hidden, perspective_correct=True)
         rasterize(*SIZE, bad, scene.image, scene.features, some, perspective_correct=True)
         rasterize(*SIZE, bad[:, :0], scene.image[:, :0], scene.features[:, :0], perspective_correct=True)
-    _scene._Sign.seen_right_on_gpu = False
+    _faces._Sign.seen_right_on_gpu = False
     with pytest.warns(UserWarning, match="nothing is drawn in image 1: .*look down -z.*negate") as caught:
         _, index = rasterize(*SIZE, bad, scene.image, scene.features, perspective_correct=True)
     assert caught[0].filename == __file__ and (index[1] == -1).all() and (index[0] >= 0).any()

@@ -11,7 +11,7 @@ from torch import Tensor
 from gendr_adapters import RenderSettings
 from gendr_adapters.cameras import from_kaolin, to_kaolin
 from gendr_adapters.kaolin import dibr_rasterization, dibr_soft_mask, rasterize, render_mesh, soft_render
-from gendr_adapters.kaolin.interpolation import mesh_rasterize_interpolate_nvdiffrast
+from gendr_adapters.kaolin._interpolation import mesh_rasterize_interpolate_nvdiffrast
 
 LOW = pytest.mark.parametrize("low", [torch.bfloat16, torch.float16], ids=str)
 CORNERS = torch.cat([random(1, 9, 3, 2, seed=1) * 1.6 - 0.8, -1 - random(1, 9, 3, 1, seed=2)], 3).float()

@@ -404,13 +404,13 @@ def test_a_floor_under_the_camera_is_cut(kaolin: Any) -> None:
 
 
 def test_behind_the_camera(kaolin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gendr_adapters.kaolin import _scene
+    from gendr_adapters.kaolin import _faces
 
     behind = uv_mesh(kaolin, octahedron() + 2 * torch.tensor([1.3, 0.9, 1.9]))
     batch = kaolin.rep.SurfaceMesh.cat([full_mesh(kaolin), behind], fixed_topology=False)
     for mesh, image in ((behind, 0), (batch, 1)):
         for backend in (None, "cuda"):
-            monkeypatch.setattr(_scene._Sign, "warned", False)
+            monkeypatch.setattr(_faces._Sign, "warned", False)
             with pytest.warns(UserWarning, match=f"nothing is drawn in image {image}: .*turned away") as caught:
                 found = render_mesh(camera(kaolin), mesh, backend=backend, extra_passes=EXTRA)
             assert caught[0].filename == __file__
@@ -421,9 +421,9 @@ def test_behind_the_camera(kaolin: Any, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("backend", [None, "cuda"])
 def test_an_orthographic_mesh_around_its_camera(kaolin: Any, backend: str | None, monkeypatch: Any) -> None:
     """Without planes all of it is seen, its front nearest: as from far enough away. With planes it is cut."""
-    from gendr_adapters.kaolin import _scene
+    from gendr_adapters.kaolin import _faces
 
-    monkeypatch.setattr(_scene._Sign, "warned", False)
+    monkeypatch.setattr(_faces._Sign, "warned", False)
     centre = torch.tensor([0.1, 0.0, -0.05], dtype=torch.float64)  # what cameras look at
     eye = torch.tensor([1.2, 0.9, 1.95], dtype=torch.float64)
 

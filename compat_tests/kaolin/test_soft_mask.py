@@ -10,7 +10,7 @@ from support.devices import DEVICES
 from torch import Tensor
 
 from gendr_adapters import Fragments, RenderSettings, find_fragments, render
-from gendr_adapters.kaolin import dibr_soft_mask, rasterize, soft_mask
+from gendr_adapters.kaolin import _soft_mask, dibr_soft_mask, rasterize
 
 pytestmark = pytest.mark.slow
 
@@ -136,7 +136,7 @@ def test_the_order_of_fragments_does_not_matter(monkeypatch: pytest.MonkeyPatch)
         mirrored = last - torch.arange(len(last))
         return Fragments(found.offsets, *(values[mirrored] for values in found[1:]))
 
-    monkeypatch.setattr(soft_mask, "find_fragments", backwards)
+    monkeypatch.setattr(_soft_mask, "find_fragments", backwards)
     torch.testing.assert_close(dibr_soft_mask(image, NOTHING, 70, 0.2, 3), expected, rtol=0, atol=1e-12)
 
 

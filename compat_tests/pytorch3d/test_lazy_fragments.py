@@ -10,7 +10,8 @@ from door_scenes import SIZE, cameras_of, lights_of, settings_of, two_meshes
 from pytorch3d.renderer.mesh.rasterizer import Fragments
 from torch import Tensor
 
-import gendr_adapters.pytorch3d.fragments as door_fragments
+import gendr_adapters.pytorch3d._fragments as door_fragments
+from gendr_adapters._projected_meshes import ProjectedMeshes
 from gendr_adapters.pytorch3d import (
     GenDRDepthShader,
     GenDRFragments,
@@ -31,7 +32,8 @@ def fragments_of(k: int | None = 6, **settings: Any) -> tuple[GenDRFragments, li
 @pytest.fixture
 def counts(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """How often fragments were found, and made dense."""
-    calls = {"find_fragments": 0, "dense_view": 0}
+    owners = {"find_fragments": ProjectedMeshes, "dense_view": door_fragments}
+    calls = dict.fromkeys(owners, 0)
 
     def counted(name: str, function: Any) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -40,8 +42,8 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
         return call
 
-    for name in calls:
-        monkeypatch.setattr(door_fragments, name, counted(name, getattr(door_fragments, name)))
+    for name, owner in owners.items():
+        monkeypatch.setattr(owner, name, counted(name, getattr(owner, name)))
     return calls
 
 
@@ -106,7 +108,7 @@ def test_detach(read_before: bool, counts: dict[str, int]) -> None:
     for name in NAMES:
         assert torch.equal(getattr(detached, name), getattr(fragments, name))
         assert not getattr(detached, name).requires_grad
-    assert not detached.compact().zbuf.requires_grad and not detached.meshes.corners.requires_grad
+    assert not detached.compact().zbuf.requires_grad and not detached.meshes.face_vertices.requires_grad
     assert counts["dense_view"] == (1 if read_before else 2)
     image = GenDRSilhouetteShader()(detached, two_meshes()[0])
     assert not image.requires_grad and image[..., 3].max() > 0.9

@@ -45,7 +45,7 @@ from gendr_adapters.pytorch3d import (
     GenDRSilhouetteShader,
     rasterize_meshes,
 )
-from gendr_adapters.pytorch3d.fragment_shading import groups
+from gendr_adapters.pytorch3d._fragment_shading import groups
 
 LIT = (GenDRPhongShader, GenDRGouraudShader, GenDRFlatShader)
 SHADERS = (*LIT, GenDRNormalShader, GenDRDepthShader, GenDRSilhouetteShader)

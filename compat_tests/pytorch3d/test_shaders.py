@@ -24,7 +24,8 @@ from pytorch3d.renderer.mesh.shading import flat_shading
 from pytorch3d.structures import Meshes
 from torch import Tensor
 
-import gendr_adapters.pytorch3d.fragments as door_fragments
+import gendr_adapters.pytorch3d._fragments as door_fragments
+from gendr_adapters._projected_meshes import ProjectedMeshes
 from gendr_adapters.pytorch3d import (
     GenDRBlendParams,
     GenDRDepthShader,
@@ -57,7 +58,7 @@ def test_nothing_dense_is_computed(shader: Any, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(door_fragments, "dense_view", refuse)
     if shader in (GenDRSilhouetteShader, GenDRGouraudShader):
-        monkeypatch.setattr(door_fragments, "find_fragments", refuse)
+        monkeypatch.setattr(ProjectedMeshes, "find_fragments", refuse)
         monkeypatch.setattr(door_fragments, "lay_out", refuse)
     meshes, leaves = two_meshes()
     renderer = renderer_of(shader(cameras=cameras_of(), lights=lights_of(), blend_params=PARAMS), cameras_of())

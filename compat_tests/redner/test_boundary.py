@@ -20,9 +20,9 @@ from redner_scenes import (
 )
 from torch import Tensor
 
-from gendr_adapters.redner import boundary
-from gendr_adapters.redner.integral import integrate
-from gendr_adapters.redner.projected_mesh import project
+from gendr_adapters.redner import _boundary
+from gendr_adapters.redner._homogeneous_mesh import project
+from gendr_adapters.redner._integral import integrate
 
 pytestmark = pytest.mark.slow
 
@@ -149,7 +149,7 @@ def test_many_points_are_looked_at_in_parts_and_hidden_ones_not_shaded(monkeypat
     total = sum(float(torch.hypot(u[i] - u[j], v[i] - v[j])) for i, j in edges)
     assert 0 < together < 0.75 * (2 * 8 * total), "points of hidden edges were shaded"
     shaded.clear()
-    monkeypatch.setattr(boundary, "_POINTS_AT_ONCE", 50)
+    monkeypatch.setattr(_boundary, "_POINTS_AT_ONCE", 50)
     assert torch.equal(gradient(), expected)
     assert sum(shaded[1:]) == together and max(shaded[1:]) <= 100
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 import gendr_adapters.redner as pyredner
-from gendr_adapters.redner.samples import stratified_offsets
+from gendr_adapters.redner._samples import stratified_offsets
 
 pytestmark = pytest.mark.slow
 

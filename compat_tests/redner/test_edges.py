@@ -6,14 +6,14 @@ import pytest
 import torch
 from redner_scenes import INTRINSICS, Mesh, cube, doubled, joined, mesh_of, square, triangle
 
-from gendr_adapters.redner.edges import jumping_edges
-from gendr_adapters.redner.projected_mesh import ProjectedMesh, project
-from gendr_adapters.redner.segments import visible_segments
+from gendr_adapters.redner._edges import jumping_edges
+from gendr_adapters.redner._homogeneous_mesh import HomogeneousMesh, project
+from gendr_adapters.redner._segments import visible_segments
 
 SIZE = (12, 16)
 
 
-def projected(mesh: Mesh, near: float = 0.3) -> ProjectedMesh:
+def projected(mesh: Mesh, near: float = 0.3) -> HomogeneousMesh:
     return project(mesh.vertices, torch.tensor(INTRINSICS, dtype=torch.float64), mesh.faces, SIZE, near)
 
 

@@ -6,15 +6,15 @@ import torch
 from ray_caster import cast, opencv_ray
 from redner_scenes import INTRINSICS, Mesh, cube, joined, soup, square, triangle
 
-from gendr_adapters.redner import point_queries
-from gendr_adapters.redner.point_queries import PointQueries
-from gendr_adapters.redner.projected_mesh import ProjectedMesh, project
+from gendr_adapters.redner import _point_queries
+from gendr_adapters.redner._homogeneous_mesh import HomogeneousMesh, project
+from gendr_adapters.redner._point_queries import PointQueries
 
 SIZE = (12, 16)
 NEAR = 0.3
 
 
-def projected(mesh: Mesh, dtype: torch.dtype = torch.float64) -> ProjectedMesh:
+def projected(mesh: Mesh, dtype: torch.dtype = torch.float64) -> HomogeneousMesh:
     intrinsics = torch.tensor(INTRINSICS, dtype=dtype)
     return project(mesh.vertices.to(dtype), intrinsics, mesh.faces, SIZE, NEAR)
 
@@ -97,7 +97,7 @@ def test_many_pairs_are_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> N
     PointQueries(mesh).nearest(points)
     together = sum(sizes)
     sizes.clear()
-    monkeypatch.setattr(point_queries, "_PAIRS_AT_ONCE", 40)
+    monkeypatch.setattr(_point_queries, "_PAIRS_AT_ONCE", 40)
     found = PointQueries(mesh).nearest(points)
     for one, other in zip(found, expected, strict=True):
         assert torch.equal(one, other)

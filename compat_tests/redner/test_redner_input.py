@@ -119,9 +119,9 @@ def test_all_names_are_there() -> None:
 
 
 def test_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gendr_adapters.redner import device
+    from gendr_adapters.redner import _device
 
-    monkeypatch.setattr(device, "_device", None)
+    monkeypatch.setattr(_device, "_device", None)
     assert pyredner.get_use_gpu() == torch.cuda.is_available() == (pyredner.get_device().type == "cuda")
     pyredner.set_use_gpu(False)
     assert pyredner.get_device() == torch.device("cpu")

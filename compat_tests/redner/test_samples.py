@@ -6,8 +6,8 @@ import torch
 from ray_caster import cast, opencv_ray
 from redner_scenes import INTRINSICS, Mesh, cube, joined, soup, square, triangle
 
-from gendr_adapters.redner.projected_mesh import project
-from gendr_adapters.redner.samples import render_samples, stratified_offsets
+from gendr_adapters.redner._homogeneous_mesh import project
+from gendr_adapters.redner._samples import render_samples, stratified_offsets
 
 SIZE = (12, 16)
 NEAR = 0.3

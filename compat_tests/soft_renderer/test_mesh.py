@@ -7,7 +7,7 @@ from mesh_shapes import icosahedron, soup
 from support.devices import DEVICES
 
 from gendr_adapters import data
-from gendr_adapters._soft_renderer.mesh import Mesh
+from gendr_adapters._soft_renderer.meshes import Mesh
 from gendr_adapters._soft_renderer.normals import face_vertices, vertex_normals
 from gendr_adapters.softras.functional import soft_rasterize
 

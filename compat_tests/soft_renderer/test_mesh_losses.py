@@ -8,7 +8,7 @@ from support.devices import DEVICES
 
 from gendr_adapters import data
 from gendr_adapters._soft_renderer.losses import FlattenLoss, LaplacianLoss
-from gendr_adapters._soft_renderer.mesh import Mesh
+from gendr_adapters._soft_renderer.meshes import Mesh
 
 
 def value_and_gradient(loss, x):

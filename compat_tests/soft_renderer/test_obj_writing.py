@@ -8,7 +8,7 @@ from mesh_shapes import icosahedron
 from PIL import Image
 
 from gendr_adapters import data
-from gendr_adapters._soft_renderer.mesh import Mesh
+from gendr_adapters._soft_renderer.meshes import Mesh
 from gendr_adapters._soft_renderer.obj_loading import load_obj
 from gendr_adapters._soft_renderer.obj_writing import save_obj, save_voxel
 

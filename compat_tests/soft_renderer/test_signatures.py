@@ -149,7 +149,7 @@ def test_gradient_is_a_keyword_of_the_modules(name: str) -> None:
 @pytest.mark.parametrize("door", [sr, gendr])
 def test_names(door: Any) -> None:
     expected = SOFTRAS if door is sr else OF_GENDR
-    own = {name.partition(".")[0] for name in expected} - {"transform"}
+    own = {name.partition(".")[0] for name in expected}
     assert set(door.__all__) == own
     assert set(door.functional.__all__) == {name.partition(".")[2] for name in expected if "functional" in name}
     properties = (

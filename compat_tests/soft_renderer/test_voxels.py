@@ -9,7 +9,7 @@ from support.devices import DEVICES
 
 from gendr_adapters import data
 from gendr_adapters._soft_renderer import voxels
-from gendr_adapters._soft_renderer.mesh import Mesh
+from gendr_adapters._soft_renderer.meshes import Mesh
 from gendr_adapters._soft_renderer.voxels import voxelization
 
 

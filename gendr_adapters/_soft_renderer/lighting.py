@@ -10,7 +10,7 @@ from .._autocast import full_precision
 from .._inputs import check_real, check_same
 from .arguments import Numbers, Scalar, check_counts, scalar_of, vectors
 from .look_at import UPWARDS
-from .mesh import Mesh
+from .meshes import Mesh
 
 WHITE = (1.0, 1.0, 1.0)
 

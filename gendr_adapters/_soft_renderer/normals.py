@@ -27,13 +27,13 @@ def face_vertices(vertices: Tensor, faces: Tensor) -> Tensor:
     """
     _check(vertices, faces)
     n_meshes, n_faces = faces.shape[:2]
-    corners = gather_corners(vertices.flatten(0, 1), _packed(faces, vertices.shape[1]))
-    return corners.view(n_meshes, n_faces, 3, 3)
+    gathered = gather_corners(vertices.flatten(0, 1), _packed(faces, vertices.shape[1]))
+    return gathered.view(n_meshes, n_faces, 3, 3)
 
 
-def surface_normals(corners: Tensor) -> Tensor:
-    """Unit normals of faces (..., 3 corners, 3): (..., 3), towards where the corners go counter-clockwise."""
-    return F.normalize(_area_vectors(corners), dim=-1, eps=_SHORTEST)
+def surface_normals(face_vertices: Tensor) -> Tensor:
+    """Unit normals of face_vertices (..., 3, 3): (..., 3), towards where the corners go counter-clockwise."""
+    return F.normalize(_area_vectors(face_vertices), dim=-1, eps=_SHORTEST)
 
 
 @full_precision
@@ -55,9 +55,9 @@ def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     return F.normalize(summed.view(n_meshes, n_vertices, 3), dim=-1, eps=_SHORTEST)
 
 
-def _area_vectors(corners: Tensor) -> Tensor:
+def _area_vectors(face_vertices: Tensor) -> Tensor:
     """Normals (..., 3) as long as twice the faces' areas."""
-    a, b, c = corners.unbind(-2)
+    a, b, c = face_vertices.unbind(-2)
     return torch.linalg.cross(b - a, c - a)
 
 

@@ -43,13 +43,14 @@ def render_rgba(
     return_depth: bool,
     **settings: Any,
 ) -> Drawn:
-    """Red, green, blue, alpha (N, 4, H, W) of batched faces (N, F, 3, 3) or (N, F, 9) with textures (N, F, T, 3); with
-    return_depth also the depth (N, H, W). dist_scale and gamma come with the names that the door has for them."""
+    """Red, green, blue, alpha (N, 4, H, W) of batched face_vertices (N, F, 3, 3) or (N, F, 9) with textures
+    (N, F, T, 3); with return_depth also the depth (N, H, W). dist_scale and gamma come with the names that the door has
+    for them."""
     height, width = image_shape(image_size)
     check_near_clip(near_clip, gradient)
-    faces = _faces(face_vertices)
-    _check_texture(texture_type, textures, faces)
-    background = _background(background_color, len(faces), height, width, faces)
+    face_vertices = _checked_face_vertices(face_vertices)
+    _check_texture(texture_type, textures, face_vertices)
+    background = _background(background_color, len(face_vertices), height, width, face_vertices)
     picture = background.dim() == 4
     settings_ = RenderSettings(
         front="clockwise",
@@ -57,15 +58,15 @@ def render_rgba(
         perspective_correct=False,
         cull="none" if double_sided else "back",
         background_eps=2 * background_eps,
-        dist_scale=_scale(*dist_scale, faces),
-        gamma=_scale(*gamma, faces),
+        dist_scale=_scale(*dist_scale, face_vertices),
+        gamma=_scale(*gamma, face_vertices),
         gradient=gradient,
         near_clip=near_clip,
         projection="perspective" if perspective else "orthographic",
         **settings,
     )
     rendered = render(
-        faces,
+        face_vertices,
         (height, width),
         # Behind a picture, a fourth channel that only the background has tells how much of it is seen.
         features=F.pad(textures, (0, 1)) if picture else textures,
@@ -78,14 +79,16 @@ def render_rgba(
     drawn = torch.cat((colours, rendered.alpha[:, None]), dim=1)
     if not return_depth:
         return drawn
-    return drawn, _linear_depth(faces, (height, width), settings_) if rendered.depth is None else rendered.depth
+    depth = _linear_depth(face_vertices, (height, width), settings_) if rendered.depth is None else rendered.depth
+    return drawn, depth
 
 
-def _linear_depth(faces: Tensor, image_size: tuple[int, int], settings: RenderSettings) -> Tensor:
+def _linear_depth(face_vertices: Tensor, image_size: tuple[int, int], settings: RenderSettings) -> Tensor:
     """The depth (N, H, W) of what orthogonal cameras see, which is linear on a face, of the nearest faces. Which is the
     nearest they tell by the depth that a perspective camera would see, as the originals do in colour."""
     nearest = replace(settings, blend="hard", gradient="exact")
-    depth = render(faces, image_size, features=faces[..., 2:], settings=nearest, outputs=("image",)).image
+    z = face_vertices[..., 2:]
+    depth = render(face_vertices, image_size, features=z, settings=nearest, outputs=("image",)).image
     assert depth is not None
     return depth[:, 0]
 
@@ -144,21 +147,25 @@ def check_near_clip(near_clip: float | None, gradient: str) -> None:
         )
 
 
-def _scale(name: str, scale: float | Tensor, faces: Tensor) -> float | Tensor:
+def _scale(name: str, scale: float | Tensor, face_vertices: Tensor) -> float | Tensor:
     """A scale as RenderSettings takes it, of tensors () one entry. Errors call it by the door's name."""
     refuse_half(name, scale)
     if isinstance(scale, Tensor) and scale.dim() == 0:
         scale = scale.reshape(1)
     check_scale(name, scale)
     if isinstance(scale, Tensor):
-        if len(scale) not in (1, len(faces)):
-            raise ValueError(f"{name} must be of N = {len(faces)} images or of 1, got shape {tuple(scale.shape)}")
-        if scale.device != faces.device:
-            raise TypeError(f"{name} is on {scale.device}, face_vertices on {faces.device}: they must share a device")
+        n = len(face_vertices)
+        if len(scale) not in (1, n):
+            raise ValueError(f"{name} must be of N = {n} images or of 1, got shape {tuple(scale.shape)}")
+        if scale.device != face_vertices.device:
+            raise TypeError(
+                f"{name} is on {scale.device}, face_vertices on {face_vertices.device}: they must share a device"
+            )
     return scale
 
 
-def _faces(face_vertices: Tensor) -> Tensor:
+def _checked_face_vertices(face_vertices: Tensor) -> Tensor:
+    """(N, F, 3, 3), from that or (N, F, 9)."""
     check_real("face_vertices", face_vertices)
     shape = tuple(face_vertices.shape)
     if len(shape) not in (3, 4) or shape[2:] not in ((9,), (3, 3)):
@@ -166,9 +173,9 @@ def _faces(face_vertices: Tensor) -> Tensor:
     return face_vertices.reshape(*shape[:2], 3, 3)
 
 
-def _check_texture(texture_type: str, textures: Tensor, faces: Tensor) -> None:
+def _check_texture(texture_type: str, textures: Tensor, face_vertices: Tensor) -> None:
     check_real("textures", textures)
-    check_same("textures", textures, faces)
+    check_same("textures", textures, face_vertices)
     if texture_type not in ("surface", "vertex"):
         raise ValueError(f"texture_type must be 'surface' or 'vertex', got {texture_type!r}")
     if textures.dim() != 4 or textures.shape[-1] != 3:
@@ -178,8 +185,8 @@ def _check_texture(texture_type: str, textures: Tensor, faces: Tensor) -> None:
             f"{texture_type!r} textures must have {'3 colours' if texture_type == 'vertex' else 'R*R texels'} a face, "
             f"got {textures.shape[2]} (shape {tuple(textures.shape)})"
         )
-    if textures.shape[:2] != faces.shape[:2]:
-        n, f = faces.shape[:2]
+    if textures.shape[:2] != face_vertices.shape[:2]:
+        n, f = face_vertices.shape[:2]
         raise ValueError(f"textures must be of {n} x {f} faces, as face_vertices, got shape {tuple(textures.shape)}")
 
 

@@ -28,9 +28,9 @@ def voxelization(faces: Tensor, size: int, normalize: bool = False) -> Tensor:
     that is outside. What is left is inside.
 
     Args:
-        faces: (N, F, 3, 3), the corners' coordinates, float32 or float64. normalize False: in units of the whole grid,
-            which spans [0, 1]; True: in voxels, spanning [0, size]. What is outside is cut off; of a face with a corner
-            that is not finite, only the other corners count.
+        faces: (N, F, 3, 3), float32 or float64: face_vertices, under SoftRas' name for them. normalize False: in units
+            of the whole grid, which spans [0, 1]; True: in voxels, spanning [0, size]. What is outside is cut off; of a
+            face with a corner that is not finite, only the other corners count.
         size: S, voxels along an axis, from 1.
     Returns:
         (N, S, S, S) int32 of 0 and 1, axes in the order of the coordinates, on faces' device; no gradient.
@@ -42,11 +42,11 @@ def voxelization(faces: Tensor, size: int, normalize: bool = False) -> Tensor:
         raise ValueError(f"faces must be (N, F, 3, 3), got shape {tuple(faces.shape)}")
     if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
         raise ValueError(f"size must be an int from 1, got {size!r}")
-    corners = faces.detach() if normalize else faces.detach() * size
+    face_vertices = faces.detach() if normalize else faces.detach() * size
     surface = torch.zeros((len(faces), size, size, size), dtype=torch.bool, device=faces.device)
-    _mark_corners(surface, corners)
+    _mark_corners(surface, face_vertices)
     for axis in range(3):
-        _mark_pierced(surface.transpose(axis + 1, 3), corners[..., _swapped(axis)])
+        _mark_pierced(surface.transpose(axis + 1, 3), face_vertices[..., _swapped(axis)])
     return (~_outside(surface)).int()
 
 
@@ -57,15 +57,16 @@ def _swapped(axis: int) -> list[int]:
     return order
 
 
-def _mark_corners(surface: Tensor, corners: Tensor) -> None:
-    cells = corners.flatten(1, 2).floor()
-    _mark(surface, torch.arange(len(corners), device=corners.device)[:, None].expand(cells.shape[:2]), cells)
+def _mark_corners(surface: Tensor, face_vertices: Tensor) -> None:
+    cells = face_vertices.flatten(1, 2).floor()
+    mesh = torch.arange(len(cells), device=cells.device)[:, None].expand(cells.shape[:2])
+    _mark(surface, mesh, cells)
 
 
-def _mark_pierced(surface: Tensor, corners: Tensor) -> None:
+def _mark_pierced(surface: Tensor, face_vertices: Tensor) -> None:
     """Mark the voxels where grid lines along the last axis meet faces."""
     size = surface.shape[1]
-    for mesh, face, point in _pairs(corners, size):
+    for mesh, face, point in _pairs(face_vertices, size):
         corner = face[:, 0]
         (x1, y1, z1), (x2, y2, z2) = ((face[:, k] - corner).unbind(-1) for k in (1, 2))
         x, y = (point - corner[:, :2]).unbind(-1)
@@ -87,9 +88,9 @@ def _mark(surface: Tensor, mesh: Tensor, cells: Tensor) -> None:
     surface[mesh[inside], a, b, c] = True
 
 
-def _pairs(corners: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _pairs(face_vertices: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Faces and the points of the grid in their bounding boxes on the first two axes, as (mesh, corners, point)."""
-    flat = corners.flatten(0, 1)
+    flat = face_vertices.flatten(0, 1)
     low = flat[..., :2].amin(1).ceil().clamp(min=0)
     high = flat[..., :2].amax(1).floor().clamp(max=size - 1)
     extent = (high - low + 1).nan_to_num(nan=0).clamp(min=0).long()
@@ -100,7 +101,7 @@ def _pairs(corners: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]
         number = number - (counts[chunk].cumsum(0) - counts[chunk]).repeat_interleave(counts[chunk])
         width = extent[face, 1]
         point = torch.stack((number // width, number % width), -1) + low[face]
-        yield face // corners.shape[1], flat[face], point
+        yield face // face_vertices.shape[1], flat[face], point
 
 
 def _chunks(counts: Tensor) -> Iterator[Tensor]:

@@ -17,11 +17,11 @@ what they cannot express, which on a GPU waits for it. No lens distortion (undis
 orthographic cameras. Near and far planes are not part of a camera here; they are the renderer's.
 """
 
-from .kaolin import from_kaolin, to_kaolin
-from .opencv import OpenCVCamera, from_opencv, to_opencv
-from .pinhole import PinholeCamera
-from .pytorch3d import from_pytorch3d, to_pytorch3d
-from .softras import SoftRasLookAt, from_softras_look_at, to_softras_look_at
+from ._kaolin import from_kaolin, to_kaolin
+from ._opencv import OpenCVCamera, from_opencv, to_opencv
+from ._pinhole import PinholeCamera
+from ._pytorch3d import from_pytorch3d, to_pytorch3d
+from ._softras import SoftRasLookAt, from_softras_look_at, to_softras_look_at
 
 __all__ = [
     "OpenCVCamera",

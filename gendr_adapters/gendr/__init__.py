@@ -3,10 +3,10 @@ differs on purpose: docs/gendr.md."""
 
 from .._soft_renderer.lighting import AmbientLighting, DirectionalLighting
 from .._soft_renderer.losses import FlattenLoss, LaplacianLoss
-from .._soft_renderer.mesh import Mesh
-from . import functional
-from .lighting import Lighting
-from .renderer import GenDR
+from .._soft_renderer.meshes import Mesh
+from . import functional, transform
+from ._lighting import Lighting
+from ._renderer import GenDR
 from .transform import Look, LookAt, Projection
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "Mesh",
     "Projection",
     "functional",
+    "transform",
 ]

@@ -6,7 +6,7 @@ from .._soft_renderer.normals import face_vertices, vertex_normals
 from .._soft_renderer.obj_loading import load_obj
 from .._soft_renderer.obj_writing import save_obj, save_voxel
 from .._soft_renderer.voxels import voxelization
-from .render import render
+from ._render import render
 
 __all__ = [
     "ambient_lighting",

@@ -1,8 +1,8 @@
 """GenDR's cameras: of a mesh, of which they return a new one; and its two projections."""
 
-from .._soft_renderer.mesh import Mesh
+from .._soft_renderer.cameras import Camera, LookAtCamera, LookCamera, ProjectionCamera
+from .._soft_renderer.meshes import Mesh
 from .._soft_renderer.projections import orthogonal, perspective
-from .._soft_renderer.transforms import Camera, LookAtCamera, LookCamera, ProjectionCamera
 
 __all__ = ["Look", "LookAt", "Projection", "Transform", "orthogonal", "perspective"]
 

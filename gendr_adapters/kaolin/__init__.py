@@ -8,11 +8,11 @@ arguments. `patched` and `install` put them in the place of Kaolin's in programs
 docs/kaolin.md in the repository says what differs from Kaolin on purpose.
 """
 
-from .dibr import dibr_rasterization
-from .easy_render import render_mesh
-from .patching import install, patched
-from .rasterization import rasterize
-from .soft_mask import dibr_soft_mask
-from .soft_rendering import soft_render
+from ._dibr import dibr_rasterization
+from ._patching import install, patched
+from ._rasterize import rasterize
+from ._render_mesh import render_mesh
+from ._soft_mask import dibr_soft_mask
+from ._soft_render import soft_render
 
 __all__ = ["dibr_rasterization", "dibr_soft_mask", "install", "patched", "rasterize", "render_mesh", "soft_render"]

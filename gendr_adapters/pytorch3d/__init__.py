@@ -15,11 +15,11 @@ except ImportError as error:
         "github.com/facebookresearch/pytorch3d, INSTALL.md. The rest of gendr_adapters works without it."
     ) from error
 
-from .blend_params import GenDRBlendParams
-from .fragments import GenDRFragments
-from .rasterize_meshes import rasterize_meshes
-from .rasterizer import GenDRRasterizer
-from .shaders import (
+from ._blend_params import GenDRBlendParams
+from ._fragments import GenDRFragments
+from ._rasterize_meshes import rasterize_meshes
+from ._rasterizer import GenDRRasterizer
+from ._shaders import (
     GenDRDepthShader,
     GenDRFlatShader,
     GenDRGouraudShader,
@@ -27,7 +27,7 @@ from .shaders import (
     GenDRPhongShader,
     GenDRSilhouetteShader,
 )
-from .swap import swap
+from ._swap import swap
 
 __all__ = [
     "GenDRBlendParams",

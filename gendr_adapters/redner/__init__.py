@@ -12,21 +12,21 @@ docs/redner.md in the repository says what stands for what, and what is not here
 
 from typing import Any
 
-from .camera import Camera, camera_type
-from .channels import channels
-from .deferred import render_deferred
-from .depth_renderer import DepthRenderer, get_depth_renderer
-from .device import get_device, get_use_gpu, set_device, set_use_gpu
-from .g_buffer import render_albedo, render_g_buffer
-from .images import imread, imwrite
-from .lights import AmbientLight, DeferredLight, DirectionalLight, PointLight, SpotLight
-from .material import Material
-from .normals import compute_vertex_normal
-from .obj_loading import TriangleMesh, load_obj
-from .scene import Scene
-from .shapes import Object, Shape
-from .textures import Texture
-from .transforms import gen_look_at_matrix, gen_rotate_matrix
+from ._cameras import Camera, camera_type
+from ._channels import channels
+from ._deferred import render_deferred
+from ._depth_renderer import DepthRenderer, get_depth_renderer
+from ._device import get_device, get_use_gpu, set_device, set_use_gpu
+from ._g_buffer import render_albedo, render_g_buffer
+from ._lighting import AmbientLight, DeferredLight, DirectionalLight, PointLight, SpotLight
+from ._materials import Material
+from ._matrices import gen_look_at_matrix, gen_rotate_matrix
+from ._meshes import Object, Shape
+from ._normals import compute_vertex_normal
+from ._obj_loading import TriangleMesh, load_obj
+from ._pictures import imread, imwrite
+from ._scene import Scene
+from ._textures import Texture
 
 __all__ = [
     "AmbientLight",

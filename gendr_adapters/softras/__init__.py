@@ -3,12 +3,12 @@ on any device. What differs on purpose: docs/softras.md."""
 
 from .._soft_renderer.lighting import AmbientLighting, DirectionalLighting
 from .._soft_renderer.losses import FlattenLoss, LaplacianLoss
-from .._soft_renderer.mesh import Mesh
+from .._soft_renderer.meshes import Mesh
 from . import functional
-from .lighting import Lighting
-from .rasterizer import SoftRasterizer
-from .renderer import Renderer, SoftRenderer
-from .transform import Look, LookAt, Projection, Transform
+from ._cameras import Look, LookAt, Projection, Transform
+from ._lighting import Lighting
+from ._rasterizer import SoftRasterizer
+from ._renderer import Renderer, SoftRenderer
 
 __all__ = [
     "AmbientLighting",

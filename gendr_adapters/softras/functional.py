@@ -7,7 +7,7 @@ from .._soft_renderer.obj_loading import load_obj
 from .._soft_renderer.obj_writing import save_obj, save_voxel
 from .._soft_renderer.projections import orthogonal, perspective, projection
 from .._soft_renderer.voxels import voxelization
-from .soft_rasterize import soft_rasterize
+from ._soft_rasterize import soft_rasterize
 
 __all__ = [
     "ambient_lighting",

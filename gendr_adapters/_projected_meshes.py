@@ -1,0 +1,63 @@
+"""ProjectedMeshes: what a door makes of its ecosystem's meshes and cameras, and hands to the core."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from .blend import blend_fragments
+from .fragments import Fragments, find_fragments
+from .render import Rendered, render
+from .settings import RenderSettings
+
+
+@dataclass(frozen=True, eq=False)
+class ProjectedMeshes:
+    """N meshes, each as its own image shows it.
+
+    face_vertices: (F, 3, 3), of all meshes, concatenated: x right and y up in NDC, z view depth; NaN for hidden faces.
+    face_offsets: (N + 1,) int64, where each mesh's faces begin. image_size: (H, W), pixels.
+    settings: what is seen (reach, culling, clipping), and what the door knows of how it is blended.
+    """
+
+    face_vertices: Tensor
+    face_offsets: Tensor
+    image_size: tuple[int, int]
+    settings: RenderSettings
+
+    @classmethod
+    def of_equal_size(
+        cls, face_vertices: Tensor, image_size: tuple[int, int], settings: RenderSettings
+    ) -> "ProjectedMeshes":
+        """From a batch (N, F, 3, 3), N meshes of F faces each."""
+        n_meshes, n_faces = face_vertices.shape[:2]
+        face_offsets = torch.arange(n_meshes + 1, device=face_vertices.device) * n_faces
+        return cls(face_vertices.flatten(0, 1), face_offsets, image_size, settings)
+
+    def __len__(self) -> int:
+        return self.face_offsets.shape[0] - 1
+
+    def detach(self) -> "ProjectedMeshes":
+        return replace(self, face_vertices=self.face_vertices.detach())
+
+    def render(
+        self,
+        features: Tensor | None = None,
+        background: Tensor | None = None,
+        outputs: Sequence[str] = ("image", "alpha"),
+    ) -> Rendered:
+        """See `gendr_adapters.render`."""
+        return render(
+            self.face_vertices, self.image_size, features, self.face_offsets, self.settings, background, outputs
+        )
+
+    def find_fragments(self) -> Fragments:
+        """See `gendr_adapters.find_fragments`."""
+        return find_fragments(self.face_vertices, self.image_size, self.face_offsets, self.settings)
+
+    def blend_fragments(
+        self, found: Fragments, features: Tensor, background: Tensor | Sequence[float] | None = None
+    ) -> Rendered:
+        """found: of these meshes. features: (M, C), what each fragment shows. See `gendr_adapters.blend_fragments`."""
+        return blend_fragments(found, features, self.image_size, self.settings, background, self.face_offsets)

@@ -1,0 +1,99 @@
+"""OpenCV's cameras: K, R, t in pixels."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .._autocast import full_precision
+from .._inputs import check_real, image_shape
+from ._pinhole import PinholeCamera, _check_camera
+
+
+class OpenCVCamera(NamedTuple):
+    """K: (N, 3, 3) in pixels. R: (N, 3, 3), world to camera. t: (N, 3), world units."""
+
+    K: Tensor
+    R: Tensor
+    t: Tensor
+
+
+@full_precision
+def from_opencv(
+    K: Tensor, R: Tensor, t: Tensor, image_size: int | tuple[int, int], *, pixel_centre: float = 0.5
+) -> PinholeCamera:
+    """The camera that sees the world point X at (u, v, 1) ~ K (R X + t).
+
+    K = [[f_x, 0, c_x], [0, f_y, c_y], [0, 0, 1]]. What its pixel coordinates mean is not in it:
+
+        pixel_centre=0.5   u = 0 is the image's left border, the first pixel's centre is at 0.5 (as in redner, COLMAP,
+                           PyTorch3D, and wherever K is made from a field of view: c_x = W / 2 is the middle)
+        pixel_centre=0.0   u = 0 is the first pixel's centre, the border is at -0.5 (as in OpenCV's own functions, so
+                           for a K of cv2.calibrateCamera: (W - 1) / 2 is the middle)
+
+    so that our c_x = c_x + 0.5 - pixel_centre, and c_y alike. Lens distortion is not supported: undistort the image
+    (cv2.undistort) and pass the K it then has.
+
+    Args:
+        K: (3, 3) or (N, 3, 3). R: (3, 3) or (N, 3, 3). t: (3,), (N, 3) or, as OpenCV has it, (3, 1) or (N, 3, 1).
+            All float32 or all float64, on one device; N or 1 of each.
+        image_size: (H, W), or the side of a square, pixels.
+        pixel_centre: 0.5 or 0.
+    Raises:
+        TypeError: not tensors (torch.from_numpy makes them), or of different dtypes or devices.
+        ValueError: shapes that do not fit; K with skew or of another form, or with a focal length of 0.
+    """
+    shift = _half_pixel(pixel_centre)
+    for name, value in (("K", K), ("R", R), ("t", t)):
+        check_real(name, value)
+    for name, value in (("K", K), ("R", R)):
+        if value.dim() not in (2, 3) or value.shape[-2:] != (3, 3):
+            raise ValueError(f"{name} must be (3, 3) or (N, 3, 3), got shape {tuple(value.shape)}")
+    vectors = t[..., 0] if t.dim() in (2, 3) and t.shape[-2:] == (3, 1) else t
+    if vectors.dim() not in (1, 2) or vectors.shape[-1] != 3:
+        raise ValueError(f"t must be (3,), (N, 3), (3, 1) or (N, 3, 1), got shape {tuple(t.shape)}")
+    K = K if K.dim() == 3 else K[None]
+    _check_form(K)
+    return PinholeCamera(
+        rotation=R if R.dim() == 3 else R[None],
+        translation=vectors if vectors.dim() == 2 else vectors[None],
+        focal=torch.stack([K[:, 0, 0], K[:, 1, 1]], 1),
+        principal_point=K[:, :2, 2] + shift,
+        image_size=image_shape(image_size),
+    )
+
+
+@full_precision
+def to_opencv(camera: PinholeCamera, *, pixel_centre: float = 0.5) -> OpenCVCamera:
+    """K (N, 3, 3), R (N, 3, 3), t (N, 3) of a camera; see `from_opencv`.
+
+    A camera that mirrors (SoftRas') keeps a rotation and has a negative f_x.
+
+    Raises:
+        TypeError: not a PinholeCamera. ValueError: pixel_centre is neither 0.5 nor 0.
+    """
+    camera = _check_camera(camera)
+    f_x, f_y = camera.focal.unbind(1)
+    c_x, c_y = (camera.principal_point - _half_pixel(pixel_centre)).unbind(1)
+    zero, one = torch.zeros_like(f_x), torch.ones_like(f_x)
+    K = torch.stack([f_x, zero, c_x, zero, f_y, c_y, zero, zero, one], 1).unflatten(1, (3, 3))
+    return OpenCVCamera(K, camera.rotation, camera.translation)
+
+
+def _half_pixel(pixel_centre: float) -> float:
+    """What a coordinate of ours, with pixel centres at i + 0.5, has more."""
+    if pixel_centre not in (0, 0.5):
+        raise ValueError(
+            f"pixel_centre must be 0.5 (pixel i covers [i, i + 1)) or 0 (its centre), got {pixel_centre!r}"
+        )
+    return 0.5 - pixel_centre
+
+
+def _check_form(K: Tensor) -> None:
+    for k in K.detach().tolist():
+        if k[0][1] != 0:
+            raise ValueError(f"K must have no skew, K[0, 1] = 0, got {k[0][1]:g}; only cameras without are supported")
+        if k[1][0] != 0 or k[2] != [0, 0, 1]:
+            raise ValueError(f"K must be [[f_x, 0, c_x], [0, f_y, c_y], [0, 0, 1]], got {k}")
+        if k[0][0] == 0 or k[1][1] == 0:
+            raise ValueError(f"K must have focal lengths that are not 0, got f_x = {k[0][0]:g}, f_y = {k[1][1]:g}")

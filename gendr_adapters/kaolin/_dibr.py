@@ -1,0 +1,147 @@
+"""`dibr_rasterization`, as kaolin.render.mesh.dibr_rasterization."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .._autocast import full_precision
+from .._untraced import untraced
+from ..settings import check_number
+from ._arguments import check_backend, check_depths, check_image, check_per_face, check_softness, plain
+from ._rasterize import hard_settings, rasterize_as
+from ._soft_mask import dibr_soft_mask, mask_settings
+
+_OCCLUSIONS = ("hard", "soft")
+# background_eps: the background has no weight in the softmax where there is a face, as the mask says what it covers.
+_NO_WEIGHT = -1e300
+
+
+@full_precision
+@untraced
+def dibr_rasterization(
+    height: int,
+    width: int,
+    face_vertices_z: Tensor,
+    face_vertices_image: Tensor,
+    face_features: Tensor | Sequence[Tensor],
+    face_normals_z: Tensor,
+    sigmainv: float = 7000,
+    boxlen: float = 0.02,
+    knum: int | None = 30,
+    multiplier: float | None = None,
+    eps: float | None = None,
+    rast_backend: str = "cuda",
+    *,
+    perspective_correct: bool = False,
+    near_clip: float | None = None,
+    distribution: str | None = None,
+    t_conorm: str | None = None,
+    t_conorm_p: float | None = None,
+    dist_shape: float = 0.0,
+    dist_shift: float = 0.0,
+    occlusion: str = "hard",
+    gamma: float = 0.01,
+    background: Tensor | Sequence[float] | None = None,
+) -> tuple[Tensor | tuple[Tensor, ...], Tensor, Tensor]:
+    """Features of the nearest faces, and a soft silhouette: kaolin.render.mesh.dibr_rasterization, on any device.
+
+    Args:
+        height, width, face_vertices_z, face_vertices_image, face_features, multiplier, eps, perspective_correct,
+            near_clip: as for `rasterize`. rast_backend: its backend.
+        face_normals_z: (B, F); faces where it is below 0 (or NaN) are not drawn, but count in the mask.
+        sigmainv, boxlen, knum, distribution, t_conorm, t_conorm_p, dist_shape, dist_shift: as for `dibr_soft_mask`.
+        occlusion: 'hard': the features of the nearest face. 'soft': a softmax over depth of all drawn faces that the
+            mask counts at a pixel, beyond knum too, weighed by their coverage as well, so that hidden faces have
+            gradients, and z has: a face weighs D e^(z / gamma), the background nothing where there is a face, however
+            little the mask is there. On a GPU, with perspective_correct, the call waits for the nearest corner.
+        gamma: > 0, in the unit of z.
+        background: features where there is no face, (C,) or (B, C), C counted through a list of face_features; None: 0.
+
+    Returns:
+        (features, soft_mask, face_idx): features and face_idx as `rasterize`, whatever occlusion; soft_mask
+        (B, height, width) as `dibr_soft_mask`.
+
+    Raises:
+        TypeError, ValueError: as `rasterize` and `dibr_soft_mask`.
+
+    Source: as `rasterize`.
+    """
+    check_backend("dibr_rasterization", rast_backend, multiplier, eps)
+    check_image(face_vertices_image)
+    check_depths(face_vertices_z, face_vertices_image)
+    check_per_face("face_normals_z", face_normals_z, face_vertices_image)
+    sigmainv, boxlen, knum = check_softness(sigmainv, boxlen, knum)
+    if occlusion not in _OCCLUSIONS:
+        raise ValueError(f"occlusion must be 'hard' or 'soft', got {occlusion!r}")
+    gamma = plain(gamma)
+    if not 1e-30 <= check_number("gamma", gamma) <= 1e30:
+        raise ValueError(f"gamma must be > 0, from 1e-30 to 1e30, got {gamma}")
+    valid = face_normals_z >= 0.0
+    coverage = {
+        "distribution": distribution,
+        "t_conorm": t_conorm,
+        "t_conorm_p": t_conorm_p,
+        "dist_shape": dist_shape,
+        "dist_shift": dist_shift,
+    }
+    near_clip = plain(near_clip)
+    settings = hard_settings(perspective_correct, near_clip)
+    if occlusion == "soft":
+        # A softmax does not see where depths begin; near that digits are best kept. Where depth itself does not matter
+        # each image can begin at its own front.
+        front = _front(face_vertices_z, face_vertices_image, valid, perspective_correct, near_clip)
+        if perspective_correct or near_clip is not None:
+            largest = max(front.flatten().tolist(), default=-math.inf)
+            nearest = -largest if math.isfinite(largest) else 0.0
+        else:
+            face_vertices_z = face_vertices_z - torch.where(front.isfinite(), front, 0.0)
+            nearest = 0.0
+        behind = nearest + max(1.0, 1e-12 * abs(nearest))
+        settings = mask_settings(
+            sigmainv,
+            boxlen,
+            distribution=distribution or "exponential_rev",
+            dist_shape=dist_shape,
+            dist_shift=dist_shift,
+            perspective_correct=perspective_correct,
+            near_clip=near_clip,
+            # Where the mask is.
+            reach_shape="distance" if distribution or t_conorm else "box",
+            softmax_range=(nearest, behind),
+            gamma=gamma / (behind - nearest),
+            background_eps=_NO_WEIGHT,
+        )
+    features, face_idx = rasterize_as(
+        settings, height, width, face_vertices_z, face_vertices_image, face_features, valid, background
+    )
+    soft_mask = dibr_soft_mask(
+        face_vertices_image,
+        face_idx,
+        sigmainv,
+        boxlen,
+        knum,
+        face_vertices_z=face_vertices_z,
+        near_clip=near_clip,
+        **coverage,  # type: ignore[arg-type]
+    )
+    return features, soft_mask, face_idx
+
+
+def _front(
+    face_vertices_z: Tensor,
+    face_vertices_image: Tensor,
+    valid: Tensor,
+    perspective_correct: bool,
+    near_clip: float | None,
+) -> Tensor:
+    """(B, 1, 1): the largest z of the faces of each mesh that are drawn; -infinity where none is."""
+    z = face_vertices_z.detach()
+    drawn = valid & z.isfinite().all(2) & face_vertices_image.detach().isfinite().all(3).all(2)
+    if near_clip is not None:
+        z = z.clamp(max=-near_clip)
+    elif perspective_correct:
+        drawn = drawn & (z < 0).all(2)
+    seen = torch.where(drawn[..., None], z, -math.inf).flatten(1)
+    return torch.nn.functional.pad(seen, (1, 0), value=-math.inf).amax(1)[:, None, None]

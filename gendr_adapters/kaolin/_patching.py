@@ -1,0 +1,128 @@
+"""`patched` and `install`: our functions in the place of Kaolin's, for programs that are not to be changed."""
+
+import functools
+import importlib
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FunctionType
+from typing import Any
+
+from ._dibr import dibr_rasterization
+from ._interpolation import _texture_sample_material_nvdiffrast, mesh_rasterize_interpolate_nvdiffrast
+from ._lighting import unbatched_reduced_sg_inner_product
+from ._rasterize import rasterize
+from ._render_mesh import render_mesh
+from ._soft_mask import dibr_soft_mask
+
+# Kaolin's modules and what stands for their functions.
+_OURS: dict[str, tuple[Any, ...]] = {
+    "kaolin.render.mesh": (rasterize, dibr_soft_mask, dibr_rasterization),
+    "kaolin.render.easy_render": (render_mesh, mesh_rasterize_interpolate_nvdiffrast),
+    "kaolin.render.easy_render.mesh": (_texture_sample_material_nvdiffrast,),
+    "kaolin.render.lighting.sg": (unbatched_reduced_sg_inner_product,),
+}
+# What older Kaolins have not: easy_render is of 0.16.
+_NEWER = (
+    "kaolin.render.easy_render",
+    "kaolin.render.easy_render.mesh",
+    "kaolin.render.lighting",
+    "kaolin.render.lighting.sg",
+)
+_MARK = "_kaolins"  # the attribute of our functions' twins that holds what they stand for
+_lock = threading.Lock()
+_users: Counter[Any] = Counter()  # of each twin: how many blocks and installations want it there
+
+
+@contextmanager
+def patched() -> Iterator[None]:
+    """Within it, Kaolin's rasterize, dibr_soft_mask, dibr_rasterization and render_mesh are ours, and what its lights
+    and easy_render do on CUDA or with nvdiffrast alone works on any device: eight lights or more in
+    sg_diffuse_inner_product and its like, mesh_rasterize_interpolate_nvdiffrast, nvdiffrast's textures.
+
+        with patched():
+            train()  # code that calls kaolin.render.mesh.dibr_rasterization
+
+    They are replaced in every module that is loaded and holds them under any name, such as those that said
+    `from kaolin.render.mesh import rasterize`; modules loaded within get ours, too. At the end, after an exception as
+    well, Kaolin's are back in all of them. Blocks may be nested; several threads may have one each: the last to leave
+    puts Kaolin's back. Not replaced is what a closure, a functools.partial, an attribute of an object or a default
+    argument holds. Other threads see the change as well.
+
+    Raises:
+        ImportError: there is no Kaolin.
+    """
+    twins = _put_in()
+    try:
+        yield
+    finally:
+        _take_out(twins)
+
+
+def install() -> None:
+    """The same for the rest of the program. A second call changes nothing.
+
+    Raises:
+        ImportError: there is no Kaolin.
+    """
+    _put_in()
+
+
+def _put_in() -> list[Any]:
+    twins = []
+    with _lock:
+        for found, ours in _pairs():
+            twin = found if hasattr(found, _MARK) else _twin(ours, found)
+            _replace(getattr(twin, _MARK), twin)
+            _users[twin] += 1
+            twins.append(twin)
+    return twins
+
+
+def _take_out(twins: list[Any]) -> None:
+    with _lock:
+        for twin in twins:
+            _users[twin] -= 1
+            if not _users[twin]:
+                del _users[twin]
+                _replace(twin, getattr(twin, _MARK))
+
+
+def _pairs() -> list[tuple[Any, Any]]:
+    """What is in the place of Kaolin's functions, and ours."""
+    pairs = []
+    for name, functions in _OURS.items():
+        try:
+            module = importlib.import_module(name)
+        except ImportError as error:
+            if name in _NEWER and error.name in _NEWER:
+                continue
+            raise ImportError(
+                f"there is no Kaolin whose functions could be replaced ({error}); those of gendr_adapters.kaolin that "
+                "take tensors can be called without it"
+            ) from error
+        pairs += [
+            (getattr(module, f.__name__), f) for f in functions if name not in _NEWER or hasattr(module, f.__name__)
+        ]
+    return pairs
+
+
+def _twin(function: FunctionType, original: Any) -> Callable[..., Any]:
+    """A function of its own that does the same: what somebody imported from gendr_adapters is not mistaken for it."""
+    parts = function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+    twin = FunctionType(*parts)
+    twin.__kwdefaults__ = function.__kwdefaults__
+    functools.update_wrapper(twin, function)
+    setattr(twin, _MARK, original)
+    return twin
+
+
+def _replace(old: object, new: object) -> None:
+    """In the globals of every loaded module."""
+    for module in list(sys.modules.values()):
+        names = getattr(module, "__dict__", None)
+        if isinstance(names, dict):
+            for name in [name for name, value in list(names.items()) if value is old]:
+                names[name] = new

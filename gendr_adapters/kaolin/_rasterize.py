@@ -1,0 +1,114 @@
+"""`rasterize`, as kaolin.render.mesh.rasterize."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .._autocast import full_precision
+from .._inputs import image_shape
+from .._untraced import untraced
+from ..render import render
+from ..settings import RenderSettings
+from ._arguments import check_backend, check_depths, check_image, check_per_face, joined_features, plain
+from ._faces import empty_meshes, face_vertices_of, kaolin_settings, warn_of_empty
+
+
+@full_precision
+@untraced
+def rasterize(
+    height: int,
+    width: int,
+    face_vertices_z: Tensor,
+    face_vertices_image: Tensor,
+    face_features: Tensor | Sequence[Tensor],
+    valid_faces: Tensor | None = None,
+    multiplier: float | None = None,
+    eps: float | None = None,
+    backend: str = "cuda",
+    *,
+    perspective_correct: bool = False,
+    near_clip: float | None = None,
+) -> tuple[Tensor | tuple[Tensor, ...], Tensor]:
+    """The features of the nearest face at each pixel: kaolin.render.mesh.rasterize, on any device.
+
+    Args:
+        height, width: of the picture, pixels.
+        face_vertices_z: (B, F, 3), z of the corners, of any sign (up to 1e30); the largest is nearest. With
+            perspective_correct or near_clip in camera space, so negative in front of the camera. With
+            perspective_correct a face with a corner at z >= 0 is not drawn, unless near_clip cuts it; for a mesh of
+            nothing else a UserWarning is given, once.
+        face_vertices_image: (B, F, 3, 2), x (right) and y (up) of the corners; both axes of the picture span [-1, 1].
+        face_features: (B, F, 3, C), features of the corners, or a list or tuple of such. float32 or float64, as the two
+            above.
+        valid_faces: (B, F) bool, which faces are drawn; None: all.
+        multiplier, eps: accepted, and without effect: our core needs neither.
+        backend: 'cuda', 'nvdiffrast' or 'nvdiffrast_fwd', all the same here.
+        perspective_correct: interpolate features and z in space, not on the screen (Kaolin does the latter).
+        near_clip: depth > 0: what is nearer, z > -near_clip, is not drawn, and faces are cut there, in space, whatever
+            perspective_correct: x and y must be those of a perspective camera, X / -z and Y / -z up to a scale, also
+            behind it. See RenderSettings.near_clip. None: faces are not cut.
+
+    Returns:
+        (features, face_idx): (B, height, width, C), 0 where there is no face; a tuple for a list or tuple of
+        face_features; and (B, height, width) int64, counted within its mesh, -1 where there is none. Row 0 is the top.
+        features have gradients to face_features and face_vertices_image, and to face_vertices_z if perspective_correct
+        or, of faces that are cut, with near_clip; the same bits in every run.
+
+    Raises:
+        TypeError, ValueError: dtypes, devices, shapes, sizes or names that do not fit.
+
+    Source: Chen et al., "Learning to Predict 3D Objects with an Interpolation-based Differentiable Renderer",
+    NeurIPS 2019.
+    """
+    check_backend("rasterize", backend, multiplier, eps)
+    settings = hard_settings(perspective_correct, plain(near_clip))
+    return rasterize_as(settings, height, width, face_vertices_z, face_vertices_image, face_features, valid_faces)
+
+
+def hard_settings(perspective_correct: bool, near_clip: float | None) -> RenderSettings:
+    """The nearest face at each pixel; affine, or perspective_correct. The reach is for pixels on an edge."""
+    return kaolin_settings(
+        blend="hard", clip="none", perspective_correct=perspective_correct, near_clip=near_clip, reach=1e-5
+    )
+
+
+def rasterize_as(
+    settings: RenderSettings,
+    height: int,
+    width: int,
+    face_vertices_z: Tensor,
+    face_vertices_image: Tensor,
+    face_features: Tensor | Sequence[Tensor],
+    valid_faces: Tensor | None,
+    background: Tensor | Sequence[float] | None = None,
+) -> tuple[Tensor | tuple[Tensor, ...], Tensor]:
+    """rasterize, with other settings, and features where there is no face."""
+    size = image_shape((plain(height), plain(width)))
+    check_image(face_vertices_image)
+    check_depths(face_vertices_z, face_vertices_image)
+    features, channels = joined_features(face_features, face_vertices_image)
+    if valid_faces is not None:
+        check_per_face("valid_faces", valid_faces, face_vertices_image)
+        valid_faces = valid_faces.bool()
+    cut = settings.near_clip is not None
+    if settings.perspective_correct or cut:
+        warn_of_empty(
+            face_vertices_z,
+            lambda: empty_meshes(face_vertices_z, valid_faces, cut),
+            "Were depths passed for face_vertices_z (negate them), or vertices of a camera that looks along +z, as "
+            "OpenCV's and PyTorch3D's do?",
+        )
+    face_vertices = face_vertices_of(face_vertices_image, face_vertices_z, valid_faces)
+    some = features if features.shape[3] else None
+    drawn = render(face_vertices, size, some, None, settings, background, ("image", "face_index"))
+    assert drawn.face_index is not None
+    image = features.new_zeros((features.shape[0], 0, *size)) if drawn.image is None else drawn.image
+    if channels is None:
+        return _own(image), drawn.face_index
+    return tuple(_own(part) for part in image.split(channels, 1)), drawn.face_index
+
+
+def _own(image: Tensor) -> Tensor:
+    """(B, H, W, C) of (B, C, H, W): a copy even of one channel, for users write into what they get."""
+    return image.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)

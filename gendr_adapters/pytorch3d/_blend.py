@@ -1,0 +1,175 @@
+"""From projected meshes or shaded fragments to images, with the blending of GenDRBlendParams."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .._projected_meshes import ProjectedMeshes
+from ..fragments import Fragments
+from ..render import Rendered
+from ._blend_params import GenDRBlendParams, blend_settings
+from ._fragments import GenDRFragments, bounds_of
+
+Range = tuple[float, float]
+
+
+def depth_ranges(cameras: Any, n_images: int, kwargs: dict[str, Any]) -> list[Range]:
+    """(znear, zfar) of each image: from the call, else from the cameras, else PyTorch3D's 1 and 100.
+
+    Raises ValueError for others than one number or one an image, and where they require a gradient, which they do not
+    get here.
+    """
+
+    def numbers(name: str, default: float) -> list[float]:
+        value = kwargs.get(name, getattr(cameras, name, default))
+        if isinstance(value, Tensor) and value.requires_grad:
+            raise ValueError(f"there is no gradient to {name} here: pass {name}.detach()")
+        try:
+            values = torch.as_tensor(value, dtype=torch.float64).flatten().tolist()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{name} must be a number, or one for each image, got {value!r}") from error
+        if len(values) not in (1, n_images):
+            raise ValueError(f"{name} must be one number, or one for each of {n_images} images, got {len(values)}")
+        return values * n_images if len(values) == 1 else values
+
+    return list(zip(numbers("znear", 1.0), numbers("zfar", 100.0), strict=True))
+
+
+def silhouette(meshes: ProjectedMeshes, params: GenDRBlendParams) -> Tensor:
+    """(N, H, W), alpha alone."""
+    alpha = replace(meshes, settings=blend_settings(meshes, params)).render(outputs=("alpha",)).alpha
+    assert alpha is not None
+    return alpha
+
+
+def blend_corners(meshes: ProjectedMeshes, features: Tensor, params: GenDRBlendParams, ranges: list[Range]) -> Tensor:
+    """(N, H, W, C + 1): features (F, 3, C) of the faces' corners, interpolated and blended, and alpha."""
+    if len(set(ranges)) > 1:
+        bounds = meshes.face_offsets.tolist()
+        return torch.cat(
+            [
+                blend_corners(_image(meshes, i, bounds), features[bounds[i] : bounds[i + 1]], own, [ranges[i]])
+                for i, own in enumerate(_split(params, meshes))
+            ]
+        )
+    dtype = _image_dtype(features, meshes)
+    settings = blend_settings(meshes, params, *_first(ranges))
+    blended = replace(meshes, face_vertices=meshes.face_vertices.to(dtype), settings=settings)
+    return _over_background(blended.render, features.to(dtype), params, meshes)
+
+
+def blend_shaded(fragments: GenDRFragments, colours: Tensor, params: GenDRBlendParams, ranges: list[Range]) -> Tensor:
+    """(N, H, W, C + 1): the colours (M, C) of fragments.found, blended, and alpha."""
+    return _blend_shaded(fragments.found, fragments.meshes, colours, params, ranges)
+
+
+def _blend_shaded(
+    found: Fragments, meshes: ProjectedMeshes, colours: Tensor, params: GenDRBlendParams, ranges: list[Range]
+) -> Tensor:
+    if len(set(ranges)) > 1:
+        faces, bounds = meshes.face_offsets.tolist(), bounds_of(found, len(meshes))
+        return torch.cat(
+            [
+                _blend_shaded(
+                    _fragments_of(found, i, meshes.image_size, bounds, faces[i]),
+                    _image(meshes, i, faces),
+                    colours[bounds[i] : bounds[i + 1]],
+                    own,
+                    [ranges[i]],
+                )
+                for i, own in enumerate(_split(params, meshes))
+            ]
+        )
+    dtype = _image_dtype(colours, meshes)
+    blended = replace(meshes, settings=blend_settings(meshes, params, *_first(ranges)))
+    found = Fragments(*found[:3], *(numbers.to(dtype) for numbers in found[3:]))
+
+    def blend(shown: Tensor, background: Tensor | None) -> Rendered:
+        return blended.blend_fragments(found, shown, background)
+
+    return _over_background(blend, colours.to(dtype), params, meshes)
+
+
+def _image_dtype(colours: Tensor, meshes: ProjectedMeshes) -> torch.dtype:
+    """float64 if the colours or the vertices are, as in PyTorch3D; else float32."""
+    return torch.promote_types(colours.dtype, meshes.face_vertices.dtype)
+
+
+def _over_background(
+    blend: Callable[[Tensor, Tensor | None], Rendered], shown: Tensor, params: GenDRBlendParams, meshes: ProjectedMeshes
+) -> Tensor:
+    """(N, H, W, C + 1), blended over a colour or a picture."""
+    background = _background(params, shown, meshes)
+    if background.dim() == 2:
+        rendered = blend(shown, background)
+        assert rendered.image is not None and rendered.alpha is not None
+        return torch.cat([rendered.image.permute(0, 2, 3, 1), rendered.alpha[..., None]], 3)
+    # A channel of ones over 0 is the faces' share in the softmax; the picture has the rest.
+    rendered = blend(torch.cat([shown, torch.ones_like(shown[..., :1])], -1), None)
+    assert rendered.image is not None and rendered.alpha is not None
+    *colours, share = rendered.image.unbind(1)
+    image = torch.stack(colours, 3) + (1 - share)[..., None] * background
+    return torch.cat([image, rendered.alpha[..., None]], 3)
+
+
+def _background(params: GenDRBlendParams, like: Tensor, meshes: ProjectedMeshes) -> Tensor:
+    """(1 or N, C), or a picture (1 or N, H, W, C)."""
+    colour = torch.as_tensor(params.background_color, dtype=like.dtype, device=like.device)
+    n, channels, size = len(meshes), like.shape[-1], meshes.image_size
+    for shape in ((1, channels), (n, channels), (1, 1, 1, channels), (n, 1, 1, channels), (n, *size, channels)):
+        if colour.dim() <= len(shape) and _fits(colour.shape, shape):
+            full = colour.expand(shape)
+            return full if len(shape) == 2 else full[:, 0, 0] if shape[1:3] == (1, 1) else full
+    raise ValueError(
+        f"background_color must be {channels} numbers, as the colours have, ({n}, {channels}), one row an image, or a "
+        f"picture ({n}, {size[0]}, {size[1]}, {channels}), got shape {tuple(colour.shape)}"
+    )
+
+
+def _fits(shape: torch.Size, into: tuple[int, ...]) -> bool:
+    aligned = zip(reversed(shape), reversed(into), strict=False)
+    return all(a in (1, b) for a, b in aligned)
+
+
+def _first(ranges: list[Range]) -> Range:
+    return ranges[0] if ranges else (1.0, 100.0)
+
+
+# The images of a batch one by one, where their cameras' znear or zfar differ.
+
+
+def _image(meshes: ProjectedMeshes, i: int, bounds: list[int]) -> ProjectedMeshes:
+    first, last = bounds[i], bounds[i + 1]
+    offsets = meshes.face_offsets.new_tensor([0, last - first])
+    return replace(meshes, face_vertices=meshes.face_vertices[first:last], face_offsets=offsets)
+
+
+def _fragments_of(
+    found: Fragments, i: int, image_size: tuple[int, int], bounds: list[int], first_face: int
+) -> Fragments:
+    n_pixels, here = image_size[0] * image_size[1], slice(bounds[i], bounds[i + 1])
+    offsets = found.offsets[i * n_pixels : (i + 1) * n_pixels + 1] - bounds[i]
+    pixel, face, *numbers = (values[here] for values in found[1:])
+    return Fragments(offsets, pixel - i * n_pixels, face - first_face, *numbers)
+
+
+def _split(params: GenDRBlendParams, meshes: ProjectedMeshes) -> list[GenDRBlendParams]:
+    """Those of each image."""
+    n = len(meshes)
+
+    def own(value: Any, i: int) -> Any:
+        return value[i : i + 1] if isinstance(value, Tensor) and value.dim() > 0 and value.shape[0] == n else value
+
+    colour = torch.as_tensor(params.background_color)
+    by_image = colour.dim() in (2, 4) and colour.shape[0] == n
+    return [
+        params._replace(
+            sigma=own(params.sigma, i),
+            gamma=own(params.gamma, i),
+            background_color=colour[i : i + 1] if by_image else params.background_color,
+        )
+        for i in range(n)
+    ]

@@ -1,0 +1,215 @@
+"""What a rasteriser hands a shader: PyTorch3D's Fragments, worked out only when they are read."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from pytorch3d.renderer.mesh.rasterizer import Fragments as PyTorch3DFragments
+from torch import Tensor
+
+from .._projected_meshes import ProjectedMeshes
+from ..fragments import Fragments
+
+_DENSE = ("pix_to_face", "zbuf", "bary_coords", "dists")
+
+
+class _AsMade:
+    """Remembers tensors, to tell later whether they are still what they were."""
+
+    def __init__(self, values: dict[str, Tensor]) -> None:
+        self._values = values
+        # Inference tensors have no version: these are compared with copies.
+        self._versions = {name: x.clone() if x.is_inference() else x._version for name, x in values.items()}
+
+    def edited(self, values: dict[str, Any]) -> list[str]:
+        """Names of those that are another tensor now, or were written to."""
+        return [name for name, x in self._values.items() if values.get(name) is not x or self._written(name)]
+
+    def _written(self, name: str) -> bool:
+        now, before = self._values[name], self._versions[name]
+        if isinstance(before, Tensor):
+            return not torch.equal(now.nan_to_num(), before.nan_to_num())
+        return now._version != before
+
+    def __reduce__(self) -> tuple[Any, ...]:  # versions of copies count from 0
+        return _AsMade, (self._values,)
+
+
+class GenDRFragments(PyTorch3DFragments):
+    """PyTorch3D's Fragments over the projected meshes themselves.
+
+    pix_to_face, zbuf, bary_coords and dists, (N, H, W, K[, 3]), are PyTorch3D's dense view: the nearest
+    K = faces_per_pixel faces of each pixel, or all of them where that is None (K is then the largest number at one).
+    It is computed when one of them is first read, and takes N H W K memory. Our shaders never read it: they take the
+    meshes themselves, or the fragments one behind the other.
+
+    One made by hand or by dataclasses.replace has the dense view alone, and no meshes for our shaders. Our shaders
+    refuse it, and fragments whose tensors were written to, which they would not see.
+    """
+
+    _meshes: ProjectedMeshes
+    _faces_per_pixel: int | None
+
+    @classmethod
+    def _of(cls, meshes: ProjectedMeshes, faces_per_pixel: int | None) -> "GenDRFragments":
+        fragments = object.__new__(cls)
+        object.__setattr__(fragments, "_meshes", meshes)
+        object.__setattr__(fragments, "_faces_per_pixel", faces_per_pixel)
+        return fragments
+
+    @property
+    def meshes(self) -> ProjectedMeshes:
+        """The projected meshes. Raises ValueError for fragments made by hand."""
+        if "_meshes" not in self.__dict__:
+            raise ValueError(
+                "these fragments were made by hand, and hold no meshes: pass our shaders what GenDRRasterizer returned"
+            )
+        return self._meshes
+
+    @property
+    def found(self) -> Fragments:
+        """Every pair of a pixel and a face in reach, of all images, one behind the other (gendr_adapters.Fragments)."""
+        if "_found" not in self.__dict__:
+            with _graph_of(self.meshes.face_vertices):
+                found = self.meshes.find_fragments()
+            self._keep_found(found)
+        return self._found  # type: ignore[attr-defined, no-any-return]
+
+    def compact(self) -> PyTorch3DFragments:
+        """All fragments as PyTorch3D's Fragments of shape (N, 1, M, 1), M the largest number of an image, at least 1.
+
+        Images with fewer are filled up with -1. PyTorch3D's textures and shading take them as they are.
+        """
+        n_images = len(self.meshes)
+        self.check_untouched()
+        return lay_out(self.found, list(range(n_images)), bounds_of(self.found, n_images))
+
+    def check_untouched(self) -> None:
+        """Raises ValueError if one of the tensors handed out is another one now, or was written to in place."""
+        if edited := self._edited():
+            raise ValueError(
+                f"{', '.join(edited)} of these fragments was edited, which our shaders do not see: they take the "
+                "meshes themselves. Leave faces out of the meshes, or hand the tensors to a shader of PyTorch3D's, in "
+                "dataclasses.replace(fragments, ...)"
+            )
+
+    def _edited(self) -> list[str]:
+        watched = self.__dict__
+        names = watched["_dense_as_made"].edited(watched) if "_dense_as_made" in watched else []
+        if "_found" in watched:
+            found = watched["_found_as_made"].edited(watched["_found"]._asdict())
+            names += [f"found.{name}" for name in found]
+        return names  # type: ignore[no-any-return]
+
+    def detach(self) -> "GenDRFragments":
+        if "_meshes" not in self.__dict__ or self._edited():
+            values = [getattr(self, name) for name in _DENSE]
+            return GenDRFragments(*(x if x is None else x.detach() for x in values))
+        detached = GenDRFragments._of(self.meshes.detach(), self._faces_per_pixel)
+        if "_found" in self.__dict__:
+            detached._keep_found(Fragments(*(x.detach() for x in self.found)))
+        if "_dense_as_made" in self.__dict__:
+            detached._keep_dense([self.__dict__[name].detach() for name in _DENSE])
+        return detached
+
+    def _keep_found(self, found: Fragments) -> None:
+        object.__setattr__(self, "_found", found)
+        object.__setattr__(self, "_found_as_made", _AsMade(found._asdict()))
+
+    def _keep_dense(self, values: Sequence[Tensor]) -> None:
+        named = dict(zip(_DENSE, values, strict=True))
+        for name, value in named.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "_dense_as_made", _AsMade(named))
+
+    def __getattr__(self, name: str) -> Any:  # asked only for what is not there yet
+        if name not in _DENSE or "_meshes" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} has no {name!r}")
+        with _graph_of(self.meshes.face_vertices):
+            self._keep_dense(dense_view(self.found, self.meshes, self._faces_per_pixel))
+        return self.__dict__[name]
+
+    def __repr__(self) -> str:
+        if "_meshes" not in self.__dict__:
+            return super().__repr__()
+        return f"GenDRFragments({len(self.meshes)} images of {self.meshes.image_size})"
+
+
+@contextmanager
+def _graph_of(face_vertices: Tensor) -> Iterator[None]:
+    """What is computed late has the graph it would have had at once, also where it is first read under no_grad."""
+    with torch.inference_mode(face_vertices.is_inference()), torch.set_grad_enabled(face_vertices.requires_grad):
+        yield
+
+
+def bounds_of(found: Fragments, n_images: int) -> list[int]:
+    """(n_images + 1,): where each image's fragments begin, and where the last one's end."""
+    n_pixels = (found.offsets.shape[0] - 1) // max(1, n_images)
+    return found.offsets[:: max(1, n_pixels)].tolist()[: n_images + 1]
+
+
+def lay_out(found: Fragments, images: list[int], bounds: list[int]) -> PyTorch3DFragments:
+    """The fragments of some images as PyTorch3D's, (len(images), 1, M, 1), filled up with -1. Face numbers stay."""
+    starts, ends = ([bounds[i + k] for i in images] for k in (0, 1))
+    most = max([1, *(end - start for start, end in zip(starts, ends, strict=True))])
+
+    def rows(values: Tensor) -> Tensor:
+        if len(images) == 1 and starts[0] < ends[0]:
+            return values[None, None, starts[0] : ends[0], None]
+        filled = [
+            torch.nn.functional.pad(
+                values[start:end], [*[0, 0] * (values.dim() - 1), 0, most - (end - start)], value=-1
+            )
+            for start, end in zip(starts, ends, strict=True)
+        ]
+        stacked = torch.stack(filled) if filled else values.new_empty((0, most, *values.shape[1:]))
+        return stacked[:, None, :, None]
+
+    return PyTorch3DFragments(
+        pix_to_face=rows(found.face),
+        zbuf=rows(found.depth),
+        bary_coords=rows(just_inside(found.weights)),
+        dists=rows(-found.distance2),
+    )
+
+
+def dense_view(
+    found: Fragments, meshes: ProjectedMeshes, faces_per_pixel: int | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """PyTorch3D's pix_to_face, zbuf, bary_coords and dists: the nearest faces of a pixel, by depth, then by number.
+
+    faces_per_pixel: how many; None: as many as there are at the pixel that has most."""
+    order = nearest_first(found)
+    counts = torch.diff(found.offsets)
+    if faces_per_pixel is not None:
+        k = faces_per_pixel
+    else:
+        k = max(1, int(counts.max())) if counts.numel() else 1
+    pixel = found.pixel[order]
+    rank = torch.arange(pixel.shape[0], device=pixel.device) - found.offsets[pixel]
+    kept = rank < k
+    order, to = order[kept], (pixel * k + rank)[kept]
+
+    def dense(values: Tensor) -> Tensor:
+        empty = values.new_full((counts.shape[0] * k, *values.shape[1:]), -1)
+        return empty.index_copy(0, to, values[order]).view(len(meshes), *meshes.image_size, k, *values.shape[1:])
+
+    weights = just_inside(found.weights)
+    return dense(found.face), dense(found.depth), dense(weights), dense(-found.distance2)
+
+
+def just_inside(weights: Tensor) -> Tensor:
+    """Weights (..., 3) that sum to 1 less a few roundings.
+
+    TexturesAtlas takes 1 - w_0 - w_1 for w_2. At pixels beyond the edge from corner 0 to 1 the clipped w_2 is 0, and
+    the last bit of the others would say on which side of that edge the texel is.
+    """
+    return weights * (1 - 4 * torch.finfo(weights.dtype).eps)
+
+
+def nearest_first(found: Fragments) -> Tensor:
+    """(M,): the fragments by pixel, those of a pixel by depth, those of a depth by face number."""
+    order = torch.argsort(found.face, stable=True)
+    order = order[torch.argsort(found.depth.detach()[order], stable=True)]
+    return order[torch.argsort(found.pixel[order], stable=True)]

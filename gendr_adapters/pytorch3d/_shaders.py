@@ -1,0 +1,235 @@
+"""Shaders that blend every face at the pixel, of the kinds PyTorch3D has, and one for normals."""
+
+from typing import Any
+
+import torch
+from pytorch3d.renderer import TexturesAtlas, TexturesUV, TexturesVertex
+from pytorch3d.renderer.mesh.rasterizer import Fragments
+from pytorch3d.renderer.mesh.shader import ShaderBase
+from pytorch3d.renderer.utils import TensorProperties
+from torch import Tensor
+
+from ..render import gather_corners
+from ._autocast import geometry
+from ._blend import Range, blend_corners, blend_shaded, depth_ranges, silhouette
+from ._blend_params import GenDRBlendParams, as_gendr
+from ._fragment_shading import interpolate, sample_textures, shade_fragments
+from ._fragments import GenDRFragments
+from ._lighting import Lighting, face_cross_products, lit_vertices, unit, vertex_normals
+from ._soft_depth import soft_depth
+
+
+class _GenDRShader(ShaderBase):
+    """Args as PyTorch3D's ShaderBase; blend_params: GenDRBlendParams, or PyTorch3D's BlendParams.
+
+    cameras, lights, materials, blend_params, znear and zfar may be given to the call as well, as with PyTorch3D's
+    shaders. Fragments must come from a GenDRRasterizer.
+    """
+
+    blend_params: GenDRBlendParams
+
+    def __init__(
+        self,
+        device: Any = "cpu",
+        cameras: Any = None,
+        lights: Any = None,
+        materials: Any = None,
+        blend_params: Any = None,
+    ) -> None:
+        params = GenDRBlendParams() if blend_params is None else as_gendr(blend_params)
+        super().__init__(device, cameras, lights, materials, params)
+
+    def to(self, device: Any) -> "_GenDRShader":
+        super().to(device)
+        fields = self.blend_params._asdict().items()
+        tensors: dict[str, Any] = {name: x.to(device) for name, x in fields if isinstance(x, Tensor)}
+        self.blend_params = self.blend_params._replace(**tensors)
+        return self
+
+    def _params(self, kwargs: dict[str, Any]) -> GenDRBlendParams:
+        return as_gendr(kwargs.get("blend_params", self.blend_params))
+
+    def _ranges(self, fragments: GenDRFragments, kwargs: dict[str, Any]) -> list[Range]:
+        return depth_ranges(self._get_cameras(**kwargs), len(fragments.meshes), kwargs)
+
+    def _get_cameras(self, **kwargs: Any) -> Any:
+        cameras = kwargs.get("cameras", self.cameras)
+        if cameras is None:
+            name = type(self).__name__
+            raise ValueError(f"Cameras must be specified: pass them to {name} or to the call, renderer(..., cameras=)")
+        return cameras
+
+    def _lighting(self, meshes: Any, kwargs: dict[str, Any]) -> Lighting:
+        """Lights, materials and cameras, checked against the meshes' device and number."""
+        lights, materials = (kwargs.get(name, getattr(self, name)) for name in ("lights", "materials"))
+        cameras = self._get_cameras(**kwargs)
+        if not hasattr(lights, "diffuse") or not hasattr(lights, "specular"):
+            raise TypeError(f"lights must be PyTorch3D's or have diffuse and specular, got {type(lights).__name__}")
+        for name, value in (("lights", lights), ("materials", materials), ("cameras", cameras)):
+            device = getattr(value, "device", meshes.device)
+            if torch.device(device) != torch.device(meshes.device):
+                raise TypeError(f"meshes are on {meshes.device}, {name} on {device}: call renderer.to(device)")
+            if isinstance(value, TensorProperties) and len(value) > 1 and len(value) != len(meshes):
+                raise ValueError(f"{name} must be of batch size 1 or {len(meshes)}, as the meshes, got {len(value)}")
+        return Lighting(lights, materials, cameras.get_camera_center())
+
+
+class GenDRSilhouetteShader(_GenDRShader):
+    """The union of all faces' coverages, as PyTorch3D's SoftSilhouetteShader, in one pass over the faces.
+
+    Returns (N, H, W, 4): ones, and alpha. Gradients at the vertices repeat bit for bit.
+    """
+
+    def __init__(self, blend_params: Any = None, **shader: Any) -> None:
+        super().__init__(blend_params=blend_params, **shader)
+
+    @geometry
+    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+        alpha = silhouette(_ours(fragments, meshes).meshes, self._params(kwargs))[..., None]
+        return torch.cat([torch.ones_like(alpha).expand(-1, -1, -1, 3), alpha], 3)
+
+
+class GenDRGouraudShader(_GenDRShader):
+    """Lights on the vertices, their colours interpolated, as PyTorch3D's SoftGouraudShader, in one pass over the faces.
+
+    Meshes need TexturesVertex. Returns (N, H, W, 4): colour, and alpha. Gradients at the vertices repeat bit for bit,
+    except through vertex normals that the meshes bring along.
+    """
+
+    @geometry
+    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+        if not isinstance(meshes.textures, TexturesVertex):
+            raise ValueError(
+                "Gouraud shading lights the vertices' colours: meshes need TexturesVertex, got "
+                f"{_kind_of_textures(meshes)}; GenDRPhongShader takes any textures"
+            )
+        ranges = self._ranges(_ours(fragments, meshes), kwargs)
+        if meshes.isempty():
+            return blend_shaded(fragments, _no_colours(fragments, meshes), self._params(kwargs), ranges)
+        colours = gather_corners(lit_vertices(meshes, self._lighting(meshes, kwargs)), meshes.faces_packed())
+        return blend_corners(fragments.meshes, colours, self._params(kwargs), ranges)
+
+
+class _FragmentShader(_GenDRShader):
+    """Shades fragments one by one, and blends them."""
+
+    @geometry
+    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+        self._check(meshes)
+        ranges, params = self._ranges(_ours(fragments, meshes), kwargs), self._params(kwargs)
+        colours = _no_colours(fragments, meshes) if meshes.isempty() else self._colours(fragments, meshes, kwargs)
+        return blend_shaded(fragments, colours, params, ranges)
+
+    def _check(self, meshes: Any) -> None:
+        """Raises ValueError for meshes that this shader cannot show."""
+
+    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
+        """(M, C): what each of fragments.found shows."""
+        raise NotImplementedError
+
+
+class GenDRPhongShader(_FragmentShader):
+    """Lights on every fragment, as PyTorch3D's SoftPhongShader: positions and normals interpolated, any textures.
+
+    Returns (N, H, W, 4): colour, and alpha.
+    """
+
+    def _check(self, meshes: Any) -> None:
+        _check_textures(meshes)
+
+    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
+        faces, verts = meshes.faces_packed(), meshes.verts_packed()
+        at_corners = torch.cat([gather_corners(verts, faces), gather_corners(vertex_normals(meshes), faces)], 2)
+
+        def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
+            assert lighting is not None
+            points, normals = interpolate(some, at_corners).split(3, -1)
+            light, specular = lighting.shine(points, normals)
+            return light * sample_textures(meshes, some, images) + specular
+
+        return shade_fragments(fragments, shade, self._lighting(meshes, kwargs))
+
+
+class GenDRFlatShader(_FragmentShader):
+    """Lights on every face, at its middle and with its own normal, as PyTorch3D's HardFlatShader, but blended softly.
+
+    Textures of any kind. Returns (N, H, W, 4): colour, and alpha.
+    """
+
+    def _check(self, meshes: Any) -> None:
+        _check_textures(meshes)
+
+    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
+        middles = gather_corners(meshes.verts_packed(), meshes.faces_packed()).mean(1)
+        normals = unit(face_cross_products(meshes))
+
+        def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
+            assert lighting is not None
+            face = some.pix_to_face.clamp(min=0)
+            light, specular = lighting.shine(middles[face], normals[face])
+            return light * sample_textures(meshes, some, images) + specular
+
+        return shade_fragments(fragments, shade, self._lighting(meshes, kwargs))
+
+
+class GenDRNormalShader(_FragmentShader):
+    """Unit normals in world space, interpolated from the vertices', blended as colours are, over a background of 0.
+
+    Returns (N, H, W, 4): x, y, z, and alpha.
+    """
+
+    def _params(self, kwargs: dict[str, Any]) -> GenDRBlendParams:
+        return super()._params(kwargs)._replace(background_color=(0.0, 0.0, 0.0))
+
+    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
+        at_corners = gather_corners(vertex_normals(meshes), meshes.faces_packed())
+
+        def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
+            return unit(interpolate(some, at_corners))
+
+        return shade_fragments(fragments, shade)
+
+
+class GenDRDepthShader(_GenDRShader):
+    """Depth as PyTorch3D's SoftDepthShader has it: from the nearest face on, each hides as much as it covers, until
+    nothing is left to hide; what is left then has depth zfar.
+
+    Of blend_params, sigma and the distribution count. Returns (N, H, W, 1).
+    """
+
+    @geometry
+    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+        zfar = [zfar for _, zfar in self._ranges(_ours(fragments, meshes), kwargs)]
+        return soft_depth(fragments.found, fragments.meshes, self._params(kwargs), zfar)
+
+
+def _ours(fragments: Any, meshes: Any) -> GenDRFragments:
+    """fragments, checked to be ours and of these meshes."""
+    if not isinstance(fragments, GenDRFragments):
+        raise TypeError(f"our shaders need the fragments of a GenDRRasterizer, got {type(fragments).__name__}")
+    n_meshes, n_faces = len(fragments.meshes), fragments.meshes.face_vertices.shape[0]
+    given = 0 if meshes.isempty() else meshes.faces_packed().shape[0]
+    if len(meshes) != n_meshes or given != n_faces:
+        raise ValueError(
+            f"the fragments are of {n_meshes} meshes with {n_faces} faces, the meshes to be shaded are {len(meshes)} "
+            f"with {given}: pass those that were rasterised"
+        )
+    fragments.check_untouched()
+    return fragments
+
+
+def _no_colours(fragments: GenDRFragments, meshes: Any) -> Tensor:
+    """(0, C), where there is nothing to be shaded: PyTorch3D's textures and lights do not take that."""
+    textures = meshes.textures
+    of_kind = {TexturesVertex: "verts_features_padded", TexturesAtlas: "atlas_padded", TexturesUV: "maps_padded"}
+    channels = getattr(textures, of_kind[type(textures)])().shape[-1] if type(textures) in of_kind else 3
+    return fragments.meshes.face_vertices.new_zeros(0, channels)
+
+
+def _check_textures(meshes: Any) -> None:
+    if meshes.textures is None:
+        raise ValueError("meshes have no textures: give them some, e.g. Meshes(..., textures=TexturesVertex(colours))")
+
+
+def _kind_of_textures(meshes: Any) -> str:
+    return "none" if meshes.textures is None else type(meshes.textures).__name__

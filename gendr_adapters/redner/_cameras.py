@@ -1,0 +1,163 @@
+"""Camera: where a scene is seen from, and how it is projected."""
+
+import math
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .._autocast import full_precision
+from .._inputs import check_real, image_shape
+from .._products import times
+from ._arguments import FullPrecision, number, vector
+from ._matrices import gen_look_at_matrix
+
+
+class camera_type(Enum):
+    """Kinds of cameras; only perspective ones can be rendered."""
+
+    perspective = 0
+    orthographic = 1
+    fisheye = 2
+    panorama = 3
+
+
+class Camera(FullPrecision):
+    """A perspective camera: x to the right, y up, z ahead.
+
+    Args:
+        position, look_at, up: tensors (3,), world units; up need not be orthogonal to the direction of view.
+        fov: tensor (1,), the angle that the picture's width spans, degrees. Pixels are square.
+        clip_near: depth > 0; what is nearer is not seen.
+        resolution: (height, width), pixels.
+        viewport: (top, left, bottom, right), pixels, the last two exclusive: only this part of the picture is rendered,
+            as far as it is inside of it.
+        cam_to_world: (4, 4), in the place of position, look_at and up; its columns are the axes and the position.
+        intrinsic_mat: (3, 3) with last row 0, 0, 1, in the place of fov. It maps camera coordinates to (p, q, z); a
+            point is seen at p / z in [-1, 1] to the right and q / z in [-1, 1] height / width up.
+        distortion_params, camera_type, fisheye: only None, perspective and False are supported.
+
+    Tensors are float32 or float64 and may require gradients. They can be set anew as attributes.
+
+    Raises:
+        TypeError, ValueError: arguments that do not fit. NotImplementedError: other kinds of cameras, distortion.
+    """
+
+    def __init__(
+        self,
+        position: Tensor | None = None,
+        look_at: Tensor | None = None,
+        up: Tensor | None = None,
+        fov: Tensor | None = None,
+        clip_near: float = 1e-4,
+        resolution: tuple[int, int] = (256, 256),
+        viewport: Sequence[int] | None = None,
+        cam_to_world: Tensor | None = None,
+        intrinsic_mat: Tensor | None = None,
+        distortion_params: Tensor | None = None,
+        camera_type: camera_type = camera_type.perspective,
+        fisheye: bool = False,
+    ) -> None:
+        if fisheye or camera_type is not _PERSPECTIVE:
+            raise NotImplementedError("only perspective cameras can be rasterised here, with straight edges")
+        if distortion_params is not None:
+            raise NotImplementedError("distortion_params are not supported: undistort the picture instead")
+        if cam_to_world is None and (position is None or look_at is None or up is None):
+            raise ValueError("a camera needs position, look_at and up, or cam_to_world")
+        if intrinsic_mat is None and fov is None:
+            raise ValueError("a camera needs fov or intrinsic_mat")
+        for name, value in (("position", position), ("look_at", look_at), ("up", up)):
+            if value is not None:
+                vector(name, value, 3)
+        self.position, self.look_at, self.up = position, look_at, up
+        self.cam_to_world = None if cam_to_world is None else _matrix("cam_to_world", cam_to_world, 4)
+        self.clip_near = number("clip_near", clip_near, positive=True)
+        self.resolution = image_shape(resolution)
+        self.viewport = viewport
+        self.camera_type = camera_type
+        self._fov: Tensor | None = None
+        self._intrinsic_mat: Tensor | None = None
+        if fov is not None:
+            self.fov = fov
+        if intrinsic_mat is not None:
+            self.intrinsic_mat = intrinsic_mat
+
+    @property
+    def fov(self) -> Tensor | None:
+        """Degrees, (1,). Setting it does away with an intrinsic_mat."""
+        return self._fov
+
+    @fov.setter
+    def fov(self, value: Tensor) -> None:
+        self._fov = vector("fov", value, 1)
+        self._intrinsic_mat = None
+
+    @property
+    def intrinsic_mat(self) -> Tensor:
+        """(3, 3); that of fov, unless another was given."""
+        if self._intrinsic_mat is not None:
+            return self._intrinsic_mat
+        assert self._fov is not None
+        scale = 1 / torch.tan(self._fov * (math.pi / 360))
+        return torch.diag(torch.cat([scale, scale, torch.ones_like(scale)]))
+
+    @intrinsic_mat.setter
+    def intrinsic_mat(self, value: Tensor | None) -> None:
+        if value is None and self._fov is None:
+            raise ValueError("intrinsic_mat = None needs a fov")
+        self._intrinsic_mat = None if value is None else _matrix("intrinsic_mat", value, 3)
+
+    @property
+    @full_precision
+    def world_to_cam(self) -> Tensor:
+        """(4, 4), from world coordinates to the camera's."""
+        matrix = self._to_world()
+        # In float64, on which autocast has no say in backward, either; see _products.
+        return torch.linalg.inv(matrix.double()).to(matrix)
+
+    def _to_world(self) -> Tensor:
+        if self.cam_to_world is not None:
+            return self.cam_to_world
+        assert self.position is not None and self.look_at is not None and self.up is not None
+        return gen_look_at_matrix(self.position, self.look_at, self.up)
+
+    def eye(self) -> Tensor:
+        """(3,), where it is in the world."""
+        return self._to_world()[:3, 3]
+
+    def frame(self) -> tuple[int, int, int, int]:
+        """(top, left, height, width) of the part that is rendered, pixels."""
+        height, width = image_shape(self.resolution)
+        if self.viewport is None:
+            return 0, 0, height, width
+        if len(self.viewport) != 4:
+            raise ValueError(f"viewport must be (top, left, bottom, right), got {self.viewport!r}")
+        top, left, bottom, right = (int(x) for x in self.viewport)
+        top, left, bottom, right = max(top, 0), max(left, 0), min(bottom, height), min(right, width)
+        if top >= bottom or left >= right:
+            raise ValueError(f"viewport {tuple(self.viewport)} holds no pixel of a picture of {height} x {width}")
+        return top, left, bottom - top, right - left
+
+    @full_precision
+    def homogeneous_pixels(self, points: Tensor) -> Tensor:
+        """World points (V, 3) as HomogeneousMesh.vertices has them, of the points' dtype and device."""
+        to_camera, intrinsics = self.world_to_cam.to(points), self.intrinsic_mat.to(points)
+        if intrinsics[2].detach().tolist() != [0, 0, 1]:
+            raise ValueError(f"the last row of intrinsic_mat must be 0, 0, 1, got {intrinsics[2].tolist()}")
+        p, q, z = times(times(points, to_camera[:3, :3]) + to_camera[:3, 3], intrinsics).unbind(1)
+        height, width = self.resolution
+        top, left, _, _ = self.frame()
+        return torch.stack([(p + z) * (width / 2) - z * left, z * (height / 2) - q * (width / 2) - z * top, z], 1)
+
+
+_PERSPECTIVE = camera_type.perspective
+
+
+@full_precision
+def _matrix(name: str, value: Any, size: int) -> Tensor:
+    check_real(name, value)
+    if value.shape != (size, size):
+        raise ValueError(f"{name} must be a tensor of shape ({size}, {size}), got shape {tuple(value.shape)}")
+    return value  # type: ignore[no-any-return]

@@ -1,0 +1,40 @@
+"""SoftRas' Lighting: it knows beforehand which textures a mesh has, and lights the mesh it is given."""
+
+from .._soft_renderer.arguments import Numbers, Scalar
+from .._soft_renderer.lighting import WHITE, Lamps
+from .._soft_renderer.look_at import UPWARDS
+from .._soft_renderer.meshes import Mesh
+
+
+class Lighting(Lamps):
+    """Multiplies a mesh's textures, in place, with the light on its faces or vertices.
+
+    Args:
+        light_mode: 'surface' or 'vertex', as the texture_type of the meshes to come.
+        intensity_ambient, color_ambient: of the constant light; see `functional.ambient_lighting`.
+        intensity_directionals, color_directionals, directions: of the first lamp; see
+            `functional.directional_lighting`. More may be appended to `directionals`.
+    """
+
+    def __init__(
+        self,
+        light_mode: str = "surface",
+        intensity_ambient: Scalar = 0.5,
+        color_ambient: Numbers = WHITE,
+        intensity_directionals: Scalar = 0.5,
+        color_directionals: Numbers = WHITE,
+        directions: Numbers = UPWARDS,
+    ) -> None:
+        super().__init__(intensity_ambient, color_ambient, intensity_directionals, color_directionals, directions)
+        if light_mode not in ("surface", "vertex"):
+            raise ValueError(f"light_mode must be 'surface' or 'vertex', got {light_mode!r}")
+        self.light_mode = light_mode
+
+    def forward(self, mesh: Mesh) -> Mesh:
+        """The same mesh, its textures lit; lit twice, they are darker twice (`Mesh.reset_` takes the light away)."""
+        if mesh.texture_type != self.light_mode:
+            raise ValueError(
+                f"the light is for {self.light_mode!r} textures, the mesh has {mesh.texture_type!r}; set light_mode"
+            )
+        mesh.textures = self.lit_textures(mesh)
+        return mesh
