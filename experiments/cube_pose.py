@@ -28,15 +28,18 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from coloured import Coloured, Gradient, View, differences, draw, hard, hard_inside, soft
-from lab import Results, Row, run
-from rotations import angles_between, random_rotations, rotations
-from runs import Runs, add_rates, add_sizes, falling, frame_steps, given, mean_and_error
+from lab.coloured import Coloured, Gradient, View, differences, draw, hard, hard_inside, soft
+from lab.experiment import Results, Row, run
+from lab.options import add_rates, add_sizes, given
+from lab.rotations import angles_between, random_rotations, rotations
+from lab.runs import Runs, falling, mean_and_error
 from torch import Tensor
 from tqdm import tqdm
 
 from gendr_adapters import RenderSettings
-from gendr_adapters.demo.pictures import to_bytes, write_gif, write_grid
+from gendr_adapters.utils.pictures import save_gif, to_uint8
+from gendr_adapters.utils.plots import save_grid
+from gendr_adapters.utils.progress import frame_steps
 
 SIDES = (
     (0.95, 0.15, 0.15),
@@ -209,13 +212,13 @@ def _write_pictures(out: Path, kind: str, problem: Pairs, fits: dict[Method, Fit
 
     def seen(turns: Tensor, settings: RenderSettings) -> list[np.ndarray]:
         drawn = draw(view, problem.cube.vertices @ turns.mT, *problem.cube[1:], settings)
-        return [to_bytes((picture[:3] + 1 - picture[3:]).clamp(0, 1).cpu()) for picture in drawn]
+        return [to_uint8((picture[:3] + 1 - picture[3:]).clamp(0, 1).cpu()) for picture in drawn]
 
     paths = {name: fits[method].path[:, fits[method].errors.mean(1).argmin()] for name, method in chosen.items()}
     goal, start = (seen(turns[:SHOWN], hard(view)) for turns in (problem.goals, problem.starts))
     ends = {name: seen(path[-1], hard(view)) for name, path in paths.items()}
     still = out / f"{kind}.png"
-    write_grid(
+    save_grid(
         still, [goal, start, *ends.values()], ["goal", "start", *ends], [f"pair {i + 1}" for i in range(len(goal))]
     )
     frames = []
@@ -225,7 +228,7 @@ def _write_pictures(out: Path, kind: str, problem: Pairs, fits: dict[Method, Fit
         lines = [goal, seen(paths["soft, exact"][i], blurred), *(seen(path[i], hard(view)) for path in paths.values())]
         frames.append(np.concatenate([np.concatenate(line, 1) for line in lines]))
     moving = out / f"{kind}.gif"
-    write_gif(moving, frames + [frames[-1]] * 8, 8)
+    save_gif(moving, frames + [frames[-1]] * 8, 8)
     return [still, moving]
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gendr_adapters import RenderSettings, gather_corners, render
-from gendr_adapters._soft_renderer.projections import perspective
+from gendr_adapters.softras.functional import perspective
 
 Gradient = Literal["exact", "reference"]
 

@@ -4,15 +4,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .cameras import Cameras
+from .cameras import OrbitCameras
 
 AMBIENT = 0.45
 # Over the viewer's left shoulder: towards the lamp, in camera axes (right, up, forward).
 LAMP = (-0.4, 0.6, -0.7)
 
 
-def light(normals: Tensor, camera: Cameras) -> Tensor:
-    """Brightness in [0, 1] of surfaces with the given world normals (..., 3): (..., 1). One camera only."""
+def lambert(normals: Tensor, camera: OrbitCameras) -> Tensor:
+    """Brightness of surfaces, ambient light included.
+
+    Args:
+        normals: (..., 3) in world axes, of any length.
+        camera: one camera.
+    Returns:
+        (..., 1) in [0, 1].
+    """
     towards_lamp = F.normalize(torch.tensor(LAMP), dim=0) @ camera.axes[0]
-    lambert = (F.normalize(normals, dim=-1) @ towards_lamp).clamp(min=0)
-    return (AMBIENT + (1 - AMBIENT) * lambert)[..., None]
+    cosine = (F.normalize(normals, dim=-1) @ towards_lamp).clamp(min=0)
+    return (AMBIENT + (1 - AMBIENT) * cosine)[..., None]
