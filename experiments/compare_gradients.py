@@ -27,8 +27,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from cube_pose import cube
-from lab.coloured import Coloured, Gradient, View, differences, draw, hard, soft
+from lab.coloured import Coloured, Gradient, View, cube, differences, draw, hard, soft
 from lab.experiment import Results, Row, run
 from lab.options import add_rates, add_sizes, given
 from lab.rotations import angles_between, random_rotations, random_turns, rotations

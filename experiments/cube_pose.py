@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from lab.coloured import Coloured, Gradient, View, differences, draw, hard, hard_inside, soft
+from lab.coloured import Coloured, Gradient, View, cube, differences, draw, hard, hard_inside, soft
 from lab.experiment import Results, Row, run
 from lab.options import add_rates, add_sizes, given
 from lab.rotations import angles_between, random_rotations, rotations
@@ -41,14 +41,6 @@ from gendr_adapters.utils.pictures import save_gif, to_uint8
 from gendr_adapters.utils.plots import save_grid
 from gendr_adapters.utils.progress import frame_steps
 
-SIDES = (
-    (0.95, 0.15, 0.15),
-    (0.15, 0.75, 0.2),
-    (0.2, 0.3, 0.95),
-    (0.95, 0.85, 0.15),
-    (0.85, 0.25, 0.85),
-    (0.15, 0.85, 0.9),
-)
 SOLVED = 10.0  # degrees
 SHOWN = 5  # pairs in the pictures
 
@@ -104,23 +96,6 @@ class Fitted(NamedTuple):
 
     errors: Tensor
     path: Tensor
-
-
-def cube(kind: str) -> Coloured:
-    """With edges of length 2; kind: 'sides' or 'corners'."""
-    corners = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 3)
-    faces, colours = [], []
-    for axis in range(3):
-        for side in (0, 1):
-            # In the order of cartesian_prod the second and third differ in what comes last; counter-clockwise, from
-            # outside, are those of the far side of the axes x and z and of the near side of y.
-            a, b, c, d = (corners[:, axis] == 2 * side - 1).nonzero()[:, 0].tolist()
-            loop = (a, c, d, b) if (side == 1) != (axis == 1) else (a, b, d, c)
-            for face in ((loop[0], loop[1], loop[2]), (loop[0], loop[2], loop[3])):
-                faces.append(face)
-                one = torch.tensor(SIDES[2 * axis + side]).expand(3, 3)
-                colours.append(one if kind == "sides" else (corners[list(face)] + 1) / 2)
-    return Coloured(corners, torch.tensor(faces), torch.stack(colours))
 
 
 def pairs(kind: str, n: int, view: View, seed: int, device: torch.device) -> Pairs:

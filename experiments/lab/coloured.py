@@ -12,6 +12,15 @@ from gendr_adapters.softras.functional import perspective
 
 Gradient = Literal["exact", "reference"]
 
+SIDES = (  # colours of a cube's
+    (0.95, 0.15, 0.15),
+    (0.15, 0.75, 0.2),
+    (0.2, 0.3, 0.95),
+    (0.95, 0.85, 0.15),
+    (0.85, 0.25, 0.85),
+    (0.15, 0.85, 0.9),
+)
+
 
 class Coloured(NamedTuple):
     """Vertices (V, 3), faces (F, 3) int64, counter-clockwise from outside, and the colours of their corners (F, 3,
@@ -23,6 +32,23 @@ class Coloured(NamedTuple):
 
     def to(self, device: torch.device) -> "Coloured":
         return Coloured(*(part.to(device) for part in self))
+
+
+def cube(kind: str) -> Coloured:
+    """A cube with edges of length 2; kind: 'sides' or 'corners'."""
+    corners = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 3)
+    faces, colours = [], []
+    for axis in range(3):
+        for side in (0, 1):
+            # In the order of cartesian_prod the second and third differ in what comes last; counter-clockwise, from
+            # outside, are those of the far side of the axes x and z and of the near side of y.
+            a, b, c, d = (corners[:, axis] == 2 * side - 1).nonzero()[:, 0].tolist()
+            loop = (a, c, d, b) if (side == 1) != (axis == 1) else (a, b, d, c)
+            for face in ((loop[0], loop[1], loop[2]), (loop[0], loop[2], loop[3])):
+                faces.append(face)
+                one = torch.tensor(SIDES[2 * axis + side]).expand(3, 3)
+                colours.append(one if kind == "sides" else (corners[list(face)] + 1) / 2)
+    return Coloured(corners, torch.tensor(faces), torch.stack(colours))
 
 
 @dataclass(frozen=True)

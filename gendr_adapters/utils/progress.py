@@ -58,7 +58,10 @@ def _clay(mesh: Mesh, camera: OrbitCameras) -> np.ndarray:
 
 
 def outline_difference(learned: Tensor, wanted: Tensor) -> np.ndarray:
-    """Draw what one silhouette (H, W) in [0, 1] lacks of another in red, what it has too much in blue: (H, W, 3) uint8."""
+    """Draw how two silhouettes differ, as an (H, W, 3) uint8 picture.
+
+    learned, wanted: (H, W) in [0, 1]. What is missing of the one that is wanted is red, what is too much is blue.
+    """
     picture = torch.ones(3, *learned.shape)
     for share, colour in (
         (wanted * (1 - learned), MISSING),
