@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lab.coloured import Coloured, Gradient, View, cube, differences, draw, hard, soft
+from lab.coloured import Coloured, Gradient, View, cube, differences, draw, hard, over_white, soft
 from lab.experiment import Results, Row, run
 from lab.options import add_rates, add_sizes, given
 from lab.rotations import angles_between, random_rotations, random_turns, rotations
@@ -280,7 +280,7 @@ def main(options: argparse.Namespace) -> Results:
         )
         headline |= {f"{name}, {gradient}": ends[gradient].mean().item() for gradient in GRADIENTS}
         shown = [outcomes["exact"].wanted, *(outcomes[g].shown[best[g]] for g in GRADIENTS)]
-        lines.append([to_uint8((picture[:3] + 1 - picture[3:]).clamp(0, 1).cpu()) for picture in shown])
+        lines.append([to_uint8(over_white(picture).cpu()) for picture in shown])
     progress.close()
     path: Path = options.out / "ends.png"
     save_grid(path, lines, list(options.tasks), ["wanted", *GRADIENTS])

@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from lab.coloured import Coloured, Gradient, View, cube, differences, draw, hard, hard_inside, soft
+from lab.coloured import Coloured, Gradient, View, cube, differences, draw, hard, hard_inside, over_white, soft
 from lab.experiment import Results, Row, run
 from lab.options import add_rates, add_sizes, given
 from lab.rotations import angles_between, random_rotations, rotations
@@ -187,7 +187,7 @@ def _write_pictures(out: Path, kind: str, problem: Pairs, fits: dict[Method, Fit
 
     def seen(turns: Tensor, settings: RenderSettings) -> list[np.ndarray]:
         drawn = draw(view, problem.cube.vertices @ turns.mT, *problem.cube[1:], settings)
-        return [to_uint8((picture[:3] + 1 - picture[3:]).clamp(0, 1).cpu()) for picture in drawn]
+        return [to_uint8(over_white(picture).cpu()) for picture in drawn]
 
     paths = {name: fits[method].path[:, fits[method].errors.mean(1).argmin()] for name, method in chosen.items()}
     goal, start = (seen(turns[:SHOWN], hard(view)) for turns in (problem.goals, problem.starts))

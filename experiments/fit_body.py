@@ -32,7 +32,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lab.coloured import View, differences, draw, hard, hard_inside, soft
+from lab.coloured import View, differences, draw, hard, hard_inside, over_white, soft
 from lab.experiment import Results, Row, run
 from lab.options import add_rates, add_sizes, given
 from lab.rotations import random_directions, rotations, turn_between
@@ -260,7 +260,7 @@ def _write_pictures(out: Path, direction: str, task: Problem, fits: dict[str, Fi
 
     def seen(poses: Tensor) -> list[np.ndarray]:
         drawn = pictures(view, task.body, task.colours, poses, hard(view))
-        return [to_uint8((picture[:3] + 1 - picture[3:]).clamp(0, 1).cpu()) for picture in drawn]
+        return [to_uint8(over_white(picture).cpu()) for picture in drawn]
 
     best = {method: int(fitted.hand.mean(1).argmin()) for method, fitted in fits.items()}
     goal, start = (seen(poses[:SHOWN]) for poses in (task.goals, task.starts))

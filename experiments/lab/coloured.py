@@ -12,7 +12,7 @@ from gendr_adapters.softras.functional import perspective
 
 Gradient = Literal["exact", "reference"]
 
-SIDES = (  # colours of a cube's
+SIDES = (  # a cube's colours
     (0.95, 0.15, 0.15),
     (0.15, 0.75, 0.2),
     (0.2, 0.3, 0.95),
@@ -95,6 +95,11 @@ def draw(view: View, vertices: Tensor, faces: Tensor, colours: Tensor, settings:
     assert rendered.image is not None and rendered.alpha is not None
     alpha = rendered.alpha[:, None]
     return torch.cat([rendered.image * alpha, alpha], 1)
+
+
+def over_white(images: Tensor) -> Tensor:
+    """Pictures (..., 4, H, W) over black, as `draw` makes them, to (..., 3, H, W) in [0, 1] over white."""
+    return (images[..., :3, :, :] + 1 - images[..., 3:, :, :]).clamp(0, 1)
 
 
 def differences(seen: Tensor, wanted: Tensor, levels: int = 1) -> Tensor:

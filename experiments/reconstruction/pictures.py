@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lab.coloured import over_white
 from PIL import Image
 from torch import Tensor
 
@@ -16,11 +17,6 @@ from .networks import Reconstruction
 
 GREY = 0.75
 SCALE = 2  # pixels of a picture's pixel
-
-
-def over_white(images: Tensor) -> Tensor:
-    """(..., 4, H, W), drawn before black, to (..., 3, H, W)."""
-    return (images[..., :3, :, :] + 1 - images[..., 3:, :, :]).clamp(0, 1)
 
 
 @torch.no_grad()
