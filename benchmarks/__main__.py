@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from benchmarks import kaolin
 from benchmarks.measure import peak_memory, time_scene
 from benchmarks.scenes import Scene, silhouette_settings, sphere_faces, spot_faces, standard_scenes
 from gendr_adapters import _native
+from gendr_adapters.utils.machine import processor
 
 Row = dict[str, float | int | str]
 
@@ -85,13 +85,6 @@ def swapped_renderers(seconds: float) -> dict[str, Any] | None:
     result = measure(seconds)
     print_report(result)
     return result
-
-
-def processor() -> str:
-    """Its name, where /proc tells."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def main() -> None:

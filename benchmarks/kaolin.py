@@ -18,9 +18,9 @@ from torch import Tensor
 
 from benchmarks.measure import time_runs
 from gendr_adapters import data, gather_corners
-from gendr_adapters.demo.cameras import look_at_origin, project
-from gendr_adapters.demo.meshes import load_obj
 from gendr_adapters.kaolin import dibr_rasterization
+from gendr_adapters.utils.cameras import orbit, project
+from gendr_adapters.utils.meshes import load_obj
 
 Row = dict[str, float | int | str]
 
@@ -38,7 +38,7 @@ class Job:
         self.vertices, self.faces = vertices.clone().to(device).requires_grad_(), faces.to(device)
         self.size, self.rasterize = image_size, rasterize
         azimuths = torch.arange(n_views) * 360.0 / n_views
-        cameras = look_at_origin(torch.full((n_views,), 2.732), torch.full((n_views,), 30.0), azimuths)
+        cameras = orbit(torch.full((n_views,), 2.732), torch.full((n_views,), 30.0), azimuths)
         self.cameras = type(cameras)(*(part.to(device) for part in cameras))
         colours = gather_corners((0.5 + 0.4 * torch.sin(5 * vertices)).to(device), self.faces)
         self.colours = colours.expand(n_views, -1, -1, -1).contiguous()

@@ -40,9 +40,9 @@ from torch import Tensor
 from benchmarks.measure import rise_of_peak
 from gendr_adapters import data
 from gendr_adapters._projected_meshes import ProjectedMeshes
-from gendr_adapters.demo.meshes import load_texture
 from gendr_adapters.pytorch3d import GenDRRasterizer, _shaders, swap
 from gendr_adapters.pytorch3d._lighting import Lighting
+from gendr_adapters.utils.meshes import load_texture
 
 Row = dict[str, Any]
 

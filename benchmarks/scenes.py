@@ -10,9 +10,9 @@ from torch import Tensor
 from benchmarks.spheres import uv_sphere
 from gendr_adapters import RenderSettings, _native, gather_corners, render
 from gendr_adapters.data import path
-from gendr_adapters.demo.cameras import look_at_origin, project
-from gendr_adapters.demo.meshes import Mesh, load_obj
 from gendr_adapters.distributions import DISTRIBUTIONS
+from gendr_adapters.utils.cameras import orbit, project
+from gendr_adapters.utils.meshes import Mesh, load_obj
 
 
 class Scene(NamedTuple):
@@ -86,7 +86,7 @@ def standard_scenes() -> list[Scene]:
 
 def _view(mesh: Mesh, n_views: int, distance: float, half_fov: float) -> Tensor:
     azimuth = torch.arange(n_views) * 360.0 / n_views
-    cameras = look_at_origin(torch.full((n_views,), distance), torch.full((n_views,), 30.0), azimuth)
+    cameras = orbit(torch.full((n_views,), distance), torch.full((n_views,), 30.0), azimuth)
     return gather_corners(project(mesh.vertices, cameras, half_fov), mesh.faces)
 
 

@@ -32,7 +32,7 @@ from benchmarks.gpu.scenes import (  # noqa: E402
     view,
 )
 from benchmarks.spheres import icosphere, uv_sphere  # noqa: E402
-from gendr_adapters.demo.meshes import Mesh  # noqa: E402
+from gendr_adapters.utils.meshes import Mesh  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from support.example_programs import EXAMPLES
 from support.kaolin_modules import STAND_INS
 
 pytestmark = pytest.mark.slow
@@ -46,7 +47,11 @@ def test_kaolins_cells_run_on_the_stand_in(tmp_path, monkeypatch):
 def run(path, folder):
     """What it prints."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+    # In a folder of its own, but beside the examples, as in the repository.
+    (folder / "examples").symlink_to(EXAMPLES)
+    (folder / "notebooks").mkdir()
+    where = {"metadata": {"path": folder / "notebooks"}}
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources=where).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return "".join(output.text for output in outputs if output.output_type == "stream")
 

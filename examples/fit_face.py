@@ -9,7 +9,7 @@ with what the pixels and the model know: the squared difference, and that no coe
 One picture does not tell all: dark skin from a weak light, a large face from a near one, its depth, the back of the
 head. Where it does not, the prior decides for the mean; so the picture is matched far better than the coefficients.
 
-There is no model to download: it is that of 200 made-up heads (gendr_adapters.demo.heads). Who has the Basel model of
+There is no model to download: it is that of 200 made-up heads (face_model/synthetic.py). Who has the Basel model of
 2017, which its makers license, fits that one: --model model2017-1_bfm_nomouth.h5 (needs h5py; its 53,149 vertices take
 some minutes). And --target takes a photograph of your own, square and cropped to the face.
 
@@ -25,13 +25,16 @@ from pathlib import Path
 import imageio.v3 as imageio
 import torch
 import torch.nn.functional as F
-from fitting import frame_steps, positive, to_bytes, write_gif
+from face_model.basel import read_basel
+from face_model.morphable import MorphableModel
+from face_model.synthetic import synthetic_model
+from fitting import to_bytes, write_gif
 from torch import Tensor
 from tqdm import tqdm
 
 import gendr_adapters.redner as pyredner  # was: import pyredner
-from gendr_adapters.demo.heads import synthetic_model
-from gendr_adapters.demo.morphable import MorphableModel, read_basel
+from gendr_adapters.utils.command_line import positive_int
+from gendr_adapters.utils.progress import frame_steps
 
 FIELD_OF_VIEW = 30.0  # degrees
 LAMP_DIRECTION = torch.tensor([-0.8, -0.5, -1.0])  # known; a free one could not be told from a deeper or flatter face
@@ -199,7 +202,7 @@ def fit_face(out: Path, options: Options) -> tuple[dict[str, float], dict[str, f
     fit = Fit(options)
     out.mkdir(parents=True, exist_ok=True)
     goal, start, before = fit.wanted(SHOWN_SIZE), fit.learned(SHOWN_SIZE), fit.scores()
-    shown = frame_steps(options.steps, options.frames)
+    shown = frame_steps(options.steps, options.frames, early=True)
     frames = [to_bytes(side_by_side(goal, start))]
     progress = tqdm(fit.steps(), total=options.steps, desc="mean to face", unit="step")
     for step in progress:
@@ -224,7 +227,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     for name, what in counts.items():
         usual, quick = getattr(Options, name), getattr(QUICK, name)
-        parser.add_argument(f"--{name}", type=positive, help=f"{what} (default: {usual}, with --quick {quick})")
+        parser.add_argument(f"--{name}", type=positive_int, help=f"{what} (default: {usual}, with --quick {quick})")
     parser.add_argument("--seed", type=int, help="of the face to find (default: 0)")
     parser.add_argument("--model", type=Path, help="the Basel face model of 2017, .h5 (default: made-up heads)")
     parser.add_argument("--target", type=Path, help="a square picture (default: a random face of the model)")

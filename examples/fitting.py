@@ -13,6 +13,9 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from gendr_adapters.utils.command_line import positive_int
+from gendr_adapters.utils.progress import frame_steps
+
 # (elevation, azimuth) in degrees of the pictures that are shown; the fit never sees them.
 UNSEEN = ((12.0, 205.0), (18.0, 115.0), (25.0, 320.0))
 FRAME_SIZE = 144
@@ -70,11 +73,6 @@ def to_bytes(picture: Tensor) -> np.ndarray:
     return (picture * 255).round().to(torch.uint8).numpy()
 
 
-def frame_steps(steps: int, frames: int) -> set[int]:
-    """The steps after which to draw a frame; most are in the beginning, where most happens."""
-    return {round((steps - 1) * (i / max(frames - 1, 1)) ** 2) for i in range(frames)}
-
-
 def write_gif(path: Path, frames: list[np.ndarray]) -> None:
     """The last frame stays for two seconds. All share one palette, so that what rests is stored once."""
     some = np.concatenate([*frames[:: max(1, len(frames) // 3)], frames[-1]])
@@ -88,7 +86,7 @@ def run(fit: Fit, out: Path, name: str) -> tuple[float, float]:
     """Train; write name.gif and name.png to out; return the score of the result."""
     out.mkdir(parents=True, exist_ok=True)
     options = fit.options
-    shown = frame_steps(options.steps, options.frames)
+    shown = frame_steps(options.steps, options.frames, early=True)
     frames = []
     progress = tqdm(fit.steps(), total=options.steps, desc="sphere to spot", unit="step")
     for step in progress:
@@ -115,15 +113,7 @@ def command_line(doc: str | None, options: type[OptionsT], argv: Sequence[str] |
     }
     for name, what in counts.items():
         default = getattr(options, name)
-        parser.add_argument(f"--{name}", type=positive, default=default, help=f"{what} (default: %(default)s)")
+        parser.add_argument(f"--{name}", type=positive_int, default=default, help=f"{what} (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of views in each step (default: 0)")
     arguments = vars(parser.parse_args(argv))
     return arguments.pop("out"), options(**arguments)
-
-
-def positive(text: str) -> int:
-    """A command line's number of things, from 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"got {value}, allowed are integers from 1")
-    return value

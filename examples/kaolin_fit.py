@@ -20,8 +20,8 @@ from fitting import UNSEEN, Options, agreement, command_line, run, stages, train
 from torch import Tensor
 
 from gendr_adapters import data
-from gendr_adapters.demo.meshes import load_corner_uv, load_obj, load_texture
 from gendr_adapters.kaolin import dibr_rasterization  # was: from kaolin.render.mesh import dibr_rasterization
+from gendr_adapters.utils.meshes import load_corner_uv, load_obj, load_texture
 
 try:
     from kaolin.metrics.render import mask_iou

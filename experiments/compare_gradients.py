@@ -27,19 +27,19 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from coloured import Coloured, Gradient, View, differences, draw, hard, soft
-from cube_pose import cube
-from lab import Results, Row, run
-from rotations import angles_between, random_rotations, random_turns, rotations
-from runs import Runs, add_rates, add_sizes, falling, given, mean_and_error
+from lab.coloured import Coloured, Gradient, View, cube, differences, draw, hard, over_white, soft
+from lab.experiment import Results, Row, run
+from lab.options import add_rates, add_sizes, given
+from lab.rotations import angles_between, random_rotations, random_turns, rotations
+from lab.runs import Runs, falling, mean_and_error
 from torch import Tensor
 from tqdm import tqdm
 
 from gendr_adapters import RenderSettings, data
-from gendr_adapters._soft_renderer.losses import FlattenLoss, LaplacianLoss
-from gendr_adapters.demo.losses import iou
-from gendr_adapters.demo.meshes import bake_texels, load_corner_uv, load_obj, load_texture
-from gendr_adapters.demo.pictures import to_bytes, write_grid
+from gendr_adapters.utils.losses import FlattenLoss, LaplacianLoss, iou
+from gendr_adapters.utils.meshes import bake_texels, load_corner_uv, load_obj, load_texture
+from gendr_adapters.utils.pictures import to_uint8
+from gendr_adapters.utils.plots import save_grid
 
 GRADIENTS: tuple[Gradient, ...] = ("exact", "reference")
 SIGMA = (1e-2, 1e-4)
@@ -280,10 +280,10 @@ def main(options: argparse.Namespace) -> Results:
         )
         headline |= {f"{name}, {gradient}": ends[gradient].mean().item() for gradient in GRADIENTS}
         shown = [outcomes["exact"].wanted, *(outcomes[g].shown[best[g]] for g in GRADIENTS)]
-        lines.append([to_bytes((picture[:3] + 1 - picture[3:]).clamp(0, 1).cpu()) for picture in shown])
+        lines.append([to_uint8(over_white(picture).cpu()) for picture in shown])
     progress.close()
     path: Path = options.out / "ends.png"
-    write_grid(path, lines, list(options.tasks), ["wanted", *GRADIENTS])
+    save_grid(path, lines, list(options.tasks), ["wanted", *GRADIENTS])
     tables = {
         f"What is left after {steps} steps at the best learning rates, {size} x {size} pixels": best_rows,
         "At all learning rates": rows,

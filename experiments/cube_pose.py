@@ -28,24 +28,19 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from coloured import Coloured, Gradient, View, differences, draw, hard, hard_inside, soft
-from lab import Results, Row, run
-from rotations import angles_between, random_rotations, rotations
-from runs import Runs, add_rates, add_sizes, falling, frame_steps, given, mean_and_error
+from lab.coloured import Coloured, Gradient, View, cube, differences, draw, hard, hard_inside, over_white, soft
+from lab.experiment import Results, Row, run
+from lab.options import add_rates, add_sizes, given
+from lab.rotations import angles_between, random_rotations, rotations
+from lab.runs import Runs, falling, mean_and_error
 from torch import Tensor
 from tqdm import tqdm
 
 from gendr_adapters import RenderSettings
-from gendr_adapters.demo.pictures import to_bytes, write_gif, write_grid
+from gendr_adapters.utils.pictures import save_gif, to_uint8
+from gendr_adapters.utils.plots import save_grid
+from gendr_adapters.utils.progress import frame_steps
 
-SIDES = (
-    (0.95, 0.15, 0.15),
-    (0.15, 0.75, 0.2),
-    (0.2, 0.3, 0.95),
-    (0.95, 0.85, 0.15),
-    (0.85, 0.25, 0.85),
-    (0.15, 0.85, 0.9),
-)
 SOLVED = 10.0  # degrees
 SHOWN = 5  # pairs in the pictures
 
@@ -101,23 +96,6 @@ class Fitted(NamedTuple):
 
     errors: Tensor
     path: Tensor
-
-
-def cube(kind: str) -> Coloured:
-    """With edges of length 2; kind: 'sides' or 'corners'."""
-    corners = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 3)
-    faces, colours = [], []
-    for axis in range(3):
-        for side in (0, 1):
-            # In the order of cartesian_prod the second and third differ in what comes last; counter-clockwise, from
-            # outside, are those of the far side of the axes x and z and of the near side of y.
-            a, b, c, d = (corners[:, axis] == 2 * side - 1).nonzero()[:, 0].tolist()
-            loop = (a, c, d, b) if (side == 1) != (axis == 1) else (a, b, d, c)
-            for face in ((loop[0], loop[1], loop[2]), (loop[0], loop[2], loop[3])):
-                faces.append(face)
-                one = torch.tensor(SIDES[2 * axis + side]).expand(3, 3)
-                colours.append(one if kind == "sides" else (corners[list(face)] + 1) / 2)
-    return Coloured(corners, torch.tensor(faces), torch.stack(colours))
 
 
 def pairs(kind: str, n: int, view: View, seed: int, device: torch.device) -> Pairs:
@@ -209,13 +187,13 @@ def _write_pictures(out: Path, kind: str, problem: Pairs, fits: dict[Method, Fit
 
     def seen(turns: Tensor, settings: RenderSettings) -> list[np.ndarray]:
         drawn = draw(view, problem.cube.vertices @ turns.mT, *problem.cube[1:], settings)
-        return [to_bytes((picture[:3] + 1 - picture[3:]).clamp(0, 1).cpu()) for picture in drawn]
+        return [to_uint8(over_white(picture).cpu()) for picture in drawn]
 
     paths = {name: fits[method].path[:, fits[method].errors.mean(1).argmin()] for name, method in chosen.items()}
     goal, start = (seen(turns[:SHOWN], hard(view)) for turns in (problem.goals, problem.starts))
     ends = {name: seen(path[-1], hard(view)) for name, path in paths.items()}
     still = out / f"{kind}.png"
-    write_grid(
+    save_grid(
         still, [goal, start, *ends.values()], ["goal", "start", *ends], [f"pair {i + 1}" for i in range(len(goal))]
     )
     frames = []
@@ -225,7 +203,7 @@ def _write_pictures(out: Path, kind: str, problem: Pairs, fits: dict[Method, Fit
         lines = [goal, seen(paths["soft, exact"][i], blurred), *(seen(path[i], hard(view)) for path in paths.values())]
         frames.append(np.concatenate([np.concatenate(line, 1) for line in lines]))
     moving = out / f"{kind}.gif"
-    write_gif(moving, frames + [frames[-1]] * 8, 8)
+    save_gif(moving, frames + [frames[-1]] * 8, 8)
     return [still, moving]
 
 

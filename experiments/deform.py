@@ -17,19 +17,23 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from array_files import failing_as, finite_float32, read_npy_or_npz
-from lab import Results, Row, run
-from silhouettes import iou_losses, mesh_file, positive, silhouettes
+from lab.array_files import failing_as, finite_float32, read_npy_or_npz
+from lab.experiment import Results, Row, run
+from lab.options import mesh_file
+from lab.silhouettes import silhouettes
+from lab.variants import HARD
 from torch import Tensor
 from tqdm import tqdm
-from variants import HARD
 
 import gendr_adapters.softras as sr
 from gendr_adapters import RenderSettings, data
-from gendr_adapters.demo.deformed_sphere import DeformedSphere
-from gendr_adapters.demo.meshes import Mesh, load_obj, save_obj
-from gendr_adapters.demo.pictures import to_bytes, write_curves, write_gif
-from gendr_adapters.demo.progress_frames import CLAY, difference
+from gendr_adapters.utils.command_line import positive_int
+from gendr_adapters.utils.deformation import DeformableTemplate
+from gendr_adapters.utils.losses import iou
+from gendr_adapters.utils.meshes import Mesh, load_obj, save_obj
+from gendr_adapters.utils.pictures import save_gif, to_uint8
+from gendr_adapters.utils.plots import save_curves
+from gendr_adapters.utils.progress import CLAY, frame_steps, outline_difference
 
 NAME = "deform"
 BETAS = (0.5, 0.99)
@@ -77,12 +81,12 @@ class Deformation:
         return silhouettes(self.seen(vertices), self.template.faces, self.wanted.shape[-1], settings)
 
     def steps(self, n: int, learning_rate: float) -> Iterator[Step]:
-        shape = DeformedSphere(self.template, torch.zeros_like(self.template.vertices))
+        shape = DeformableTemplate(self.template, torch.zeros_like(self.template.vertices))
         optimizer = torch.optim.Adam(shape.parameters(), learning_rate, betas=BETAS)
         for _ in range(n):
             vertices = shape()
             smooth = LAPLACIAN_WEIGHT * self.laplacian(vertices[None]) + FLATTEN_WEIGHT * self.flatten(vertices[None])
-            losses = iou_losses(self.silhouettes(vertices, self.settings), self.wanted)
+            losses = 1 - iou(self.silhouettes(vertices, self.settings), self.wanted)
             loss = losses.mean() + smooth.sum()
             optimizer.zero_grad()
             loss.backward()
@@ -91,7 +95,7 @@ class Deformation:
 
     def hard_iou(self, vertices: Tensor) -> float:
         """The mean over the views."""
-        return 1 - iou_losses(self.silhouettes(vertices, HARD), self.wanted).mean().item()
+        return iou(self.silhouettes(vertices, HARD), self.wanted).mean().item()
 
 
 def experiment(options: argparse.Namespace) -> Results:
@@ -102,7 +106,7 @@ def experiment(options: argparse.Namespace) -> Results:
     )
     n = options.steps or (QUICK_STEPS if options.quick else STEPS)
     shown = [view for view in SHOWN if view < len(wanted)] or [0]
-    looked_at = {*np.linspace(0, n - 1, min(n, N_FRAMES)).round().astype(int).tolist()}
+    looked_at = frame_steps(n, N_FRAMES)
     frames: list[np.ndarray] = []
     losses: list[float] = []
     ious: dict[int, float] = {}
@@ -114,8 +118,8 @@ def experiment(options: argparse.Namespace) -> Results:
             frames.append(frame(deformation, step.vertices, shown))
             progress.set_postfix(loss=f"{step.loss:.4f}", hard_iou=f"{ious[i]:.3f}")
     pictures = [options.out / name for name in ("deform.gif", "deform_loss.png", "deformed.obj")]
-    write_gif(pictures[0], frames + frames[-1:] * 10, frames_per_second=10)
-    write_curves(pictures[1], losses, list(ious), list(ious.values()))
+    save_gif(pictures[0], frames + frames[-1:] * 10, frames_per_second=10)
+    save_curves(pictures[1], losses, list(ious), list(ious.values()))
     save_obj(pictures[2], Mesh(step.vertices.cpu(), template.faces.cpu()))
     rows: list[Row] = [{"step": i, "loss": losses[i], "hard IoU": ious[i]} for i in [*list(ious)[:-1:8], n - 1]]
     return Results(
@@ -130,7 +134,7 @@ def frame(deformation: Deformation, vertices: Tensor, views: list[int]) -> np.nd
     hard = deformation.silhouettes(vertices, HARD)
     columns = []
     for view in views:
-        outlines = difference(hard[view].cpu(), deformation.wanted[view].cpu())
+        outlines = outline_difference(hard[view].cpu(), deformation.wanted[view].cpu())
         rows = np.arange(FRAME) * outlines.shape[0] // FRAME
         columns.append(np.concatenate([clay(deformation, vertices, view), outlines[rows][:, rows]]))
     return np.concatenate(columns, 1)
@@ -151,7 +155,7 @@ def clay(deformation: Deformation, vertices: Tensor, view: int) -> np.ndarray:
         texture_type="vertex",
         sigma_val=1e-6,
     )
-    return to_bytes(renderer.render_mesh(mesh)[0, :3].clamp(0, 1).cpu())
+    return to_uint8(renderer.render_mesh(mesh)[0, :3].clamp(0, 1).cpu())
 
 
 def read_views(silhouettes: Path, cameras: Path) -> tuple[Tensor, Tensor]:
@@ -172,7 +176,7 @@ def _array(path: Path, name: str) -> np.ndarray:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--steps", type=positive, help=f"(default: {STEPS}; --quick: {QUICK_STEPS})")
+    parser.add_argument("--steps", type=positive_int, help=f"(default: {STEPS}; --quick: {QUICK_STEPS})")
     parser.add_argument("--sigma", type=float, default=1e-4, help="softness, NDC squared (default: %(default)s)")
     parser.add_argument("--learning-rate", type=float, default=0.01, help="(default: %(default)s)")
     parser.add_argument("--gradient", choices=("exact", "reference"), default="exact", help="(default: exact)")

@@ -32,16 +32,19 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from coloured import View, differences, draw, hard, hard_inside, soft
-from lab import Results, Row, run
-from rotations import random_directions, rotations, turn_between
-from runs import Runs, add_rates, add_sizes, falling, frame_steps, given, mean_and_error
-from skinned_body import RIGHT_ARM, SMPL_JOINTS, SMPL_RIGHT_ARM, Body, capsules, read_body
+from lab.coloured import View, differences, draw, hard, hard_inside, over_white, soft
+from lab.experiment import Results, Row, run
+from lab.options import add_rates, add_sizes, given
+from lab.rotations import random_directions, rotations, turn_between
+from lab.runs import Runs, falling, mean_and_error
+from lab.skinned_body import RIGHT_ARM, SMPL_JOINTS, SMPL_RIGHT_ARM, Body, capsules, read_body
 from torch import Tensor
 from tqdm import tqdm
 
 from gendr_adapters import RenderSettings, gather_corners
-from gendr_adapters.demo.pictures import to_bytes, write_gif, write_grid
+from gendr_adapters.utils.pictures import save_gif, to_uint8
+from gendr_adapters.utils.plots import save_grid
+from gendr_adapters.utils.progress import frame_steps
 
 SIGMA = (3e-4, 3e-5)
 GAMMA = (1.0, 1e-2)
@@ -257,7 +260,7 @@ def _write_pictures(out: Path, direction: str, task: Problem, fits: dict[str, Fi
 
     def seen(poses: Tensor) -> list[np.ndarray]:
         drawn = pictures(view, task.body, task.colours, poses, hard(view))
-        return [to_bytes((picture[:3] + 1 - picture[3:]).clamp(0, 1).cpu()) for picture in drawn]
+        return [to_uint8(over_white(picture).cpu()) for picture in drawn]
 
     best = {method: int(fitted.hand.mean(1).argmin()) for method, fitted in fits.items()}
     goal, start = (seen(poses[:SHOWN]) for poses in (task.goals, task.starts))
@@ -267,13 +270,13 @@ def _write_pictures(out: Path, direction: str, task: Problem, fits: dict[str, Fi
 
     still = out / f"{direction}.png"
     labels = [f"pose {i + 1}" for i in range(len(goal))]
-    write_grid(still, [goal, start, *(line(method, -1) for method in METHODS)], ["goal", "start", *METHODS], labels)
+    save_grid(still, [goal, start, *(line(method, -1) for method in METHODS)], ["goal", "start", *METHODS], labels)
     frames = []
     for i in range(len(fits["hard"].path)):
         lines = [goal, *(line(method, i) for method in ("hard inside", "soft, exact"))]
         frames.append(np.concatenate([np.concatenate(some, 1) for some in lines]))
     moving = out / f"{direction}.gif"
-    write_gif(moving, frames + [frames[-1]] * 8, 8)
+    save_gif(moving, frames + [frames[-1]] * 8, 8)
     return [still, moving]
 
 

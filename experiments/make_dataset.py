@@ -15,9 +15,11 @@ A folder that has the set already is left as it is.
 import argparse
 
 import numpy as np
-from lab import Results, Row, run
+from lab.experiment import Results, Row, run
 from reconstruction import data, pictures
 from reconstruction.making import QUICK, Recipe, make
+
+from gendr_adapters.utils.command_line import positive_int
 
 
 def experiment(options: argparse.Namespace) -> Results:
@@ -48,14 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help_text = (
             f"objects a class in the {name} set (default: {getattr(Recipe(), name)}, --quick: {getattr(QUICK, name)})"
         )
-        parser.add_argument(f"--{name}", type=_positive, help=help_text)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"got {value}, allowed are integers from 1")
-    return value
+        parser.add_argument(f"--{name}", type=positive_int, help=help_text)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lab import RESULTS, Row
+from lab.experiment import RESULTS, Row
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "experiments.md"
 INTRODUCTION = Path(__file__).resolve().parent / "README.md"

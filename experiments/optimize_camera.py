@@ -23,20 +23,23 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import cells
 import numpy as np
 import torch
-from lab import Results, Row, run
-from silhouettes import iou_losses, mesh_file, positive, silhouettes
+from lab import cells
+from lab.experiment import Results, Row, run
+from lab.options import mesh_file
+from lab.silhouettes import silhouettes
+from lab.variants import HARD, Edge, TConorm, Variant
 from torch import Tensor
 from tqdm import tqdm
-from variants import HARD, Edge, TConorm, Variant
 
 import gendr_adapters.gendr as gendr
 from gendr_adapters import data
-from gendr_adapters.demo.meshes import load_obj
-from gendr_adapters.demo.pictures import write_gif
-from gendr_adapters.demo.progress_frames import difference
+from gendr_adapters.utils.command_line import positive_int
+from gendr_adapters.utils.losses import iou
+from gendr_adapters.utils.meshes import load_obj
+from gendr_adapters.utils.pictures import save_gif
+from gendr_adapters.utils.progress import outline_difference
 
 NAME = "optimize_camera"
 BETAS = (0.5, 0.99)
@@ -103,7 +106,7 @@ class Task:
         for tau in protocol.taus():
             settings = variant.settings(tau, protocol.gradient)
             seen = silhouettes(self.seen(poses), self.faces, protocol.image_size, settings)
-            loss = iou_losses(seen, self.silhouettes).sum()
+            loss = (1 - iou(seen, self.silhouettes)).sum()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -199,10 +202,12 @@ def draw(path: Path, task: Task, variant: Variant, columns: int = 8) -> None:
     for step, (seen, poses) in enumerate(run_again):
         if step % every == 0 or step == protocol.steps - 1:
             found = degrees_off(poses) < SUCCESS
-            pictures = [_framed(difference(seen[i].cpu(), task.silhouettes[i].cpu()), bool(found[i])) for i in shown]
+            pictures = [
+                _framed(outline_difference(seen[i].cpu(), task.silhouettes[i].cpu()), bool(found[i])) for i in shown
+            ]
             rows = np.stack(pictures).reshape(len(STARTS), -1, *pictures[0].shape)
             frames.append(np.concatenate([np.concatenate(list(row), 1) for row in rows]))
-    write_gif(path, frames + frames[-1:] * 12, frames_per_second=8)
+    save_gif(path, frames + frames[-1:] * 12, frames_per_second=8)
 
 
 def _framed(picture: np.ndarray, found: bool) -> np.ndarray:
@@ -225,9 +230,9 @@ def _as_json(protocol: Protocol) -> dict[str, Any]:
 def add_options(parser: argparse.ArgumentParser) -> None:
     cells.add_options(parser)
     parser.add_argument("--mesh", type=mesh_file, metavar="OBJ", help="that is seen (default: teapot.obj)")
-    parser.add_argument("--poses", type=positive, help="for each of the three starts (default: 200; --quick: 8)")
-    parser.add_argument("--image-size", type=positive, help="pixels (default: 64; --quick: 32)")
-    parser.add_argument("--steps", type=positive, help="(default: 1000; --quick: 120)")
+    parser.add_argument("--poses", type=positive_int, help="for each of the three starts (default: 200; --quick: 8)")
+    parser.add_argument("--image-size", type=positive_int, help="pixels (default: 64; --quick: 32)")
+    parser.add_argument("--steps", type=positive_int, help="(default: 1000; --quick: 120)")
     parser.add_argument("--learning-rate", type=float, help="(default: 0.3; --quick: 0.6)")
 
 

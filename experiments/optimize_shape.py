@@ -26,21 +26,24 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import cells
 import numpy as np
 import torch
-from lab import Results, Row, run
-from silhouettes import in_every_run, iou_losses, mesh_file, positive, silhouettes
+from lab import cells
+from lab.experiment import Results, Row, run
+from lab.options import mesh_file
+from lab.silhouettes import in_every_run, silhouettes
+from lab.variants import HARD, Edge, TConorm, Variant
 from torch import Tensor
 from tqdm import tqdm
-from variants import HARD, Edge, TConorm, Variant
 
 import gendr_adapters.gendr as gendr
 from gendr_adapters import data
-from gendr_adapters.demo.deformed_sphere import DeformedSphere
-from gendr_adapters.demo.meshes import Mesh, load_obj, save_obj
-from gendr_adapters.demo.pictures import write_gif
-from gendr_adapters.demo.progress_frames import frame
+from gendr_adapters.utils.command_line import positive_int
+from gendr_adapters.utils.deformation import DeformableTemplate
+from gendr_adapters.utils.losses import iou
+from gendr_adapters.utils.meshes import Mesh, load_obj, save_obj
+from gendr_adapters.utils.pictures import save_gif
+from gendr_adapters.utils.progress import fit_frame
 
 NAME = "optimize_shape"
 VIEWING_ANGLE = 15.0
@@ -120,7 +123,7 @@ class Task:
         (R,) of their hard silhouettes."""
         protocol, faces = self.protocol, self.template.faces
         displacement = self.template.vertices.new_zeros(len(taus), *self.template.vertices.shape)
-        shapes = DeformedSphere(self.template, displacement)
+        shapes = DeformableTemplate(self.template, displacement)
         scales = displacement.new_tensor(taus).repeat_interleave(len(self.eyes))
         settings = variant.settings(scales, protocol.gradient)
         optimizer = torch.optim.Adam(shapes.parameters(), learning_rate, betas=BETAS)
@@ -140,7 +143,7 @@ class Task:
     def iou_losses(self, seen: Tensor) -> Tensor:
         """(R * N, S, S) -> (R,), means over the views."""
         by_run = seen.unflatten(0, (-1, len(self.eyes)))
-        return iou_losses(by_run, self.silhouettes.expand_as(by_run)).mean(1)
+        return (1 - iou(by_run, self.silhouettes)).mean(1)
 
     def search(self, variant: Variant, progress: tqdm) -> Found:
         """The least loss over learning rates and tau, and then around the best tau."""
@@ -220,10 +223,10 @@ def draw(task: Task, variant: Variant, found: Found, path: Path) -> list[Path]:
         if losses.item() < least:
             least, best = losses.item(), mesh
         if step % every == 0:
-            frames.append(frame(mesh, _on(task.goal, torch.device("cpu"))))
-    frames += [frame(best, _on(task.goal, torch.device("cpu")))] * 8
+            frames.append(fit_frame(mesh, _on(task.goal, torch.device("cpu"))))
+    frames += [fit_frame(best, _on(task.goal, torch.device("cpu")))] * 8
     pictures = [path.with_suffix(".gif"), path.with_suffix(".obj")]
-    write_gif(pictures[0], frames, frames_per_second=8)
+    save_gif(pictures[0], frames, frames_per_second=8)
     save_obj(pictures[1], best)
     return pictures
 
@@ -261,8 +264,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     cells.add_options(parser)
     parser.add_argument("--meshes", type=mesh_file, nargs="+", metavar="OBJ", help="to be found (default: see above)")
     parser.add_argument("--elevations", type=int, nargs="+", choices=ELEVATIONS, help="of the views, degrees")
-    parser.add_argument("--image-size", type=positive, help="pixels (default: 64; --quick: 32)")
-    parser.add_argument("--steps", type=positive, help="of every run (default: 100; --quick: 40)")
+    parser.add_argument("--image-size", type=positive_int, help="pixels (default: 64; --quick: 32)")
+    parser.add_argument("--steps", type=positive_int, help="of every run (default: 100; --quick: 40)")
 
 
 if __name__ == "__main__":

@@ -18,15 +18,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from lab import Results, Row, run
-from silhouettes import positive
+from lab.experiment import Results, Row, run
 from torch import Tensor
 from tqdm import tqdm
 
 import gendr_adapters.softras as sr
 from gendr_adapters import data
-from gendr_adapters.demo.pictures import to_bytes, write_grid
 from gendr_adapters.demo.spot import GAMMAS, SETTINGS, SIGMAS, Spot, write_blur_sweep, write_turntable
+from gendr_adapters.utils.command_line import positive_int
+from gendr_adapters.utils.pictures import to_uint8
+from gendr_adapters.utils.plots import save_grid
 
 NAME = "render_spot"
 SOFTRAS_ATLAS = 16  # pixels a side for a face
@@ -89,8 +90,8 @@ def saved_and_read(path: Path, texels: int, atlas: int, size: int, device: torch
     again = _mesh(path, texels, device)
     before, after = pictures_of(mesh, size), pictures_of(again, size)
     if picture:
-        rows = [[to_bytes(image[:3].cpu()) for image in images] for images in (before, after)]
-        write_grid(picture, rows, ["read", "saved and read"], [f"azimuth {azimuth}" for azimuth in AZIMUTHS])
+        rows = [[to_uint8(image[:3].cpu()) for image in images] for images in (before, after)]
+        save_grid(picture, rows, ["read", "saved and read"], [f"azimuth {azimuth}" for azimuth in AZIMUTHS])
     return {
         "texels a side": texels,
         "pixels of the atlas": atlas,
@@ -122,8 +123,8 @@ def _mesh(path: Path, texels: int, device: torch.device) -> sr.Mesh:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--frames", type=positive, help="of the turn (default: 90; --quick: 24)")
-    parser.add_argument("--size", type=positive, help="of its pictures, pixels (default: 256; --quick: 128)")
+    parser.add_argument("--frames", type=positive_int, help="of the turn (default: 90; --quick: 24)")
+    parser.add_argument("--size", type=positive_int, help="of its pictures, pixels (default: 256; --quick: 128)")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from lab import Results, Row, run
+from lab.experiment import Results, Row, run
 from reconstruction import checkpoints, data, making, pictures
 from reconstruction.evaluation import evaluate, guesses, mean_iou
 from reconstruction.logs import Logs
@@ -46,6 +46,7 @@ from reconstruction.voxels import voxels_of
 
 import gendr_adapters.softras.functional as srf
 from gendr_adapters.data import path as data_path
+from gendr_adapters.utils.command_line import non_negative_float, positive_int
 
 MOST_SHOWN = 10  # classes in the animation
 
@@ -193,7 +194,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "width": "of layers",
     }
     for name, what in counts.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=_positive, metavar="N", help=_help(what, name))
+        parser.add_argument(f"--{name.replace('_', '-')}", type=positive_int, metavar="N", help=_help(what, name))
     numbers = {
         "learning_rate": "Adam's",
         "sigma": "softness of edges, NDC squared",
@@ -202,7 +203,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "colour": "weight of the colour loss; 0: no colours",
     }
     for name, what in numbers.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=_not_negative, metavar="X", help=_help(what, name))
+        parser.add_argument(f"--{name.replace('_', '-')}", type=non_negative_float, metavar="X", help=_help(what, name))
     parser.add_argument("--gradient", choices=("exact", "reference"), help="of the renderer (default: exact)")
     parser.add_argument(
         "--resume", nargs="?", type=Path, const=True, help="go on from a checkpoint (default: OUT/checkpoint.pt)"
@@ -210,10 +211,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, help="begin with the weights of a checkpoint, ours or SoftRas'")
     parser.add_argument("--evaluate", action="store_true", help="measure --weights or --resume, and do not train")
     parser.add_argument(
-        "--every", type=_positive, default=1, help="evaluate every n-th of the 24 pictures (default: 1)"
+        "--every", type=positive_int, default=1, help="evaluate every n-th of the 24 pictures (default: 1)"
     )
     parser.add_argument(
-        "--save-every", type=_positive, help="steps between checkpoints (default: a tenth, at most 10000)"
+        "--save-every", type=positive_int, help="steps between checkpoints (default: a tenth, at most 10000)"
     )
     parser.add_argument("--overwrite", action="store_true", help="begin anew where OUT has a run")
 
@@ -225,20 +226,6 @@ def _help(what: str, name: str) -> str:
 
 def _names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"got {value}, allowed are integers from 1")
-    return value
-
-
-def _not_negative(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"got {text}, allowed are finite numbers from 0")
-    return value
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from benchmarks.gpu.peers import PEERS
 from benchmarks.gpu.report import table
 from benchmarks.gpu.scenes import all_cases, peer_cases, quick_cases, standard_cases, view
 from benchmarks.gpu.timing import Repeated
+from gendr_adapters.utils.command_line import positive_float
 
 OUT_OF_TIME = "skipped: out of time"
 
@@ -31,20 +32,14 @@ OUT_OF_TIME = "skipped: out of time"
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
     parser.add_argument("--device", default="cuda", help="cuda, cuda:1, ... or cpu (default: cuda)")
-    parser.add_argument("--seconds", type=positive, default=1.0, help="time for each row (default: 1)")
-    parser.add_argument("--limit", type=positive, default=480.0, help="seconds after which nothing new is begun")
+    parser.add_argument("--seconds", type=positive_float, default=1.0, help="time for each row (default: 1)")
+    parser.add_argument("--limit", type=positive_float, default=480.0, help="seconds after which nothing new is begun")
     parser.add_argument("--full", action="store_true", help="every combination of mesh, size, tau, output and batch")
     parser.add_argument("--quick", action="store_true", help="tiny scenes, to test the benchmark")
     parser.add_argument("--json", type=Path, help="write the numbers here, too")
     parser.add_argument("--commit", help="what is measured, where there is no git")
     parser.add_argument("--peer", choices=PEERS, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
-
-
-def positive(text: str) -> float:
-    if not (value := float(text)) > 0:
-        raise argparse.ArgumentTypeError(f"must be more than 0, got {text}")
-    return value
 
 
 def main(arguments: list[str] | None = None) -> None:

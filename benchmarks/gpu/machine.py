@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 import gendr_adapters
-from benchmarks.__main__ import processor
 from gendr_adapters import _native
+from gendr_adapters.utils.machine import processor
 
 
 def describe(device: torch.device, commit: str | None) -> dict[str, Any]:

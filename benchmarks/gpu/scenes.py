@@ -13,8 +13,8 @@ from benchmarks.scenes import silhouette_settings
 from benchmarks.spheres import icosphere
 from gendr_adapters import RenderSettings
 from gendr_adapters.data import path
-from gendr_adapters.demo.cameras import look_at_origin, project
-from gendr_adapters.demo.meshes import Mesh, load_obj
+from gendr_adapters.utils.cameras import orbit, project
+from gendr_adapters.utils.meshes import Mesh, load_obj
 
 SPOT = "spot"
 SCREEN = "one face over the screen"
@@ -76,7 +76,7 @@ def view(case: Case, device: torch.device) -> View:
     if case.mesh == SCREEN:
         vertices = mesh.vertices.expand(case.batch, -1, -1).contiguous()
     else:
-        cameras = look_at_origin(torch.full((case.batch,), 2.732), torch.full((case.batch,), 30.0), azimuth)
+        cameras = orbit(torch.full((case.batch,), 2.732), torch.full((case.batch,), 30.0), azimuth)
         vertices = project(mesh.vertices, cameras, 30.0)
     colours = torch.rand(len(mesh.vertices), 3, generator=torch.Generator().manual_seed(0))
     return View(case, vertices.to(device), mesh.faces.to(device), colours.to(device))

@@ -12,14 +12,14 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gendr_adapters.demo.morphable import from_datasets
-
-sys.path.append(str(Path(__file__).parents[2] / "experiments"))  # not installed
+ROOT = Path(__file__).parents[2]
+sys.path += [str(ROOT / "examples"), str(ROOT / "experiments")]  # not installed
 
 import deform  # noqa: E402
-from array_files import finite_float32  # noqa: E402
+from face_model.basel import from_datasets  # noqa: E402
+from lab.array_files import finite_float32  # noqa: E402
+from lab.skinned_body import read_body  # noqa: E402
 from reconstruction import checkpoints, data, making  # noqa: E402
-from skinned_body import read_body  # noqa: E402
 
 
 def small_body():

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "experiments"))  # not installed
 
 import compare_gradients  # noqa: E402
-import lab  # noqa: E402
 from compare_gradients import TASKS, Scale  # noqa: E402
+from lab import experiment as lab  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

@@ -10,12 +10,12 @@ import torch
 
 import gendr_adapters.softras as sr
 from gendr_adapters import data
-from gendr_adapters.demo.meshes import load_obj
+from gendr_adapters.utils.meshes import load_obj
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
 import deform  # noqa: E402
-import lab  # noqa: E402
+from lab import experiment as lab  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

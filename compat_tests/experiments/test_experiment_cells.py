@@ -14,9 +14,8 @@ from gendr_adapters import data
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
-import cells  # noqa: E402
-import silhouettes  # noqa: E402
-import variants  # noqa: E402
+from lab import cells, silhouettes, variants  # noqa: E402
+from lab.options import mesh_file  # noqa: E402
 
 
 def test_names_are_read_and_shown():
@@ -102,14 +101,6 @@ def test_hard_silhouettes_are_those_of_the_gendr_door():
     assert torch.equal(ours, door(mesh)[:, 3]) and set(ours.unique().tolist()) == {0.0, 1.0}
 
 
-def test_iou_losses_by_hand():
-    left = torch.zeros(2, 1, 4, 4)
-    left[:, :, :, :2] = 1
-    half = left.clone()
-    half[1, :, 2:] = 0
-    torch.testing.assert_close(silhouettes.iou_losses(half, left), torch.tensor([[0.0], [0.5]]), atol=1e-6, rtol=0)
-
-
 def options(quick=True, distributions=None, t_conorms=None):
     return argparse.Namespace(quick=quick, distributions=distributions, t_conorms=t_conorms)
 
@@ -167,10 +158,8 @@ def test_table_and_picture(tmp_path):
     assert imageio.imread(tmp_path / "table.png").std() > 10
 
 
-def test_files_and_numbers_of_the_command_line():
-    assert silhouettes.mesh_file("teapot.obj") == data.path("teapot.obj")
-    assert silhouettes.mesh_file(str(data.path("teapot.obj"))) == data.path("teapot.obj")
+def test_mesh_files_of_the_command_line():
+    assert mesh_file("teapot.obj") == data.path("teapot.obj")
+    assert mesh_file(str(data.path("teapot.obj"))) == data.path("teapot.obj")
     with pytest.raises(argparse.ArgumentTypeError, match="no such file: cup.obj; with the package come airplane.obj"):
-        silhouettes.mesh_file("cup.obj")
-    with pytest.raises(argparse.ArgumentTypeError, match="got 0, allowed are integers from 1"):
-        silhouettes.positive("0")
+        mesh_file("cup.obj")

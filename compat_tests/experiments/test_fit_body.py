@@ -14,10 +14,10 @@ ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "experiments"))  # not installed
 
 import fit_body  # noqa: E402
-import lab  # noqa: E402
-from coloured import View  # noqa: E402
-from rotations import rotations  # noqa: E402
-from skinned_body import RIGHT_ARM, capsules, read_body  # noqa: E402
+from lab import experiment as lab  # noqa: E402
+from lab.coloured import View  # noqa: E402
+from lab.rotations import rotations  # noqa: E402
+from lab.skinned_body import RIGHT_ARM, capsules, read_body  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ import make_dataset
 import numpy as np
 import pytest
 import torch
-from lab import run
+from lab.experiment import run
 from reconstruction import data, making
 from reconstruction.shapes import CLASSES
 from reconstruction.solids import box, frustum, prism

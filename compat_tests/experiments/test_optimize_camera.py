@@ -13,9 +13,9 @@ from gendr_adapters import data
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
-import lab  # noqa: E402
 import optimize_camera  # noqa: E402
-from variants import Edge, TConorm, Variant  # noqa: E402
+from lab import experiment as lab  # noqa: E402
+from lab.variants import Edge, TConorm, Variant  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

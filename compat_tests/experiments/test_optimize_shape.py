@@ -10,13 +10,13 @@ import torch
 
 import gendr_adapters.gendr as gendr
 from gendr_adapters import data
-from gendr_adapters.demo.meshes import load_obj
+from gendr_adapters.utils.meshes import load_obj
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
-import lab  # noqa: E402
 import optimize_shape  # noqa: E402
-from variants import Edge, TConorm, Variant  # noqa: E402
+from lab import experiment as lab  # noqa: E402
+from lab.variants import Edge, TConorm, Variant  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import train_reconstruction
-from lab import run
+from lab.experiment import run
 from reconstruction import checkpoints, evaluation, logs
 from reconstruction.networks import Model
 from reconstruction.processes import Processes

@@ -12,8 +12,11 @@ import pytest
 import torch
 from support.example_programs import EXAMPLES, imported_example
 
-from gendr_adapters.demo.heads import cube_sphere, synthetic_model
-from gendr_adapters.demo.morphable import LinearModel, MorphableModel, from_datasets, principal_components, read_basel
+sys.path.append(str(EXAMPLES))
+
+from face_model.basel import from_datasets, read_basel  # noqa: E402
+from face_model.morphable import LinearModel, MorphableModel, principal_components  # noqa: E402
+from face_model.synthetic import cube_sphere, synthetic_model  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

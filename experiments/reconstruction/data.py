@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from array_files import failing_as, read_npz
+from lab.array_files import failing_as, read_npz
 from torch import Tensor
 from tqdm import tqdm
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 import gendr_adapters.softras as sr
-from gendr_adapters.demo.losses import iou_loss
+from gendr_adapters.utils.losses import iou_loss
 
 from .data import Pair
 from .networks import Model, Reconstruction, opaque

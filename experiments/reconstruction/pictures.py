@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lab.coloured import over_white
 from PIL import Image
 from torch import Tensor
 
 import gendr_adapters.softras as sr
-from gendr_adapters.demo.pictures import write_png
+from gendr_adapters.utils.pictures import save_image, to_uint8
 
 from . import views
 from .data import ObjectSet
@@ -16,11 +17,6 @@ from .networks import Reconstruction
 
 GREY = 0.75
 SCALE = 2  # pixels of a picture's pixel
-
-
-def over_white(images: Tensor) -> Tensor:
-    """(..., 4, H, W), drawn before black, to (..., 3, H, W)."""
-    return (images[..., :3, :, :] + 1 - images[..., 3:, :, :]).clamp(0, 1)
 
 
 @torch.no_grad()
@@ -41,7 +37,7 @@ def write_overview(path: Path, objects: ObjectSet, columns: int = 8) -> None:
         shown = np.arange(min(columns, len(images)))
         row = torch.from_numpy(images[shown, (5 * shown + 2) % views.COUNT]).float() / 255
         rows.append(torch.cat([*over_white(row), torch.ones(3, 64, 64 * (columns - len(row)))], 2))
-    write_png(path, _bytes(torch.cat(rows, 1)))
+    save_image(path, to_uint8(torch.cat(rows, 1)))
 
 
 def write_turning(path: Path, images: Tensor, made: Reconstruction, faces: Tensor, truth: Tensor) -> None:
@@ -53,13 +49,9 @@ def write_turning(path: Path, images: Tensor, made: Reconstruction, faces: Tenso
     for number in range(views.COUNT):
         turned = seen_from(made, faces, torch.full((len(images),), number))
         rows = [torch.cat(list(over_white(row)), 2) for row in (images, turned.cpu(), truth[:, number])]
-        frames.append(Image.fromarray(_bytes(torch.cat(rows, 1))))
+        frames.append(Image.fromarray(to_uint8(torch.cat(rows, 1))))
     frames = [frame.resize((frame.width * SCALE, frame.height * SCALE)) for frame in frames]
     # All share one palette, so that what rests is stored once.
     palette = frames[0].quantize(64, dither=Image.Dither.NONE)
     first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     first.save(path, save_all=True, append_images=others, duration=120, loop=0)
-
-
-def _bytes(picture: Tensor) -> np.ndarray:
-    return (picture.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()

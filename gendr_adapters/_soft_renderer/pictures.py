@@ -1,11 +1,11 @@
 """Pictures in files, read and written with Pillow, which is needed only here; none is read with less than it holds."""
 
 import os
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from .._extras import optional
 from .png_data import missing_bytes
 from .statements import require_regular
 
@@ -33,7 +33,7 @@ def read_levels(path: str | os.PathLike[str], where: str = "") -> np.ndarray:
     picture, no regular file, broken, too large (a decompression bomb) or of another depth; ImportError.
     """
     path = os.fspath(path)
-    pil = _pillow(f"reading {path}")
+    pil = optional("PIL.Image", f"reading {path}")
     prefix = f"{where}: " if where else ""
     try:
         require_regular(path)
@@ -59,7 +59,7 @@ def read_levels(path: str | os.PathLike[str], where: str = "") -> np.ndarray:
 
 def write_picture(path: str, pixels: np.ndarray) -> None:
     """Write (H, W, 3) in [0, 1], row 0 at the top, with 8 bits a channel; what is outside is clipped."""
-    pil = _pillow(f"writing {path}")
+    pil = optional("PIL.Image", f"writing {path}")
     pil.fromarray((pixels.clip(0, 1) * 255).round().astype(np.uint8)).save(path)
 
 
@@ -100,11 +100,3 @@ def _tiff_depth(image: Any) -> int:
 
 def _as_tuple(value: Any) -> tuple[int, ...]:
     return value if isinstance(value, tuple) else (value,)
-
-
-def _pillow(purpose: str) -> ModuleType:
-    try:
-        import PIL.Image as image
-    except ImportError as error:
-        raise ImportError(f"{purpose} needs Pillow: pip install pillow") from error
-    return image

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from ..utils.command_line import positive_int
 from .fit_airplane import FitOptions, fit_airplane
 from .spot import Spot, write_blur_sweep, write_turntable
 
@@ -15,10 +16,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m gendr_adapters.demo", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
     parser.add_argument("--seed", type=int, default=0, help="of the sphere's first displacement (default: 0)")
-    parser.add_argument("--steps", type=_positive, default=FitOptions.steps, help="of the fit (default: %(default)s)")
-    parser.add_argument("--frames", type=_positive, default=48, help="of each animation (default: %(default)s)")
     parser.add_argument(
-        "--size", type=_positive, default=256, help="of spot's pictures in pixels (default: %(default)s)"
+        "--steps", type=positive_int, default=FitOptions.steps, help="of the fit (default: %(default)s)"
+    )
+    parser.add_argument("--frames", type=positive_int, default=48, help="of each animation (default: %(default)s)")
+    parser.add_argument(
+        "--size", type=positive_int, default=256, help="of spot's pictures in pixels (default: %(default)s)"
     )
     arguments = parser.parse_args(argv)
 
@@ -31,13 +34,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     hard_iou = fit_airplane(out, FitOptions(steps=arguments.steps, n_frames=arguments.frames, seed=arguments.seed))
     print("written:", *(f"{out / name}" for name in sorted(path.name for path in out.iterdir())))
     print(f"final_hard_iou={hard_iou:.3f}")
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"got {value}, allowed are integers from 1")
-    return value
 
 
 if __name__ == "__main__":

@@ -10,14 +10,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gendr_adapters import RenderSettings, data, gather_corners, render
-from gendr_adapters._soft_renderer.losses import FlattenLoss, LaplacianLoss
 
-from .cameras import Cameras, look_at_origin, project
-from .deformed_sphere import DeformedSphere
-from .losses import iou, iou_loss
-from .meshes import Mesh, load_obj, save_obj
-from .pictures import write_curves, write_gif
-from .progress_frames import frame
+from ..utils.cameras import OrbitCameras, orbit, project
+from ..utils.deformation import DeformableTemplate
+from ..utils.losses import FlattenLoss, LaplacianLoss, iou, iou_loss
+from ..utils.meshes import Mesh, load_obj, save_obj
+from ..utils.pictures import save_gif
+from ..utils.plots import save_curves
+from ..utils.progress import fit_frame, frame_steps
 
 HALF_FOV = 15.0
 LAPLACIAN_WEIGHT = 0.03
@@ -49,7 +49,7 @@ class FitOptions:
         return self.tau_start * (self.tau_end / self.tau_start) ** (step / max(self.steps - 1, 1))
 
 
-def silhouettes(vertices: Tensor, faces: Tensor, cameras: Cameras, size: int, settings: RenderSettings) -> Tensor:
+def silhouettes(vertices: Tensor, faces: Tensor, cameras: OrbitCameras, size: int, settings: RenderSettings) -> Tensor:
     """Render the alpha of a mesh from all cameras: (B, size, size)."""
     corners = gather_corners(project(vertices, cameras, HALF_FOV), faces)
     alpha = render(corners, size, settings=settings, outputs=("alpha",)).alpha
@@ -57,10 +57,10 @@ def silhouettes(vertices: Tensor, faces: Tensor, cameras: Cameras, size: int, se
     return alpha
 
 
-def training_cameras() -> Cameras:
+def training_cameras() -> OrbitCameras:
     """Pick 24 of the 120 cameras: every fifth, which visits all elevations and every azimuth once."""
     distance, elevation, azimuth = torch.from_numpy(np.load(data.path("cameras.npy"))).float()[::5].unbind(1)
-    return look_at_origin(distance, elevation, azimuth)
+    return orbit(distance, elevation, azimuth)
 
 
 class Fit:
@@ -75,7 +75,7 @@ class Fit:
             self.targets = silhouettes(self.goal.vertices, self.goal.faces, self.cameras, options.image_size, HARD)
         template = load_obj(data.path("sphere_642.obj"))
         noise = torch.randn(template.vertices.shape, generator=torch.Generator().manual_seed(options.seed))
-        self.shape = DeformedSphere(template, 1e-3 * noise)
+        self.shape = DeformableTemplate(template, 1e-3 * noise)
         self.laplacian = LaplacianLoss(self.shape.sign, self.shape.faces, average=True)
         self.flatten = FlattenLoss(self.shape.faces, average=True)
         self.losses: list[float] = []
@@ -111,20 +111,18 @@ class Fit:
 def fit_airplane(out: Path, options: FitOptions) -> float:
     """Run the fit; write airplane_fit.gif, airplane_loss.png and airplane_fit.obj to out; return the final hard IoU."""
     fit = Fit(options)
-    frame_steps = set(
-        np.linspace(0, options.steps - 1, min(options.n_frames, options.steps)).round().astype(int).tolist()
-    )
+    shown = frame_steps(options.steps, options.n_frames)
     frames, iou_steps, ious = [], [], []
     progress = tqdm(fit.steps(), total=options.steps, desc="sphere to airplane", unit="step")
     for step in progress:
-        if step in frame_steps:
+        if step in shown:
             iou_steps.append(step)
             ious.append(fit.hard_iou())
-            frames.append(frame(fit.mesh(), fit.goal))
+            frames.append(fit_frame(fit.mesh(), fit.goal))
             progress.set_postfix(
                 loss=f"{fit.losses[-1]:.4f}", hard_iou=f"{ious[-1]:.3f}", tau=f"{options.tau(step):.1e}"
             )
     save_obj(out / "airplane_fit.obj", fit.mesh())
-    write_curves(out / "airplane_loss.png", fit.losses, iou_steps, ious)
-    write_gif(out / "airplane_fit.gif", frames, frames_per_second=12)
+    save_curves(out / "airplane_loss.png", fit.losses, iou_steps, ious)
+    save_gif(out / "airplane_fit.gif", frames, frames_per_second=12)
     return fit.hard_iou()

@@ -12,10 +12,11 @@ from tqdm import tqdm
 from gendr_adapters import Rendered, RenderSettings, data, gather_corners, render
 from gendr_adapters._soft_renderer.surface_textures import texel_weights
 
-from .cameras import look_at_origin, project
-from .meshes import bake_texels, load_corner_uv, load_obj, load_texture, vertex_normals
-from .pictures import over, to_bytes, write_gif, write_grid
-from .shading import light
+from ..utils.cameras import orbit, project
+from ..utils.meshes import bake_texels, load_corner_uv, load_obj, load_texture, vertex_normals
+from ..utils.pictures import over, save_gif, to_uint8
+from ..utils.plots import save_grid
+from ..utils.shading import lambert
 
 HALF_FOV = 15.0
 DISTANCE = 4.5
@@ -44,9 +45,9 @@ class Spot:
 
     def render(self, azimuth: float, size: int, settings: RenderSettings) -> Rendered:
         """Render her seen from an azimuth in degrees, lit from over the viewer's shoulder, at size x size pixels."""
-        camera = look_at_origin(torch.tensor([DISTANCE]), torch.tensor([ELEVATION]), torch.tensor([azimuth]))
+        camera = orbit(torch.tensor([DISTANCE]), torch.tensor([ELEVATION]), torch.tensor([azimuth]))
         corners = gather_corners(project(self.mesh.vertices, camera, HALF_FOV), self.mesh.faces)
-        texels = self.albedo * light(self.normals, camera)
+        texels = self.albedo * lambert(self.normals, camera)
         return render(corners, size, texels[None], settings=settings, background=BACKDROP)
 
     def picture(self, azimuth: float, size: int, settings: RenderSettings) -> Tensor:
@@ -60,7 +61,7 @@ def write_turntable(path: Path, spot: Spot, n_frames: int, size: int) -> None:
     # Two faces cover the edge they share by 1 - 0.5 * 0.5 only; the smaller dist_scale, the fewer pixels see that.
     settings = replace(SETTINGS, dist_scale=3e-8, gamma=1e-3, cull="back")
     azimuths = tqdm([360 * i / n_frames for i in range(n_frames)], desc="spot turning", unit="frame")
-    write_gif(path, [to_bytes(spot.picture(azimuth, size, settings)) for azimuth in azimuths], n_frames / 4)
+    save_gif(path, [to_uint8(spot.picture(azimuth, size, settings)) for azimuth in azimuths], n_frames / 4)
 
 
 def write_blur_sweep(path: Path, spot: Spot, size: int) -> None:
@@ -71,7 +72,7 @@ def write_blur_sweep(path: Path, spot: Spot, size: int) -> None:
         rows.append([])
         for sigma in SIGMAS:
             settings = replace(SETTINGS, dist_scale=sigma, gamma=gamma)
-            rows[-1].append(to_bytes(over(spot.render(315.0, size, settings), BACKDROP)[0]))
+            rows[-1].append(to_uint8(over(spot.render(315.0, size, settings), BACKDROP)[0]))
             progress.update()
     progress.close()
-    write_grid(path, rows, [f"gamma = {gamma:g}" for gamma in GAMMAS], [f"sigma = {sigma:g}" for sigma in SIGMAS])
+    save_grid(path, rows, [f"gamma = {gamma:g}" for gamma in GAMMAS], [f"sigma = {sigma:g}" for sigma in SIGMAS])

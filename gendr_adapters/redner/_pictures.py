@@ -1,12 +1,12 @@
 """Image files, whose numbers are gamma-encoded, and tensors of linear light."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .._extras import optional
 from .._soft_renderer.pictures import read_levels
 from ._arguments import number
 
@@ -55,12 +55,4 @@ def imwrite(img: Tensor, filename: str | Path, gamma: float = 2.2, normalize: bo
         values = (values - values.min()) / (values.max() - values.min())
     path.parent.mkdir(parents=True, exist_ok=True)
     bytes_ = np.rint(np.clip(values, 0, 1) ** (1 / gamma) * 255).astype(np.uint8)
-    _imageio().imwrite(path, bytes_[:, :, 0] if bytes_.shape[2] == 1 else bytes_)
-
-
-def _imageio() -> Any:
-    try:
-        import imageio.v3 as imageio
-    except ImportError as error:
-        raise ImportError("reading and writing images needs imageio: pip install 'gendr_adapters[demo]'") from error
-    return imageio
+    optional("imageio.v3", f"writing {path}").imwrite(path, bytes_[:, :, 0] if bytes_.shape[2] == 1 else bytes_)

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from array_files import failing_as, finite_float32, read_npz, require_numbers
-from array_pickles import as_array, read_pickle
-from rotations import rotations
 from torch import Tensor
+
+from .array_files import failing_as, finite_float32, read_npz, require_numbers
+from .array_pickles import as_array, read_pickle
+from .rotations import rotations
 
 # What a file must have, with its axes.
 KEYS = {"v_template": "(V, 3)", "weights": "(V, J)", "J_regressor": "(J, V)", "kintree_table": "(2, J)", "f": "(F, 3)"}

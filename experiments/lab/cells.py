@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab import Row, write_json
 from matplotlib.figure import Figure
-from variants import ALL_EDGES, ALL_T_CONORMS, Edge, TConorm, Variant, argument, edge, t_conorm
+
+from .experiment import Row, write_json
+from .variants import ALL_EDGES, ALL_T_CONORMS, Edge, TConorm, Variant, argument, edge, t_conorm
 
 KEPT = "cells.json"
 

@@ -1,4 +1,4 @@
-"""Look-at cameras around the origin.
+"""Cameras that orbit the origin.
 
 World: right-handed, y up. Camera and screen: x right, y up, z the depth along the view direction. Nothing is mirrored,
 so a mesh that is counter-clockwise from outside shows its outside counter-clockwise on screen. (SoftRas' own camera is
@@ -10,19 +10,19 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gendr_adapters._soft_renderer.look_at import get_points_from_angles, view_axes
-from gendr_adapters._soft_renderer.projections import perspective
+from .._soft_renderer.look_at import get_points_from_angles, view_axes
+from .._soft_renderer.projections import perspective
 
 
-class Cameras(NamedTuple):
+class OrbitCameras(NamedTuple):
     """B cameras: positions (B, 3) and the rows right, up, forward of their rotations (B, 3, 3)."""
 
     eyes: Tensor
     axes: Tensor
 
 
-def look_at_origin(distance: Tensor, elevation: Tensor, azimuth: Tensor) -> Cameras:
-    """Place cameras on spheres around the origin.
+def orbit(distance: Tensor, elevation: Tensor, azimuth: Tensor) -> OrbitCameras:
+    """Place cameras on spheres around the origin, looking at it.
 
     Args:
         distance: (B,) world units.
@@ -32,12 +32,16 @@ def look_at_origin(distance: Tensor, elevation: Tensor, azimuth: Tensor) -> Came
     eyes = get_points_from_angles(distance, elevation, azimuth)
     assert isinstance(eyes, Tensor)
     mirrored = view_axes(-eyes, torch.tensor([[0.0, 1.0, 0.0]]))
-    return Cameras(eyes, mirrored * torch.tensor([[-1.0], [1.0], [1.0]]))
+    return OrbitCameras(eyes, mirrored * torch.tensor([[-1.0], [1.0], [1.0]]))
 
 
-def project(vertices: Tensor, cameras: Cameras, half_fov: float) -> Tensor:
-    """Project world vertices (V, 3) into every camera: (B, V, 3) = x, y in NDC and z the depth.
+def project(vertices: Tensor, cameras: OrbitCameras, half_fov: float) -> Tensor:
+    """Project world vertices into every camera.
 
-    half_fov, in degrees, is the angle between the view direction and the border of the [-1, 1] square.
+    Args:
+        vertices: (V, 3) world units.
+        half_fov: degrees between the view direction and the border of the [-1, 1] square.
+    Returns:
+        (B, V, 3): x and y in NDC, z the depth in world units.
     """
     return perspective((vertices - cameras.eyes[:, None]) @ cameras.axes.mT, half_fov)

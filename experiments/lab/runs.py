@@ -1,14 +1,10 @@
 """Many runs of one protocol in one batch: the same starts at several learning rates."""
 
-import argparse
 import math
 from collections.abc import Sequence
-from typing import TypeVar
 
 import torch
 from torch import Tensor
-
-Item = TypeVar("Item")
 
 
 class Runs:
@@ -49,44 +45,6 @@ def falling(first: float, last: float, share: float) -> float:
     return first * (last / first) ** share
 
 
-def frame_steps(steps: int, frames: int) -> set[int]:
-    """Evenly, the first and the last among them."""
-    return {round(i * (steps - 1) / max(frames - 1, 1)) for i in range(frames)}
-
-
 def mean_and_error(values: Tensor) -> tuple[float, float]:
     """The mean of independent values (N,), and its standard error."""
     return values.mean().item(), (values.std() / math.sqrt(len(values))).item() if len(values) > 1 else math.nan
-
-
-def given(choice: Item | None, quick: bool, small: Item, full: Item) -> Item:
-    """What was asked for; else what a quick or a full run has."""
-    return choice if choice is not None else small if quick else full
-
-
-def add_sizes(parser: argparse.ArgumentParser, **what: str) -> None:
-    """Options --NAME of whole numbers from 1, None unless they are given."""
-    for name, text in what.items():
-        parser.add_argument(f"--{name}", type=_whole, help=text)
-
-
-def add_rates(parser: argparse.ArgumentParser, default: Sequence[float] | None) -> None:
-    """--rates; default None: a task's own."""
-    shown = "each task's own" if default is None else " ".join(f"{rate:g}" for rate in default)
-    parser.add_argument(
-        "--rates", type=_positive, nargs="+", default=default, help=f"learning rates of Adam (default: {shown})"
-    )
-
-
-def _whole(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"got {value}, allowed are whole numbers from 1")
-    return value
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"got {text}, allowed are numbers above 0")
-    return value

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-from array_files import require_regular
+
+from .array_files import require_regular
 
 _NUMBERS = re.compile(r"[fiu][1248]|b1")
 # Modules by the names they had.

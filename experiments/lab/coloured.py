@@ -8,9 +8,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gendr_adapters import RenderSettings, gather_corners, render
-from gendr_adapters._soft_renderer.projections import perspective
+from gendr_adapters.softras.functional import perspective
 
 Gradient = Literal["exact", "reference"]
+
+SIDES = (  # a cube's colours
+    (0.95, 0.15, 0.15),
+    (0.15, 0.75, 0.2),
+    (0.2, 0.3, 0.95),
+    (0.95, 0.85, 0.15),
+    (0.85, 0.25, 0.85),
+    (0.15, 0.85, 0.9),
+)
 
 
 class Coloured(NamedTuple):
@@ -23,6 +32,23 @@ class Coloured(NamedTuple):
 
     def to(self, device: torch.device) -> "Coloured":
         return Coloured(*(part.to(device) for part in self))
+
+
+def cube(kind: str) -> Coloured:
+    """A cube with edges of length 2; kind: 'sides' or 'corners'."""
+    corners = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 3)
+    faces, colours = [], []
+    for axis in range(3):
+        for side in (0, 1):
+            # In the order of cartesian_prod the second and third differ in what comes last; counter-clockwise, from
+            # outside, are those of the far side of the axes x and z and of the near side of y.
+            a, b, c, d = (corners[:, axis] == 2 * side - 1).nonzero()[:, 0].tolist()
+            loop = (a, c, d, b) if (side == 1) != (axis == 1) else (a, b, d, c)
+            for face in ((loop[0], loop[1], loop[2]), (loop[0], loop[2], loop[3])):
+                faces.append(face)
+                one = torch.tensor(SIDES[2 * axis + side]).expand(3, 3)
+                colours.append(one if kind == "sides" else (corners[list(face)] + 1) / 2)
+    return Coloured(corners, torch.tensor(faces), torch.stack(colours))
 
 
 @dataclass(frozen=True)
@@ -69,6 +95,11 @@ def draw(view: View, vertices: Tensor, faces: Tensor, colours: Tensor, settings:
     assert rendered.image is not None and rendered.alpha is not None
     alpha = rendered.alpha[:, None]
     return torch.cat([rendered.image * alpha, alpha], 1)
+
+
+def over_white(images: Tensor) -> Tensor:
+    """Pictures (..., 4, H, W) over black, as `draw` makes them, to (..., 3, H, W) in [0, 1] over white."""
+    return (images[..., :3, :, :] + 1 - images[..., 3:, :, :]).clamp(0, 1)
 
 
 def differences(seen: Tensor, wanted: Tensor, levels: int = 1) -> Tensor:

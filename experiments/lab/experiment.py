@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import platform
 import shlex
 import sys
 import time
@@ -14,8 +13,11 @@ from typing import Any, NamedTuple
 import torch
 
 import gendr_adapters
+from gendr_adapters.utils.machine import processor
 
-RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "experiments"
+from .options import device
+
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "experiments"
 
 Row = dict[str, float | int | str]
 
@@ -49,7 +51,7 @@ def run(
     )
     parser.add_argument("--quick", action="store_true", help="a small run: about two minutes on two cores")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
-    parser.add_argument("--device", type=_device, default=torch.device("cpu"), help="cpu, cuda, cuda:1 (default: cpu)")
+    parser.add_argument("--device", type=device, default=torch.device("cpu"), help="cpu, cuda, cuda:1 (default: cpu)")
     parser.add_argument(
         "--out", type=Path, default=Path("out") / name, help="folder for pictures (default: %(default)s)"
     )
@@ -104,13 +106,8 @@ def print_table(title: str, rows: Sequence[Row]) -> None:
 
 def machine(device: torch.device) -> Row:
     """Where the numbers come from."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    processor = next(
-        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
     return {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "gendr_adapters": gendr_adapters.__version__,
@@ -119,12 +116,3 @@ def machine(device: torch.device) -> Row:
 
 def _shown(value: float | int | str) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _device(text: str) -> torch.device:
-    try:
-        device = torch.device(text)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise argparse.ArgumentTypeError(f"got {text!r}: {str(error).splitlines()[0]}") from error
-    return device

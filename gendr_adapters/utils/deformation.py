@@ -1,4 +1,4 @@
-"""The shape that is optimised in the papers: a template whose vertices move, each within its octant."""
+"""The shape that is optimised in the papers: a template mesh whose vertices move, each within its octant."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from .meshes import Mesh
 
 
-class DeformedSphere(nn.Module):
+class DeformableTemplate(nn.Module):
     """A template mesh inside the cube [-1, 1]^3 whose vertices move but never leave their octant.
 
     Each coordinate is its template's sign times sigmoid(logit(|template|) + displacement); then the whole is moved to
@@ -18,7 +18,13 @@ class DeformedSphere(nn.Module):
     logit: Tensor
 
     def __init__(self, template: Mesh, displacement: Tensor) -> None:
-        """Start from the template at half its size, displaced by `displacement` (..., V, 3): a shape for each."""
+        """Start from the template at half its size.
+
+        Args:
+            template: V vertices inside the cube.
+            displacement: (..., V, 3), where the optimisation starts, in logits; one shape for each of the leading
+                dimensions.
+        """
         super().__init__()
         start = template.vertices * 0.5
         self.faces = template.faces
