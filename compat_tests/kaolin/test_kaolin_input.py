@@ -48,10 +48,10 @@ COMMON: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"face_features": (FEATURES, FEATURES[..., 0])}, ValueError, r"face_features\[1\] must be \(2, 4, 3, C\)"),
     ({"multiplier": "1000"}, TypeError, "multiplier must be a number, got str"),
     ({"eps": True}, TypeError, "eps must be a number, got bool"),
-    ({"eps": torch.tensor([1e-8])}, TypeError, "eps must be a number, got Tensor"),
+    ({"eps": torch.tensor([1e-8, 1e-8])}, TypeError, "eps must be a number, got Tensor"),
     ({"multiplier": torch.tensor(True)}, TypeError, "multiplier must be a number, got bool"),
     ({"height": torch.tensor(6.0)}, TypeError, "must be an int or"),
-    ({"width": torch.tensor([7])}, TypeError, "must be an int or"),
+    ({"width": torch.tensor([7, 7])}, TypeError, "must be an int or"),
     ({"width": torch.tensor(True)}, TypeError, "must be an int or"),
     ({"width": np.float32(7)}, TypeError, "must be an int or"),
 ]
@@ -70,7 +70,7 @@ SOFT: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"knum": torch.tensor(3.0)}, TypeError, "knum must be an int, or None"),
     ({"knum": torch.tensor(0)}, ValueError, "knum must be >= 1"),
     ({"sigmainv": torch.tensor(-1.0)}, ValueError, "sigmainv must be > 0"),
-    ({"sigmainv": torch.tensor([7000.0])}, TypeError, "sigmainv must be a number, got Tensor"),
+    ({"sigmainv": torch.tensor([7000.0, 7000.0])}, TypeError, "sigmainv must be a number, got Tensor"),
     ({"sigmainv": torch.tensor(7000j)}, TypeError, "sigmainv must be a number, got complex"),
     ({"boxlen": np.array(-0.1)}, ValueError, "boxlen must be a distance"),
     ({"distribution": "logistik"}, ValueError, "did you mean 'logistic'"),
@@ -141,9 +141,17 @@ def test_dibr_rasterization(wrong: dict[str, Any], error: type[Exception], messa
     check(dibr_rasterization, DIBR, wrong, error, message)
 
 
-@pytest.mark.parametrize("wrap", [torch.tensor, np.array, lambda x: np.array(x)[()]], ids=["tensor", "array", "scalar"])
-def test_numbers_without_dimensions(wrap: Any) -> None:
-    """Kaolin takes 0-dim tensors, and what NumPy has, wherever it takes a number."""
+WRAPS = {
+    "tensor": torch.tensor,
+    "array": np.array,
+    "scalar": lambda x: np.array(x)[()],
+    "one of one": lambda x: torch.tensor([x]),
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPS.values(), ids=WRAPS)
+def test_numbers_in_tensors_of_one(wrap: Any) -> None:
+    """Kaolin takes them, and what NumPy has, wherever it takes a number."""
     sizes = {"height": 6, "width": 7}
     rounding = {"multiplier": 1000, "eps": 1e-8}
     soft = {"sigmainv": 700.0, "boxlen": 0.05, "knum": 3}

@@ -3,21 +3,16 @@
 import math
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from .._inputs import check_real, check_same, kind
+from .._numbers import plain
 from .._warnings import warn_caller
 from ..settings import check_number
 
 BACKENDS = ("cuda", "nvdiffrast", "nvdiffrast_fwd")
-
-
-def plain(value: Any) -> Any:
-    """The number in a tensor or NumPy array without dimensions, as Kaolin takes them; anything else as it is."""
-    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
 def check_image(face_vertices_image: Tensor) -> tuple[int, int]:

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision
+from .._numbers import plain
 from .._untraced import untraced
 from ..settings import check_number
-from ._arguments import check_backend, check_depths, check_image, check_per_face, check_softness, plain
+from ._arguments import check_backend, check_depths, check_image, check_per_face, check_softness
 from .rasterization import hard_settings, rasterize_as
 from .soft_mask import dibr_soft_mask, mask_settings
 

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import image_shape
+from .._numbers import plain
 from .._untraced import untraced
 from ..render import render
 from ..settings import RenderSettings
-from ._arguments import check_backend, check_depths, check_image, check_per_face, joined_features, plain
+from ._arguments import check_backend, check_depths, check_image, check_per_face, joined_features
 from ._scene import corners, empty_meshes, kaolin_settings, warn_of_empty
 
 

@@ -8,13 +8,14 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import kind
+from .._numbers import plain
 from .._untraced import untraced
 from .._visibility import leave_out
 from ..blend import blend_fragments
 from ..fragments import Fragments, find_fragments
 from ..render import render
 from ..settings import RenderSettings, check_number
-from ._arguments import check_depths, check_image, check_softness, plain
+from ._arguments import check_depths, check_image, check_softness
 from ._scene import corners, kaolin_settings
 
 
