@@ -8,9 +8,14 @@ from contextlib import nullcontext
 from typing import Any
 
 import devices
+import hypothesis
 import pytest
 from golden import GoldenCase
 from moved_coordinates import MovedCoordinates
+
+# Tests hold on machines of any speed.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 MARKERS = [
     "nightly: takes long; run by `make nightly` alone (`pytest --nightly`)",
