@@ -61,7 +61,7 @@ class GenDRRasterizer(MeshRasterizer):
         """
         if not isinstance(meshes_world, Meshes):
             raise TypeError(f"meshes must be PyTorch3D's Meshes, got {type(meshes_world).__name__}")
-        cameras = kwargs.get("cameras", self.cameras)
+        cameras: Any = kwargs.get("cameras", self.cameras)
         check_cameras(cameras, type(self).__name__)
         if len(cameras) not in (1, len(meshes_world)):
             raise ValueError(
