@@ -79,6 +79,7 @@ class MeshScene(NamedTuple):
         )
         assert normals is not None
         if uvs is not None:
+            assert self.attributes.uvs is not None
             uvs = _in_its_repetition(uvs, self.attributes.uvs.index_select(0, row).mean(1))
         return normals, uvs, tangents, features
 
