@@ -7,10 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
+import hypothesis
 import pytest
 from support import devices
 from support.golden import GoldenCase
 from support.moved_coordinates import MovedCoordinates
+
+# Tests hold on machines of any speed.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 MARKERS = [
     "nightly: takes long; run by `make nightly` alone (`pytest --nightly`)",

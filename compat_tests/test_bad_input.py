@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -339,3 +340,31 @@ def test_nothing_is_lost() -> None:
     after = render(FACES, 8, FEATURES)
     assert before.image is not None and after.image is not None
     assert torch.equal(before.image, after.image)
+
+
+NUMBERS = {
+    **dict.fromkeys(("dist_shape", "dist_shift", "background_eps", "near", "far", "min_coverage"), 0.5),
+    **dict.fromkeys(("reach", "reach_per_scale", "background_floor", "near_clip", "t_conorm_p"), 0.5),
+    **{"half_extent": (1.0, 1.0), "softmax_range": (1.0, 2.0)},
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("wrap", [torch.tensor, np.array, lambda x: torch.tensor([x])], ids=["0-d", "array", "(1,)"])
+def test_a_tensor_for_a_number_is_told_what_to_do(name: str, wrap: Any) -> None:
+    """Of these there is no gradient, so none is lost unseen."""
+    value = NUMBERS[name]
+    wrapped = (value[0], wrap(value[1])) if isinstance(value, tuple) else wrap(value)
+    with pytest.raises(TypeError, match=rf"{name} must be a number, got (Tensor|ndarray) of one.*pass its \.item\(\)"):
+        RenderSettings(**{name: wrapped})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=rf"{name} must be a number, got Tensor$"):
+        several = torch.ones(2)
+        RenderSettings(**{name: (1.0, several) if isinstance(value, tuple) else several})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["dist_scale", "gamma"])
+def test_a_scale_of_no_dimension_is_told_its_shape(name: str) -> None:
+    with pytest.raises(
+        ValueError, match=rf"{name} must be a number or a .*tensor of shape \(1,\) or \(B,\), got shape"
+    ):
+        RenderSettings(**{name: torch.tensor(0.1)})  # type: ignore[arg-type]

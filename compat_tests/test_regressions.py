@@ -168,6 +168,7 @@ def test_an_infinite_weight_of_the_background(device: str) -> None:
 
 
 @DEVICES
+@pytest.mark.exact_coordinates
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_face_up_to_far_is_seen_up_to_far(dtype: torch.dtype, device: str) -> None:
     """Corners exactly at far: rounding of the depth between them must not lose the fragment to colour and fragments

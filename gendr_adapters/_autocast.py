@@ -23,12 +23,17 @@ def full_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
     traces: what is to be exact there, too, takes `_products.times`. Outside nothing changes, and half precision is
     refused as ever.
     """
+    return full_precision_by(widened, function)
+
+
+def full_precision_by(widen: Callable[[Any], Any], function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """`full_precision`, with arguments widened by a function that knows a door's own objects, too."""
 
     @wraps(function)
     def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        if not any(torch.is_autocast_enabled(device) for device in _DEVICES):
+        if not autocasting():
             return function(*args, **kwargs)
-        args_, kwargs_ = widened(args), {name: widened(value) for name, value in kwargs.items()}
+        args_, kwargs_ = tuple(map(widen, args)), {name: widen(value) for name, value in kwargs.items()}
         with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
             if torch.compiler.is_compiling():
                 return function(*args_, **kwargs_)
@@ -36,6 +41,10 @@ def full_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
                 return function(*args_, **kwargs_)
 
     return cast(Callable[_P, _R], wrapper)
+
+
+def autocasting() -> bool:
+    return any(torch.is_autocast_enabled(device) for device in _DEVICES)
 
 
 def widened(value: Any) -> Any:

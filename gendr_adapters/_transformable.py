@@ -46,7 +46,18 @@ def _no_forward_mode(ctx: Any, *tangents: Any) -> Any:
 
 
 def _no_vmap(info: Any, in_dims: Any, *args: Any) -> Any:
-    raise NotImplementedError(
-        "gendr_adapters.find_fragments cannot be called inside torch.vmap, where each item would have its own number "
-        "of fragments; pass all items at once, as a batch (B, F, 3, 3)"
+    raise _fragments_inside_vmap("find_fragments", "(B, F, 3, 3)")
+
+
+def refuse_vmap(function: str, batch: str, *inputs: Any) -> None:
+    """Raises NotImplementedError, which names the function, where an input differs by item of torch.vmap: for functions
+    made of fragments. batch: the shape of what they take in vmap's place."""
+    if any(isinstance(x, torch.Tensor) and differs_by_item(x) for x in inputs):
+        raise _fragments_inside_vmap(function, batch)
+
+
+def _fragments_inside_vmap(function: str, batch: str) -> NotImplementedError:
+    return NotImplementedError(
+        f"gendr_adapters.{function} cannot be called inside torch.vmap, where each item would have its own number of "
+        f"fragments; pass all items at once, as a batch {batch}"
     )

@@ -8,7 +8,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ._native.structs import SETTING_FLOATS, SETTING_INTS
-from ._numbers import is_finite
+from ._numbers import is_finite, plain
 from .distributions import ALIASES, DISTRIBUTIONS, distribution
 from .t_conorms import T_CONORMS, checked_p
 
@@ -260,7 +260,8 @@ def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
 def check_number(name: str, value: object) -> float:
     """The value as a float. Raises TypeError unless it is a real number."""
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+        hint = " of one, which has no gradient here: pass its .item()" if isinstance(plain(value), Real) else ""
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}{hint}")
     return float(value)
 
 

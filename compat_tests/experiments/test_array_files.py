@@ -238,7 +238,7 @@ def read_damaged(folder, edits):
 
 
 EDITS = st.lists(st.tuples(st.integers(0, 4000), st.binary(max_size=2)), min_size=1, max_size=3)
-QUIET = [HealthCheck.function_scoped_fixture]
+QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=QUIET)

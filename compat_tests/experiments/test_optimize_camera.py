@@ -67,6 +67,7 @@ def test_it_finds_poses(task):
     before = optimize_camera.degrees_off(task.start)
     last = [poses for _, poses in task.optimize(SQUARED)][-1]
     after = optimize_camera.degrees_off(last)
+    # Of seeds 0 to 4: to 0.05 to 0.27 of that, and two to four of the four.
     assert after[:4].median() < 0.5 * before[:4].median()
     assert (after[:4] < 10).sum() >= 2
 

@@ -5,9 +5,17 @@ from typing import Any
 import pytest
 import torch
 from door_scenes import cameras_of, lights_of, renderer_of, settings_of, two_meshes
-from pytorch3d.renderer import FoVPerspectiveCameras, Materials, PointLights
+from pytorch3d.renderer import (
+    FoVPerspectiveCameras,
+    Materials,
+    MeshRasterizer,
+    MeshRenderer,
+    PointLights,
+    SoftPhongShader,
+)
 from pytorch3d.structures import Meshes
 
+from gendr_adapters.cameras import from_opencv
 from gendr_adapters.pytorch3d import (
     GenDRBlendParams,
     GenDRDepthShader,
@@ -18,6 +26,7 @@ from gendr_adapters.pytorch3d import (
     GenDRRasterizer,
     GenDRSilhouetteShader,
     rasterize_meshes,
+    swap,
 )
 
 LIT = (GenDRPhongShader, GenDRGouraudShader, GenDRFlatShader)
@@ -58,6 +67,38 @@ def test_no_cameras() -> None:
             ValueError, match=rf"Cameras must be specified: pass them to {name} or to the call, renderer\("
         ):
             renderer_of(shader(), cameras)(meshes_of())
+
+
+def nothing_of_pytorch3d() -> list[Any]:
+    pinhole = from_opencv(torch.eye(3)[None], torch.eye(3)[None], torch.zeros(1, 3), (8, 8))
+    return [pinhole, FoVPerspectiveCameras, [FoVPerspectiveCameras()], "fov", 3, torch.eye(4), {}, object()]
+
+
+@pytest.mark.parametrize("given", nothing_of_pytorch3d(), ids=lambda x: getattr(x, "__name__", type(x).__name__))
+def test_what_is_no_cameras(given: Any) -> None:
+    got = given.__name__ if isinstance(given, type) else type(given).__name__
+    expected = rf"cameras of %s must be PyTorch3D's, such as FoVPerspectiveCameras, got .*{got}; .*to_pytorch3d"
+    cameras = cameras_of("fov", dtype=torch.float32)
+    for rasterizer, call in ((GenDRRasterizer(given), {}), (GenDRRasterizer(cameras), {"cameras": given})):
+        with pytest.raises(TypeError, match=expected % "GenDRRasterizer"):
+            rasterizer(meshes_of(), **call)
+    for shader in (*COLOURED, GenDRDepthShader):
+        with pytest.raises(TypeError, match=expected % shader.__name__):
+            renderer_of(shader(cameras=given), cameras)(meshes_of())
+    with pytest.raises(TypeError, match=expected % "GenDRRasterizer"):
+        swap(MeshRenderer(MeshRasterizer(given), SoftPhongShader(cameras=given)))(meshes_of())
+
+
+@pytest.mark.parametrize("shader", LIT)
+@pytest.mark.parametrize(
+    ("name", "given"), [("lights", Materials()), ("lights", "bright"), ("materials", PointLights()), ("materials", 1.0)]
+)
+def test_what_is_no_lights_or_materials(shader: Any, name: str, given: Any) -> None:
+    last = {"lights": "specular", "materials": "shininess"}[name]
+    with pytest.raises(
+        TypeError, match=f"{name} must be PyTorch3D's or have .* and {last}, got {type(given).__name__}"
+    ):
+        draw(shader, **{name: given})
 
 
 def test_wrong_number_of_cameras() -> None:

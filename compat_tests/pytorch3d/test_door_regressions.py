@@ -106,7 +106,9 @@ def test_lights_of_the_user(shader: Any) -> None:
     scene = {"cameras": cameras, "blend_params": PARAMS}
     pictures = [renderer_of(shader(lights=x, **scene), cameras)(meshes) for x in (Lamp(lights), lights)]
     torch.testing.assert_close(*pictures, rtol=0, atol=1e-12)
-    with pytest.raises(TypeError, match="lights must be PyTorch3D's or have diffuse and specular, got Tensor"):
+    with pytest.raises(
+        TypeError, match="lights must be PyTorch3D's or have ambient_color, diffuse and specular, got Tensor"
+    ):
         renderer_of(shader(lights=torch.ones(1, 3), **scene), cameras)(meshes)
 
 

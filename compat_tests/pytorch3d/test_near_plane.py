@@ -301,6 +301,7 @@ def test_a_corner_in_the_plane_of_the_camera_is_where_it_is(depth: float, dtype:
     torch.testing.assert_close(zbuf(depth), zbuf(1e-5), rtol=1e-3, atol=0)
 
 
+@pytest.mark.exact_coordinates
 def test_a_corner_at_the_plane_is_not_cut() -> None:
     verts = torch.tensor([[-1.0, -1.0, 0.5], [1.0, -1.0, 0.5], [0.0, 1.0, 2.0]])
     meshes = Meshes([verts], [torch.tensor([[0, 1, 2]])])

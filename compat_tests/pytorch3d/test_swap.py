@@ -8,6 +8,7 @@ import torch
 from door_scenes import GAMMA, SIGMA, cameras_of, lights_of, settings_of, two_meshes
 from pytorch3d.renderer import (
     BlendParams,
+    HardFlatShader,
     HardPhongShader,
     Materials,
     MeshRasterizer,
@@ -16,10 +17,12 @@ from pytorch3d.renderer import (
     SoftGouraudShader,
     SoftPhongShader,
     SoftSilhouetteShader,
+    TexturesVertex,
 )
 from pytorch3d.renderer.blending import hard_rgb_blend
 from pytorch3d.renderer.mesh.shader import HardDepthShader, HardGouraudShader, ShaderBase, SoftDepthShader
 from pytorch3d.renderer.mesh.shader import SplatterPhongShader as Splatter
+from pytorch3d.structures import Meshes
 from torch import Tensor
 
 from gendr_adapters.pytorch3d import (
@@ -32,6 +35,7 @@ from gendr_adapters.pytorch3d import (
     GenDRSilhouetteShader,
     swap,
 )
+from gendr_adapters.pytorch3d._lighting import face_cross_products, unit
 
 BACK = (0.2, 0.4, 0.9)
 PARAMS = BlendParams(SIGMA, GAMMA, BACK)
@@ -134,6 +138,28 @@ def test_other_shaders_are_kept(shader: Any, k: int, slow_rasterizer: None) -> N
     assert torch.equal(fragments.pix_to_face, theirs.pix_to_face) and fragments.pix_to_face.shape[-1] == k
     torch.testing.assert_close(image, expected, rtol=0, atol=1e-4)
     assert expected.std() > 0.1
+
+
+@pytest.mark.parametrize("shader", [HardPhongShader, HardGouraudShader, HardFlatShader])
+def test_hard_shaders_and_colours_in_double(
+    shader: Any, slow_rasterizer: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch3D blends them over a background of their own dtype only: a tensor. The picture is float64 then."""
+    # PyTorch3D's own normals of faces are compiled code.
+    monkeypatch.setattr(Meshes, "faces_normals_packed", lambda meshes: unit(face_cross_products(meshes)))
+    meshes, _ = two_meshes(dtype=torch.float32)
+    pictures = []
+    for dtype in (torch.float32, torch.float64):
+        meshes.textures = TexturesVertex([x.to(dtype) for x in meshes.textures.verts_features_list()])
+        renderer = renderer_of(shader, faces_per_pixel=1, image_size=(4, 5))
+        renderer.shader.blend_params = PARAMS._replace(background_color=torch.tensor(BACK, dtype=dtype))
+        pictures.append(swap(renderer)(meshes))
+        assert pictures[-1].dtype == renderer(meshes).dtype == dtype
+    torch.testing.assert_close(pictures[0].double(), pictures[1], rtol=0, atol=1e-6)
+    renderer.shader.blend_params = PARAMS
+    for either in (renderer, swap(renderer)):
+        with pytest.raises(RuntimeError, match="same dtypes"):
+            either(meshes)
 
 
 def test_silhouette_in_double_precision() -> None:

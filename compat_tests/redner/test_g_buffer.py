@@ -1,9 +1,11 @@
 """render_g_buffer and render_albedo against the ray caster."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from pyredner_scenes import SIZE, camera, channel_value, look, objects, scene, tensor
+from pyredner_scenes import SIZE, camera, channel_value, look, objects, picture_texture, scene, tensor
 from redner_scenes import assert_gradient_of_integral, smooth_weights
 from torch import Tensor
 from torch.testing import assert_close
@@ -184,6 +186,25 @@ def test_texels_and_uvs_have_gradients() -> None:
     world = scene()
     texels = world.materials[1].diffuse_reflectance.texels.clone().requires_grad_()
     torch.autograd.gradcheck(shown, (texels, world.shapes[1].uvs.clone().requires_grad_()), fast_mode=True)
+
+
+@pytest.mark.parametrize("name", ["diffuse_reflectance", "specular_reflectance", "roughness", "generic_texture"])
+@pytest.mark.parametrize("wrap", [lambda x: x, pyredner.Texture], ids=["tensor", "texture"])
+def test_materials_are_set_anew(name: str, wrap: Any) -> None:
+    """As a loop of redner's does before each picture; to a tensor as to a Texture, with its gradient. None: default."""
+    n_channels = {"roughness": 1, "generic_texture": 2}.get(name, 3)
+    value = picture_texture(n_channels).requires_grad_()
+    world, made = scene(), scene()
+    setattr(world.materials[1], name, wrap(value))
+    made.materials[1] = pyredner.Material(**{name: value})  # type: ignore[arg-type]
+    pictures = [pyredner.render_g_buffer(x, [name], num_samples=1, seed=1) for x in (world, made)]
+    assert torch.equal(*pictures)
+    assert isinstance(getattr(world.materials[1], name), pyredner.Texture)
+    (gradient,) = torch.autograd.grad(pictures[0].sum(), value)
+    assert gradient.any()
+    setattr(world.materials[1], name, None)
+    default, expected = getattr(world.materials[1], name), getattr(pyredner.Material(), name)
+    assert default is expected is None or torch.equal(default.texels, expected.texels)
 
 
 @pytest.mark.parametrize("channel", ["depth", "geometry_normal", "shading_normal", "position", "uv"])

@@ -18,12 +18,20 @@ def mesh(**changed: Any) -> pyredner.Object:
     return pyredner.Object(**{**arguments, **changed})  # type: ignore[arg-type]
 
 
+def anew(name: str, value: Any) -> None:
+    setattr(pyredner.Material(ZEROS), name, value)
+
+
 BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "reflectance's channels": (lambda: pyredner.Material(torch.zeros(4)), ValueError, "3 channels"),
     "reflectance's shape": (lambda: pyredner.Material(torch.zeros(4, 3)), ValueError, "height, width, C"),
     "reflectance's type": (lambda: pyredner.Material([0.5, 0.5, 0.5]), TypeError, "diffuse_reflectance"),
     "roughness' channels": (lambda: pyredner.Material(roughness=ZEROS), ValueError, "1 channels"),
     "normal map": (lambda: pyredner.Material(normal_map=ZEROS), NotImplementedError, "normal_map"),
+    "channels set anew": (lambda: anew("diffuse_reflectance", torch.zeros(4)), ValueError, "3 channels"),
+    "type set anew": (lambda: anew("roughness", 0.5), TypeError, "roughness must be a tensor or a Texture, got float"),
+    "generic texture set anew": (lambda: anew("generic_texture", [1.0]), TypeError, "generic_texture must be a tensor"),
+    "normal map set anew": (lambda: anew("normal_map", ZEROS), NotImplementedError, "normal_map"),
     "uv_scale": (lambda: pyredner.Texture(ZEROS, torch.ones(3)), ValueError, "uv_scale"),
     "no material": (lambda: mesh(material=None), TypeError, "Material"),
     "vertices": (lambda: mesh(vertices=torch.rand(4, 2)), ValueError, r"vertices must be \(n, 3\)"),

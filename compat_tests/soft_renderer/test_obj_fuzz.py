@@ -16,7 +16,7 @@ from gendr_adapters._soft_renderer.obj_loading import load_obj
 
 pytestmark = pytest.mark.slow
 
-QUIET = [HealthCheck.function_scoped_fixture]
+QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 FEW = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=QUIET)
 MANY = settings(max_examples=20_000, deadline=None, suppress_health_check=QUIET)  # minutes
 

@@ -87,14 +87,29 @@ def scatter() -> Callable[[], Any]:
     return lambda: ops.apply("scatter_corners", corners, index, 1000)
 
 
+def forward() -> Callable[[], Any]:
+    many = faces(20000)
+    return lambda: render(many, WIDE, settings=SETTINGS)
+
+
+def fragments() -> Callable[[], Any]:
+    many = faces(20000)
+    return lambda: find_fragments(many, WIDE, settings=SETTINGS)
+
+
+def gather() -> Callable[[], Any]:
+    values, index = torch.ones(1000, 64), torch.arange(3 * 2**20).reshape(-1, 3) % 1000
+    return lambda: gather_corners(values, index)
+
+
 CALLS: dict[str, Callable[[], Callable[[], Any]]] = {
-    "forward": lambda: lambda: render(faces(20000), WIDE, settings=SETTINGS),
-    "fragments": lambda: lambda: find_fragments(faces(20000), WIDE, settings=SETTINGS),
+    "forward": forward,
+    "fragments": fragments,
     "render_backward": render_backward,
     "autograd_backward": autograd_backward,
     "blend": blend,
     "blend_backward": blend_backward,
-    "gather": lambda: lambda: gather_corners(torch.ones(1000, 64), torch.arange(3 * 2**20).reshape(-1, 3) % 1000),
+    "gather": gather,
     "scatter": scatter,
 }
 
@@ -120,8 +135,9 @@ def interrupted(call: Callable[[], Any], expected: type[BaseException]) -> None:
 
 def each_call(name: str) -> None:
     call = CALLS[name]()
-    signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, 0.02)
+    # In the process's own time: on a busy machine 20 ms may be over before the call begins.
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, 0.02)
     interrupted(call, Alarm)
 
 
@@ -144,19 +160,19 @@ def handler_that_returns() -> None:
 def handler_that_renders() -> None:
     """Calls nest; and a signal stops the inner one, whose exception stops the outer one. (Without gradients: torch has
     them off within an op.)"""
-    expected, depth = silhouette(), []
+    expected, call, depth = silhouette(), forward(), []
 
     def handler(*_: object) -> None:
         depth.append(len(depth))
         assert torch.equal(silhouette(), expected)
         if len(depth) == 2:
             raise Alarm
-        signal.setitimer(signal.ITIMER_REAL, 0.02)
-        CALLS["forward"]()()
+        signal.setitimer(signal.ITIMER_PROF, 0.02)
+        call()
 
-    signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.02)
-    interrupted(CALLS["forward"](), Alarm)
+    signal.signal(signal.SIGPROF, handler)
+    signal.setitimer(signal.ITIMER_PROF, 0.02)
+    interrupted(call, Alarm)
     assert depth == [0, 1]
 
 

@@ -2,7 +2,7 @@
 
 import ctypes
 from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
-from typing import Any
+from typing import Any, Protocol
 
 ABI_VERSION = 6
 OK, INVALID_ARGUMENT = 0, 1
@@ -10,11 +10,19 @@ OK, INVALID_ARGUMENT = 0, 1
 FEATURE_KINDS = {"none": 0, "corners": 1, "texels": 2}
 
 
+class Elements(Protocol):
+    """Numbers in memory, as in a torch.Tensor."""
+
+    def data_ptr(self) -> int: ...
+
+    def numel(self) -> int: ...
+
+
 class Call(ctypes.Structure):
     """The arguments of one call. It keeps every tensor whose address it hands out for as long as it lives itself, so
     that no caller, nor a compiler that rewrites one, can free what C is about to read."""
 
-    def addresses(self, *tensors: Any) -> list[int | None]:
+    def addresses(self, *tensors: Elements | None) -> list[int | None]:
         """Where their elements are; None for None, and for a tensor without elements."""
         self.__dict__.setdefault("_kept", []).append(tensors)
         return [x.data_ptr() if x is not None and x.numel() else None for x in tensors]

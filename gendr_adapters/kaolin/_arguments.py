@@ -8,16 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._inputs import check_real, check_same, kind
+from .._inputs import check_real, check_same, image_shape, kind
+from .._numbers import plain
 from .._warnings import warn_caller
 from ..settings import check_number
 
 BACKENDS = ("cuda", "nvdiffrast", "nvdiffrast_fwd")
 
 
-def plain(value: Any) -> Any:
-    """The number in a tensor or NumPy array without dimensions, as Kaolin takes them; anything else as it is."""
-    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+def picture_size(height: Any, width: Any) -> tuple[int, int]:
+    for name, side in (("height", height), ("width", width)):
+        if not isinstance(plain(side), Integral) or isinstance(plain(side), bool):
+            raise TypeError(f"{name} must be an int, a number of pixels, got {side!r}")
+    return image_shape((plain(height), plain(width)))
 
 
 def check_image(face_vertices_image: Tensor) -> tuple[int, int]:

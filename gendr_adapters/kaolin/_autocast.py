@@ -1,30 +1,24 @@
 """Meshes of Kaolin's in full precision inside torch.autocast."""
 
 from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 
-from .._autocast import full_precision, widened
+from .._autocast import full_precision_by, widened
 
-_F = TypeVar("_F", bound=Callable[..., Any])
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
-def geometry(function: _F) -> _F:
+def geometry(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """`full_precision`, also of a mesh among the arguments whose vertices autocast made half precision."""
-    precise = full_precision(function)
-
-    @wraps(function)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        return precise(*map(_widen, args), **{name: _widen(value) for name, value in kwargs.items()})
-
-    return cast(_F, wrapper)
+    return full_precision_by(_wide, function)
 
 
-def _widen(value: Any) -> Any:
+def _wide(value: Any) -> Any:
     if not hasattr(value, "float_tensors_to"):
-        return value
+        return widened(value)
     vertices = getattr(value, "vertices", None)
     half = any(widened(x) is not x for x in (vertices if isinstance(vertices, list) else [vertices]))
     return value.float_tensors_to(torch.float32) if half else value

@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision
+from .._numbers import plain
+from .._transformable import refuse_vmap
 from .._untraced import untraced
 from ..settings import check_number
-from ._arguments import check_backend, check_depths, check_image, check_per_face, check_softness, plain
+from ._arguments import check_backend, check_depths, check_image, check_per_face, check_softness
 from ._rasterize import hard_settings, rasterize_as
 from ._soft_mask import dibr_soft_mask, mask_settings
 
@@ -70,6 +72,10 @@ def dibr_rasterization(
     """
     check_backend("dibr_rasterization", rast_backend, multiplier, eps)
     check_image(face_vertices_image)
+    listed = face_features if isinstance(face_features, list | tuple) else [face_features]
+    refuse_vmap(
+        "kaolin.dibr_rasterization", "(B, F, 3, 2)", face_vertices_image, face_vertices_z, face_normals_z, *listed
+    )
     check_depths(face_vertices_z, face_vertices_image)
     check_per_face("face_normals_z", face_normals_z, face_vertices_image)
     sigmainv, boxlen, knum = check_softness(sigmainv, boxlen, knum)

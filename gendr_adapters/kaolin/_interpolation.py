@@ -32,7 +32,7 @@ def mesh_rasterize_interpolate_nvdiffrast(
 
     Returns:
         face_idx (N, height, width) int64, -1 where there is none; normals (N, height, width, 3), not normalised, not
-        turned to the camera; tangents (3 channels); uvs (2), in [0, 1); features. All are 0 where there is no face,
+        turned to the camera; tangents (3 channels); uvs (2), in [0, 1]; features. All are 0 where there is no face,
         and None if not asked for, or if the mesh has none.
 
     Raises:

@@ -96,7 +96,7 @@ def number_materials(meshes: Sequence[Any], lists: list[list[Any]], custom: Any)
 def surface_at(
     materials: Sequence[Any], which: Tensor, normals: Tensor, uvs: Tensor | None, tangents: Tensor | None, wrap: bool
 ) -> Surface:
-    """The surface at P points: which (P,) material, -1 for none (black); interpolated normals, uvs in [0, 1), tangents.
+    """The surface at P points: which (P,) material, -1 for none (black); interpolated normals, uvs in [0, 1], tangents.
 
     wrap: textures repeat, as in nvdiffrast; else their border goes on, as in kaolin.render.mesh.texture_mapping.
     """

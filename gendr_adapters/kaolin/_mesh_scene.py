@@ -30,7 +30,7 @@ class Points(NamedTuple):
 
 
 class Shaded(NamedTuple):
-    """What is seen at P points: (P, 3) each, but uvs (P, 2), in [0, 1), and features (P, C)."""
+    """What is seen at P points: (P, 3) each, but uvs (P, 2), in [0, 1], and features (P, C)."""
 
     surface: Surface
     diffuse: Tensor
@@ -63,14 +63,17 @@ class MeshScene(NamedTuple):
         return empty.index_copy(0, at, values).view(n_images, height, width, values.shape[1])
 
     def interpolate(self, points: Points) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None]:
-        """Normals, of any length, uvs in [0, 1), tangents and features at points, (P, .) each."""
+        """Normals, of any length, uvs in [0, 1], tangents and features at points, (P, .) each."""
         row = self.attribute_row.index_select(0, points.face)
         normals, uvs, tangents, features = (
             None if values is None else (points.weights[:, None] @ values.index_select(0, row))[:, 0]
             for values in self.attributes[:4]
         )
         assert normals is not None
-        return normals, None if uvs is None else uvs - uvs.detach().floor(), tangents, features
+        if uvs is not None:
+            assert self.attributes.uvs is not None
+            uvs = _in_its_repetition(uvs, self.attributes.uvs.index_select(0, row).mean(1))
+        return normals, uvs, tangents, features
 
     def shade(self, points: Points) -> Shaded:
         """Materials and lights at points. Both sides of a face are lit: its normal is turned to the camera."""
@@ -81,6 +84,16 @@ class MeshScene(NamedTuple):
         to_camera = directions_to(self.camera, points.image, points.pixel)
         diffuse, specular = shine(self.lighting, surface, to_camera)
         return Shaded(surface, diffuse, specular, uvs, features)
+
+
+def _in_its_repetition(uvs: Tensor, middles: Tensor) -> Tensor:
+    """uvs (P, 2) less the corner of the texture's repetition in which they are, in [0, 1]. middles: of their faces.
+
+    On the edge of a face that ends where its texture does, rounding would choose the repetition, and where textures end
+    at their border another texel with it. So it is that of a place a little inside the face."""
+    inside = torch.lerp(uvs.detach(), middles.detach(), 64 * torch.finfo(uvs.dtype).eps)
+    rest = uvs - inside.floor()
+    return rest + (rest.clamp(0, 1) - rest).detach()
 
 
 def mesh_scene(

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision
-from .._inputs import image_shape
+from .._numbers import plain
 from .._untraced import untraced
 from ..render import render
 from ..settings import RenderSettings
-from ._arguments import check_backend, check_depths, check_image, check_per_face, joined_features, plain
+from ._arguments import check_backend, check_depths, check_image, check_per_face, joined_features, picture_size
 from ._faces import empty_meshes, face_vertices_of, kaolin_settings, warn_of_empty
 
 
@@ -84,7 +84,7 @@ def rasterize_as(
     background: Tensor | Sequence[float] | None = None,
 ) -> tuple[Tensor | tuple[Tensor, ...], Tensor]:
     """rasterize, with other settings, and features where there is no face."""
-    size = image_shape((plain(height), plain(width)))
+    size = picture_size(height, width)
     check_image(face_vertices_image)
     check_depths(face_vertices_z, face_vertices_image)
     features, channels = joined_features(face_features, face_vertices_image)

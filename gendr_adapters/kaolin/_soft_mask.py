@@ -8,13 +8,15 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import kind
+from .._numbers import plain
+from .._transformable import refuse_vmap
 from .._untraced import untraced
 from .._visibility import leave_out
 from ..blend import blend_fragments
 from ..fragments import Fragments, find_fragments
 from ..render import render
 from ..settings import RenderSettings, check_number
-from ._arguments import check_depths, check_image, check_softness, plain
+from ._arguments import check_depths, check_image, check_softness
 from ._faces import face_vertices_of, kaolin_settings
 
 
@@ -66,6 +68,7 @@ def dibr_soft_mask(
     Source: as `rasterize`.
     """
     n_meshes, _ = check_image(face_vertices_image)
+    refuse_vmap("kaolin.dibr_soft_mask", "(B, F, 3, 2)", face_vertices_image, face_vertices_z, selected_face_idx)
     _check_selected(selected_face_idx, face_vertices_image, n_meshes)
     sigmainv, boxlen, knum = check_softness(sigmainv, boxlen, knum)
     check_number("multiplier", plain(multiplier))

@@ -4,11 +4,11 @@ import math
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .._inputs import image_shape
+from .._numbers import plain
 from .._projected_meshes import ProjectedMeshes
 from .._visibility import NO_FAR, NO_NEAR, leave_out
 from ..render import gather_corners
@@ -74,12 +74,6 @@ def checked_blur_radius(value: Any) -> float:
     if not _is(Real, number) or not 0 <= number < math.inf:
         raise ValueError(f"blur_radius must be a squared distance in NDC, >= 0, got {value!r}")
     return float(number)
-
-
-def plain(value: Any) -> Any:
-    """The number in a tensor or array of one, which PyTorch3D takes for a number; anything else as it is."""
-    one = isinstance(value, Tensor | np.ndarray) and math.prod(value.shape) == 1
-    return value.item() if one else value
 
 
 def _is(number: type, value: object) -> bool:

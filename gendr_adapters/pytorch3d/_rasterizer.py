@@ -11,9 +11,11 @@ from pytorch3d.structures import Meshes
 from torch import Tensor
 
 from .._camera_plane import off_camera_plane
+from .._numbers import plain
 from ._autocast import geometry
+from ._cameras import check_cameras
 from ._fragments import GenDRFragments
-from ._meshes import checked_blur_radius, checked_faces_per_pixel, plain, project_meshes
+from ._meshes import checked_blur_radius, checked_faces_per_pixel, project_meshes
 
 # Where faces are cut if neither the settings nor the camera know a near plane, in the unit of the world.
 DEFAULT_Z_CLIP = 1e-2
@@ -54,16 +56,13 @@ class GenDRRasterizer(MeshRasterizer):
     def transform(self, meshes_world: Any, **kwargs: Any) -> Any:
         """Meshes in PyTorch3D's NDC (x left, y up, z view depth), from Meshes in world space.
 
-        Raises ValueError without cameras, or with neither one nor as many as meshes; TypeError if they are on another
-        device.
+        Raises ValueError without cameras, or with neither one nor as many as meshes; TypeError if they are none, or on
+        another device.
         """
         if not isinstance(meshes_world, Meshes):
             raise TypeError(f"meshes must be PyTorch3D's Meshes, got {type(meshes_world).__name__}")
-        cameras = kwargs.get("cameras", self.cameras)
-        if cameras is None:
-            raise ValueError(
-                "Cameras must be specified: pass them to GenDRRasterizer or to the call, renderer(..., cameras=)"
-            )
+        cameras: Any = kwargs.get("cameras", self.cameras)
+        check_cameras(cameras, type(self).__name__)
         if len(cameras) not in (1, len(meshes_world)):
             raise ValueError(
                 f"{len(meshes_world)} meshes need 1 camera or {len(meshes_world)}, got {len(cameras)}; for several "

@@ -13,10 +13,15 @@ from ..render import gather_corners
 from ._autocast import geometry
 from ._blend import Range, blend_corners, blend_shaded, depth_ranges, silhouette
 from ._blend_params import GenDRBlendParams, as_gendr
+from ._cameras import check_cameras
 from ._fragment_shading import interpolate, sample_textures, shade_fragments
 from ._fragments import GenDRFragments
 from ._lighting import Lighting, face_cross_products, lit_vertices, unit, vertex_normals
 from ._soft_depth import soft_depth
+
+# What we read of them.
+_OF_LIGHTS = ("ambient_color", "diffuse", "specular")
+_OF_MATERIALS = ("ambient_color", "diffuse_color", "specular_color", "shininess")
 
 
 class _GenDRShader(ShaderBase):
@@ -54,17 +59,19 @@ class _GenDRShader(ShaderBase):
 
     def _get_cameras(self, **kwargs: Any) -> Any:
         cameras = kwargs.get("cameras", self.cameras)
-        if cameras is None:
-            name = type(self).__name__
-            raise ValueError(f"Cameras must be specified: pass them to {name} or to the call, renderer(..., cameras=)")
+        check_cameras(cameras, type(self).__name__)
         return cameras
 
     def _lighting(self, meshes: Any, kwargs: dict[str, Any]) -> Lighting:
         """Lights, materials and cameras, checked against the meshes' device and number."""
         lights, materials = (kwargs.get(name, getattr(self, name)) for name in ("lights", "materials"))
         cameras = self._get_cameras(**kwargs)
-        if not hasattr(lights, "diffuse") or not hasattr(lights, "specular"):
-            raise TypeError(f"lights must be PyTorch3D's or have diffuse and specular, got {type(lights).__name__}")
+        for name, value, read in (("lights", lights, _OF_LIGHTS), ("materials", materials, _OF_MATERIALS)):
+            if not all(hasattr(value, field) for field in read):
+                *most, last = read
+                raise TypeError(
+                    f"{name} must be PyTorch3D's or have {', '.join(most)} and {last}, got {type(value).__name__}"
+                )
         for name, value in (("lights", lights), ("materials", materials), ("cameras", cameras)):
             device = getattr(value, "device", meshes.device)
             if torch.device(device) != torch.device(meshes.device):

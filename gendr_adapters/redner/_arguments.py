@@ -1,7 +1,7 @@
 """What users of this door pass, checked. Errors say what was got and what is allowed."""
 
 import math
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .._autocast import full_precision, widened
 from .._inputs import check_real, kind
+from ..settings import check_number
 
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.uint8)
 
@@ -66,9 +67,7 @@ def whole(name: str, value: Any, least: int) -> int:
 
 def number(name: str, value: Any, *, positive: bool) -> float:
     """A finite float, > 0 if positive, else >= 0."""
-    if not isinstance(value, Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
-    result = float(value)
+    result = check_number(name, value)
     if not math.isfinite(result) or result < 0 or (positive and result == 0):
         raise ValueError(f"{name} must be finite and {'> 0' if positive else '>= 0'}, got {value}")
     return result

@@ -8,6 +8,27 @@ from torch import Tensor
 from ._textures import Texture
 
 
+class _Reflectance:
+    """An attribute of a Material: set to a tensor or a Texture, or to None for its default, and read as a Texture."""
+
+    def __init__(self, n_channels: int, default: float) -> None:
+        self.n_channels, self.default = n_channels, default
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, material: object, owner: type) -> Texture:
+        return material.__dict__[self.name]  # type: ignore[no-any-return]
+
+    def __set__(self, material: object, value: Tensor | Texture | None) -> None:
+        value = torch.full((self.n_channels,), self.default) if value is None else value
+        texture = _as_texture(self.name, value)
+        if texture.channels != self.n_channels:
+            shape = tuple(texture.texels.shape)
+            raise ValueError(f"{self.name} must have {self.n_channels} channels, got texels of shape {shape}")
+        material.__dict__[self.name] = texture
+
+
 class Material:
     """Reflectances of a surface, as tensors or Textures; see Texture for their shapes.
 
@@ -18,9 +39,15 @@ class Material:
         normal_map: not supported. two_sided: has a say in path tracing alone.
         use_vertex_color: take the shapes' colors for the diffuse reflectance.
 
+    The textures can be set anew as attributes, as here; they are Textures when read.
+
     Raises:
         TypeError, ValueError: what is no texture, or of other channels. NotImplementedError: a normal_map.
     """
+
+    diffuse_reflectance = _Reflectance(3, 0.0)
+    specular_reflectance = _Reflectance(3, 0.0)
+    roughness = _Reflectance(1, 1.0)
 
     def __init__(
         self,
@@ -32,22 +59,30 @@ class Material:
         two_sided: bool = False,
         use_vertex_color: bool = False,
     ) -> None:
-        if normal_map is not None:
-            raise NotImplementedError("normal_map is not supported: displace the normals of a finer mesh instead")
-        self.diffuse_reflectance = _texture("diffuse_reflectance", diffuse_reflectance, 3, 0.0)
-        self.specular_reflectance = _texture("specular_reflectance", specular_reflectance, 3, 0.0)
-        self.roughness = _texture("roughness", roughness, 1, 1.0)
-        self.generic_texture = None if generic_texture is None else _as_texture("generic_texture", generic_texture)
-        self.normal_map = None
+        self.diffuse_reflectance = diffuse_reflectance
+        self.specular_reflectance = specular_reflectance
+        self.roughness = roughness
+        self.generic_texture = generic_texture
+        self.normal_map = normal_map
         self.two_sided = bool(two_sided)
         self.use_vertex_color = bool(use_vertex_color)
 
+    @property
+    def generic_texture(self) -> Texture | None:
+        return self._generic_texture
 
-def _texture(name: str, value: Any, n_channels: int, default: float) -> Texture:
-    texture = Texture(torch.full((n_channels,), default)) if value is None else _as_texture(name, value)
-    if texture.channels != n_channels:
-        raise ValueError(f"{name} must have {n_channels} channels, got texels of shape {tuple(texture.texels.shape)}")
-    return texture
+    @generic_texture.setter
+    def generic_texture(self, value: Tensor | Texture | None) -> None:
+        self._generic_texture = None if value is None else _as_texture("generic_texture", value)
+
+    @property
+    def normal_map(self) -> None:
+        return None
+
+    @normal_map.setter
+    def normal_map(self, value: Tensor | Texture | None) -> None:
+        if value is not None:
+            raise NotImplementedError("normal_map is not supported: displace the normals of a finer mesh instead")
 
 
 def _as_texture(name: str, value: Any) -> Texture:
