@@ -31,15 +31,17 @@ struct Extent {
 };
 
 template <class T>
-GENDR_HD Extent<T> extent_of(const Face<T>& f) {
-    Extent<T> e;
+GENDR_HD void find_depths(const Face<T>& f, Extent<T>& e) {
     e.z_min = min_(f.z[0], min_(f.z[1], f.z[2]));
     e.z_max = max_(f.z[0], max_(f.z[1], f.z[2]));
+}
+
+template <class T>
+GENDR_HD void find_outline(const Face<T>& f, Extent<T>& e) {
     e.x_min = min_(f.x[0], min_(f.x[1], f.x[2]));
     e.x_max = max_(f.x[0], max_(f.x[1], f.x[2]));
     e.y_min = min_(f.y[0], min_(f.y[1], f.y[2]));
     e.y_max = max_(f.y[0], max_(f.y[1], f.y[2]));
-    return e;
 }
 
 // Cuts a face that is nearer than the plane somewhere. False: nothing is left of it.
@@ -111,9 +113,12 @@ GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, i
     clear_pixel_box(f);
     if (!is_usable(corners)) return;
     setup_face(corners, f);
-    Extent<T> extent = extent_of(f);
+    Extent<T> extent;
+    find_depths(f, extent);
     if (kCuts && extent.z_min < scene.cut_plane.depth && scene.cut_plane.depth > T(0)) {
         if (!cut_at(scene.cut_plane, f, extent)) return;
+    } else {
+        find_outline(f, extent);
     }
     f.flags |= depth_flags(scene, f, extent);
     if ((f.flags & kColourCulled) && (f.flags & kAlphaCulled)) return;

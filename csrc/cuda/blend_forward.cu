@@ -98,7 +98,7 @@ __device__ __forceinline__ void write_image(const BlendCall<T>& call, const Blen
     T* kept = static_cast<T*>(out.softmax_state) + 2 * at.image * pixels + at.in_image;
     kept[0] = p.largest;
     kept[pixels] = weight + bad;
-    if (out.softmax_winner) out.softmax_winner[at.pixel] = p.leader;
+    if (out.softmax_leader) out.softmax_leader[at.pixel] = p.leader;
 }
 
 template <class T, bool kFused>
@@ -108,7 +108,7 @@ __global__ void __launch_bounds__(kThreads) blend_pixels(const BlendCall<T> call
     BlendPlace at;
     if (!find_place(call, at)) return;
     const ChannelGroup channels = {int(blockIdx.y) * kChannels, scene.args.n_channels};
-    const bool alpha = out.alpha && channels.first == 0;
+    const bool first_group = channels.first == 0;
     const ImageParams<T> params = scene.image_params(at.image);
     const TConormParams<T> tconorm = scene.tconorm_of(at.image);
 
@@ -117,11 +117,11 @@ __global__ void __launch_bounds__(kThreads) blend_pixels(const BlendCall<T> call
     for (int64_t i = at.first; i < at.last; ++i) {
         const T u = call.u_at(i, params.inv_tau);
         const Coverage<T> c = coverage_of<T, kFused>(scene, u);
-        if (alpha && c.cdf > T(0)) add_alpha<kFused>(scene, tconorm, i, u, c, pixel);
+        if (out.alpha && first_group && c.cdf > T(0)) add_alpha<kFused>(scene, tconorm, i, u, c, pixel);
         if (out.image) add_colour(call, params, channels, i, c, pixel);
     }
     const T bad = scales_in_range(scene, at.image) ? T(0) : T(NAN);
-    if (alpha) write_alpha<kFused>(out, tconorm, at.pixel, bad, pixel);
+    if (out.alpha && first_group) write_alpha<kFused>(out, tconorm, at.pixel, bad, pixel);
     if (out.image) write_image(call, at, params, channels, bad, pixel);
 }
 

@@ -135,57 +135,58 @@ __device__ __forceinline__ Wanted wanted_of(const BackwardCall<T>& call, const F
     return w;
 }
 
-// A pixel that sees the face, and what it sees.
+// A pixel that sees the face, and what it sees. The coverage is apart: functions that are not inlined take its address,
+// and what lies beside it would be in memory, too.
 template <class T>
 struct PairAt {
     T x, y;
     int64_t in_image, pixel;  // the pixel among those of its image, and of all images
     Sight<T> sight;
     T u;
-    Coverage<T> coverage;
     Interpolation<T> shown;
     bool visible;  // is it within [near, far]?
 };
 
 // dL/du by way of alpha.
 template <bool kFused, class T>
-__device__ __forceinline__ T alpha_gradient(const BackwardCall<T>& call, const FaceAt<T>& at, const PairAt<T>& pair) {
-    const T state = static_cast<const T*>(call.out.alpha_state)[pair.pixel];
+__device__ __forceinline__ T alpha_gradient(const BackwardCall<T>& call, const FaceAt<T>& at, const Coverage<T>& c,
+                                            int64_t pixel) {
+    const T state = static_cast<const T*>(call.out.alpha_state)[pixel];
     T slope;
     if (kFused) {
-        slope = Aggregate<TConorm::probabilistic>::slope(state, pair.coverage, at.tconorm);
+        slope = Aggregate<TConorm::probabilistic>::slope(state, c, at.tconorm);
     } else {
-        const bool wins = !call.out.alpha_winner || call.out.alpha_winner[pair.pixel] == at.id;
-        slope = wins ? slope_of_state(state, pair.coverage, at.tconorm, call.reference) : T(0);
+        const bool wins = !call.out.alpha_winner || call.out.alpha_winner[pixel] == at.id;
+        slope = wins ? slope_of_state(state, c, at.tconorm, call.reference) : T(0);
     }
-    return call.grad_alpha[pair.pixel] * slope;
+    return call.grad_alpha[pixel] * slope;
 }
 
 // The pair's share in its pixel's image: of a softmax, or all of it where the face is the nearest.
 template <class T>
 __device__ __forceinline__ SoftmaxShare<T> share_of(const BackwardCall<T>& call, const FaceAt<T>& at,
-                                                    const PairAt<T>& pair, bool softmax, bool nearest) {
+                                                    const PairAt<T>& pair, T cdf, bool softmax, bool nearest) {
     if (!softmax) return {T(0), T(0), nearest ? T(1) : T(0)};
     const gendr_scene& s = call.scene.args;
     const int64_t pixels = int64_t(s.height) * s.width;
     const T* state = static_cast<const T*>(call.out.softmax_state) + 2 * at.image * pixels + pair.in_image;
-    const bool on = pair.coverage.cdf > Limits<T>::tiny;
+    const bool on = cdf > Limits<T>::tiny;
     return softmax_share(on, call.scene.depth.exponent(pair.shown.z, at.params.exponent_scale), state[0],
-                         T(1) / state[pixels], pair.coverage.cdf);
+                         T(1) / state[pixels], cdf);
 }
 
 // By way of the image and of depth: to features and gamma, to u and the depth at the pixel, and to the feature weights,
 // which are returned. texel becomes the pair's share in one.
 template <class T, bool kColour>
 __device__ __forceinline__ ImageGradient<T> add_colour(const BackwardCall<T>& call, const FaceAt<T>& at,
-                                                       const PairAt<T>& pair, T& grad_u, T& grad_z,
-                                                       TexelShare<T>& texel, LaneSums<T, kColour>& sums) {
+                                                       const PairAt<T>& pair, const Coverage<T>& c, T& grad_u,
+                                                       T& grad_z, TexelShare<T>& texel, LaneSums<T, kColour>& sums) {
     const Scene<T>& scene = call.scene;
     const Interpolation<T>& a = pair.shown;
     const bool softmax = call.grad_image && !scene.hard_blend;
     const bool needs_nearest = call.grad_depth || (call.grad_image && scene.hard_blend);
     const bool nearest = needs_nearest && call.out.face_index[pair.pixel] == at.id;
-    const SoftmaxShare<T> part = share_of(call, at, pair, softmax, nearest);
+    const SoftmaxShare<T> part = share_of(call, at, pair, c.cdf, softmax, nearest);
     grad_z = nearest && call.grad_depth ? call.grad_depth[pair.pixel] : T(0);
     ImageGradient<T> g = {};
     if (call.grad_image && part.share > T(0)) {
@@ -194,13 +195,13 @@ __device__ __forceinline__ ImageGradient<T> add_colour(const BackwardCall<T>& ca
         g = add_image(call, at, a, part.share, texel.texel, pair.in_image, sums);
         // The image is a softmax: dL/d(weight) weight = share sum(grad (feature - image)).
         if (softmax) {
-            grad_u += g.excess != T(0) ? part.per_coverage * g.excess * pair.coverage.pdf : T(0);
+            grad_u += g.excess != T(0) ? part.per_coverage * g.excess * c.pdf : T(0);
             grad_z -= part.share * g.excess * at.params.exponent_scale;
             sums.gamma += part.share * g.excess * part.below;
         }
     }
     if (at.first_channel != 0) return g;
-    if (softmax && call.out.softmax_winner && call.out.softmax_winner[pair.pixel] == at.id) {
+    if (softmax && call.out.softmax_leader && call.out.softmax_leader[pair.pixel] == at.id) {
         grad_z -= raised_gradient(call, at, pair.in_image) * at.params.exponent_scale;
     }
     return g;
@@ -274,8 +275,8 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     const Wanted wanted = wanted_of<kCuts, kColour>(call, at);
     pair.in_image = int64_t(row) * scene.args.width + column;
     pair.pixel = at.image * (int64_t(scene.args.height) * scene.args.width) + pair.in_image;
-    pair.coverage = kFused ? Eval<Distribution::logistic>::at(pair.u, scene.distribution)
-                           : coverage_at(Distribution(scene.args.settings.distribution), pair.u, scene.distribution);
+    const Coverage<T> c = kFused ? Eval<Distribution::logistic>::at(pair.u, scene.distribution)
+                                 : coverage_at(Distribution(scene.args.settings.distribution), pair.u, scene.distribution);
     pair.shown = {};
     pair.visible = false;
     if (wanted.colour || wanted.depth_matters) {
@@ -284,14 +285,14 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     }
 
     T grad_u = T(0);
-    if (wanted.alpha && (pair.visible || !wanted.depth_matters) && pair.coverage.cdf > T(0)) {
-        grad_u = alpha_gradient<kFused>(call, at, pair);
+    if (wanted.alpha && (pair.visible || !wanted.depth_matters) && c.cdf > T(0)) {
+        grad_u = alpha_gradient<kFused>(call, at, c, pair.pixel);
     }
     const bool first_group = at.first_channel == 0;
     WeightGradient<T> grad_w = {};
     if (kColour && wanted.colour && pair.visible) {
         T grad_z;
-        const ImageGradient<T> g = add_colour(call, at, pair, grad_u, grad_z, texel, sums);
+        const ImageGradient<T> g = add_colour(call, at, pair, c, grad_u, grad_z, texel, sums);
         if (!first_group) return texel;
         grad_w = add_interpolation<kCuts>(call, at, pair, g, grad_z, sums);
     }

@@ -14,12 +14,12 @@ _SIGNATURE = (
     "(Tensor offsets, Tensor depth, Tensor distance2, Tensor features, Tensor? dist_scale, Tensor? gamma, "
     "Tensor? background, Tensor? face_offsets, SymInt[] size, int outputs, SymInt[] ints, float[] floats) -> "
     "(Tensor image, Tensor alpha, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, "
-    "Tensor softmax_winner)"
+    "Tensor softmax_leader)"
 )
 _BACKWARD_SIGNATURE = (
     "(Tensor? grad_image, Tensor? grad_alpha, Tensor offsets, Tensor depth, Tensor distance2, Tensor features, "
     "Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? face_offsets, Tensor image, Tensor alpha_state, "
-    "Tensor alpha_winner, Tensor softmax_state, Tensor softmax_winner, SymInt[] size, SymInt[] ints, float[] floats, "
+    "Tensor alpha_winner, Tensor softmax_state, Tensor softmax_leader, SymInt[] size, SymInt[] ints, float[] floats, "
     "bool[] needs) -> (Tensor grad_depth, Tensor grad_distance2, Tensor grad_features, Tensor grad_dist_scale, "
     "Tensor grad_gamma, Tensor grad_background)"
 )

@@ -7,7 +7,7 @@ from ..settings import RenderSettings
 
 IMAGE, ALPHA, DEPTH, FACE_INDEX = 1, 2, 4, 8
 # What backward needs of forward besides; alpha always comes with its state.
-ALPHA_WINNER, SOFTMAX, SOFTMAX_WINNER = 16, 32, 64
+ALPHA_WINNER, SOFTMAX, SOFTMAX_LEADER = 16, 32, 64
 
 
 def with_states(wanted: int, settings: RenderSettings) -> int:
@@ -17,7 +17,7 @@ def with_states(wanted: int, settings: RenderSettings) -> int:
     if wanted & IMAGE and settings.blend == "softmax":
         wanted |= SOFTMAX
         if settings.background_floor > 0:
-            wanted |= SOFTMAX_WINNER
+            wanted |= SOFTMAX_LEADER
     if wanted & DEPTH or (wanted & IMAGE and settings.blend == "hard"):
         wanted |= FACE_INDEX
     return wanted
@@ -42,5 +42,5 @@ def empty_outputs(like: Tensor, n_channels: int, size: list[int], outputs: int) 
         numbers(outputs & ALPHA, *pixels),
         indices(outputs & ALPHA_WINNER, torch.int32),
         numbers(outputs & SOFTMAX, n_images, 2, height, width),
-        indices(outputs & SOFTMAX_WINNER, torch.int32),
+        indices(outputs & SOFTMAX_LEADER, torch.int32),
     ]

@@ -13,12 +13,12 @@ _SIGNATURE = (
     "(Tensor face_vertices, Tensor features, Tensor? dist_scale, Tensor? gamma, Tensor? background, "
     "Tensor? face_offsets, SymInt[] size, int outputs, SymInt[] ints, float[] floats) -> (Tensor image, Tensor alpha, "
     "Tensor depth, Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, "
-    "Tensor softmax_winner)"
+    "Tensor softmax_leader)"
 )
 _BACKWARD_SIGNATURE = (
     "(Tensor? grad_image, Tensor? grad_alpha, Tensor? grad_depth, Tensor face_vertices, Tensor features, "
     "Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? face_offsets, Tensor image, Tensor face_index, "
-    "Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, Tensor softmax_winner, SymInt[] size, "
+    "Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, Tensor softmax_leader, SymInt[] size, "
     "SymInt[] ints, float[] floats, bool[] needs) -> (Tensor grad_face_vertices, Tensor grad_features, "
     "Tensor grad_dist_scale, Tensor grad_gamma, Tensor grad_background)"
 )
