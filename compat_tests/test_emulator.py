@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emulator.builds import builds as emulator
+from emulator import builds as emulator
 
 pytestmark = pytest.mark.slow
 
