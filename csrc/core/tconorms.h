@@ -346,18 +346,17 @@ struct TConormTraits {
     bool keeps_log_sum, keeps_largest, has_winner, counts_majority;
 };
 
+// Comparisons with those that have a trait: a switch costs CUDA kernels registers.
 GENDR_HD constexpr TConormTraits traits_of(TConorm kind) {
-    switch (kind) {
-#define GENDR_T_CONORM(name)                                                            \
-    case TConorm::name: {                                                               \
-        using A = Aggregate<TConorm::name>;                                             \
-        return {A::keeps_log_sum, A::keeps_largest, A::has_winner, A::counts_majority}; \
-    }
+    TConormTraits out = {};
+#define GENDR_T_CONORM(name)                                                               \
+    out.keeps_log_sum |= Aggregate<TConorm::name>::keeps_log_sum && kind == TConorm::name; \
+    out.keeps_largest |= Aggregate<TConorm::name>::keeps_largest && kind == TConorm::name; \
+    out.has_winner |= Aggregate<TConorm::name>::has_winner && kind == TConorm::name;       \
+    out.counts_majority |= Aggregate<TConorm::name>::counts_majority && kind == TConorm::name;
 #include "tconorms.def"
 #undef GENDR_T_CONORM
-        default:
-            return {};
-    }
+    return out;
 }
 
 template <class T>
