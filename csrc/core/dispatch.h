@@ -42,20 +42,21 @@ GENDR_HD T with_tconorm(TConorm kind, Use&& use) {
 template <class T>
 GENDR_HD_NOINLINE T add_to_state(T state, const Coverage<T>& c, const TConormParams<T>& params) {
     return with_tconorm<T>(params.kind, [&](auto k) {
-        return tconorm_add<k.value>(state, tconorm_term<k.value>(c.cdf, c.log_survival, params));
+        using A = Aggregate<k.value>;
+        return A::add(state, A::term(c.cdf, c.log_survival, params));
     });
 }
 
 template <class T>
 GENDR_HD_NOINLINE T alpha_of_state(T state, const TConormParams<T>& params) {
-    return with_tconorm<T>(params.kind, [&](auto k) { return tconorm_alpha<k.value>(state, params); });
+    return with_tconorm<T>(params.kind, [&](auto k) { return Aggregate<k.value>::alpha(state, params); });
 }
 
 // d alpha / du of one face: exact, or as the references have it.
 template <class T>
 GENDR_HD_NOINLINE T slope_of_state(T state, const Coverage<T>& c, const TConormParams<T>& params, bool reference) {
     return with_tconorm<T>(params.kind, [&](auto k) {
-        return reference ? reference_slope<k.value>(state, c, params) : tconorm_slope<k.value>(state, c, params);
+        return reference ? reference_slope<k.value>(state, c, params) : Aggregate<k.value>::slope(state, c, params);
     });
 }
 

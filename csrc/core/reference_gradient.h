@@ -17,7 +17,7 @@ GENDR_BEGIN_NAMESPACE
 // d alpha / du of one face as the references compute it (what the depth decides is the caller's).
 template <TConorm K, class T>
 GENDR_HD T reference_slope(T state, const Coverage<T>& c, const TConormParams<T>& params) {
-    return K == TConorm::hard ? c.pdf : tconorm_slope<K>(state, c, params);
+    return K == TConorm::hard ? c.pdf : Aggregate<K>::slope(state, c, params);
 }
 
 // Not squared, the direction to the outline is divided by max(d, this).

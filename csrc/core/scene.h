@@ -44,7 +44,7 @@ struct Scene {
     TConormParams<T> tconorm;
     CutPlane<T> cut_plane;
     T min_u;     // pairs with u <= min_u are dropped
-    T median_u;  // T-conorm hard: D > 1/2 where u > median_u (an edge: see threshold_above); D itself rounds to 1/2
+    T median_u;  // counts_majority: D > 1/2 where u > median_u (an edge: see threshold_above); D itself rounds to 1/2
                  // there
     double quantile_u;
     T background_floor;
@@ -95,9 +95,10 @@ struct Scene {
         quantile_u = quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, a.min_coverage);
         min_u = threshold_above<T>(quantile_u);
         equal_share = a.n_images > 0 ? a.n_faces / a.n_images : 0;
-        const bool hard = tconorm.kind == TConorm::hard;
-        median_u =
-            hard ? threshold_above<T>(quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, 0.5)) : T(0);
+        const bool majority = traits_of(tconorm.kind).counts_majority;
+        median_u = majority
+                       ? threshold_above<T>(quantile(Distribution(a.distribution), a.dist_shape, a.dist_shift, 0.5))
+                       : T(0);
         fused = Distribution(a.distribution) == Distribution::logistic && tconorm.kind == TConorm::probabilistic;
         perspective = a.perspective_correct != 0;
         squared = a.dist_squared != 0;

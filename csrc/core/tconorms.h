@@ -81,78 +81,116 @@ GENDR_HD T phi(T y) {
     return abs_(y) < Limits<T>::epsilon ? T(1) : y / (d == T(0) ? T(1) : d);
 }
 
-// Does the state hold log(sum e^l) rather than a plain sum?
-GENDR_HD constexpr bool keeps_log_sum(TConorm kind) {
-    return kind == TConorm::yager || kind == TConorm::aczel_alsina || kind == TConorm::dombi ||
-           kind == TConorm::schweizer_sklar;
-}
+// Each is a struct with the columns of the table above:
+//     term(a, log_x, params)     what a face with coverage a > 0 adds, log_x the logarithm of x = 1 - a
+//     alpha(state, params)       S
+//     slope(state, c, params)    dS/du of one face of coverage c
+// and what it has from one of the three kinds of state that follow.
+template <TConorm K>
+struct Aggregate;
 
-template <class T>
-GENDR_HD T empty_state(TConorm kind) {
-    return keeps_log_sum(kind) ? -Limits<T>::huge : T(0);
-}
+// The state is the sum of the terms.
+struct PlainSum {
+    static constexpr bool keeps_log_sum = false;    // of the terms' exponentials, so that it begins at log(0)
+    static constexpr bool keeps_largest = false;    // of the terms, rather than a sum
+    static constexpr bool has_winner = false;       // has one face all of the gradient?
+    static constexpr bool counts_majority = false;  // do only faces with D > 1/2 count?
+    template <class T>
+    static GENDR_HD T add(T state, T term) {
+        return state + term;
+    }
+};
 
-// The term of one face with coverage a > 0, x = 1 - a given by its logarithm.
-template <TConorm K, class T>
-GENDR_HD T tconorm_term(T a, T log_x, const TConormParams<T>& params) {
-    if constexpr (K == TConorm::probabilistic) {
+// The state is log(sum e^term).
+struct LogSum : PlainSum {
+    static constexpr bool keeps_log_sum = true;
+    template <class T>
+    static GENDR_HD T add(T state, T term) {
+        return logaddexp(state, term);
+    }
+};
+
+// The state is the largest term.
+struct Largest : PlainSum {
+    static constexpr bool keeps_largest = true;
+    template <class T>
+    static GENDR_HD T add(T state, T term) {
+        return max_(state, term);
+    }
+    template <class T>
+    static GENDR_HD T alpha(T state, const TConormParams<T>&) {
+        return state;
+    }
+};
+
+// 1 as soon as one face has D > 1/2. It has no gradient.
+template <>
+struct Aggregate<TConorm::hard> : Largest {
+    static constexpr bool counts_majority = true;
+    template <class T>
+    static GENDR_HD T term(T, T, const TConormParams<T>&) {
+        return T(1);
+    }
+    template <class T>
+    static GENDR_HD T slope(T, const Coverage<T>&, const TConormParams<T>&) {
+        return T(0);
+    }
+};
+
+template <>
+struct Aggregate<TConorm::max> : Largest {
+    static constexpr bool has_winner = true;
+    template <class T>
+    static GENDR_HD T term(T a, T, const TConormParams<T>&) {
+        return a;
+    }
+    // The winner's.
+    template <class T>
+    static GENDR_HD T slope(T, const Coverage<T>& c, const TConormParams<T>&) {
+        return c.pdf;
+    }
+};
+
+template <>
+struct Aggregate<TConorm::probabilistic> : PlainSum {
+    template <class T>
+    static GENDR_HD T term(T, T log_x, const TConormParams<T>&) {
         return -log_x;
-    } else if constexpr (K == TConorm::hamacher) {
+    }
+    template <class T>
+    static GENDR_HD T alpha(T state, const TConormParams<T>&) {
+        return T(0) - expm1_(-state);  // not a negated 0 where nothing covers the pixel
+    }
+    template <class T>
+    static GENDR_HD T slope(T state, const Coverage<T>& c, const TConormParams<T>&) {
+        return c.hazard * exp_(-state);
+    }
+};
+
+template <>
+struct Aggregate<TConorm::hamacher> : PlainSum {
+    template <class T>
+    static GENDR_HD T term(T a, T log_x, const TConormParams<T>& params) {
         // log(1 + p a / x); once that is large, log(x + p a) - log x, which cannot overflow.
         const T odds = params.p * a * exp_(-log_x);
         return odds < T(1) ? log1p_(odds) : log_(exp_(log_x) + params.p * a) - log_x;
-    } else if constexpr (K == TConorm::frank) {
-        // expm1(x q) / expm1(q) = 1 + kappa expm1(-a q): exact for small a; the quotient itself for the others.
-        const T q = params.log_p, y = exp_(log_x) * q, t = params.kappa * expm1_(-a * q);
-        const T psi = abs_(y) < Limits<T>::epsilon ? T(1) : expm1_(y) / (y == T(0) ? T(1) : y);
-        const T quotient = -log_x - log_(max_(psi * q * params.inv_expm1_q, Limits<T>::tiny));
-        return t > T(-0.5) ? -log1p_(t) : quotient;
-    } else if constexpr (K == TConorm::yager) {
-        return params.p * log_(a);
-    } else if constexpr (K == TConorm::aczel_alsina) {
-        return params.p * log_(-log_x);
-    } else if constexpr (K == TConorm::dombi) {
-        return params.p * (log_(a) - log_x);
-    } else if constexpr (K == TConorm::schweizer_sklar) {
-        const T y = params.p * log_x;  // log(e^y - 1) = y + log(1 - e^-y)
-        return y + log_(-expm1_(-y));
-    } else {  // max, sum, hard: the coverage itself
-        return a;
     }
-}
-
-// The state after a face with this term.
-template <TConorm K, class T>
-GENDR_HD T tconorm_add(T state, T term) {
-    if constexpr (keeps_log_sum(K)) {
-        return logaddexp(state, term);
-    } else if constexpr (K == TConorm::max) {
-        return max_(state, term);
-    } else if constexpr (K == TConorm::hard) {
-        return T(1);  // the caller adds only faces with D > 1/2
-    } else {
-        return state + term;
+    template <class T>
+    static GENDR_HD T alpha(T state, const TConormParams<T>& params) {
+        const T m = T(0) - expm1_(-state);  // S = 1 - p e^-G / (1 - (1-p) e^-G), without its cancellations
+        return m / (m + params.p * exp_(-state));
     }
-}
-
-// T-conorm max: does this face become the winner at a pixel? The lowest index wins ties.
-template <class T>
-GENDR_HD bool becomes_winner(T cdf, T state, int32_t face, int32_t winner) {
-    return cdf > state || (cdf == state && face < winner);
-}
-
-// log(1 - S)
-template <TConorm K, class T>
-GENDR_HD T tconorm_log_complement(T state, const TConormParams<T>& params) {
-    if constexpr (K == TConorm::aczel_alsina) {
-        return -exp_(state / params.p);
-    } else if constexpr (K == TConorm::dombi) {
-        return -softplus(state / params.p);
-    } else {
-        static_assert(K == TConorm::schweizer_sklar);
-        return softplus(state) / params.p;
+    template <class T>
+    static GENDR_HD T slope(T state, const Coverage<T>& c, const TConormParams<T>& params) {
+        const T p = params.p;
+        const T e = exp_(-state), x = exp_(c.log_survival), d = p * e - expm1_(-state);
+        return c.hazard * (p / (x + p * c.cdf)) * (p / d) * (e / d);
     }
-}
+};
+
+// Its parameter is fixed by make_tconorm.
+template <>
+struct Aggregate<TConorm::einstein> : Aggregate<TConorm::hamacher> {};
 
 // Frank's S and 1 - S. Both have a form that is exact near 0,
 //     S = -log1p(expm1(-q) (1 - e^-G)) / q,    1 - S = log1p(expm1(q) e^-G) / q,
@@ -169,25 +207,27 @@ GENDR_HD FrankSplit<T> frank_split(T state, const TConormParams<T>& params) {
     return {s > T(-0.5) ? alpha : T(1) - complement, x > T(-0.5) ? complement : T(1) - alpha};
 }
 
-template <TConorm K, class T>
-GENDR_HD T tconorm_alpha(T state, const TConormParams<T>& params) {
-    if constexpr (K == TConorm::probabilistic) {
-        return T(0) - expm1_(-state);               // not a negated 0 where nothing covers the pixel
-    } else if constexpr (K == TConorm::hamacher) {  // 1 - p e^-G / (1 - (1-p) e^-G), without its cancellations
-        const T m = T(0) - expm1_(-state);
-        return m / (m + params.p * exp_(-state));
-    } else if constexpr (K == TConorm::frank) {
-        return frank_split(state, params).alpha;
-    } else if constexpr (K == TConorm::yager) {
-        return exp_(min_(state, T(0)) / params.p);
-    } else if constexpr (keeps_log_sum(K)) {
-        return T(0) - expm1_(tconorm_log_complement<K>(state, params));
-    } else if constexpr (K == TConorm::sum) {
-        return state * params.inv_faces;
-    } else {
-        return state;
+template <>
+struct Aggregate<TConorm::frank> : PlainSum {
+    template <class T>
+    static GENDR_HD T term(T a, T log_x, const TConormParams<T>& params) {
+        // expm1(x q) / expm1(q) = 1 + kappa expm1(-a q): exact for small a; the quotient itself for the others.
+        const T q = params.log_p, y = exp_(log_x) * q, t = params.kappa * expm1_(-a * q);
+        const T psi = abs_(y) < Limits<T>::epsilon ? T(1) : expm1_(y) / (y == T(0) ? T(1) : y);
+        const T quotient = -log_x - log_(max_(psi * q * params.inv_expm1_q, Limits<T>::tiny));
+        return t > T(-0.5) ? -log1p_(t) : quotient;
     }
-}
+    template <class T>
+    static GENDR_HD T alpha(T state, const TConormParams<T>& params) {
+        return frank_split(state, params).alpha;
+    }
+    template <class T>
+    static GENDR_HD T slope(T state, const Coverage<T>& c, const TConormParams<T>& params) {
+        const T q = params.log_p, x = exp_(c.log_survival);
+        const T complement = frank_split(state, params).complement;
+        return c.hazard * phi(x * q) * complement / phi(complement * q);
+    }
+};
 
 // factor e^exponent where the two are far out on opposite sides; no larger than Limits::huge.
 template <class T>
@@ -196,40 +236,138 @@ GENDR_HD T times_exp(T factor, T exponent) {
     return min_(factor * root * root, Limits<T>::huge);
 }
 
-// dS/du of one face; for max the caller asks only for the winner.
-template <TConorm K, class T>
-GENDR_HD T tconorm_slope(T state, const Coverage<T>& c, const TConormParams<T>& params) {
-    const T p = params.p;
-    if constexpr (K == TConorm::probabilistic) {
-        return c.hazard * exp_(-state);
-    } else if constexpr (K == TConorm::hamacher) {
-        const T e = exp_(-state), x = exp_(c.log_survival), d = p * e - expm1_(-state);
-        return c.hazard * (p / (x + p * c.cdf)) * (p / d) * (e / d);
-    } else if constexpr (K == TConorm::frank) {
-        const T q = params.log_p, x = exp_(c.log_survival);
-        const T complement = frank_split(state, params).complement;
-        return c.hazard * phi(x * q) * complement / phi(complement * q);
-    } else if constexpr (K == TConorm::hard) {
-        return T(0);
-    } else if constexpr (keeps_log_sum(K)) {
-        const T l = tconorm_term<K>(c.cdf, c.log_survival, params);
-        if constexpr (K == TConorm::schweizer_sklar) {
-            const T log_rest = tconorm_log_complement<K>(state, params);
-            return c.hazard * exp_(p * c.log_survival + (T(1) - p) * log_rest);
-        } else {
-            const T log_ratio = (p - T(1)) / p * (l - state);
-            if constexpr (K == TConorm::yager) {
-                return state >= T(0) ? T(0) : times_exp(c.pdf, log_ratio);
-            } else if constexpr (K == TConorm::aczel_alsina) {
-                return times_exp(c.hazard, tconorm_log_complement<K>(state, params) + log_ratio);
-            } else {
-                const T log_rest = T(2) * tconorm_log_complement<K>(state, params) - c.log_survival;
-                return times_exp(c.hazard, log_rest + log_ratio);
-            }
-        }
-    } else {  // max, sum
-        return K == TConorm::sum ? c.pdf * params.inv_faces : c.pdf;
+// e^((p-1)/p (l - L)), l the face's term, comes as its exponent.
+template <class T>
+GENDR_HD T log_ratio(T state, T term, const TConormParams<T>& params) {
+    return (params.p - T(1)) / params.p * (term - state);
+}
+
+template <>
+struct Aggregate<TConorm::yager> : LogSum {
+    template <class T>
+    static GENDR_HD T term(T a, T, const TConormParams<T>& params) {
+        return params.p * log_(a);
     }
+    template <class T>
+    static GENDR_HD T alpha(T state, const TConormParams<T>& params) {
+        return exp_(min_(state, T(0)) / params.p);
+    }
+    template <class T>
+    static GENDR_HD T slope(T state, const Coverage<T>& c, const TConormParams<T>& params) {
+        const T ratio = log_ratio(state, term(c.cdf, c.log_survival, params), params);
+        return state >= T(0) ? T(0) : times_exp(c.pdf, ratio);
+    }
+};
+
+template <>
+struct Aggregate<TConorm::aczel_alsina> : LogSum {
+    template <class T>
+    static GENDR_HD T term(T, T log_x, const TConormParams<T>& params) {
+        return params.p * log_(-log_x);
+    }
+    template <class T>
+    static GENDR_HD T log_complement(T state, const TConormParams<T>& params) {
+        return -exp_(state / params.p);
+    }
+    template <class T>
+    static GENDR_HD T alpha(T state, const TConormParams<T>& params) {
+        return T(0) - expm1_(log_complement(state, params));
+    }
+    template <class T>
+    static GENDR_HD T slope(T state, const Coverage<T>& c, const TConormParams<T>& params) {
+        const T ratio = log_ratio(state, term(c.cdf, c.log_survival, params), params);
+        return times_exp(c.hazard, log_complement(state, params) + ratio);
+    }
+};
+
+template <>
+struct Aggregate<TConorm::dombi> : LogSum {
+    template <class T>
+    static GENDR_HD T term(T a, T log_x, const TConormParams<T>& params) {
+        return params.p * (log_(a) - log_x);
+    }
+    template <class T>
+    static GENDR_HD T log_complement(T state, const TConormParams<T>& params) {
+        return -softplus(state / params.p);
+    }
+    template <class T>
+    static GENDR_HD T alpha(T state, const TConormParams<T>& params) {
+        return T(0) - expm1_(log_complement(state, params));
+    }
+    template <class T>
+    static GENDR_HD T slope(T state, const Coverage<T>& c, const TConormParams<T>& params) {
+        const T ratio = log_ratio(state, term(c.cdf, c.log_survival, params), params);
+        const T log_rest = T(2) * log_complement(state, params) - c.log_survival;
+        return times_exp(c.hazard, log_rest + ratio);
+    }
+};
+
+template <>
+struct Aggregate<TConorm::schweizer_sklar> : LogSum {
+    template <class T>
+    static GENDR_HD T term(T, T log_x, const TConormParams<T>& params) {
+        const T y = params.p * log_x;  // log(e^y - 1) = y + log(1 - e^-y)
+        return y + log_(-expm1_(-y));
+    }
+    template <class T>
+    static GENDR_HD T log_complement(T state, const TConormParams<T>& params) {
+        return softplus(state) / params.p;
+    }
+    template <class T>
+    static GENDR_HD T alpha(T state, const TConormParams<T>& params) {
+        return T(0) - expm1_(log_complement(state, params));
+    }
+    template <class T>
+    static GENDR_HD T slope(T state, const Coverage<T>& c, const TConormParams<T>& params) {
+        const T own = params.p * c.log_survival, rest = (T(1) - params.p) * log_complement(state, params);
+        return c.hazard * exp_(own + rest);
+    }
+};
+
+// SoftRas' mean.
+template <>
+struct Aggregate<TConorm::sum> : PlainSum {
+    template <class T>
+    static GENDR_HD T term(T a, T, const TConormParams<T>&) {
+        return a;
+    }
+    template <class T>
+    static GENDR_HD T alpha(T state, const TConormParams<T>& params) {
+        return state * params.inv_faces;
+    }
+    template <class T>
+    static GENDR_HD T slope(T, const Coverage<T>& c, const TConormParams<T>& params) {
+        return c.pdf * params.inv_faces;
+    }
+};
+
+// What drivers ask of a T-conorm that is known at run time only.
+struct TConormTraits {
+    bool keeps_log_sum, keeps_largest, has_winner, counts_majority;
+};
+
+// Comparisons with those that have a trait: a switch costs CUDA kernels registers.
+GENDR_HD constexpr TConormTraits traits_of(TConorm kind) {
+    TConormTraits out = {};
+#define GENDR_T_CONORM(name)                                                               \
+    out.keeps_log_sum |= Aggregate<TConorm::name>::keeps_log_sum && kind == TConorm::name; \
+    out.keeps_largest |= Aggregate<TConorm::name>::keeps_largest && kind == TConorm::name; \
+    out.has_winner |= Aggregate<TConorm::name>::has_winner && kind == TConorm::name;       \
+    out.counts_majority |= Aggregate<TConorm::name>::counts_majority && kind == TConorm::name;
+#include "tconorms.def"
+#undef GENDR_T_CONORM
+    return out;
+}
+
+template <class T>
+GENDR_HD T empty_state(TConorm kind) {
+    return traits_of(kind).keeps_log_sum ? -Limits<T>::huge : T(0);
+}
+
+// T-conorm max: does this face become the winner at a pixel? The lowest index wins ties.
+template <class T>
+GENDR_HD bool becomes_winner(T cdf, T state, int32_t face, int32_t winner) {
+    return cdf > state || (cdf == state && face < winner);
 }
 
 GENDR_END_NAMESPACE

@@ -73,7 +73,7 @@ class Blend : FragmentBlending<T> {
         Values values;
         for (int32_t begin = 0; begin < run.size; begin += kLanes) evaluate(task, run, begin, values);
         if (p.state) {
-            if (keeps_log_sum(scene_.tconorm.kind)) {
+            if (traits_of(scene_.tconorm.kind).keeps_log_sum) {
                 add_log_sums(p, run, values);
             } else {
                 add_terms(p, run, values);
@@ -89,11 +89,11 @@ class Blend : FragmentBlending<T> {
         if (args_.out.alpha) {
             Lanes<T> term;
             tconorm_.term(task.tconorm, coverage, term);
-            const Flag<T> hard(scene_.tconorm.kind == TConorm::hard);
+            const Flag<T> majority(traits_of(scene_.tconorm.kind).counts_majority);
             const T none = empty_state<T>(scene_.tconorm.kind), median = scene_.median_u;
             GENDR_LANES {
-                const T counts = hard.pick(u[l] > median ? T(1) : T(0), coverage.cdf[l]);
-                values.term[begin + l] = counts > T(0) ? hard.pick(T(1), term[l]) : none;
+                const T counts = majority.pick(u[l] > median ? T(1) : T(0), coverage.cdf[l]);
+                values.term[begin + l] = counts > T(0) ? term[l] : none;
             }
         }
         if (args_.out.image) {
@@ -109,7 +109,7 @@ class Blend : FragmentBlending<T> {
     }
 
     void add_terms(const Pixels& p, const FragmentRun& run, const Values& values) const {
-        const bool largest = scene_.tconorm.kind == TConorm::max || scene_.tconorm.kind == TConorm::hard;
+        const bool largest = traits_of(scene_.tconorm.kind).keeps_largest;
         for (int32_t s = 0; s < run.n_segments; ++s) {
             const Segment at = run.segments[s];
             T state = p.state[at.pixel];

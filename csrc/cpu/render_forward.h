@@ -180,7 +180,7 @@ class Forward {
             const bool has_winner = args_.out.alpha_winner != nullptr;
             if (has_winner) load_lanes(band.pixels.winner + offset, stride, at.log2_rows, winner.v);
             Lanes<T> counts = depth_matters ? interpolation.visible : sight.active;
-            if (scene_.tconorm.kind == TConorm::hard) {
+            if (traits_of(scene_.tconorm.kind).counts_majority) {
                 GENDR_LANES counts[l] = sight.u[l] > scene_.median_u ? counts[l] : T(0);
             }
             tconorm_.add(band.tconorm, coverage, counts, state, winner, id);

@@ -39,7 +39,8 @@ CoverageFunction<T> coverage_function(int id) {
 
 template <class T>
 struct TConormFunctions {
-    // Adds the lanes with counts > 0 to the state; `winner` (max only) becomes `face` where that face wins.
+    // Adds the lanes with counts > 0 to the state; `winner` (of those that have one) becomes `face` where that face
+    // wins.
     void (*add)(const TConormParams<T>&, const CoverageLanes<T>&, const Lanes<T>& counts, Lanes<T>& state,
                 Lanes<int32_t>& winner, int32_t face);
     // What each lane's pair would add to a state.
@@ -52,10 +53,12 @@ struct TConormFunctions {
 
 template <TConorm K, class T>
 struct TConormLanes {
+    using A = Aggregate<K>;
+
     static void add(const TConormParams<T>& params, const CoverageLanes<T>& c, const Lanes<T>& counts, Lanes<T>& state,
                     Lanes<int32_t>& winner, int32_t face) {
         const TConormParams<T> p = params;
-        if constexpr (K == TConorm::max) {
+        if constexpr (A::has_winner) {
             for (int l = 0; l < kLanes; ++l) {
                 if (!(counts[l] > T(0) && c.cdf[l] > T(0))) continue;
                 const bool wins = becomes_winner(c.cdf[l], state[l], face, winner[l]);
@@ -64,22 +67,22 @@ struct TConormLanes {
             }
         } else {
             GENDR_LANES {
-                const T next = tconorm_add<K>(state[l], tconorm_term<K>(c.cdf[l], c.log_survival[l], p));
+                const T next = A::add(state[l], A::term(c.cdf[l], c.log_survival[l], p));
                 state[l] = counts[l] > T(0) && c.cdf[l] > T(0) ? next : state[l];
             }
         }
     }
     static void term(const TConormParams<T>& params, const CoverageLanes<T>& c, Lanes<T>& out) {
         const TConormParams<T> p = params;
-        GENDR_LANES out[l] = tconorm_term<K>(c.cdf[l], c.log_survival[l], p);
+        GENDR_LANES out[l] = A::term(c.cdf[l], c.log_survival[l], p);
     }
     static void alpha(const TConormParams<T>& params, int64_t n, const T* state, T* out) {
         const TConormParams<T> p = params;
-        for (int64_t i = 0; i < n; ++i) out[i] = tconorm_alpha<K>(state[i], p);
+        for (int64_t i = 0; i < n; ++i) out[i] = A::alpha(state[i], p);
     }
     static void slope(const TConormParams<T>& params, const CoverageLanes<T>& c, const Lanes<T>& state, Lanes<T>& out) {
         const TConormParams<T> p = params;
-        GENDR_LANES out[l] = tconorm_slope<K>(state[l], c.at(l), p);
+        GENDR_LANES out[l] = A::slope(state[l], c.at(l), p);
     }
     static void reference(const TConormParams<T>& params, const CoverageLanes<T>& c, const Lanes<T>& state,
                           Lanes<T>& out) {

@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(kThreads) differentiate_pixels(const BlendCall
         T grad_u = T(0), grad_z = T(0);
         const bool wins = !a.out.alpha_winner || p.winner == i;
         if (c.cdf > T(0) && p.grad_alpha != T(0) && wins) {
-            const T slope = kFused ? tconorm_slope<TConorm::probabilistic>(p.state, c, tconorm)
+            const T slope = kFused ? Aggregate<TConorm::probabilistic>::slope(p.state, c, tconorm)
                                    : slope_of_state(p.state, c, tconorm, false);
             grad_u = p.grad_alpha * slope;
         }

@@ -32,11 +32,11 @@ __global__ void __launch_bounds__(kThreads) blend_pixels(const BlendCall<T> call
         if (out.alpha && first_group && c.cdf > T(0)) {
             if (kFused) {
                 state -= c.log_survival;
-            } else if (tconorm.kind == TConorm::max) {
+            } else if (traits_of(tconorm.kind).has_winner) {
                 // Fragments come in order: the lowest keeps ties.
                 winner = c.cdf > state ? int32_t(i) : winner;
                 state = max_(c.cdf, state);
-            } else if (tconorm.kind != TConorm::hard || u > scene.median_u) {
+            } else if (!traits_of(tconorm.kind).counts_majority || u > scene.median_u) {
                 state = add_to_state(state, c, tconorm);
             }
         }
@@ -58,7 +58,8 @@ __global__ void __launch_bounds__(kThreads) blend_pixels(const BlendCall<T> call
 
     const T bad = scales_in_range(scene, at.image) ? T(0) : T(NAN);
     if (out.alpha && first_group) {
-        const T alpha = kFused ? tconorm_alpha<TConorm::probabilistic>(state, tconorm) : alpha_of_state(state, tconorm);
+        const T alpha =
+            kFused ? Aggregate<TConorm::probabilistic>::alpha(state, tconorm) : alpha_of_state(state, tconorm);
         static_cast<T*>(out.alpha)[at.pixel] = alpha + bad;
         static_cast<T*>(out.alpha_state)[at.pixel] = state + bad;
         if (out.alpha_winner) out.alpha_winner[at.pixel] = winner;

@@ -152,7 +152,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
         const T state = static_cast<const T*>(call.out.alpha_state)[pixel];
         T slope;
         if (kFused) {
-            slope = tconorm_slope<TConorm::probabilistic>(state, c, at.tconorm);
+            slope = Aggregate<TConorm::probabilistic>::slope(state, c, at.tconorm);
         } else {
             const bool wins = !call.out.alpha_winner || call.out.alpha_winner[pixel] == at.id;
             slope = wins ? slope_of_state(state, c, at.tconorm, call.reference) : T(0);

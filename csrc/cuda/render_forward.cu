@@ -137,13 +137,13 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     if (alpha && (visible || !depth_matters) && c.cdf > T(0)) {
         if (kFused) {
             p.alpha -= c.log_survival;
-        } else if (tconorm.kind == TConorm::max) {
+        } else if (traits_of(tconorm.kind).has_winner) {
             const int32_t id = int32_t(face - at.first_face);
             if (becomes_winner(c.cdf, p.alpha, id, p.winner)) {
                 p.alpha = c.cdf;
                 p.winner = id;
             }
-        } else if (tconorm.kind != TConorm::hard || u > scene.median_u) {
+        } else if (!traits_of(tconorm.kind).counts_majority || u > scene.median_u) {
             p.alpha = add_to_state(p.alpha, c, tconorm);
         }
     }
@@ -158,15 +158,15 @@ __device__ void merge(const TileCall<T>& call, const TConormParams<T>& tconorm, 
                       Pixel<T, kColour>& p) {
     if (kFused) {
         p.alpha += other.alpha;
-    } else if (tconorm.kind == TConorm::max) {
+    } else if (traits_of(tconorm.kind).has_winner) {
         if (other.winner >= 0 && (p.winner < 0 || becomes_winner(other.alpha, p.alpha, other.winner, p.winner))) {
             p.alpha = other.alpha;
             p.winner = other.winner;
         }
-    } else if (keeps_log_sum(tconorm.kind)) {
+    } else if (traits_of(tconorm.kind).keeps_log_sum) {
         p.alpha = logaddexp(p.alpha, other.alpha);
     } else {
-        p.alpha = tconorm.kind == TConorm::hard ? max_(p.alpha, other.alpha) : p.alpha + other.alpha;
+        p.alpha = traits_of(tconorm.kind).keeps_largest ? max_(p.alpha, other.alpha) : p.alpha + other.alpha;
     }
     if constexpr (kColour) {
         const bool closer = other.nearest >= 0 && hides(other.depth, other.nearest, p.depth, p.nearest);
@@ -205,7 +205,7 @@ __device__ void finish(const TileCall<T>& call, const ImageParams<T>& image, con
     const T bad = scales_in_range(call.scene, at.image) ? T(0) : T(NAN);
     if (out.alpha && at.first_channel == 0) {
         const T alpha =
-            kFused ? tconorm_alpha<TConorm::probabilistic>(p.alpha, tconorm) : alpha_of_state(p.alpha, tconorm);
+            kFused ? Aggregate<TConorm::probabilistic>::alpha(p.alpha, tconorm) : alpha_of_state(p.alpha, tconorm);
         static_cast<T*>(out.alpha)[pixel] = alpha + bad;
         static_cast<T*>(out.alpha_state)[pixel] = p.alpha + bad;
         if (out.alpha_winner) out.alpha_winner[pixel] = p.winner;
