@@ -13,53 +13,77 @@ GENDR_HD void pixel_range(double lo, double hi, double half, int32_t n, int32_t*
     *last = !(b >= -1.0) ? -1 : b > n - 1.0 ? n - 1 : int32_t(floor(b + 1e-3));
 }
 
-// Face `index`, with its pixel box and culling flags. kCuts: as for with_rule_of.
-template <bool kCuts, class T>
-GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, int64_t index, Face<T>& f) {
-    const gendr_scene& a = scene.args;
-    const T* corners = scene.corners(index);
-    f.x0 = f.y0 = 0;
-    f.x1 = f.y1 = -1;
-    // A corner that is not finite, or so far out that products of its coordinates are not: no part of the picture.
+// Are all corners finite, and none so far out that products of its coordinates are not?
+template <class T>
+GENDR_HD bool is_usable(const T* corners) {
     T check = T(0), farthest = T(0);
     for (int i = 0; i < 9; ++i) {
         check += corners[i] * T(0);
         if (i % 3 != 2) farthest = max_(farthest, abs_(corners[i]));
     }
-    if (check != T(0) || farthest > T(1e18)) return;
-    setup_face(corners, f);
-    T z_min = min_(f.z[0], min_(f.z[1], f.z[2]));
-    const T z_max = max_(f.z[0], max_(f.z[1], f.z[2]));
-    T x_min = min_(f.x[0], min_(f.x[1], f.x[2])), x_max = max_(f.x[0], max_(f.x[1], f.x[2]));
-    T y_min = min_(f.y[0], min_(f.y[1], f.y[2])), y_max = max_(f.y[0], max_(f.y[1], f.y[2]));
-    if (kCuts && z_min < scene.cut_plane.depth && scene.cut_plane.depth > T(0)) {
-        Cut<T> cut;
-        if (z_max < scene.cut_plane.depth || !make_cut(f, scene.cut_plane, cut)) return;
-        f.flags = kCut;
-        f.area2 = cut.area2;
-        z_min = scene.cut_plane.depth;
-        x_min = min_(min_(cut.x[0], cut.x[1]), min_(cut.x[2], cut.x[3]));
-        x_max = max_(max_(cut.x[0], cut.x[1]), max_(cut.x[2], cut.x[3]));
-        y_min = min_(min_(cut.y[0], cut.y[1]), min_(cut.y[2], cut.y[3]));
-        y_max = max_(max_(cut.y[0], cut.y[1]), max_(cut.y[2], cut.y[3]));
-    }
+    return !(check != T(0) || farthest > T(1e18));
+}
 
+// What lies between a face's smallest and largest coordinates.
+template <class T>
+struct Extent {
+    T x_min, x_max, y_min, y_max, z_min, z_max;
+};
+
+template <class T>
+GENDR_HD void find_depths(const Face<T>& f, Extent<T>& e) {
+    e.z_min = min_(f.z[0], min_(f.z[1], f.z[2]));
+    e.z_max = max_(f.z[0], max_(f.z[1], f.z[2]));
+}
+
+template <class T>
+GENDR_HD void find_outline(const Face<T>& f, Extent<T>& e) {
+    e.x_min = min_(f.x[0], min_(f.x[1], f.x[2]));
+    e.x_max = max_(f.x[0], max_(f.x[1], f.x[2]));
+    e.y_min = min_(f.y[0], min_(f.y[1], f.y[2]));
+    e.y_max = max_(f.y[0], max_(f.y[1], f.y[2]));
+}
+
+// Cuts a face that is nearer than the plane somewhere. False: nothing is left of it.
+template <class T>
+GENDR_HD bool cut_at(const CutPlane<T>& plane, Face<T>& f, Extent<T>& e) {
+    Cut<T> cut;
+    if (e.z_max < plane.depth || !make_cut(f, plane, cut)) return false;
+    f.flags = kCut;
+    f.area2 = cut.area2;
+    e.z_min = plane.depth;
+    e.x_min = min_(min_(cut.x[0], cut.x[1]), min_(cut.x[2], cut.x[3]));
+    e.x_max = max_(max_(cut.x[0], cut.x[1]), max_(cut.x[2], cut.x[3]));
+    e.y_min = min_(min_(cut.y[0], cut.y[1]), min_(cut.y[2], cut.y[3]));
+    e.y_max = max_(max_(cut.y[0], cut.y[1]), max_(cut.y[2], cut.y[3]));
+    return true;
+}
+
+// What a face's front side and depths say: kColourCulled, kAlphaCulled, kDepthInRange.
+template <class T>
+GENDR_HD int32_t depth_flags(const Scene<T>& scene, const Face<T>& f, const Extent<T>& e) {
+    const gendr_scene& a = scene.args;
     const bool front = f.area2 != T(0) && (f.area2 > T(0)) == (a.front == GENDR_COUNTERCLOCKWISE);
     const bool back_culled = a.cull == GENDR_CULL_BACK && !front;
     // Across or behind the camera plane the projected triangle is not the face. Only the references count it, in alpha
     // and with screen-space weights; perspective weights of depths of either sign would be no average of the corners.
     // Where the near plane itself is not in front of the camera, depth is a place along an axis, and none is behind.
-    const bool behind = !(z_min > T(0)) && scene.depth.near > T(0);
+    const bool behind = !(e.z_min > T(0)) && scene.depth.near > T(0);
     // Without a clip, depths outside the triangle are not between those of its corners.
     const bool bounded = a.clip != GENDR_CLIP_NONE;
-    const bool out_of_range = bounded && !behind && (z_max < scene.depth.near || z_min > scene.depth.far);
-    if (back_culled || out_of_range || (behind && (!scene.alpha_all || scene.perspective))) f.flags |= kColourCulled;
-    if (!scene.alpha_all && (f.flags & kColourCulled)) f.flags |= kAlphaCulled;
-    if (bounded && z_min >= scene.depth.near && z_max <= scene.depth.far) f.flags |= kDepthInRange;
-    if ((f.flags & kColourCulled) && (f.flags & kAlphaCulled)) return;
-    if (scene.barycentric && (f.flags & kFlat)) return;  // zero area: no barycentrics, so no distance
+    const bool out_of_range = bounded && !behind && (e.z_max < scene.depth.near || e.z_min > scene.depth.far);
+    int32_t flags = 0;
+    if (back_culled || out_of_range || (behind && (!scene.alpha_all || scene.perspective))) flags |= kColourCulled;
+    if (!scene.alpha_all && (flags & kColourCulled)) flags |= kAlphaCulled;
+    if (bounded && e.z_min >= scene.depth.near && e.z_max <= scene.depth.far) flags |= kDepthInRange;
+    return flags;
+}
 
-    const double x_lo = x_min, x_hi = x_max, y_lo = y_min, y_hi = y_max;
+// The pixels in reach.
+template <class T>
+GENDR_HD void set_pixel_box(const Scene<T>& scene, const ImageParams<T>& image, const Extent<T>& e, Face<T>& f) {
+    const gendr_scene& a = scene.args;
+    const double x_lo = e.x_min, x_hi = e.x_max, y_lo = e.y_min, y_hi = e.y_max;
     double box[4] = {x_lo - image.box_reach, x_hi + image.box_reach, y_lo - image.box_reach, y_hi + image.box_reach};
     if (scene.barycentric && isfinite(image.box_weight)) {
         // {w_k >= -b} is the triangle scaled by 1 + 3 b about its centroid.
@@ -73,10 +97,34 @@ GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, i
     }
     pixel_range(box[0], box[1], a.half_width, a.width, &f.x0, &f.x1);
     pixel_range(-box[3], -box[2], a.half_height, a.height, &f.y0, &f.y1);
-    if (f.x0 > f.x1 || f.y0 > f.y1) {
-        f.x0 = f.y0 = 0;
-        f.x1 = f.y1 = -1;
+}
+
+template <class T>
+GENDR_HD void clear_pixel_box(Face<T>& f) {
+    f.x0 = f.y0 = 0;
+    f.x1 = f.y1 = -1;
+}
+
+// Face `index`, with its pixel box and culling flags; no pixels where it is no part of the picture. kCuts: as for
+// with_rule_of.
+template <bool kCuts, class T>
+GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, int64_t index, Face<T>& f) {
+    const T* corners = scene.corners(index);
+    clear_pixel_box(f);
+    if (!is_usable(corners)) return;
+    setup_face(corners, f);
+    Extent<T> extent;
+    find_depths(f, extent);
+    if (kCuts && extent.z_min < scene.cut_plane.depth && scene.cut_plane.depth > T(0)) {
+        if (!cut_at(scene.cut_plane, f, extent)) return;
+    } else {
+        find_outline(f, extent);
     }
+    f.flags |= depth_flags(scene, f, extent);
+    if ((f.flags & kColourCulled) && (f.flags & kAlphaCulled)) return;
+    if (scene.barycentric && (f.flags & kFlat)) return;  // zero area: no barycentrics, so no distance
+    set_pixel_box(scene, image, extent, f);
+    if (f.x0 > f.x1 || f.y0 > f.y1) clear_pixel_box(f);
 }
 
 GENDR_END_NAMESPACE

@@ -22,51 +22,90 @@ void evaluate(Distribution d, double shape, double shift, int64_t n, const void*
     }
 }
 
+bool single(const gendr_scene& scene) {
+    return scene.dtype == GENDR_FLOAT32;
+}
+
+size_t forward_workspace_size(const gendr_forward& a) {
+    return single(a.scene) ? Forward<float>::workspace_size(a) : Forward<double>::workspace_size(a);
+}
+
+void render_forward(const gendr_forward& a) {
+    single(a.scene) ? Forward<float>(a).run() : Forward<double>(a).run();
+}
+
+size_t backward_workspace_size(const gendr_backward& a) {
+    return single(a.scene) ? Backward<float>::workspace_size(a) : Backward<double>::workspace_size(a);
+}
+
+void render_backward(const gendr_backward& a) {
+    single(a.scene) ? Backward<float>(a).run() : Backward<double>(a).run();
+}
+
+void evaluate_distribution(int dtype, int id, double shape, double shift, int64_t n, const void* u, void* cdf,
+                           void* log_survival, void* hazard) {
+    const auto evaluate_as = dtype == GENDR_FLOAT32 ? evaluate<float> : evaluate<double>;
+    evaluate_as(Distribution(id), shape, shift, n, u, cdf, log_survival, hazard);
+}
+
 template <class T>
 size_t fragments_size(const gendr_fragments& a) {
     return std::max(FragmentLists<T>::workspace_size(a), FragmentGradients<T>::workspace_size(a));
 }
 
-bool single(const gendr_scene& scene) {
-    return scene.dtype == GENDR_FLOAT32;
+size_t fragments_workspace_size(const gendr_fragments& a) {
+    return single(a.scene) ? fragments_size<float>(a) : fragments_size<double>(a);
+}
+
+void count_fragments(const gendr_fragments& a) {
+    single(a.scene) ? FragmentLists<float>(a).count() : FragmentLists<double>(a).count();
+}
+
+void fill_fragments(const gendr_fragments& a) {
+    single(a.scene) ? FragmentLists<float>(a).fill() : FragmentLists<double>(a).fill();
+}
+
+void fragments_backward(const gendr_fragments& a) {
+    single(a.scene) ? FragmentGradients<float>(a).run() : FragmentGradients<double>(a).run();
+}
+
+void blend_fragments(const gendr_fragment_blend& a) {
+    single(a.scene) ? Blend<float>(a).run() : Blend<double>(a).run();
+}
+
+size_t blend_workspace_size(const gendr_fragment_blend& a) {
+    return single(a.scene) ? BlendBackward<float>::workspace_size(a) : BlendBackward<double>::workspace_size(a);
+}
+
+void blend_fragments_backward(const gendr_fragment_blend& a) {
+    single(a.scene) ? BlendBackward<float>(a).run() : BlendBackward<double>(a).run();
+}
+
+double quantile(int id, double shape, double shift, double coverage) {
+    return quantile(Distribution(id), shape, shift, coverage);
+}
+
+// Several of the fields have one type: they are set by name.
+constexpr Kernels make_kernels() {
+    Kernels k = {};
+    k.forward_workspace_size = forward_workspace_size;
+    k.render_forward = render_forward;
+    k.backward_workspace_size = backward_workspace_size;
+    k.render_backward = render_backward;
+    k.evaluate_distribution = evaluate_distribution;
+    k.fragments_workspace_size = fragments_workspace_size;
+    k.count_fragments = count_fragments;
+    k.fill_fragments = fill_fragments;
+    k.fragments_backward = fragments_backward;
+    k.blend_fragments = blend_fragments;
+    k.blend_workspace_size = blend_workspace_size;
+    k.blend_fragments_backward = blend_fragments_backward;
+    k.quantile = quantile;
+    return k;
 }
 
 }  // namespace
 
-extern const Kernels kernels = {
-    [](const gendr_forward& a) {
-        return single(a.scene) ? Forward<float>::workspace_size(a) : Forward<double>::workspace_size(a);
-    },
-    [](const gendr_forward& a) { single(a.scene) ? Forward<float>(a).run() : Forward<double>(a).run(); },
-    [](const gendr_backward& a) {
-        return single(a.scene) ? Backward<float>::workspace_size(a) : Backward<double>::workspace_size(a);
-    },
-    [](const gendr_backward& a) { single(a.scene) ? Backward<float>(a).run() : Backward<double>(a).run(); },
-    [](int dtype, int id, double shape, double shift, int64_t n, const void* u, void* cdf, void* log_survival,
-       void* hazard) {
-        (dtype == GENDR_FLOAT32 ? evaluate<float> : evaluate<double>)(Distribution(id), shape, shift, n, u, cdf,
-                                                                      log_survival, hazard);
-    },
-    [](const gendr_fragments& a) { return single(a.scene) ? fragments_size<float>(a) : fragments_size<double>(a); },
-    [](const gendr_fragments& a) {
-        single(a.scene) ? FragmentLists<float>(a).count() : FragmentLists<double>(a).count();
-    },
-    [](const gendr_fragments& a) {
-        single(a.scene) ? FragmentLists<float>(a).fill() : FragmentLists<double>(a).fill();
-    },
-    [](const gendr_fragments& a) {
-        single(a.scene) ? FragmentGradients<float>(a).run() : FragmentGradients<double>(a).run();
-    },
-    [](const gendr_fragment_blend& a) { single(a.scene) ? Blend<float>(a).run() : Blend<double>(a).run(); },
-    [](const gendr_fragment_blend& a) {
-        return single(a.scene) ? BlendBackward<float>::workspace_size(a) : BlendBackward<double>::workspace_size(a);
-    },
-    [](const gendr_fragment_blend& a) {
-        single(a.scene) ? BlendBackward<float>(a).run() : BlendBackward<double>(a).run();
-    },
-    [](int id, double shape, double shift, double coverage) {
-        return quantile(Distribution(id), shape, shift, coverage);
-    },
-};
+extern const Kernels kernels = make_kernels();
 
 GENDR_END_NAMESPACE

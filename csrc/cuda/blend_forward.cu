@@ -6,78 +6,123 @@
 GENDR_BEGIN_NAMESPACE
 namespace {
 
+// What a pixel keeps while its fragments come by.
+template <class T>
+struct BlendedPixel {
+    T state;         // the T-conorm's
+    int32_t winner;  // of those that have one
+    T largest;       // softmax: largest exponent so far,
+    T weight;        //   sum of D e^(exponent - largest),
+    T sums[kChannels];
+    int32_t leader;  //   and the fragment of the largest exponent
+};
+
 // Channels in groups, a row of the grid each; alpha goes with the first.
+struct ChannelGroup {
+    int first, all;
+};
+
+template <class T>
+__device__ __forceinline__ void clear(const BlendCall<T>& call, const BlendPlace& at, const ImageParams<T>& params,
+                                      const ChannelGroup& channels, BlendedPixel<T>& p) {
+    p.state = empty_state<T>(call.scene.tconorm.kind);
+    p.largest = params.background_exponent;
+    p.weight = T(1);
+    p.winner = p.leader = -1;
+    GENDR_UNROLL
+    for (int k = 0; k < kChannels; ++k) {
+        const int c = channels.first + k;
+        p.sums[k] = call.args.out.image && c < channels.all ? call.scene.background(at.image, c) : T(0);
+    }
+}
+
+template <bool kFused, class T>
+__device__ __forceinline__ void add_alpha(const Scene<T>& scene, const TConormParams<T>& tconorm, int64_t fragment, T u,
+                                          const Coverage<T>& c, BlendedPixel<T>& p) {
+    if (kFused) {
+        p.state -= c.log_survival;
+    } else if (traits_of(tconorm.kind).has_winner) {
+        // Fragments come in order: the lowest keeps ties.
+        p.winner = c.cdf > p.state ? int32_t(fragment) : p.winner;
+        p.state = max_(c.cdf, p.state);
+    } else if (!traits_of(tconorm.kind).counts_majority || u > scene.median_u) {
+        p.state = add_to_state(p.state, c, tconorm);
+    }
+}
+
+template <class T>
+__device__ __forceinline__ void add_colour(const BlendCall<T>& call, const ImageParams<T>& params,
+                                           const ChannelGroup& channels, int64_t fragment, const Coverage<T>& c,
+                                           BlendedPixel<T>& p) {
+    const T exponent = call.exponent_at(fragment, params.exponent_scale);
+    const bool on = c.cdf > Limits<T>::tiny;
+    if (on && becomes_leader(exponent, int32_t(fragment), p.largest, p.leader)) p.leader = int32_t(fragment);
+    const SoftmaxStep<T> s = softmax_add(p.largest, p.weight, on, exponent, c.cdf);
+    p.largest = s.largest;
+    p.weight = s.total;
+    const T* values = static_cast<const T*>(call.args.values) + fragment * channels.all + channels.first;
+    GENDR_UNROLL
+    for (int k = 0; k < kChannels; ++k) {
+        if (channels.first + k >= channels.all) break;
+        // A fragment of no weight may show what is no number.
+        p.sums[k] = p.sums[k] * s.keep + (s.weight > T(0) ? s.weight * values[k] : T(0));
+    }
+}
+
+// bad: 0, or NaN for scales out of range.
+template <bool kFused, class T>
+__device__ __forceinline__ void write_alpha(const gendr_outputs& out, const TConormParams<T>& tconorm, int64_t pixel,
+                                            T bad, const BlendedPixel<T>& p) {
+    const T alpha =
+        kFused ? Aggregate<TConorm::probabilistic>::alpha(p.state, tconorm) : alpha_of_state(p.state, tconorm);
+    static_cast<T*>(out.alpha)[pixel] = alpha + bad;
+    static_cast<T*>(out.alpha_state)[pixel] = p.state + bad;
+    if (out.alpha_winner) out.alpha_winner[pixel] = p.winner;
+}
+
+template <class T>
+__device__ __forceinline__ void write_image(const BlendCall<T>& call, const BlendPlace& at,
+                                            const ImageParams<T>& params, const ChannelGroup& channels, T bad,
+                                            const BlendedPixel<T>& p) {
+    const Scene<T>& scene = call.scene;
+    const gendr_outputs& out = call.args.out;
+    const T missing = background_weight(params.background_exponent, p.largest, scene.background_floor).missing;
+    const T weight = p.weight + missing;
+    const int64_t pixels = call.image_pixels();
+    for (int k = 0; k < kChannels && channels.first + k < channels.all; ++k) {
+        const int c = channels.first + k;
+        const T sum = missing > T(0) ? p.sums[k] + missing * scene.background(at.image, c) : p.sums[k];
+        static_cast<T*>(out.image)[(int64_t(at.image) * channels.all + c) * pixels + at.in_image] = sum / weight + bad;
+    }
+    if (channels.first != 0) return;
+    T* kept = static_cast<T*>(out.softmax_state) + 2 * at.image * pixels + at.in_image;
+    kept[0] = p.largest;
+    kept[pixels] = weight + bad;
+    if (out.softmax_winner) out.softmax_winner[at.pixel] = p.leader;
+}
+
 template <class T, bool kFused>
 __global__ void __launch_bounds__(kThreads) blend_pixels(const BlendCall<T> call) {
     const Scene<T>& scene = call.scene;
     const gendr_outputs& out = call.args.out;
     BlendPlace at;
     if (!find_place(call, at)) return;
-    const int n_channels = scene.args.n_channels, first_channel = int(blockIdx.y) * kChannels;
-    const bool first_group = first_channel == 0;
+    const ChannelGroup channels = {int(blockIdx.y) * kChannels, scene.args.n_channels};
+    const bool first_group = channels.first == 0;
     const ImageParams<T> params = scene.image_params(at.image);
     const TConormParams<T> tconorm = scene.tconorm_of(at.image);
 
-    T state = empty_state<T>(scene.tconorm.kind), largest = params.background_exponent, weight = T(1);
-    T sums[kChannels];
-    int32_t winner = -1, leader = -1;
-    GENDR_UNROLL
-    for (int k = 0; k < kChannels; ++k) {
-        const int c = first_channel + k;
-        sums[k] = out.image && c < n_channels ? scene.background(at.image, c) : T(0);
-    }
+    BlendedPixel<T> pixel;
+    clear(call, at, params, channels, pixel);
     for (int64_t i = at.first; i < at.last; ++i) {
         const T u = call.u_at(i, params.inv_tau);
         const Coverage<T> c = coverage_of<T, kFused>(scene, u);
-        if (out.alpha && first_group && c.cdf > T(0)) {
-            if (kFused) {
-                state -= c.log_survival;
-            } else if (traits_of(tconorm.kind).has_winner) {
-                // Fragments come in order: the lowest keeps ties.
-                winner = c.cdf > state ? int32_t(i) : winner;
-                state = max_(c.cdf, state);
-            } else if (!traits_of(tconorm.kind).counts_majority || u > scene.median_u) {
-                state = add_to_state(state, c, tconorm);
-            }
-        }
-        if (!out.image) continue;
-        const T exponent = call.exponent_at(i, params.exponent_scale);
-        const bool on = c.cdf > Limits<T>::tiny;
-        if (on && becomes_leader(exponent, int32_t(i), largest, leader)) leader = int32_t(i);
-        const SoftmaxStep<T> s = softmax_add(largest, weight, on, exponent, c.cdf);
-        largest = s.largest;
-        weight = s.total;
-        const T* values = static_cast<const T*>(call.args.values) + i * n_channels + first_channel;
-        GENDR_UNROLL
-        for (int k = 0; k < kChannels; ++k) {
-            if (first_channel + k >= n_channels) break;
-            // A fragment of no weight may show what is no number.
-            sums[k] = sums[k] * s.keep + (s.weight > T(0) ? s.weight * values[k] : T(0));
-        }
+        if (out.alpha && first_group && c.cdf > T(0)) add_alpha<kFused>(scene, tconorm, i, u, c, pixel);
+        if (out.image) add_colour(call, params, channels, i, c, pixel);
     }
-
     const T bad = scales_in_range(scene, at.image) ? T(0) : T(NAN);
-    if (out.alpha && first_group) {
-        const T alpha =
-            kFused ? Aggregate<TConorm::probabilistic>::alpha(state, tconorm) : alpha_of_state(state, tconorm);
-        static_cast<T*>(out.alpha)[at.pixel] = alpha + bad;
-        static_cast<T*>(out.alpha_state)[at.pixel] = state + bad;
-        if (out.alpha_winner) out.alpha_winner[at.pixel] = winner;
-    }
-    if (!out.image) return;
-    const T missing = background_weight(params.background_exponent, largest, scene.background_floor).missing;
-    weight += missing;
-    const int64_t pixels = call.image_pixels();
-    for (int k = 0; k < kChannels && first_channel + k < n_channels; ++k) {
-        const int c = first_channel + k;
-        const T sum = missing > T(0) ? sums[k] + missing * scene.background(at.image, c) : sums[k];
-        static_cast<T*>(out.image)[(int64_t(at.image) * n_channels + c) * pixels + at.in_image] = sum / weight + bad;
-    }
-    if (!first_group) return;
-    T* kept = static_cast<T*>(out.softmax_state) + 2 * at.image * pixels + at.in_image;
-    kept[0] = largest;
-    kept[pixels] = weight + bad;
-    if (out.softmax_winner) out.softmax_winner[at.pixel] = leader;
+    if (out.alpha && first_group) write_alpha<kFused>(out, tconorm, at.pixel, bad, pixel);
+    if (out.image) write_image(call, at, params, channels, bad, pixel);
 }
 
 template <class T>

@@ -116,123 +116,200 @@ __device__ T raised_gradient(const BackwardCall<T>& call, const FaceAt<T>& at, i
     return b.weight / state[pixels] * background_excess(call.scene, call.out, call.grad_image, at.image, in_image);
 }
 
+// What a face's pixels are to add.
+struct Wanted {
+    bool alpha, colour;
+    bool depth_matters;  // is a pair out of [near, far] without an alpha gradient?
+};
+
+template <bool kCuts, bool kColour, class T>
+__device__ __forceinline__ Wanted wanted_of(const BackwardCall<T>& call, const FaceAt<T>& at) {
+    const int32_t flags = at.face->flags;
+    Wanted w;
+    w.alpha = call.grad_alpha && at.first_channel == 0 && !(flags & kAlphaCulled);
+    // With cuts, there is no kernel for silhouettes alone.
+    const bool asked = kColour && (!kCuts || call.grad_image || call.grad_depth);
+    w.colour = asked && !(flags & kColourCulled);
+    // The references drop the alpha gradient of pairs out of [near, far], though these count in alpha.
+    w.depth_matters = w.alpha && (call.reference || !call.scene.alpha_all) && !(flags & kDepthInRange);
+    return w;
+}
+
+// A pixel that sees the face, and what it sees. The coverage is apart: functions that are not inlined take its address,
+// and what lies beside it would be in memory, too.
+template <class T>
+struct PairAt {
+    T x, y;
+    int64_t in_image, pixel;  // the pixel among those of its image, and of all images
+    Sight<T> sight;
+    T u;
+    Interpolation<T> shown;
+    bool visible;  // is it within [near, far]?
+};
+
+// dL/du by way of alpha.
+template <bool kFused, class T>
+__device__ __forceinline__ T alpha_gradient(const BackwardCall<T>& call, const FaceAt<T>& at, const Coverage<T>& c,
+                                            int64_t pixel) {
+    const T state = static_cast<const T*>(call.out.alpha_state)[pixel];
+    T slope;
+    if (kFused) {
+        slope = Aggregate<TConorm::probabilistic>::slope(state, c, at.tconorm);
+    } else {
+        const bool wins = !call.out.alpha_winner || call.out.alpha_winner[pixel] == at.id;
+        slope = wins ? slope_of_state(state, c, at.tconorm, call.reference) : T(0);
+    }
+    return call.grad_alpha[pixel] * slope;
+}
+
+// The pair's share in its pixel's image: of a softmax, or all of it where the face is the nearest.
+template <class T>
+__device__ __forceinline__ SoftmaxShare<T> share_of(const BackwardCall<T>& call, const FaceAt<T>& at,
+                                                    const PairAt<T>& pair, T cdf, bool softmax, bool nearest) {
+    if (!softmax) return {T(0), T(0), nearest ? T(1) : T(0)};
+    const gendr_scene& s = call.scene.args;
+    const int64_t pixels = int64_t(s.height) * s.width;
+    const T* state = static_cast<const T*>(call.out.softmax_state) + 2 * at.image * pixels + pair.in_image;
+    const bool on = cdf > Limits<T>::tiny;
+    return softmax_share(on, call.scene.depth.exponent(pair.shown.z, at.params.exponent_scale), state[0],
+                         T(1) / state[pixels], cdf);
+}
+
+// By way of the image and of depth: to features and gamma, to u and the depth at the pixel, and to the feature weights,
+// which are returned. texel becomes the pair's share in one.
+template <class T, bool kColour>
+__device__ __forceinline__ ImageGradient<T> add_colour(const BackwardCall<T>& call, const FaceAt<T>& at,
+                                                       const PairAt<T>& pair, const Coverage<T>& c, T& grad_u,
+                                                       T& grad_z, TexelShare<T>& texel, LaneSums<T, kColour>& sums) {
+    const Scene<T>& scene = call.scene;
+    const Interpolation<T>& a = pair.shown;
+    const bool softmax = call.grad_image && !scene.hard_blend;
+    const bool needs_nearest = call.grad_depth || (call.grad_image && scene.hard_blend);
+    const bool nearest = needs_nearest && call.out.face_index[pair.pixel] == at.id;
+    const SoftmaxShare<T> part = share_of(call, at, pair, c.cdf, softmax, nearest);
+    grad_z = nearest && call.grad_depth ? call.grad_depth[pair.pixel] : T(0);
+    ImageGradient<T> g = {};
+    if (call.grad_image && part.share > T(0)) {
+        const bool texels = scene.args.feature_kind == GENDR_TEXELS;
+        texel = {part.share, texels ? texel_index(a.v0, a.v1, scene.args.texture_res) : 0};
+        g = add_image(call, at, a, part.share, texel.texel, pair.in_image, sums);
+        // The image is a softmax: dL/d(weight) weight = share sum(grad (feature - image)).
+        if (softmax) {
+            grad_u += g.excess != T(0) ? part.per_coverage * g.excess * c.pdf : T(0);
+            grad_z -= part.share * g.excess * at.params.exponent_scale;
+            sums.gamma += part.share * g.excess * part.below;
+        }
+    }
+    if (at.first_channel != 0) return g;
+    if (softmax && call.out.softmax_winner && call.out.softmax_winner[pair.pixel] == at.id) {
+        grad_z -= raised_gradient(call, at, pair.in_image) * at.params.exponent_scale;
+    }
+    return g;
+}
+
+// Through depth and feature weights to corner depths, and to barycentrics, which are returned. The references hold the
+// weights constant.
+template <bool kCuts, class T, bool kColour>
+__device__ __forceinline__ WeightGradient<T> add_interpolation(const BackwardCall<T>& call, const FaceAt<T>& at,
+                                                               const PairAt<T>& pair, const ImageGradient<T>& g,
+                                                               T grad_z, LaneSums<T, kColour>& sums) {
+    const Face<T>& f = *at.face;
+    const Sight<T>& s = pair.sight;
+    const Flag<T> frozen(call.reference);
+    InterpolationGradient<T> d = {};
+    with_rule_of<kCuts>(call.scene, f, [&](auto rule) {
+        d = rule.differentiate(f, s.b0, s.b1, s.b2, pair.shown, frozen.pick(T(0), g.v0), frozen.pick(T(0), g.v1),
+                               frozen.pick(T(0), g.v2), grad_z);
+    });
+    sums.z[0] += d.z0;
+    sums.z[1] += d.z1;
+    sums.z[2] += d.z2;
+    return {frozen.pick(T(0), d.w0), frozen.pick(T(0), d.w1), frozen.pick(T(0), d.w2)};
+}
+
+// From dL/du to the corners by way of the distance to the outline. With that of a cut face goes grad_w, which becomes
+// 0.
+template <bool kCuts, class T, bool kColour>
+__device__ __forceinline__ void add_distance(const BackwardCall<T>& call, const FaceAt<T>& at, const PairAt<T>& pair,
+                                             T grad_u, WeightGradient<T>& grad_w, LaneSums<T, kColour>& sums) {
+    const Scene<T>& scene = call.scene;
+    const Face<T>& f = *at.face;
+    const Sight<T>& s = pair.sight;
+    const T inv_tau = at.params.inv_tau;
+    const T shortest = call.reference ? kReferenceShortest<T> : shortest_distance<T>();
+    const bool pulls_across = !scene.squared && !call.reference;
+    const T pull = scene.squared ? pull_squared(grad_u, pair.u, inv_tau)
+                                 : pull_plain(grad_u, pair.u, inv_tau, s.distance2, shortest);
+    if (kCuts && (f.flags & kCut)) {
+        const VertexGradient<T> g = pull_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, pair.x, pair.y, grad_u,
+                                                  pull, pulls_across ? inv_tau : T(0), grad_w.w0, grad_w.w1, grad_w.w2);
+        sums.add(g.corners);
+        sums.z[0] += g.z0;
+        sums.z[1] += g.z1;
+        sums.z[2] += g.z2;
+        grad_w = {};
+        return;
+    }
+    const Pair<T>& p = s.pair;
+    const Direction<T> force = pulls_across && is_on_outline(pair.u > T(0), s.distance2, f.touch2)
+                                   ? pull_across(grad_u, inv_tau, outward(f, p.near0, p.near2))
+                                   : pull_point(grad_u, pull, p.dx, p.dy);
+    sums.add(pull_corners(force, p.near0, p.near1, p.near2));
+}
+
 // Returns the pixel's share in the image, for texels.
 template <class T, bool kFused, bool kCuts, bool kColour>
 __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>& at, int32_t row, int32_t column,
                                    LaneSums<T, kColour>& sums) {
     const Scene<T>& scene = call.scene;
     const Face<T>& f = *at.face;
-    const T inv_tau = at.params.inv_tau;
-    const T x = scene.grid.x(T(column)), y = scene.grid.y(T(row));
-    const Sight<T> s = see_face<kCuts>(scene, f, x, y, at.params.reach2);
-    const T u = scaled_distance(scene.squared, s.signed2, inv_tau);
-    TexelShare<T> result = {T(0), 0};
-    if (!(s.within && u > scene.min_u)) return result;
+    TexelShare<T> texel = {T(0), 0};
+    PairAt<T> pair;
+    pair.x = scene.grid.x(T(column));
+    pair.y = scene.grid.y(T(row));
+    pair.sight = see_face<kCuts>(scene, f, pair.x, pair.y, at.params.reach2);
+    const Sight<T>& s = pair.sight;
+    pair.u = scaled_distance(scene.squared, s.signed2, at.params.inv_tau);
+    if (!(s.within && pair.u > scene.min_u)) return texel;
 
-    const bool first_group = at.first_channel == 0;
-    const bool alpha = call.grad_alpha && first_group && !(f.flags & kAlphaCulled);
-    // With cuts, there is no kernel for silhouettes alone.
-    const bool wanted = kColour && (!kCuts || call.grad_image || call.grad_depth);
-    const bool colour = wanted && !(f.flags & kColourCulled);
-    // The references drop the alpha gradient of pairs out of [near, far], though these count in alpha.
-    const bool depth_matters = alpha && (call.reference || !scene.alpha_all) && !(f.flags & kDepthInRange);
-    const int64_t pixels = int64_t(scene.args.height) * scene.args.width;
-    const int64_t in_image = int64_t(row) * scene.args.width + column, pixel = at.image * pixels + in_image;
-
-    const Coverage<T> c = kFused ? Eval<Distribution::logistic>::at(u, scene.distribution)
-                                 : coverage_at(Distribution(scene.args.distribution), u, scene.distribution);
-    Interpolation<T> a = {};
-    bool visible = false;
-    if (colour || depth_matters) {
-        with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.interpolate(f, s.b0, s.b1, s.b2); });
-        visible = depths_of(scene.depth, f).contains(a.z);
+    const Wanted wanted = wanted_of<kCuts, kColour>(call, at);
+    pair.in_image = int64_t(row) * scene.args.width + column;
+    pair.pixel = at.image * (int64_t(scene.args.height) * scene.args.width) + pair.in_image;
+    const Coverage<T> c = kFused ? Eval<Distribution::logistic>::at(pair.u, scene.distribution)
+                                 : coverage_at(Distribution(scene.args.distribution), pair.u, scene.distribution);
+    pair.shown = {};
+    pair.visible = false;
+    if (wanted.colour || wanted.depth_matters) {
+        with_rule_of<kCuts>(scene, f, [&](auto rule) { pair.shown = rule.interpolate(f, s.b0, s.b1, s.b2); });
+        pair.visible = depths_of(scene.depth, f).contains(pair.shown.z);
     }
+
     T grad_u = T(0);
-    if (alpha && (visible || !depth_matters) && c.cdf > T(0)) {
-        const T state = static_cast<const T*>(call.out.alpha_state)[pixel];
-        T slope;
-        if (kFused) {
-            slope = Aggregate<TConorm::probabilistic>::slope(state, c, at.tconorm);
-        } else {
-            const bool wins = !call.out.alpha_winner || call.out.alpha_winner[pixel] == at.id;
-            slope = wins ? slope_of_state(state, c, at.tconorm, call.reference) : T(0);
-        }
-        grad_u = call.grad_alpha[pixel] * slope;
+    if (wanted.alpha && (pair.visible || !wanted.depth_matters) && c.cdf > T(0)) {
+        grad_u = alpha_gradient<kFused>(call, at, c, pair.pixel);
     }
-
+    const bool first_group = at.first_channel == 0;
     WeightGradient<T> grad_w = {};
-    if (kColour && colour && visible) {
-        const bool softmax = call.grad_image && !scene.hard_blend;
-        const bool needs_nearest = call.grad_depth || (call.grad_image && scene.hard_blend);
-        const bool nearest = needs_nearest && call.out.face_index[pixel] == at.id;
-        SoftmaxShare<T> part = {T(0), T(0), nearest && !softmax ? T(1) : T(0)};
-        if (softmax) {
-            const T* state = static_cast<const T*>(call.out.softmax_state) + 2 * at.image * pixels + in_image;
-            const bool on = c.cdf > Limits<T>::tiny;
-            part = softmax_share(on, scene.depth.exponent(a.z, at.params.exponent_scale), state[0],
-                                 T(1) / state[pixels], c.cdf);
-        }
-        T grad_z = nearest && call.grad_depth ? call.grad_depth[pixel] : T(0);
-        ImageGradient<T> g = {};
-        if (call.grad_image && part.share > T(0)) {
-            const bool texels = scene.args.feature_kind == GENDR_TEXELS;
-            result = {part.share, texels ? texel_index(a.v0, a.v1, scene.args.texture_res) : 0};
-            g = add_image(call, at, a, part.share, result.texel, in_image, sums);
-            // The image is a softmax: dL/d(weight) weight = share sum(grad (feature - image)).
-            if (softmax) {
-                grad_u += g.excess != T(0) ? part.per_coverage * g.excess * c.pdf : T(0);
-                grad_z -= part.share * g.excess * at.params.exponent_scale;
-                sums.gamma += part.share * g.excess * part.below;
-            }
-        }
-        if (!first_group) return result;
-        if (softmax && call.out.softmax_winner && call.out.softmax_winner[pixel] == at.id) {
-            grad_z -= raised_gradient(call, at, in_image) * at.params.exponent_scale;
-        }
-        // Through depth and feature weights to corner depths and barycentrics. The references hold the weights
-        // constant.
-        const Flag<T> frozen(call.reference);
-        InterpolationGradient<T> d = {};
-        with_rule_of<kCuts>(scene, f, [&](auto rule) {
-            d = rule.differentiate(f, s.b0, s.b1, s.b2, a, frozen.pick(T(0), g.v0), frozen.pick(T(0), g.v1),
-                                   frozen.pick(T(0), g.v2), grad_z);
-        });
-        sums.z[0] += d.z0;
-        sums.z[1] += d.z1;
-        sums.z[2] += d.z2;
-        grad_w = {frozen.pick(T(0), d.w0), frozen.pick(T(0), d.w1), frozen.pick(T(0), d.w2)};
+    if (kColour && wanted.colour && pair.visible) {
+        T grad_z;
+        const ImageGradient<T> g = add_colour(call, at, pair, c, grad_u, grad_z, texel, sums);
+        if (!first_group) return texel;
+        grad_w = add_interpolation<kCuts>(call, at, pair, g, grad_z, sums);
     }
-    if (!first_group) return result;
+    if (!first_group) return texel;
 
     if (scene.barycentric) {
-        const WeightGradient<T> g = pull_barycentric(grad_u, inv_tau, Flag<T>(scene.squared), s.b0, s.b1, s.b2);
+        const WeightGradient<T> g =
+            pull_barycentric(grad_u, at.params.inv_tau, Flag<T>(scene.squared), s.b0, s.b1, s.b2);
         grad_w = {grad_w.w0 + g.w0, grad_w.w1 + g.w1, grad_w.w2 + g.w2};
     } else {
-        const T shortest = call.reference ? kReferenceShortest<T> : shortest_distance<T>();
-        const bool pulls_across = !scene.squared && !call.reference;
-        const T pull =
-            scene.squared ? pull_squared(grad_u, u, inv_tau) : pull_plain(grad_u, u, inv_tau, s.distance2, shortest);
-        if (kCuts && (f.flags & kCut)) {
-            const VertexGradient<T> g = pull_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, x, y, grad_u, pull,
-                                                      pulls_across ? inv_tau : T(0), grad_w.w0, grad_w.w1, grad_w.w2);
-            sums.add(g.corners);
-            sums.z[0] += g.z0;
-            sums.z[1] += g.z1;
-            sums.z[2] += g.z2;
-            grad_w = {};
-        } else {
-            const Pair<T>& p = s.pair;
-            const Direction<T> force = pulls_across && is_on_outline(u > T(0), s.distance2, f.touch2)
-                                           ? pull_across(grad_u, inv_tau, outward(f, p.near0, p.near2))
-                                           : pull_point(grad_u, pull, p.dx, p.dy);
-            sums.add(pull_corners(force, p.near0, p.near1, p.near2));
-        }
+        add_distance<kCuts>(call, at, pair, grad_u, grad_w, sums);
     }
-    sums.tau += grad_u != T(0) ? grad_u * u : T(0);
+    sums.tau += grad_u != T(0) ? grad_u * pair.u : T(0);
     if (kColour || scene.barycentric) {
         sums.add(pull_weights(f, true, grad_w.w0, grad_w.w1, grad_w.w2, s.b0, s.b1, s.b2));
     }
-    return result;
+    return texel;
 }
 
 // Texels of the face at which several lanes have a share: one of them adds up for all, in the order of lanes.

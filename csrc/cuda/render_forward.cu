@@ -235,6 +235,45 @@ __device__ void finish(const TileCall<T>& call, const ImageParams<T>& image, con
     }
 }
 
+// What a warp works on: a part of a tile's faces.
+struct TilePart {
+    bool exists;  // warps past the last tile go along, for the barriers, with a tile of no image
+    int image;
+    int32_t row, column;  // of the tile
+    int part;
+};
+
+template <class T>
+__device__ __forceinline__ TilePart tile_of_warp(const TileCall<T>& call) {
+    const TileTree& tree = call.filed.tree;
+    const int64_t n_tiles = int64_t(tree.columns) * tree.rows;
+    const int64_t all_tiles = n_tiles * call.scene.args.n_images;
+    const int64_t work = int64_t(blockIdx.x) * kWarps + warp_of_block();
+    TilePart t;
+    t.part = int(work % call.parts);
+    t.exists = work / call.parts < all_tiles;
+    const int64_t tile = t.exists ? work / call.parts : 0;
+    t.image = int(tile / n_tiles);
+    t.row = int32_t(tile % n_tiles) / tree.columns;
+    t.column = int32_t(tile % n_tiles) % tree.columns;
+    return t;
+}
+
+template <bool kColour, class T>
+__device__ __forceinline__ Place<T> place_in(const Scene<T>& scene, const TilePart& tile) {
+    const int lane = lane_of_thread();
+    Place<T> at;
+    at.image = tile.image;
+    at.row = tile.row * kTileHeight + lane / kTileWidth;
+    at.column = tile.column * kTileWidth + lane % kTileWidth;
+    at.in_image = tile.exists && at.row < scene.args.height && at.column < scene.args.width;
+    at.x = scene.grid.x(T(at.column));
+    at.y = scene.grid.y(T(at.row));
+    at.first_face = scene.first_face(tile.image);
+    at.first_channel = kColour ? int(blockIdx.y) * kChannels : 0;
+    return at;
+}
+
 template <class T, bool kFused, bool kColour, bool kCuts>
 __global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call) {
     GENDR_SHARED(Face<T>, batches, (kWarps * kBatch));
@@ -245,37 +284,19 @@ __global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call)
     using Kept = Pixel<T, kColour>;
     GENDR_SHARED(Kept, merged, kThreads);
 
-    const int warp = warp_of_block(), lane = lane_of_thread();
-    const TileTree& tree = call.filed.tree;
     const Scene<T>& scene = call.scene;
-    const int64_t n_tiles = int64_t(tree.columns) * tree.rows;
-    const int64_t all_tiles = n_tiles * scene.args.n_images;
-    const int64_t work = int64_t(blockIdx.x) * kWarps + warp;
-    const int part = int(work % call.parts);
-    // Warps past the last tile go along, for the barriers, with a tile of no image.
-    const bool exists = work / call.parts < all_tiles;
-    const int64_t tile = exists ? work / call.parts : 0;
-    const int image = int(tile / n_tiles);
-    const int32_t row = int32_t(tile % n_tiles) / tree.columns, column = int32_t(tile % n_tiles) % tree.columns;
-
-    Place<T> at;
-    at.image = image;
-    at.row = row * kTileHeight + lane / kTileWidth;
-    at.column = column * kTileWidth + lane % kTileWidth;
-    at.in_image = exists && at.row < scene.args.height && at.column < scene.args.width;
-    at.x = scene.grid.x(T(at.column));
-    at.y = scene.grid.y(T(at.row));
-    at.first_face = scene.first_face(image);
-    at.first_channel = kColour ? int(blockIdx.y) * kChannels : 0;
-    const ImageParams<T> params = call.images[image];
-    const TConormParams<T> tconorm = scene.tconorm_of(image);
+    const int warp = warp_of_block();
+    const TilePart tile = tile_of_warp(call);
+    const Place<T> at = place_in<kColour>(scene, tile);
+    const ImageParams<T> params = call.images[tile.image];
+    const TConormParams<T> tconorm = scene.tconorm_of(tile.image);
 
     Kept pixel;
-    clear(call, at, params, part == 0, pixel);
-    if (exists) {
+    clear(call, at, params, tile.part == 0, pixel);
+    if (tile.exists) {
         const TileMemory<T> memory = {batches + warp * kBatch, ids + warp * kBatch, queues + warp * kQueue,
                                       node_at + warp * kMaxNodesOfTile, node_sum + warp * (kMaxNodesOfTile + 1)};
-        TileFaces<T>(call.filed, memory, image, column, row, part, call.parts)
+        TileFaces<T>(call.filed, memory, tile.image, tile.column, tile.row, tile.part, call.parts)
             .template for_each<kCuts>(scene, params, [&](const Face<T>& f, int64_t face) {
                 add_face<T, kFused, kCuts>(call, params, tconorm, at, f, face, pixel);
             });
@@ -283,7 +304,7 @@ __global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call)
     if (call.parts > 1) {
         merged[threadIdx.x] = pixel;
         __syncthreads();
-        if (part > 0) return;
+        if (tile.part > 0) return;
         for (int other = 1; other < call.parts; ++other) {
             merge<T, kFused>(call, tconorm, merged[threadIdx.x + other * kWarpSize], pixel);
         }
