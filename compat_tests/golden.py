@@ -53,7 +53,8 @@ class GoldenCase:
         return self._arrays[self.meta["textures"]].astype(np.float64)
 
     def output(self, name: str) -> np.ndarray:
-        """'image', 'grad_faces' or 'grad_textures': in double throughout if stored so, with T1 repaired where hit."""
+        """'image', 'grad_faces' or 'grad_textures': in double throughout if stored so, and with those texels repaired
+        that SoftRas and GenDR read out of range."""
         for suffix in ("_wide", "_tc"):
             if self.has(name + suffix):
                 return self._own(name + suffix).astype(np.float64)
@@ -88,7 +89,7 @@ def settings_of(params: dict[str, Any]) -> SimpleNamespace:
         "near": params["near"],
         "far": params["far"],
         "front": "clockwise",
-        "alpha_range": "all",  # S3
+        "alpha_range": "all",  # alpha counts every face, at any depth
         "perspective_correct": False,
         "half_extent": None,
     }
@@ -106,7 +107,7 @@ def settings_of(params: dict[str, Any]) -> SimpleNamespace:
             t_conorm_p=None,
             blend=params["aggr_func_rgb"],
             gamma=params["gamma_val"],
-            background_eps=2 * params["eps"],  # S1
+            background_eps=2 * params["eps"],  # maximum and sum of their softmax both start at eps
             cull="none" if params["fill_back"] else "back",
             reach=math.sqrt(math.log(1 / params["dist_eps"] - 1) * params["sigma_val"]),
             min_coverage=0.0,
@@ -123,8 +124,8 @@ def settings_of(params: dict[str, Any]) -> SimpleNamespace:
         t_conorm_p=params["aggr_alpha_t_conorm_p"],
         blend=params["aggr_rgb_func"],
         gamma=params["aggr_rgb_gamma"],
-        background_eps=2 * params["aggr_rgb_eps"],  # S1
+        background_eps=2 * params["aggr_rgb_eps"],  # as in SoftRas
         cull="none" if params["double_side"] else "back",
-        reach=math.sqrt(params["dist_eps"] * params["dist_scale"]),  # G2
-        min_coverage=1e-6,  # G1
+        reach=math.sqrt(params["dist_eps"] * params["dist_scale"]),  # for both settings of dist_squared
+        min_coverage=1e-6,  # a face of less is skipped
     )

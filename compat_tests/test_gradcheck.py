@@ -184,6 +184,6 @@ def test_one_output_alone(output: str, device: str) -> None:
 
 
 def test_the_check_can_fail() -> None:
-    """The references' gradient is not the derivative (S6), and gradcheck says so."""
+    """The references hold barycentric weights constant, so their gradient is not the derivative: gradcheck says so."""
     with pytest.raises(GradcheckError):
         gradcheck("cpu", {"gradient": "reference"})

@@ -82,7 +82,7 @@ def check_case(
     floor = noise_floor(case, dtype)
     expected = case.output("grad_faces")
     if case.params.get("aggr_alpha_func") == "max":
-        # G7: where the nearest outline is an edge of two faces, they tie, and rounding decides which of them gets the
+        # Where the nearest outline is an edge of two faces, they tie, and rounding decides which of them gets the
         # gradient. Summed at the mesh's vertices, it does not matter.
         grad_faces, expected = (sum_by_position(g, case.face_vertices) for g in (grad_faces, expected))
     check_gradient("faces", grad_faces, expected, tolerances[0], floor)

@@ -52,7 +52,7 @@ def test_table(table: dict) -> None:
     inner = ((a > 0) & (a < 1) & (b > 0) & (b < 1)).numpy()
     if name == "max":
         inner &= (a != b).numpy()  # GenDR gives the gradient to every tied face
-    tolerance = 1e-4 if name == "frank" else 1e-12  # G6: GenDR adds 1e-6 to Frank's denominator
+    tolerance = 1e-4 if name == "frank" else 1e-12  # GenDR adds 1e-6 to Frank's denominator
     expected = arrays[table["id"] + "_dSdb"]
     np.testing.assert_allclose(slope.numpy()[inner], expected[inner], rtol=tolerance, atol=1e-13)
 

@@ -22,7 +22,7 @@ def rounding(bary: Tensor) -> Tensor:
     """(...,) relative error of what is interpolated with these weights (..., 3).
 
     Not clipped, weights and depth grow without bound towards the horizon of a face's plane, and so do their rounding
-    errors: the relative error of Q (core/fragment.h), a sum of terms of either sign, is that of sum |weights|.
+    errors: the relative error of Q (core/interpolation.h), a sum of terms of either sign, is that of sum |weights|.
     """
     return 8 * torch.finfo(torch.float32).eps * bary.abs().sum(-1)
 

@@ -57,8 +57,8 @@ def slowly_seen(mesh: sr.Mesh, azimuth: float) -> tuple[Tensor, Tensor]:
 def sampled_both_ways(features: Tensor, weights: Tensor) -> Tensor:
     """In the place of the reference's own: texels (P, F, 6) of features (F, R * R, 6) at weights (P, F, 3).
 
-    Beyond edge 0-1 of a face w0 + w1 is 1 up to rounding, which then decides between a texel and its mirror image (T3
-    of goldens/README.md). Channels 0 to 2 are what one decision gives, 3 to 5 by how much the other one differs."""
+    Beyond edge 0-1 of a face w0 + w1 is 1 up to rounding, which then decides between a texel and its mirror image.
+    Channels 0 to 2 are what one decision gives, 3 to 5 by how much the other one differs."""
     res = math.isqrt(features.shape[1])
     a, b = weights[..., 0] * res, weights[..., 1] * res
     u, v = a.long(), b.long()

@@ -86,7 +86,7 @@ GENDR_HD T pull_plain(T grad_u, T u, T inv_tau, T distance2, T shortest) {
     return -inv_tau * inv_d * (u > T(0) ? grad_u : -grad_u);
 }
 
-// The same to the signed squared distance itself, where u = +-d / tau. At d = 0 it is infinite, and counts as that at
+// dL/d(signed squared distance) from dL/du, where u = +-d / tau. At d = 0 it is infinite, and counts as that at
 // shortest_distance; pull_fragment does likewise, so that the product of both is the limit.
 template <class T>
 GENDR_HD T shortest_distance() {
@@ -103,8 +103,8 @@ GENDR_HD Direction<T> pull_point(T grad_u, T pull, T dx, T dy) {
     return {grad_u != T(0) ? pull * dx : T(0), grad_u != T(0) ? pull * dy : T(0)};
 }
 
-// The same for u = +-d / tau where d is 0 or so short that (dx, dy) / d is rounding: an edge's normal is the limit from
-// either side.
+// Is d 0, or so short that (dx, dy) / d is rounding? dL/d(nearest point) for u = +-d / tau is then pull_across, the
+// limit from either side: along the edge's normal.
 template <class T>
 GENDR_HD bool is_on_outline(bool in, T distance2, T touch2) {
     return distance2 <= (in ? touch2 : T(0));
@@ -138,7 +138,7 @@ GENDR_HD WeightGradient<T> pull_smallest(T g, T b0, T b1, T b2) {
     const bool first = b0 <= b1 && b0 <= b2, second = !first && b1 <= b2;
     return {first ? g : T(0), second ? g : T(0), !first && !second ? g : T(0)};
 }
-// The same from dL/du, u = +-m^2 / tau or m / tau with m the smallest weight.
+// dL/d(weights) from dL/du, u = +-m^2 / tau or m / tau with m the smallest weight.
 template <class T>
 GENDR_HD WeightGradient<T> pull_barycentric(T grad_u, T inv_tau, Flag<T> squared, T b0, T b1, T b2) {
     const T m = min_(b0, min_(b1, b2));

@@ -32,7 +32,8 @@ inline double find_quantile(Distribution d, double shape, double shift, double c
     return lo;
 }
 
-// The same; a thread that asks the same again, as each step of an optimisation does, need not search again.
+// find_quantile, remembered: a thread that asks the same again, as each step of an optimisation does, need not search
+// again.
 inline double quantile(Distribution d, double shape, double shift, double coverage) {
     struct Answer {
         Distribution d;

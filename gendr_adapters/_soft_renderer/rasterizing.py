@@ -1,8 +1,8 @@
 """What SoftRas and GenDR do alike and our defaults do not: the conventions both doors set.
 
 Front faces clockwise on screen; alpha counts every face; features weighted in screen space; the background weighs
-e^(2 eps / gamma), because their running softmax starts with both its maximum and its sum at eps (S1 in
-compat_tests/goldens/README.md).
+e^(2 eps / gamma), because their running softmax starts with both its maximum and its sum at eps
+(compat_tests/goldens/README.md).
 """
 
 from collections.abc import Callable, Sequence
