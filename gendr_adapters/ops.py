@@ -33,12 +33,12 @@ _library = Library("gendr_adapters", "DEF")
 _library.define(
     "render(Tensor face_vertices, Tensor features, Tensor? dist_scale, Tensor? gamma, Tensor? background, "
     "Tensor? face_offsets, SymInt[] ints, float[] floats) -> (Tensor image, Tensor alpha, Tensor depth, "
-    "Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, Tensor softmax_winner)"
+    "Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, Tensor softmax_leader)"
 )
 _library.define(
     "render_backward(Tensor? grad_image, Tensor? grad_alpha, Tensor? grad_depth, Tensor face_vertices, "
     "Tensor features, Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? face_offsets, Tensor image, "
-    "Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, Tensor softmax_winner, "
+    "Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, Tensor softmax_leader, "
     "SymInt[] ints, float[] floats, bool[] needs) -> (Tensor grad_face_vertices, Tensor grad_features, "
     "Tensor grad_dist_scale, Tensor grad_gamma, Tensor grad_background)"
 )
@@ -53,12 +53,12 @@ _library.define(
 _library.define(
     "blend(Tensor offsets, Tensor depth, Tensor distance2, Tensor features, Tensor? dist_scale, Tensor? gamma, "
     "Tensor? background, Tensor? face_offsets, SymInt[] ints, float[] floats) -> (Tensor image, Tensor alpha, "
-    "Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, Tensor softmax_winner)"
+    "Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, Tensor softmax_leader)"
 )
 _library.define(
     "blend_backward(Tensor? grad_image, Tensor? grad_alpha, Tensor offsets, Tensor depth, Tensor distance2, "
     "Tensor features, Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? face_offsets, Tensor image, "
-    "Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, Tensor softmax_winner, SymInt[] ints, "
+    "Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, Tensor softmax_leader, SymInt[] ints, "
     "float[] floats, bool[] needs) -> (Tensor grad_depth, Tensor grad_distance2, Tensor grad_features, "
     "Tensor grad_dist_scale, Tensor grad_gamma, Tensor grad_background)"
 )

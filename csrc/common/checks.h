@@ -69,7 +69,7 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
             "features must not be null and need channels");
 }
 
-bool needs_softmax_winner(const gendr_scene& a, const void* image) {
+bool needs_softmax_leader(const gendr_scene& a, const void* image) {
     return image && a.blend == GENDR_BLEND_SOFTMAX && a.background_floor > 0.0;
 }
 
@@ -84,8 +84,8 @@ void check_call(const gendr_forward& a) {
     require(!a.out.image || a.scene.feature_kind != GENDR_NO_FEATURES, "an image needs features");
     require(!a.out.image || a.scene.blend != GENDR_BLEND_SOFTMAX || a.out.softmax_state,
             "a softmax image needs softmax_state");
-    require(!needs_softmax_winner(a.scene, a.out.image) || a.out.softmax_winner,
-            "an image with background_floor > 0 needs softmax_winner");
+    require(!needs_softmax_leader(a.scene, a.out.image) || a.out.softmax_leader,
+            "an image with background_floor > 0 needs softmax_leader");
 }
 
 void check_call(const gendr_backward& a) {
@@ -100,8 +100,8 @@ void check_call(const gendr_backward& a) {
     const bool hard = a.scene.blend == GENDR_BLEND_HARD;
     require(!a.grad_image || (hard ? a.out.face_index != nullptr : a.out.image && a.out.softmax_state),
             "grad_image needs the image and its state (softmax) or face_index (hard)");
-    require(!needs_softmax_winner(a.scene, a.grad_image) || a.out.softmax_winner,
-            "grad_image with background_floor > 0 needs softmax_winner");
+    require(!needs_softmax_leader(a.scene, a.grad_image) || a.out.softmax_leader,
+            "grad_image with background_floor > 0 needs softmax_leader");
 }
 
 void check_call(const gendr_fragments& a) {
@@ -120,8 +120,8 @@ void check_call(const gendr_fragment_blend& a) {
     require((!a.out.image && !a.grad_image) || s.n_channels >= 1, "an image needs channels");
     require((!a.out.alpha && !a.grad_alpha) || a.out.alpha_state, "alpha needs alpha_state");
     require((!a.out.image && !a.grad_image) || a.out.softmax_state, "an image needs softmax_state");
-    require((!needs_softmax_winner(s, a.out.image) && !needs_softmax_winner(s, a.grad_image)) || a.out.softmax_winner,
-            "an image with background_floor > 0 needs softmax_winner");
+    require((!needs_softmax_leader(s, a.out.image) && !needs_softmax_leader(s, a.grad_image)) || a.out.softmax_leader,
+            "an image with background_floor > 0 needs softmax_leader");
     require(!a.grad_image || a.out.image, "grad_image needs the image");
     require((!a.grad_dist_scale || s.dist_scale) && (!a.grad_gamma || s.gamma) && (!a.grad_background || s.background),
             "what is null has no gradient");

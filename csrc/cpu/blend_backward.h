@@ -240,7 +240,7 @@ class BlendBackward : FragmentBlending<T> {
 
     // Where the background's floor holds, its exponent is the leader's.
     void add_raised(const BlendTask<T>& task, const Pixels& pixels, const FragmentRun& run) const {
-        const int32_t* leader = args_.out.softmax_winner + task.first_pixel;
+        const int32_t* leader = args_.out.softmax_leader + task.first_pixel;
         const T dz = -task.params.exponent_scale;
         T* grad_depth = static_cast<T*>(args_.grad_depth);
         for (int32_t s = 0; s < run.n_segments; ++s) {

@@ -51,7 +51,7 @@ class Blend : FragmentBlending<T> {
         if (!out.image) return p;
         p.largest = Base::softmax_of(task);
         p.weight = p.largest + image_pixels_;
-        if (scene_.background_floor > T(0)) p.leader = out.softmax_winner + task.first_pixel;
+        if (scene_.background_floor > T(0)) p.leader = out.softmax_leader + task.first_pixel;
         return p;
     }
 

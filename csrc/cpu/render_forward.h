@@ -305,7 +305,7 @@ class Forward {
             if (out.image) {
                 if (p.leader) {
                     raise_background(band, from);
-                    std::copy(p.leader + from, p.leader + from + width, out.softmax_winner + to);
+                    std::copy(p.leader + from, p.leader + from + width, out.softmax_leader + to);
                 }
                 const T* weight = p.weight + from;
                 for (int c = 0; c < args_.scene.n_channels; ++c) {

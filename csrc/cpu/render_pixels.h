@@ -101,7 +101,7 @@ struct PixelGradients {
             row_sums[a.n_channels] += share * excess * own_weight.below;
             if (raised) raised[to + i] = own_weight.floor ? share * excess : T(0);
         }
-        if (leader) std::copy(args.out.softmax_winner + from, args.out.softmax_winner + from + a.width, leader + to);
+        if (leader) std::copy(args.out.softmax_leader + from, args.out.softmax_leader + from + a.width, leader + to);
     }
 };
 

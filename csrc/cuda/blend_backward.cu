@@ -36,7 +36,7 @@ __device__ BlendPixel<T> load_pixel(const BlendCall<T>& call, const BlendPlace& 
     const T floor = call.scene.background_floor;
     const BackgroundWeight<T> b = background_weight(params.background_exponent, p.largest, floor);
     if (b.floor) {
-        p.leader = a.out.softmax_winner[at.pixel];
+        p.leader = a.out.softmax_leader[at.pixel];
         p.raised = b.weight * p.inv_weight *
                    background_excess(call.scene, a.out, static_cast<const T*>(a.grad_image), at.image, at.in_image);
     }

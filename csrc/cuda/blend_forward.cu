@@ -98,7 +98,7 @@ __device__ __forceinline__ void write_image(const BlendCall<T>& call, const Blen
     T* kept = static_cast<T*>(out.softmax_state) + 2 * at.image * pixels + at.in_image;
     kept[0] = p.largest;
     kept[pixels] = weight + bad;
-    if (out.softmax_winner) out.softmax_winner[at.pixel] = p.leader;
+    if (out.softmax_leader) out.softmax_leader[at.pixel] = p.leader;
 }
 
 template <class T, bool kFused>

@@ -201,7 +201,7 @@ __device__ __forceinline__ ImageGradient<T> add_colour(const BackwardCall<T>& ca
         }
     }
     if (at.first_channel != 0) return g;
-    if (softmax && call.out.softmax_winner && call.out.softmax_winner[pair.pixel] == at.id) {
+    if (softmax && call.out.softmax_leader && call.out.softmax_leader[pair.pixel] == at.id) {
         grad_z -= raised_gradient(call, at, pair.in_image) * at.params.exponent_scale;
     }
     return g;

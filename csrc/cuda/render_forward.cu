@@ -230,7 +230,7 @@ __device__ void finish(const TileCall<T>& call, const ImageParams<T>& image, con
             T* state = static_cast<T*>(out.softmax_state) + 2 * at.image * pixels + in_image;
             state[0] = p.exponent;
             state[pixels] = weight + bad;
-            if (out.softmax_winner) out.softmax_winner[pixel] = p.leader;
+            if (out.softmax_leader) out.softmax_leader[pixel] = p.leader;
         }
     }
 }

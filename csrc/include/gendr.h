@@ -113,7 +113,7 @@ typedef struct gendr_scene {
     gendr_poll poll;             /* null: the call cannot be stopped; the CUDA core, which does not wait, ignores it */
 } gendr_scene;
 
-/* Results. A null pointer means: not asked for. The *_state and *_winner arrays are what backward needs. */
+/* Results. A null pointer means: not asked for. The *_state arrays, winner and leader are what backward needs. */
 typedef struct gendr_outputs {
     void* image;         /* real (B, C, H, W) */
     void* alpha;         /* real (B, H, W) */
@@ -122,7 +122,7 @@ typedef struct gendr_outputs {
     void* alpha_state;   /* real (B, H, W): the T-conorm's running value; needed with alpha */
     int32_t* alpha_winner;   /* (B, H, W): the winning face of T-conorm max; needed with alpha and max */
     void* softmax_state;     /* real (B, 2, H, W): largest exponent and sum of weights; needed with image and softmax */
-    int32_t* softmax_winner; /* (B, H, W): the face of the largest exponent, -1: the background; needed with image,
+    int32_t* softmax_leader; /* (B, H, W): the face of the largest exponent, -1: the background; needed with image,
                                 softmax and background_floor > 0 */
 } gendr_outputs;
 

@@ -96,7 +96,7 @@ class Outputs(ctypes.Structure):
         ("alpha_state", c_void_p),
         ("alpha_winner", c_void_p),
         ("softmax_state", c_void_p),
-        ("softmax_winner", c_void_p),
+        ("softmax_leader", c_void_p),
     ]
 
 
