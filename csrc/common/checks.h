@@ -118,7 +118,8 @@ void check_call(const gendr_fragment_blend& a) {
     require(a.n_fragments >= 0 && a.n_fragments < 0x7fffffff, "n_fragments must be below 2^31 - 1");
     require(a.offsets && (a.n_fragments == 0 || (a.depth && a.distance2 && (a.values || s.n_channels == 0))),
             "offsets, depth, distance2 and values must not be null");
-    require(s.settings.blend == GENDR_BLEND_SOFTMAX && s.settings.gradient == GENDR_EXACT, "fragments have softmax and exact gradients");
+    require(s.settings.blend == GENDR_BLEND_SOFTMAX && s.settings.gradient == GENDR_EXACT,
+            "fragments have softmax and exact gradients");
     require((!a.out.image && !a.grad_image) || s.n_channels >= 1, "an image needs channels");
     require((!a.out.alpha && !a.grad_alpha) || a.out.alpha_state, "alpha needs alpha_state");
     require((!a.out.image && !a.grad_image) || a.out.softmax_state, "an image needs softmax_state");

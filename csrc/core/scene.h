@@ -97,14 +97,16 @@ struct Scene {
         background_floor = T(a.settings.background_floor);
         distribution = make_distribution<T>(a.settings.dist_shape, a.settings.dist_shift);
         tconorm = make_tconorm<T>(TConorm(a.settings.t_conorm), a.settings.t_conorm_p);
-        quantile_u = quantile(Distribution(a.settings.distribution), a.settings.dist_shape, a.settings.dist_shift, a.settings.min_coverage);
+        quantile_u = quantile(Distribution(a.settings.distribution), a.settings.dist_shape, a.settings.dist_shift,
+                              a.settings.min_coverage);
         min_u = threshold_above<T>(quantile_u);
         equal_share = a.n_images > 0 ? a.n_faces / a.n_images : 0;
         const bool majority = traits_of(tconorm.kind).counts_majority;
-        median_u = majority
-                       ? threshold_above<T>(quantile(Distribution(a.settings.distribution), a.settings.dist_shape, a.settings.dist_shift, 0.5))
-                       : T(0);
-        fused = Distribution(a.settings.distribution) == Distribution::logistic && tconorm.kind == TConorm::probabilistic;
+        median_u = majority ? threshold_above<T>(quantile(Distribution(a.settings.distribution), a.settings.dist_shape,
+                                                          a.settings.dist_shift, 0.5))
+                            : T(0);
+        fused =
+            Distribution(a.settings.distribution) == Distribution::logistic && tconorm.kind == TConorm::probabilistic;
         perspective = a.settings.perspective_correct != 0;
         squared = a.settings.dist_squared != 0;
         barycentric = a.settings.distance == GENDR_BARYCENTRIC;
@@ -112,7 +114,8 @@ struct Scene {
         hard_blend = a.settings.blend == GENDR_BLEND_HARD;
         alpha_all = a.settings.alpha_range == GENDR_ALPHA_ALL;
         cut_plane = {a.settings.near_clip > 0.0 ? max_(T(a.settings.near_clip), Limits<T>::tiny) : T(0),
-                     a.settings.projection == GENDR_PERSPECTIVE, perspective, a.settings.clip == GENDR_CLIP_UNIT && !perspective};
+                     a.settings.projection == GENDR_PERSPECTIVE, perspective,
+                     a.settings.clip == GENDR_CLIP_UNIT && !perspective};
     }
 
     GENDR_HD ImageParams<T> image_params(int image) const {
@@ -121,7 +124,8 @@ struct Scene {
         ImageParams<T> p;
         p.inv_tau = T(hard ? 1.0 : 1.0 / scale);  // a hard edge has no scale, and u must not underflow to 0
         // Depths may lie outside the softmax's range, however narrow that is: exponents must not overflow.
-        p.exponent_scale = T(min_(1.0 / (g * (args.settings.softmax_far - args.settings.softmax_near)), double(Limits<T>::huge)));
+        p.exponent_scale =
+            T(min_(1.0 / (g * (args.settings.softmax_far - args.settings.softmax_near)), double(Limits<T>::huge)));
         p.background_exponent = clamp_(T((args.settings.background_eps - 1.0) / g), -Limits<T>::huge, Limits<T>::huge);
         // Outside, u = -d^2 / tau or -d / tau reaches quantile_u at this distance:
         const double limit = max_(-quantile_u, 0.0) * scale;

@@ -81,8 +81,7 @@ void for_each_block(const Scene<T>& scene, const ImageParams<T>& image, const Fa
     // Edge k bounds column <= or >= at[k] + slope[k] * row.
     double at[3], slope[3];
     int side[3];
-    const double x_scale = scene.grid.width / (2.0 * scene.half_width),
-                 half_columns = 0.5 * (scene.grid.width - 1);
+    const double x_scale = scene.grid.width / (2.0 * scene.half_width), half_columns = 0.5 * (scene.grid.width - 1);
     for (int k = 0; k < 3; ++k) {
         const double sign = f.area2 > T(0) ? 1.0 : -1.0;
         const double ex = double(f.ex[k]), ey = double(f.ey[k]), length = std::sqrt(ex * ex + ey * ey);

@@ -34,7 +34,8 @@ struct BandPixels {
         nearest = ws.take<int32_t>(needs_nearest(args) ? plane : 0);
     }
     static bool needs_nearest(const gendr_forward& args) {
-        return args.out.depth || args.out.face_index || (args.out.image && args.scene.settings.blend == GENDR_BLEND_HARD);
+        return args.out.depth || args.out.face_index ||
+               (args.out.image && args.scene.settings.blend == GENDR_BLEND_HARD);
     }
 };
 

@@ -275,8 +275,9 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     const Wanted wanted = wanted_of<kCuts, kColour>(call, at);
     pair.in_image = int64_t(row) * scene.args.width + column;
     pair.pixel = at.image * (int64_t(scene.args.height) * scene.args.width) + pair.in_image;
-    const Coverage<T> c = kFused ? Eval<Distribution::logistic>::at(pair.u, scene.distribution)
-                                 : coverage_at(Distribution(scene.args.settings.distribution), pair.u, scene.distribution);
+    const Coverage<T> c = kFused
+                              ? Eval<Distribution::logistic>::at(pair.u, scene.distribution)
+                              : coverage_at(Distribution(scene.args.settings.distribution), pair.u, scene.distribution);
     pair.shown = {};
     pair.visible = false;
     if (wanted.colour || wanted.depth_matters) {

@@ -81,12 +81,12 @@ typedef struct gendr_settings {
     double far;              /* > near */
     double softmax_near;     /* the softmax's exponent is (softmax_far - z) / (softmax_far - softmax_near) / gamma */
     double softmax_far;
-    double reach;            /* NDC; pixels further from a face are skipped; infinity: only min_coverage decides */
-    double reach_per_scale;  /* the same, as reach^2 / tau of each image: sqrt(reach_per_scale * tau) NDC */
-    double min_coverage;     /* pairs with coverage D <= min_coverage are dropped */
-    double near_clip;        /* faces are cut at this depth, nothing nearer is seen (core/cut_face.h); 0: no cut, and a
-                                face with a corner at z <= 0 is dropped whole */
-    double half_width;       /* NDC, half of the image's width; 0 for both: the shorter side spans [-1, 1] */
+    double reach;           /* NDC; pixels further from a face are skipped; infinity: only min_coverage decides */
+    double reach_per_scale; /* the same, as reach^2 / tau of each image: sqrt(reach_per_scale * tau) NDC */
+    double min_coverage;    /* pairs with coverage D <= min_coverage are dropped */
+    double near_clip;       /* faces are cut at this depth, nothing nearer is seen (core/cut_face.h); 0: no cut, and a
+                               face with a corner at z <= 0 is dropped whole */
+    double half_width;      /* NDC, half of the image's width; 0 for both: the shorter side spans [-1, 1] */
     double half_height;
 } gendr_settings;
 
