@@ -15,6 +15,7 @@
 #pragma once
 
 #include "interpolation.h"
+#include "reach.h"
 #include "softmax.h"
 
 GENDR_BEGIN_NAMESPACE
@@ -48,24 +49,6 @@ GENDR_HD Sight<T> see(const Face<T>& f, T x, T y, Flag<T> flat, Flag<T> barycent
     s.closed = kEdges ? s.signed2 >= T(0) : in;
     s.within = s.closed || s.distance2 < reach2;
     return s;
-}
-
-// u for dist_squared = 0, before the division by tau.
-template <class T>
-GENDR_HD T signed_root(T signed2) {
-    return signed2 < T(0) ? -sqrt_(-signed2) : sqrt_(signed2);
-}
-
-// u, by which a pair counts or does not.
-template <class T>
-GENDR_HD T scaled_distance(bool squared, T signed2, T inv_tau) {
-    return product(squared ? signed2 : signed_root(signed2), inv_tau);
-}
-
-// Does a face at depth z hide the nearest one so far? The lowest index wins ties.
-template <class T>
-GENDR_HD bool hides(T z, int32_t face, T nearest_z, int32_t nearest) {
-    return z < nearest_z || (z == nearest_z && face < nearest);
 }
 
 // dL/d(the corners on the screen).

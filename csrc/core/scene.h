@@ -45,8 +45,8 @@ struct Scene {
     TConormParams<T> tconorm;
     CutPlane<T> cut_plane;
     T min_u;     // pairs with u <= min_u are dropped
-    T median_u;  // counts_majority: D > 1/2 where u > median_u (an edge: see threshold_above); D itself rounds to 1/2
-                 // there
+    T alpha_min_u;  // in alpha count those with u > alpha_min_u; T-conorms that count a majority: where D > 1/2 (an edge:
+                    // see threshold_above); others: all
     double quantile_u;
     T background_floor;
     int64_t equal_share;  // faces an image, without face_offsets
@@ -102,9 +102,10 @@ struct Scene {
         min_u = threshold_above<T>(quantile_u);
         equal_share = a.n_images > 0 ? a.n_faces / a.n_images : 0;
         const bool majority = traits_of(tconorm.kind).counts_majority;
-        median_u = majority ? threshold_above<T>(quantile(Distribution(a.settings.distribution), a.settings.dist_shape,
-                                                          a.settings.dist_shift, 0.5))
-                            : T(0);
+        const double half = majority ? quantile(Distribution(a.settings.distribution), a.settings.dist_shape,
+                                                a.settings.dist_shift, 0.5)
+                                     : 0.0;
+        alpha_min_u = majority ? threshold_above<T>(half) : T(-INFINITY);
         fused =
             Distribution(a.settings.distribution) == Distribution::logistic && tconorm.kind == TConorm::probabilistic;
         perspective = a.settings.perspective_correct != 0;

@@ -46,13 +46,6 @@ GENDR_HD SoftmaxStep<T> softmax_add(T largest, T total, bool on, T exponent, T c
     return s;
 }
 
-// Does a face become the leader, that of the largest exponent? The lowest index wins ties, the background (-1) those
-// with faces.
-template <class T>
-GENDR_HD bool becomes_leader(T exponent, int32_t face, T largest, int32_t leader) {
-    return exponent > largest || (exponent == largest && face < leader);
-}
-
 // A face's part in its pixel's image.
 template <class T>
 struct SoftmaxShare {

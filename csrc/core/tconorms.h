@@ -364,10 +364,4 @@ GENDR_HD T empty_state(TConorm kind) {
     return traits_of(kind).keeps_log_sum ? -Limits<T>::huge : T(0);
 }
 
-// T-conorm max: does this face become the winner at a pixel? The lowest index wins ties.
-template <class T>
-GENDR_HD bool becomes_winner(T cdf, T state, int32_t face, int32_t winner) {
-    return cdf > state || (cdf == state && face < winner);
-}
-
 GENDR_END_NAMESPACE

@@ -56,7 +56,7 @@ class BlendBackward : FragmentBlending<T> {
     struct Values {
         RunValues<T> state, grad_alpha, largest, inv_weight;
         RunValues<T> u, grad_u;
-        RunValues<T> share, below, pull;  // pull: d(image) / du per excess
+        RunValues<T> share, below, per_coverage, pdf;
         RunValues<T> excess;
     };
 
@@ -72,11 +72,11 @@ class BlendBackward : FragmentBlending<T> {
         if (!args_.grad_image) return;
         const T* largest = Base::softmax_of(task);
         const T* weight = largest + image_pixels_;
-        const T own = task.params.background_exponent;
-        T share[kTaskPixels], excess[kTaskPixels];
+        BackgroundPull<T> pull[kTaskPixels];
+        T excess[kTaskPixels];
         for (int64_t i = 0; i < task.n_pixels; ++i) {
             pixels.inv_weight[i] = T(1) / weight[i];
-            share[i] = background_weight(own, largest[i], scene_.background_floor).weight * pixels.inv_weight[i];
+            pull[i] = pull_background(scene_, task.params, largest[i], weight[i]);
             excess[i] = T(0);
         }
         for (int c = 0; c < args_.scene.n_channels; ++c) {
@@ -85,14 +85,12 @@ class BlendBackward : FragmentBlending<T> {
             const T behind = scene_.background(task.image, c);
             for (int64_t i = 0; i < task.n_pixels; ++i) {
                 excess[i] += grad[i] * (behind - image[i]);
-                background[c] += double(share[i] * grad[i]);
+                background[c] += double(pull[i].share * grad[i]);
             }
         }
         for (int64_t i = 0; i < task.n_pixels; ++i) {
-            const BackgroundWeight<T> b = background_weight(own, largest[i], scene_.background_floor);
-            const T slope = share[i] * excess[i];
-            sums.gamma += double(slope * b.below);
-            pixels.raised[i] = b.floor ? slope : T(0);
+            sums.gamma += double(pull[i].gamma(excess[i]));
+            pixels.raised[i] = pull[i].raised(excess[i]);
         }
     }
 
@@ -109,7 +107,7 @@ class BlendBackward : FragmentBlending<T> {
             std::fill(grads, grads + run.size * n, T(0));
         }
         for (int32_t begin = 0; begin < run.size; begin += kLanes) write(task, run, begin, v, sums);
-        if (args_.grad_depth && args_.grad_image && scene_.background_floor > T(0)) add_raised(task, pixels, run);
+        if (args_.grad_depth && args_.grad_image && keeps_leader(args_.scene)) add_raised(task, pixels, run);
     }
 
     // The pixels' values, side by side with their fragments.
@@ -156,7 +154,7 @@ class BlendBackward : FragmentBlending<T> {
             tconorm_.slope(task.tconorm, coverage, state, slope);
             GENDR_LANES {
                 const T grad = v.grad_alpha[begin + l];
-                v.grad_u[begin + l] = coverage.cdf[l] > T(0) && grad != T(0) ? grad * slope[l] : T(0);
+                v.grad_u[begin + l] = pull_alpha(coverage.cdf[l] > T(0), grad, slope[l]);
             }
         }
         if (args_.grad_image) {
@@ -164,12 +162,13 @@ class BlendBackward : FragmentBlending<T> {
             const DepthScale<T> depth = scene_.depth;
             const T scale = task.params.exponent_scale;
             GENDR_LANES {
-                const bool on = coverage.cdf[l] > Limits<T>::tiny;
+                const bool on = has_colour(coverage.cdf[l]);
                 const SoftmaxShare<T> s = softmax_share(on, depth.exponent(z[l], scale), v.largest[begin + l],
                                                         v.inv_weight[begin + l], coverage.cdf[l]);
                 v.share[begin + l] = s.share;
                 v.below[begin + l] = s.below;
-                v.pull[begin + l] = s.per_coverage * coverage.pdf[l];
+                v.per_coverage[begin + l] = s.per_coverage;
+                v.pdf[begin + l] = coverage.pdf[l];
             }
         }
     }
@@ -215,12 +214,13 @@ class BlendBackward : FragmentBlending<T> {
             grad_z[l] = gamma[l] = T(0);
         }
         if (args_.grad_image) {
-            const T dz = -task.params.exponent_scale;
+            const T scale = task.params.exponent_scale;
             GENDR_LANES {
-                const T excess = v.excess[begin + l], slope = v.share[begin + l] * excess;
-                grad_u[l] += excess != T(0) ? v.pull[begin + l] * excess : T(0);
-                grad_z[l] = slope * dz;
-                gamma[l] = slope * v.below[begin + l];
+                const SoftmaxShare<T> part = {v.below[begin + l], v.per_coverage[begin + l], v.share[begin + l]};
+                const ColourPull<T> pull = pull_colour(part, v.excess[begin + l], v.pdf[begin + l], scale);
+                grad_u[l] += pull.u;
+                grad_z[l] = pull.z;
+                gamma[l] = pull.gamma;
             }
             sums.gamma += double(total(gamma.v));
         }
@@ -241,12 +241,12 @@ class BlendBackward : FragmentBlending<T> {
     // Where the background's floor holds, its exponent is the leader's.
     void add_raised(const BlendTask<T>& task, const Pixels& pixels, const FragmentRun& run) const {
         const int32_t* leader = args_.out.softmax_leader + task.first_pixel;
-        const T dz = -task.params.exponent_scale;
+        const T scale = task.params.exponent_scale;
         T* grad_depth = static_cast<T*>(args_.grad_depth);
         for (int32_t s = 0; s < run.n_segments; ++s) {
             const Segment at = run.segments[s];
             const int64_t i = int64_t(leader[at.pixel]) - run.first;
-            if (i >= at.begin && i < at.end) grad_depth[run.first + i] += pixels.raised[at.pixel] * dz;
+            if (i >= at.begin && i < at.end) grad_depth[run.first + i] += pull_leader(pixels.raised[at.pixel], scale);
         }
     }
 

@@ -51,7 +51,7 @@ class Blend : FragmentBlending<T> {
         if (!out.image) return p;
         p.largest = Base::softmax_of(task);
         p.weight = p.largest + image_pixels_;
-        if (scene_.background_floor > T(0)) p.leader = out.softmax_leader + task.first_pixel;
+        if (keeps_leader(args_.scene)) p.leader = out.softmax_leader + task.first_pixel;
         return p;
     }
 
@@ -89,19 +89,15 @@ class Blend : FragmentBlending<T> {
         if (args_.out.alpha) {
             Lanes<T> term;
             tconorm_.term(task.tconorm, coverage, term);
-            const Flag<T> majority(traits_of(scene_.tconorm.kind).counts_majority);
-            const T none = empty_state<T>(scene_.tconorm.kind), median = scene_.median_u;
-            GENDR_LANES {
-                const T counts = majority.pick(u[l] > median ? T(1) : T(0), coverage.cdf[l]);
-                values.term[begin + l] = counts > T(0) ? term[l] : none;
-            }
+            const T none = empty_state<T>(scene_.tconorm.kind), min_u = scene_.alpha_min_u;
+            GENDR_LANES values.term[begin + l] = counts_in_alpha(coverage.cdf[l], u[l], min_u) ? term[l] : none;
         }
         if (args_.out.image) {
             const Lanes<T> z = load_block<T>(run, begin, args_.depth);
             const DepthScale<T> depth = scene_.depth;
             const T scale = task.params.exponent_scale;
             GENDR_LANES {
-                const bool on = coverage.cdf[l] > Limits<T>::tiny;
+                const bool on = has_colour(coverage.cdf[l]);
                 values.exponent[begin + l] = on ? depth.exponent(z[l], scale) : -Limits<T>::huge;
                 values.cdf[begin + l] = on ? coverage.cdf[l] : T(0);
             }
@@ -114,12 +110,11 @@ class Blend : FragmentBlending<T> {
             const Segment at = run.segments[s];
             T state = p.state[at.pixel];
             if (largest) {
+                int32_t winner = p.winner ? p.winner[at.pixel] : -1;
                 for (int32_t i = at.begin; i < at.end; ++i) {
-                    // Fragments come in order: the lowest keeps ties.
-                    if (!(values.term[i] > state)) continue;
-                    state = values.term[i];
-                    if (p.winner) p.winner[at.pixel] = int32_t(run.first + i);
+                    offer_winner(true, values.term[i], int32_t(run.first + i), state, winner);
                 }
+                if (p.winner) p.winner[at.pixel] = winner;
             } else {
                 for (int32_t i = at.begin; i < at.end; ++i) state += values.term[i];
             }
@@ -191,8 +186,7 @@ class Blend : FragmentBlending<T> {
             for (int k = 0; k < kCount; ++k) sum[k] = images[k][at.pixel] * values.keep[s];
             for (int32_t i = at.begin; i < at.end; ++i) {
                 const T weight = values.weight[i];
-                // A fragment of no weight may show what is no number.
-                for (int k = 0; k < kCount; ++k) sum[k] += weight > T(0) ? weight * shown[i * n_channels + k] : T(0);
+                for (int k = 0; k < kCount; ++k) sum[k] += weighted(weight, shown[i * n_channels + k]);
             }
             for (int k = 0; k < kCount; ++k) images[k][at.pixel] = sum[k];
         }
@@ -212,16 +206,15 @@ class Blend : FragmentBlending<T> {
     }
 
     void raise_background(const BlendTask<T>& task, const Pixels& p) const {
-        const T own = task.params.background_exponent;
         T missing[kTaskPixels];
         for (int64_t i = 0; i < task.n_pixels; ++i) {
-            missing[i] = background_weight(own, p.largest[i], scene_.background_floor).missing;
+            missing[i] = missing_background(scene_, task.params, p.largest[i]);
             p.weight[i] += missing[i];
         }
         for (int c = 0; c < args_.scene.n_channels; ++c) {
             T* image = Base::channel_of(task, args_.out.image, c);
             const T behind = scene_.background(task.image, c);
-            for (int64_t i = 0; i < task.n_pixels; ++i) image[i] += missing[i] * behind;
+            for (int64_t i = 0; i < task.n_pixels; ++i) image[i] = raised(image[i], missing[i], behind);
         }
     }
 };

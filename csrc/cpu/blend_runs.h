@@ -121,11 +121,7 @@ class FragmentBlending {
     // The scaled signed distances u of a block.
     Lanes<T> scaled_distances(const BlendTask<T>& task, const Lanes<T>& signed2) const {
         Lanes<T> u = signed2;
-        if (!scene_.squared) {
-            GENDR_LANES u[l] = signed_root(u[l]);
-        }
-        const T inv_tau = task.params.inv_tau;
-        GENDR_LANES u[l] *= inv_tau;
+        scale_distances(scene_.squared, task.params.inv_tau, u);
         return u;
     }
 

@@ -209,6 +209,16 @@ inline void see_lanes(const Scene<T>& scene, T reach2, const Face<T>& f, const B
     }
 }
 
+// From signed squared distances to u.
+template <class T>
+inline void scale_distances(bool squared, T inv_tau, Lanes<T>& u) {
+    if (squared) {
+        GENDR_LANES u[l] = scaled_distance(true, u[l], inv_tau);
+    } else {
+        GENDR_LANES u[l] = scaled_distance(false, u[l], inv_tau);
+    }
+}
+
 // kWeights: fill b0..b2 and inside; kNearest: fill dx..near2 and distance2; kEdges: as for see (core/pair.h).
 template <bool kWeights, bool kNearest, bool kEdges = true, class T>
 inline void see_block(const Scene<T>& scene, const ImageParams<T>& image, const Shape<T>& shape,
@@ -219,14 +229,9 @@ inline void see_block(const Scene<T>& scene, const ImageParams<T>& image, const 
     } else {
         see_lanes<kWeights, kNearest, kEdges>(scene, image.reach2, shape.face, at, out, valid);
     }
-    if (!scene.squared) {
-        GENDR_LANES out.u[l] = signed_root(out.u[l]);
-    }
-    const T inv_tau = image.inv_tau, min_u = scene.min_u;
-    GENDR_LANES {
-        out.u[l] *= inv_tau;
-        out.active[l] = valid[l] > T(0) && out.u[l] > min_u ? T(1) : T(0);
-    }
+    scale_distances(scene.squared, image.inv_tau, out.u);
+    const T min_u = scene.min_u;
+    GENDR_LANES out.active[l] = in_reach(valid[l] > T(0), out.u[l], min_u) ? T(1) : T(0);
 }
 
 // The sum of 16 lanes, in pairs: short chains of additions, and the same order everywhere.

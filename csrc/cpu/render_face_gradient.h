@@ -171,7 +171,7 @@ class FaceGradient {
             const Lanes<int32_t> winner = p.load(pixels.winner);
             for (int l = 0; l < kLanes; ++l) slope[l] = winner[l] == p.id ? slope[l] : T(0);
         }
-        GENDR_LANES p.grad_u[l] = counts[l] > T(0) && p.coverage.cdf[l] > T(0) ? grad[l] * slope[l] : T(0);
+        GENDR_LANES p.grad_u[l] = pull_alpha(counts[l] > T(0) && p.coverage.cdf[l] > T(0), grad[l], slope[l]);
     }
 
     // The face's share in the image, and the depth gradient where it is the nearest.
@@ -197,7 +197,7 @@ class FaceGradient {
         const DepthScale<T> depth = scene_.depth;
         const T scale = p.view.params.exponent_scale;
         GENDR_LANES {
-            const bool on = p.interpolation.visible[l] > T(0) && p.coverage.cdf[l] > Limits<T>::tiny;
+            const bool on = p.interpolation.visible[l] > T(0) && has_colour(p.coverage.cdf[l]);
             const SoftmaxShare<T> s = softmax_share(on, depth.exponent(p.interpolation.z[l], scale), largest[l],
                                                     inv_weight[l], p.coverage.cdf[l]);
             p.below[l] = s.below;
@@ -225,19 +225,19 @@ class FaceGradient {
             GENDR_LANES excess[l] += p.share[l] > T(0) ? grad[l] * (feature[l] - image[l]) : T(0);
         }
         if (scene_.hard_blend) return;
-        // The image is a softmax: dL/d(weight) weight = share sum(grad (feature - image)).
-        const T dz = -p.view.params.exponent_scale;
+        const T scale = p.view.params.exponent_scale;
         GENDR_LANES {
-            p.grad_u[l] += excess[l] != T(0) ? p.per_coverage[l] * excess[l] * p.coverage.pdf[l] : T(0);
-            p.grad_z[l] += p.share[l] * excess[l] * dz;
-            sums.gamma[l] += p.share[l] * excess[l] * p.below[l];
+            const SoftmaxShare<T> part = {p.below[l], p.per_coverage[l], p.share[l]};
+            const ColourPull<T> pull = pull_colour(part, excess[l], p.coverage.pdf[l], scale);
+            p.grad_u[l] += pull.u;
+            p.grad_z[l] += pull.z;
+            sums.gamma[l] += pull.gamma;
         }
         if (!pixels.leader) return;
-        // Where the background's floor holds, its exponent is the leader's.
         const Lanes<int32_t> leader = p.load(pixels.leader);
         const Lanes<T> raised = p.load(pixels.raised);
         for (int l = 0; l < kLanes; ++l) {
-            if (leader[l] == p.id && p.interpolation.visible[l] > T(0)) p.grad_z[l] += raised[l] * dz;
+            if (leader[l] == p.id && p.interpolation.visible[l] > T(0)) p.grad_z[l] += pull_leader(raised[l], scale);
         }
     }
 

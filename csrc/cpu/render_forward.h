@@ -29,7 +29,7 @@ struct BandPixels {
         exponent = ws.take<T>(image_wanted && !hard ? plane : 0);
         weight = ws.take<T>(image_wanted && !hard ? plane : 0);
         image = ws.take<T>(image_wanted ? plane * args.scene.n_channels : 0);
-        leader = ws.take<int32_t>(image_wanted && !hard && args.scene.settings.background_floor > 0.0 ? plane : 0);
+        leader = ws.take<int32_t>(image_wanted && keeps_leader(args.scene) ? plane : 0);
         depth = ws.take<T>(needs_nearest(args) ? plane : 0);
         nearest = ws.take<int32_t>(needs_nearest(args) ? plane : 0);
     }
@@ -180,10 +180,10 @@ class Forward {
             load_lanes(band.pixels.alpha + offset, stride, at.log2_rows, state.v);
             const bool has_winner = args_.out.alpha_winner != nullptr;
             if (has_winner) load_lanes(band.pixels.winner + offset, stride, at.log2_rows, winner.v);
-            Lanes<T> counts = depth_matters ? interpolation.visible : sight.active;
-            if (traits_of(scene_.tconorm.kind).counts_majority) {
-                GENDR_LANES counts[l] = sight.u[l] > scene_.median_u ? counts[l] : T(0);
-            }
+            const Lanes<T>& seen = depth_matters ? interpolation.visible : sight.active;
+            const T min_u = scene_.alpha_min_u;
+            Lanes<T> counts;
+            GENDR_LANES counts[l] = counts_in_alpha(coverage.cdf[l], sight.u[l], min_u) ? seen[l] : T(0);
             tconorm_.add(band.tconorm, coverage, counts, state, winner, id);
             store_lanes(band.pixels.alpha + offset, stride, at.log2_rows, state.v);
             if (has_winner) store_lanes(band.pixels.winner + offset, stride, at.log2_rows, winner.v);
@@ -230,14 +230,13 @@ class Forward {
             Lanes<int32_t> leader;
             load_lanes(p.leader + offset, p.stride, at.log2_rows, leader.v);
             for (int l = 0; l < kLanes; ++l) {
-                const bool on = interpolation.visible[l] > T(0) && coverage.cdf[l] > Limits<T>::tiny;
-                const T exponent = depth.exponent(interpolation.z[l], scale);
-                if (on && becomes_leader(exponent, id, largest[l], leader[l])) leader[l] = id;
+                const bool on = interpolation.visible[l] > T(0) && has_colour(coverage.cdf[l]);
+                offer_leader(on, depth.exponent(interpolation.z[l], scale), id, largest[l], leader[l]);
             }
             store_lanes(p.leader + offset, p.stride, at.log2_rows, leader.v);
         }
         GENDR_LANES {
-            const bool on = interpolation.visible[l] > T(0) && coverage.cdf[l] > Limits<T>::tiny;
+            const bool on = interpolation.visible[l] > T(0) && has_colour(coverage.cdf[l]);
             const SoftmaxStep<T> s =
                 softmax_add(largest[l], total[l], on, depth.exponent(interpolation.z[l], scale), coverage.cdf[l]);
             largest[l] = s.largest;
@@ -253,7 +252,7 @@ class Forward {
             sample(band, id, interpolation, texels, c, colour);
             T* base = p.image + c * p.plane + offset;
             load_lanes(base, p.stride, at.log2_rows, sum.v);
-            GENDR_LANES sum[l] = sum[l] * keep[l] + (weight[l] > T(0) ? weight[l] * colour[l] : T(0));
+            GENDR_LANES sum[l] = add_colour(sum[l], keep[l], weight[l], colour[l]);
             store_lanes(base, p.stride, at.log2_rows, sum.v);
         }
     }
@@ -268,11 +267,7 @@ class Forward {
         load_lanes(p.nearest + offset, p.stride, at.log2_rows, nearest.v);
         for (int l = 0; l < kLanes; ++l) {
             const bool on = interpolation.visible[l] > T(0) && sight.inside[l] > T(0);
-            const T z = interpolation.z[l];
-            const bool is_closer = on && hides(z, id, depth[l], nearest[l]);
-            closer[l] = is_closer ? T(1) : T(0);
-            depth[l] = is_closer ? z : depth[l];
-            nearest[l] = is_closer ? id : nearest[l];
+            closer[l] = offer_nearest(on, interpolation.z[l], id, depth[l], nearest[l]) ? T(1) : T(0);
         }
         if (!any(closer)) return;
         store_lanes(p.depth + offset, p.stride, at.log2_rows, depth.v);
@@ -337,12 +332,11 @@ class Forward {
     void raise_background(const Band& band, std::ptrdiff_t from) const {
         const BandPixels<T>& p = band.pixels;
         for (int32_t i = 0; i < args_.scene.width; ++i) {
-            const T missing =
-                background_weight(band.params.background_exponent, p.exponent[from + i], scene_.background_floor)
-                    .missing;
+            const T missing = missing_background(scene_, band.params, p.exponent[from + i]);
             p.weight[from + i] += missing;
             for (int c = 0; c < args_.scene.n_channels; ++c) {
-                p.image[c * p.plane + from + i] += missing * scene_.background(band.image, c);
+                T& sum = p.image[c * p.plane + from + i];
+                sum = raised(sum, missing, scene_.background(band.image, c));
             }
         }
     }

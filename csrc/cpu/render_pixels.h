@@ -38,8 +38,8 @@ struct PixelGradients {
         inv_weight = ws.take<T>(lanes(args.grad_image && !hard));
         grad_image = ws.take<T>(lanes(args.grad_image) * a.n_channels);
         image = ws.take<T>(lanes(args.grad_image && !hard) * a.n_channels);
-        leader = ws.take<int32_t>(lanes(args.grad_image && !hard && a.settings.background_floor > 0.0));
-        raised = ws.take<T>(lanes(args.grad_image && !hard && a.settings.background_floor > 0.0));
+        leader = ws.take<int32_t>(lanes(args.grad_image && keeps_leader(a)));
+        raised = ws.take<T>(lanes(args.grad_image && keeps_leader(a)));
         grad_depth = ws.take<T>(lanes(args.grad_depth));
         nearest = ws.take<int32_t>(lanes(args.grad_depth || (args.grad_image && hard)));
     }
@@ -88,18 +88,15 @@ struct PixelGradients {
         for (int c = 0; c < a.n_channels; ++c) {
             std::copy(rendered + c * pixels, rendered + c * pixels + a.width, image + c * plane + to);
         }
-        // The background is one more competitor, of coverage 1.
-        const T own = params.background_exponent;
         for (int32_t i = 0; i < a.width; ++i) {
-            const BackgroundWeight<T> own_weight = background_weight(own, largest[i], scene.background_floor);
-            const T share = own_weight.weight / weight[i];
+            const BackgroundPull<T> behind = pull_background(scene, params, largest[i], weight[i]);
             T excess = T(0);
             for (int c = 0; c < a.n_channels; ++c) {
-                row_sums[c] += share * grad[c * pixels + i];
+                row_sums[c] += behind.share * grad[c * pixels + i];
                 excess += grad[c * pixels + i] * (scene.background(image_index, c) - rendered[c * pixels + i]);
             }
-            row_sums[a.n_channels] += share * excess * own_weight.below;
-            if (raised) raised[to + i] = own_weight.floor ? share * excess : T(0);
+            row_sums[a.n_channels] += behind.gamma(excess);
+            if (raised) raised[to + i] = behind.raised(excess);
         }
         if (leader) std::copy(args.out.softmax_leader + from, args.out.softmax_leader + from + a.width, leader + to);
     }

@@ -2,6 +2,7 @@
 // for every combination.
 #pragma once
 
+#include "../core/pixel.h"
 #include "block.h"
 
 GENDR_BEGIN_NAMESPACE
@@ -59,16 +60,11 @@ struct TConormLanes {
                     Lanes<int32_t>& winner, int32_t face) {
         const TConormParams<T> p = params;
         if constexpr (A::has_winner) {
-            for (int l = 0; l < kLanes; ++l) {
-                if (!(counts[l] > T(0) && c.cdf[l] > T(0))) continue;
-                const bool wins = becomes_winner(c.cdf[l], state[l], face, winner[l]);
-                state[l] = wins ? c.cdf[l] : state[l];
-                winner[l] = wins ? face : winner[l];
-            }
+            for (int l = 0; l < kLanes; ++l) offer_winner(counts[l] > T(0), c.cdf[l], face, state[l], winner[l]);
         } else {
             GENDR_LANES {
                 const T next = A::add(state[l], A::term(c.cdf[l], c.log_survival[l], p));
-                state[l] = counts[l] > T(0) && c.cdf[l] > T(0) ? next : state[l];
+                state[l] = counts[l] > T(0) ? next : state[l];
             }
         }
     }
