@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "../core/scene.h"
+#include "../core/pixel.h"
 #include "interrupted.h"
 
 namespace gendr {
@@ -72,7 +72,7 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
 }
 
 bool needs_softmax_leader(const gendr_scene& a, const void* image) {
-    return image && a.settings.blend == GENDR_BLEND_SOFTMAX && a.settings.background_floor > 0.0;
+    return image && GENDR_ISA::keeps_leader(a);
 }
 
 void check_faces(const gendr_scene& a) {

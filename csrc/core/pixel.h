@@ -162,7 +162,7 @@ GENDR_HD ColourPull<T> pull_colour(const SoftmaxShare<T>& part, T excess, T pdf,
 template <class T>
 struct BackgroundPull {
     T share;
-    T below;   // its exponent less the largest
+    T below;     // its exponent less the largest
     bool floor;  // does the floor hold? Its exponent is then the leader's.
     GENDR_HD T gamma(T excess) const { return share * excess * below; }
     // dL/d(exponent) that goes to the leader's.

@@ -44,9 +44,9 @@ struct Scene {
     DistributionParams<T> distribution;
     TConormParams<T> tconorm;
     CutPlane<T> cut_plane;
-    T min_u;     // pairs with u <= min_u are dropped
-    T alpha_min_u;  // in alpha count those with u > alpha_min_u; T-conorms that count a majority: where D > 1/2 (an edge:
-                    // see threshold_above); others: all
+    T min_u;        // pairs with u <= min_u are dropped
+    T alpha_min_u;  // in alpha count those with u > alpha_min_u; T-conorms that count a majority: where D > 1/2 (an
+                    // edge: see threshold_above); others: all
     double quantile_u;
     T background_floor;
     int64_t equal_share;  // faces an image, without face_offsets

@@ -1,6 +1,6 @@
 // Blending of given fragments, backward: a fragment's gradient needs what forward stored at its pixel, and is written
 // once.
-#include "../core/pair.h"
+#include "../core/pixel.h"
 #include "blend_backward.h"
 #include "blend_pixels.cuh"
 #include "launch.h"
@@ -33,12 +33,11 @@ __device__ BlendPixel<T> load_pixel(const BlendCall<T>& call, const BlendPlace& 
     const T* kept = static_cast<const T*>(a.out.softmax_state) + 2 * at.image * call.image_pixels() + at.in_image;
     p.largest = kept[0];
     p.inv_weight = T(1) / kept[call.image_pixels()];
-    const T floor = call.scene.background_floor;
-    const BackgroundWeight<T> b = background_weight(params.background_exponent, p.largest, floor);
-    if (b.floor) {
+    const BackgroundPull<T> behind = pull_background(call.scene, params, p.largest, kept[call.image_pixels()]);
+    if (behind.floor) {
         p.leader = a.out.softmax_leader[at.pixel];
-        p.raised = b.weight * p.inv_weight *
-                   background_excess(call.scene, a.out, static_cast<const T*>(a.grad_image), at.image, at.in_image);
+        p.raised = behind.raised(
+            background_excess(call.scene, a.out, static_cast<const T*>(a.grad_image), at.image, at.in_image));
     }
     return p;
 }
@@ -71,7 +70,6 @@ __global__ void __launch_bounds__(kThreads) differentiate_pixels(const BlendCall
     const TConormParams<T> tconorm = scene.tconorm_of(at.image);
     const BlendPixel<T> p = load_pixel(call, at, params);
     const T bad = scales_in_range(scene, at.image) ? T(0) : T(NAN);
-    const T dz = -params.exponent_scale;
     T tau = T(0), gamma = T(0);
     for (int64_t i = at.first; i < at.last; ++i) {
         const T u = call.u_at(i, params.inv_tau);
@@ -81,18 +79,19 @@ __global__ void __launch_bounds__(kThreads) differentiate_pixels(const BlendCall
         if (c.cdf > T(0) && p.grad_alpha != T(0) && wins) {
             const T slope = kFused ? Aggregate<TConorm::probabilistic>::slope(p.state, c, tconorm)
                                    : slope_of_state(p.state, c, tconorm, false);
-            grad_u = p.grad_alpha * slope;
+            grad_u = pull_alpha(true, p.grad_alpha, slope);
         }
         SoftmaxShare<T> part = {};
         if (a.grad_image) {
-            const bool on = c.cdf > Limits<T>::tiny;
-            part = softmax_share(on, call.exponent_at(i, params.exponent_scale), p.largest, p.inv_weight, c.cdf);
+            part = softmax_share(has_colour(c.cdf), call.exponent_at(i, params.exponent_scale), p.largest, p.inv_weight,
+                                 c.cdf);
         }
         if (a.grad_image || a.grad_values) {
-            const T excess = value_gradients(call, at, i, part.share, bad), slope = part.share * excess;
-            grad_u += excess != T(0) ? part.per_coverage * excess * c.pdf : T(0);
-            grad_z = slope * dz + (p.leader == i ? p.raised * dz : T(0));
-            gamma += slope * part.below;
+            const T excess = value_gradients(call, at, i, part.share, bad);
+            const ColourPull<T> pull = pull_colour(part, excess, c.pdf, params.exponent_scale);
+            grad_u += pull.u;
+            grad_z = pull.z + (p.leader == i ? pull_leader(p.raised, params.exponent_scale) : T(0));
+            gamma += pull.gamma;
         }
         tau += grad_u != T(0) ? grad_u * u : T(0);
         if (a.grad_depth) static_cast<T*>(a.grad_depth)[i] = grad_z + bad;

@@ -36,27 +36,13 @@ __device__ __forceinline__ void clear(const BlendCall<T>& call, const BlendPlace
     }
 }
 
-template <bool kFused, class T>
-__device__ __forceinline__ void add_alpha(const Scene<T>& scene, const TConormParams<T>& tconorm, int64_t fragment, T u,
-                                          const Coverage<T>& c, BlendedPixel<T>& p) {
-    if (kFused) {
-        p.state -= c.log_survival;
-    } else if (traits_of(tconorm.kind).has_winner) {
-        // Fragments come in order: the lowest keeps ties.
-        p.winner = c.cdf > p.state ? int32_t(fragment) : p.winner;
-        p.state = max_(c.cdf, p.state);
-    } else if (!traits_of(tconorm.kind).counts_majority || u > scene.median_u) {
-        p.state = add_to_state(p.state, c, tconorm);
-    }
-}
-
 template <class T>
 __device__ __forceinline__ void add_colour(const BlendCall<T>& call, const ImageParams<T>& params,
                                            const ChannelGroup& channels, int64_t fragment, const Coverage<T>& c,
                                            BlendedPixel<T>& p) {
     const T exponent = call.exponent_at(fragment, params.exponent_scale);
-    const bool on = c.cdf > Limits<T>::tiny;
-    if (on && becomes_leader(exponent, int32_t(fragment), p.largest, p.leader)) p.leader = int32_t(fragment);
+    const bool on = has_colour(c.cdf);
+    offer_leader(on, exponent, int32_t(fragment), p.largest, p.leader);
     const SoftmaxStep<T> s = softmax_add(p.largest, p.weight, on, exponent, c.cdf);
     p.largest = s.largest;
     p.weight = s.total;
@@ -64,8 +50,7 @@ __device__ __forceinline__ void add_colour(const BlendCall<T>& call, const Image
     GENDR_UNROLL
     for (int k = 0; k < kChannels; ++k) {
         if (channels.first + k >= channels.all) break;
-        // A fragment of no weight may show what is no number.
-        p.sums[k] = p.sums[k] * s.keep + (s.weight > T(0) ? s.weight * values[k] : T(0));
+        p.sums[k] = add_colour(p.sums[k], s.keep, s.weight, values[k]);
     }
 }
 
@@ -73,9 +58,7 @@ __device__ __forceinline__ void add_colour(const BlendCall<T>& call, const Image
 template <bool kFused, class T>
 __device__ __forceinline__ void write_alpha(const gendr_outputs& out, const TConormParams<T>& tconorm, int64_t pixel,
                                             T bad, const BlendedPixel<T>& p) {
-    const T alpha =
-        kFused ? Aggregate<TConorm::probabilistic>::alpha(p.state, tconorm) : alpha_of_state(p.state, tconorm);
-    static_cast<T*>(out.alpha)[pixel] = alpha + bad;
+    static_cast<T*>(out.alpha)[pixel] = close_alpha<kFused>(p.state, tconorm) + bad;
     static_cast<T*>(out.alpha_state)[pixel] = p.state + bad;
     if (out.alpha_winner) out.alpha_winner[pixel] = p.winner;
 }
@@ -86,12 +69,12 @@ __device__ __forceinline__ void write_image(const BlendCall<T>& call, const Blen
                                             const BlendedPixel<T>& p) {
     const Scene<T>& scene = call.scene;
     const gendr_outputs& out = call.args.out;
-    const T missing = background_weight(params.background_exponent, p.largest, scene.background_floor).missing;
+    const T missing = missing_background(scene, params, p.largest);
     const T weight = p.weight + missing;
     const int64_t pixels = call.image_pixels();
     for (int k = 0; k < kChannels && channels.first + k < channels.all; ++k) {
         const int c = channels.first + k;
-        const T sum = missing > T(0) ? p.sums[k] + missing * scene.background(at.image, c) : p.sums[k];
+        const T sum = raised(p.sums[k], missing, scene.background(at.image, c));
         static_cast<T*>(out.image)[(int64_t(at.image) * channels.all + c) * pixels + at.in_image] = sum / weight + bad;
     }
     if (channels.first != 0) return;
@@ -117,7 +100,9 @@ __global__ void __launch_bounds__(kThreads) blend_pixels(const BlendCall<T> call
     for (int64_t i = at.first; i < at.last; ++i) {
         const T u = call.u_at(i, params.inv_tau);
         const Coverage<T> c = coverage_of<T, kFused>(scene, u);
-        if (out.alpha && first_group && c.cdf > T(0)) add_alpha<kFused>(scene, tconorm, i, u, c, pixel);
+        if (out.alpha && first_group && counts_in_alpha(c.cdf, u, scene.alpha_min_u)) {
+            add_alpha<kFused>(tconorm, c, int32_t(i), pixel.state, pixel.winner);
+        }
         if (out.image) add_colour(call, params, channels, i, c, pixel);
     }
     const T bad = scales_in_range(scene, at.image) ? T(0) : T(NAN);

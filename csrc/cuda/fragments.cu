@@ -3,7 +3,7 @@
 //
 // Both passes of forward decide alike which pairs are fragments (core/pair.h). Memory does not depend on that: a pixel
 // writes to its own slots alone, and to all of them.
-#include "../core/pair.h"
+#include "../core/pixel.h"
 #include "../core/prepare_face.h"
 #include "file_faces.cuh"
 #include "fragments.h"
@@ -63,8 +63,7 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> cal
             if (!in_image || (f.flags & kColourCulled)) return;
             const Sight<T> s = see_face<kCuts>(scene, f, x, y, params.reach2);
             const T u = scaled_distance(scene.squared, s.signed2, params.inv_tau);
-            if (!(s.within && u > scene.min_u)) return;
-            if (scene.boxed && (column < f.x0 || column > f.x1 || row < f.y0 || row > f.y1)) return;
+            if (!in_reach(s.within, u, scene.min_u) || (scene.boxed && !in_box(f, column, row))) return;
             Interpolation<T> a = {};
             with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.interpolate(f, s.b0, s.b1, s.b2); });
             if (!depths_of(scene.depth, f).contains(a.z)) return;

@@ -1,7 +1,7 @@
 // The gradient of one pixel of one face, added to the sums of a lane (the way of it: core/pair.h).
 #pragma once
 
-#include "../core/pair.h"
+#include "../core/pixel.h"
 #include "../core/scene.h"
 #include "background.cuh"
 #include "tiles.h"
@@ -110,10 +110,9 @@ __device__ T raised_gradient(const BackwardCall<T>& call, const FaceAt<T>& at, i
     const gendr_scene& s = call.scene.args;
     const int64_t pixels = int64_t(s.height) * s.width;
     const T* state = static_cast<const T*>(call.out.softmax_state) + 2 * at.image * pixels + in_image;
-    const BackgroundWeight<T> b =
-        background_weight(at.params.background_exponent, state[0], call.scene.background_floor);
-    if (!b.floor) return T(0);
-    return b.weight / state[pixels] * background_excess(call.scene, call.out, call.grad_image, at.image, in_image);
+    const BackgroundPull<T> behind = pull_background(call.scene, at.params, state[0], state[pixels]);
+    if (!behind.floor) return T(0);
+    return behind.raised(background_excess(call.scene, call.out, call.grad_image, at.image, in_image));
 }
 
 // What a face's pixels are to add.
@@ -159,7 +158,7 @@ __device__ __forceinline__ T alpha_gradient(const BackwardCall<T>& call, const F
         const bool wins = !call.out.alpha_winner || call.out.alpha_winner[pixel] == at.id;
         slope = wins ? slope_of_state(state, c, at.tconorm, call.reference) : T(0);
     }
-    return call.grad_alpha[pixel] * slope;
+    return pull_alpha(true, call.grad_alpha[pixel], slope);
 }
 
 // The pair's share in its pixel's image: of a softmax, or all of it where the face is the nearest.
@@ -170,8 +169,7 @@ __device__ __forceinline__ SoftmaxShare<T> share_of(const BackwardCall<T>& call,
     const gendr_scene& s = call.scene.args;
     const int64_t pixels = int64_t(s.height) * s.width;
     const T* state = static_cast<const T*>(call.out.softmax_state) + 2 * at.image * pixels + pair.in_image;
-    const bool on = cdf > Limits<T>::tiny;
-    return softmax_share(on, call.scene.depth.exponent(pair.shown.z, at.params.exponent_scale), state[0],
+    return softmax_share(has_colour(cdf), call.scene.depth.exponent(pair.shown.z, at.params.exponent_scale), state[0],
                          T(1) / state[pixels], cdf);
 }
 
@@ -193,16 +191,16 @@ __device__ __forceinline__ ImageGradient<T> add_colour(const BackwardCall<T>& ca
         const bool texels = scene.args.feature_kind == GENDR_TEXELS;
         texel = {part.share, texels ? texel_index(a.v0, a.v1, scene.args.texture_res) : 0};
         g = add_image(call, at, a, part.share, texel.texel, pair.in_image, sums);
-        // The image is a softmax: dL/d(weight) weight = share sum(grad (feature - image)).
         if (softmax) {
-            grad_u += g.excess != T(0) ? part.per_coverage * g.excess * c.pdf : T(0);
-            grad_z -= part.share * g.excess * at.params.exponent_scale;
-            sums.gamma += part.share * g.excess * part.below;
+            const ColourPull<T> pull = pull_colour(part, g.excess, c.pdf, at.params.exponent_scale);
+            grad_u += pull.u;
+            grad_z += pull.z;
+            sums.gamma += pull.gamma;
         }
     }
     if (at.first_channel != 0) return g;
     if (softmax && call.out.softmax_leader && call.out.softmax_leader[pair.pixel] == at.id) {
-        grad_z -= raised_gradient(call, at, pair.in_image) * at.params.exponent_scale;
+        grad_z += pull_leader(raised_gradient(call, at, pair.in_image), at.params.exponent_scale);
     }
     return g;
 }
@@ -270,7 +268,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     pair.sight = see_face<kCuts>(scene, f, pair.x, pair.y, at.params.reach2);
     const Sight<T>& s = pair.sight;
     pair.u = scaled_distance(scene.squared, s.signed2, at.params.inv_tau);
-    if (!(s.within && pair.u > scene.min_u)) return texel;
+    if (!in_reach(s.within, pair.u, scene.min_u)) return texel;
 
     const Wanted wanted = wanted_of<kCuts, kColour>(call, at);
     pair.in_image = int64_t(row) * scene.args.width + column;

@@ -1,6 +1,6 @@
 // Forward: a warp a tile, a lane a pixel, face after face; where there are few tiles, several warps share a tile's
 // faces and add up their sums at the end (an aggregate has no order).
-#include "../core/pair.h"
+#include "../core/pixel.h"
 #include "file_faces.cuh"
 #include "render_forward.h"
 
@@ -80,18 +80,13 @@ __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image,
                            const Coverage<T>& c, const Interpolation<T>& a, bool closed, Pixel<T, true>& p) {
     const Scene<T>& scene = call.scene;
     const int32_t id = int32_t(face - at.first_face);
-    bool closer = false;
-    if (call.nearest && closed && hides(a.z, id, p.depth, p.nearest)) {
-        p.depth = a.z;
-        p.nearest = id;
-        closer = true;
-    }
+    const bool closer = offer_nearest(call.nearest && closed, a.z, id, p.depth, p.nearest);
     if (!call.out.image) return;
     SoftmaxStep<T> s = {};
     if (!scene.hard_blend) {
-        const bool on = c.cdf > Limits<T>::tiny;
+        const bool on = has_colour(c.cdf);
         const T exponent = scene.depth.exponent(a.z, image.exponent_scale);
-        if (on && becomes_leader(exponent, id, p.exponent, p.leader)) p.leader = id;
+        offer_leader(on, exponent, id, p.exponent, p.leader);
         s = softmax_add(p.exponent, p.weight, on, exponent, c.cdf);
         p.exponent = s.largest;
         p.weight = s.total;
@@ -103,7 +98,7 @@ __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image,
         const int channel = at.first_channel + k;
         if (channel >= scene.args.n_channels) break;
         const T value = sample(scene, a, face, channel);
-        p.image[k] = scene.hard_blend ? value : p.image[k] * s.keep + (s.weight > T(0) ? s.weight * value : T(0));
+        p.image[k] = scene.hard_blend ? value : add_colour(p.image[k], s.keep, s.weight, value);
     }
 }
 
@@ -119,9 +114,8 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     if (!alpha && !colour) return;
     const Sight<T> s = see_face<kCuts>(scene, f, at.x, at.y, image.reach2);
     const T u = scaled_distance(scene.squared, s.signed2, image.inv_tau);
-    if (!(at.in_image && s.within && u > scene.min_u)) return;
-    // The box around a face is larger than its Euclidean reach, but not than a barycentric one.
-    if (scene.boxed && (at.column < f.x0 || at.column > f.x1 || at.row < f.y0 || at.row > f.y1)) return;
+    if (!(at.in_image && in_reach(s.within, u, scene.min_u))) return;
+    if (scene.boxed && !in_box(f, at.column, at.row)) return;
     if (kFused && !colour && !depth_matters) {
         p.alpha += softplus(u);
         return;
@@ -134,18 +128,8 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
         with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.interpolate(f, s.b0, s.b1, s.b2); });
         visible = depths_of(scene.depth, f).contains(a.z);
     }
-    if (alpha && (visible || !depth_matters) && c.cdf > T(0)) {
-        if (kFused) {
-            p.alpha -= c.log_survival;
-        } else if (traits_of(tconorm.kind).has_winner) {
-            const int32_t id = int32_t(face - at.first_face);
-            if (becomes_winner(c.cdf, p.alpha, id, p.winner)) {
-                p.alpha = c.cdf;
-                p.winner = id;
-            }
-        } else if (!traits_of(tconorm.kind).counts_majority || u > scene.median_u) {
-            p.alpha = add_to_state(p.alpha, c, tconorm);
-        }
+    if (alpha && (visible || !depth_matters) && counts_in_alpha(c.cdf, u, scene.alpha_min_u)) {
+        add_alpha<kFused>(tconorm, c, int32_t(face - at.first_face), p.alpha, p.winner);
     }
     if constexpr (kColour) {
         if (colour && visible) add_colour(call, image, at, face, c, a, s.closed, p);
@@ -156,40 +140,16 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
 template <class T, bool kFused, bool kColour>
 __device__ void merge(const TileCall<T>& call, const TConormParams<T>& tconorm, const Pixel<T, kColour>& other,
                       Pixel<T, kColour>& p) {
-    if (kFused) {
-        p.alpha += other.alpha;
-    } else if (traits_of(tconorm.kind).has_winner) {
-        if (other.winner >= 0 && (p.winner < 0 || becomes_winner(other.alpha, p.alpha, other.winner, p.winner))) {
-            p.alpha = other.alpha;
-            p.winner = other.winner;
-        }
-    } else if (traits_of(tconorm.kind).keeps_log_sum) {
-        p.alpha = logaddexp(p.alpha, other.alpha);
-    } else {
-        p.alpha = traits_of(tconorm.kind).keeps_largest ? max_(p.alpha, other.alpha) : p.alpha + other.alpha;
-    }
+    join_alpha<kFused>(tconorm, other.alpha, other.winner, p.alpha, p.winner);
     if constexpr (kColour) {
-        const bool closer = other.nearest >= 0 && hides(other.depth, other.nearest, p.depth, p.nearest);
-        if (closer) {
-            p.depth = other.depth;
-            p.nearest = other.nearest;
-        }
+        const bool closer = offer_nearest(other.nearest >= 0, other.depth, other.nearest, p.depth, p.nearest);
         const bool hard = call.scene.hard_blend;
-        T mine = T(1), theirs = T(1);
-        if (!hard) {
-            if (other.leader >= 0 && becomes_leader(other.exponent, other.leader, p.exponent, p.leader)) {
-                p.leader = other.leader;
-            }
-            const T largest = max_(p.exponent, other.exponent);
-            mine = exp_(p.exponent - largest);
-            theirs = exp_(other.exponent - largest);
-            p.exponent = largest;
-            p.weight = p.weight * mine + other.weight * theirs;
-        }
+        SoftmaxJoin<T> kept = {T(1), T(1)};
+        if (!hard) kept = join_softmax(other.exponent, other.weight, other.leader, p.exponent, p.weight, p.leader);
         GENDR_UNROLL
         for (int k = 0; k < kChannels; ++k) {
             const T nearest = closer ? other.image[k] : p.image[k];
-            p.image[k] = hard ? nearest : p.image[k] * mine + other.image[k] * theirs;
+            p.image[k] = hard ? nearest : p.image[k] * kept.mine + other.image[k] * kept.theirs;
         }
     }
 }
@@ -204,9 +164,7 @@ __device__ void finish(const TileCall<T>& call, const ImageParams<T>& image, con
     const int64_t pixel = at.image * pixels + in_image;
     const T bad = scales_in_range(call.scene, at.image) ? T(0) : T(NAN);
     if (out.alpha && at.first_channel == 0) {
-        const T alpha =
-            kFused ? Aggregate<TConorm::probabilistic>::alpha(p.alpha, tconorm) : alpha_of_state(p.alpha, tconorm);
-        static_cast<T*>(out.alpha)[pixel] = alpha + bad;
+        static_cast<T*>(out.alpha)[pixel] = close_alpha<kFused>(p.alpha, tconorm) + bad;
         static_cast<T*>(out.alpha_state)[pixel] = p.alpha + bad;
         if (out.alpha_winner) out.alpha_winner[pixel] = p.winner;
     }
@@ -217,13 +175,12 @@ __device__ void finish(const TileCall<T>& call, const ImageParams<T>& image, con
         }
         if (!out.image) return;
         const bool hard = call.scene.hard_blend;
-        const T floor = call.scene.background_floor;
-        const T missing = floor > T(0) ? background_weight(image.background_exponent, p.exponent, floor).missing : T(0);
+        const T missing = missing_background(call.scene, image, p.exponent);
         const T weight = p.weight + missing;
         for (int k = 0; k < kChannels && at.first_channel + k < a.n_channels; ++k) {
             const int channel = at.first_channel + k;
             const int64_t to = (int64_t(at.image) * a.n_channels + channel) * pixels + in_image;
-            const T sum = missing > T(0) ? p.image[k] + missing * call.scene.background(at.image, channel) : p.image[k];
+            const T sum = raised(p.image[k], missing, call.scene.background(at.image, channel));
             static_cast<T*>(out.image)[to] = (hard ? p.image[k] : sum / weight) + bad;
         }
         if (!hard && at.first_channel == 0) {

@@ -13,7 +13,7 @@
 #pragma once
 
 #include "../common/memory.h"
-#include "../core/pair.h"
+#include "../core/pixel.h"
 #include "../core/scene.h"
 #include "background.cuh"
 #include "prepare.cuh"
@@ -67,7 +67,7 @@ __global__ void __launch_bounds__(kThreads)
     const int image = int(blockIdx.x) / kChunks / (a.n_channels + 1);
     const int64_t pixels = int64_t(a.height) * a.width;
     const T* grad = grad_image + int64_t(image) * a.n_channels * pixels;
-    const T own = scene.image_params(image).background_exponent;
+    const ImageParams<T> params = scene.image_params(image);
     double sum = 0.0;
     for (int64_t i = pixels * chunk / kChunks + threadIdx.x; i < pixels * (chunk + 1) / kChunks; i += kThreads) {
         if (scene.hard_blend) {
@@ -76,12 +76,11 @@ __global__ void __launch_bounds__(kThreads)
             continue;
         }
         const T* state = static_cast<const T*>(out.softmax_state) + 2 * image * pixels + i;
-        const BackgroundWeight<T> b = background_weight(own, state[0], scene.background_floor);
-        const T share = b.weight / state[pixels];
+        const BackgroundPull<T> behind = pull_background(scene, params, state[0], state[pixels]);
         if (value < a.n_channels) {
-            sum += double(share * grad[value * pixels + i]);
+            sum += double(behind.share * grad[value * pixels + i]);
         } else {
-            sum += double(share * background_excess(scene, out, grad_image, image, i) * b.below);
+            sum += double(behind.gamma(background_excess(scene, out, grad_image, image, i)));
         }
     }
     sum = block_sum(sum);
