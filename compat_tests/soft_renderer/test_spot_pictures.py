@@ -85,7 +85,7 @@ def slow_picture(faces: Tensor, texels: Tensor) -> Tensor:
             near = ((low < middle + 1 / scale) & (high > middle - 1 / scale)).all(1)
             if near.any():
                 moved = torch.cat([(faces[near][..., :2] - middle) * scale, faces[near][..., 2:]], -1)
-                tile = reference.reference_render(moved, TILE, twice[near], settings, black)
+                tile = reference.render(moved, TILE, twice[near], settings, black)
                 assert tile.image is not None
                 picture[:, row : row + TILE, column : column + TILE] = torch.cat([tile.image, tile.alpha[None]])
     return picture
