@@ -3,7 +3,7 @@
 // calls these functions for a pixel of its own, the CPU for each lane of a block.
 //
 //     alpha      begin: empty_state, winner -1     colour     begin: background_exponent, weight 1, leader -1
-//                add:   counts_in_alpha, add_alpha            add:   has_colour, softmax_add, add_colour
+//                add:   counts_in_alpha, add_alpha            add:   has_colour, softmax_add, add_weighted
 //                join:  join_alpha                            join:  join_softmax
 //                close: Aggregate::alpha                      close: missing_background, raised, / weight
 //
@@ -95,7 +95,7 @@ GENDR_HD T weighted(T weight, T value) {
     return weight > T(0) ? weight * value : T(0);
 }
 template <class T>
-GENDR_HD T add_colour(T sum, T keep, T weight, T value) {
+GENDR_HD T add_weighted(T sum, T keep, T weight, T value) {
     return sum * keep + weighted(weight, value);
 }
 

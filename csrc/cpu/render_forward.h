@@ -252,7 +252,7 @@ class Forward {
             sample(band, id, interpolation, texels, c, colour);
             T* base = p.image + c * p.plane + offset;
             load_lanes(base, p.stride, at.log2_rows, sum.v);
-            GENDR_LANES sum[l] = add_colour(sum[l], keep[l], weight[l], colour[l]);
+            GENDR_LANES sum[l] = add_weighted(sum[l], keep[l], weight[l], colour[l]);
             store_lanes(base, p.stride, at.log2_rows, sum.v);
         }
     }

@@ -1,4 +1,5 @@
 // Blending of given fragments, forward.
+#include "../core/pixel.h"
 #include "blend_forward.h"
 #include "blend_pixels.cuh"
 #include "launch.h"
@@ -50,7 +51,7 @@ __device__ __forceinline__ void add_colour(const BlendCall<T>& call, const Image
     GENDR_UNROLL
     for (int k = 0; k < kChannels; ++k) {
         if (channels.first + k >= channels.all) break;
-        p.sums[k] = add_colour(p.sums[k], s.keep, s.weight, values[k]);
+        p.sums[k] = add_weighted(p.sums[k], s.keep, s.weight, values[k]);
     }
 }
 

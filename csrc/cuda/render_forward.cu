@@ -98,7 +98,7 @@ __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image,
         const int channel = at.first_channel + k;
         if (channel >= scene.args.n_channels) break;
         const T value = sample(scene, a, face, channel);
-        p.image[k] = scene.hard_blend ? value : add_colour(p.image[k], s.keep, s.weight, value);
+        p.image[k] = scene.hard_blend ? value : add_weighted(p.image[k], s.keep, s.weight, value);
     }
 }
 
