@@ -27,25 +27,23 @@ def scene_of(inputs: list[Any], size: list[int], ints: list[int], floats: list[f
         raise TypeError(f"face_vertices are on {device}, other arguments on {', '.join(strays)}")
     n_texels = features.shape[1] if features.dim() == 3 else 0
     kind = "none" if n_texels == 0 else "corners" if n_texels == 3 else "texels"
-    scene = structs.Scene(
-        struct_size=structs.size_of(call),
-        dtype=DTYPES[face_vertices.dtype],
-        n_threads=torch.get_num_threads(),
-        device=face_vertices.get_device() if face_vertices.is_cuda else 0,
-        n_channels=features.shape[2] if n_texels else 0,
-        feature_kind=structs.FEATURE_KINDS[kind],
-        texture_res=math.isqrt(n_texels) if kind == "texels" else 0,
-        settings=structs.Settings(*ints, *floats),
-        n_faces=face_vertices.shape[0],
-        stream=stream_of(face_vertices),
+    # In the order of the struct's fields: by name it would take half as long again.
+    return structs.Scene(
+        structs.size_of(call),
+        DTYPES[face_vertices.dtype],
+        torch.get_num_threads(),
+        face_vertices.get_device() if face_vertices.is_cuda else 0,
+        *size,
+        features.shape[2] if n_texels else 0,
+        structs.FEATURE_KINDS[kind],
+        math.isqrt(n_texels) if kind == "texels" else 0,
+        *(1 if x is None else x.shape[0] for x in (dist_scale, gamma, background)),
+        structs.Settings(*ints, *floats),
+        face_vertices.shape[0],
+        *call.addresses(face_offsets, face_vertices, features, dist_scale, gamma, background),
+        stream_of(face_vertices),
+        None,
     )
-    scene.n_images, scene.height, scene.width = size
-    counts = (1 if x is None else x.shape[0] for x in (dist_scale, gamma, background))
-    scene.n_scales, scene.n_gammas, scene.n_backgrounds = counts
-    addresses = call.addresses(face_offsets, face_vertices, features, dist_scale, gamma, background)
-    scene.face_offsets, scene.face_vertices, scene.features, *others = addresses
-    scene.dist_scale, scene.gamma, scene.background = others
-    return scene
 
 
 def stream_of(tensor: Tensor) -> int | None:
