@@ -64,5 +64,5 @@ def test_dynamo_does_not_look_into_the_ops(monkeypatch: pytest.MonkeyPatch) -> N
 
     torch.compile(loss_and_gradient, backend="eager")(x)
     assert ("fragments.py", "find_fragments") in seen
-    # Of ops.py only what chooses the op.
+    # Of the ops only what chooses one.
     assert {name for file, name in seen if file.startswith(("ops", "_native"))} <= {"apply"}

@@ -132,13 +132,13 @@ def moved(values: Tensor, like: Tensor) -> Tensor:
     return out
 
 
-def check_finite(faces: Tensor) -> None:
-    bad = ~faces.detach().isfinite().all(dim=(1, 2))
+def check_finite(face_vertices: Tensor) -> None:
+    bad = ~face_vertices.detach().isfinite().all(dim=(1, 2))
     if bool(bad.any()):
         first = int(bad.nonzero()[0])
         raise ValueError(
             f"face_vertices has {int(bad.sum())} faces with corners that are not finite; the first is face {first}: "
-            f"{faces[first].tolist()}"
+            f"{face_vertices[first].tolist()}"
         )
 
 

@@ -66,21 +66,21 @@ def find_fragments(
         TypeError, ValueError: as `render`. With a dist_scale out of range that only the GPU knows nothing is found in
         its image, unless settings.check_finite makes it an error.
     """
-    faces, _, n_images = packed_scene(face_vertices, None, face_offsets)
+    face_vertices, _, n_images = packed_scene(face_vertices, None, face_offsets)
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     height, width = image_shape(image_size)
     refuse_forward_mode(face_vertices)
-    dist_scale = scale_tensor("dist_scale", settings.dist_scale, n_images, faces)
+    dist_scale = scale_tensor("dist_scale", settings.dist_scale, n_images, face_vertices)
     if settings.check_finite:
-        check_finite(faces)
+        check_finite(face_vertices)
         check_values("dist_scale", dist_scale)
     ints, floats = settings.packed
     if _by_reach_alone(settings):
         ints = tuple([_ENDLESS if name == "distribution" else n for name, n in zip(SETTING_INTS, ints, strict=True)])
     numbers_and_indices = ops.apply(
         "fragments",
-        faces,
+        face_vertices,
         None if dist_scale is None else dist_scale.detach(),
         face_offsets,
         [n_images, height, width],

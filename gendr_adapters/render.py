@@ -51,7 +51,7 @@ def render(
     """Render projected triangles softly, with gradients to every face in reach of a pixel.
 
     Args:
-        face_vertices: corners, float32 or float64: x and y in NDC (x right, y up), z view depth (> 0 in front of the
+        face_vertices: float32 or float64: x and y in NDC (x right, y up), z view depth (> 0 in front of the
             camera). (F, 3, 3): one image; (B, F, 3, 3): a batch; (F_total, 3, 3) with face_offsets: meshes of different
             sizes, packed. Corners that are not finite, or whose x or y is beyond 1e18, make their face count nowhere.
             Coordinates carry rounding errors of their own size: in float32, a corner at 1e5 NDC puts alpha off by 0.02.
@@ -79,7 +79,7 @@ def render(
 
     Source: Liu et al., "Soft Rasterizer", ICCV 2019; Petersen et al., "GenDR", CVPR 2022.
     """
-    faces, features, n_images = packed_scene(face_vertices, features, face_offsets)
+    face_vertices, features, n_images = packed_scene(face_vertices, features, face_offsets)
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     height, width = image_shape(image_size)
@@ -92,18 +92,18 @@ def render(
         wanted &= ~ops.IMAGE
         if outputs == ("image",):
             raise ValueError("outputs=('image',) needs features: they are what an image shows")
-        features, back = faces.new_empty(0), None
+        features, back = face_vertices.new_empty(0), None
     else:
-        back = background_rows(background, features.shape[2], n_images, faces)
-    dist_scale = scale_tensor("dist_scale", settings.dist_scale, n_images, faces)
-    gamma = scale_tensor("gamma", settings.gamma, n_images, faces)
+        back = background_rows(background, features.shape[2], n_images, face_vertices)
+    dist_scale = scale_tensor("dist_scale", settings.dist_scale, n_images, face_vertices)
+    gamma = scale_tensor("gamma", settings.gamma, n_images, face_vertices)
     if settings.check_finite:
-        check_finite(faces)
+        check_finite(face_vertices)
         check_values("dist_scale", dist_scale)
         check_values("gamma", gamma)
     results = ops.apply(
         "render",
-        faces,
+        face_vertices,
         features,
         dist_scale,
         gamma,
