@@ -1,7 +1,7 @@
 """`python -m benchmarks.compare REVISION`: this source's speed over another commit's, scene by scene.
 
 The two take turns within one run, each a process with its own copy of this program, since a machine's speed drifts by
-more than what is looked for. A turn is the fastest of several calls. Printed: the median of each, and the median ratio
+more than what is looked for. A turn is the median of several calls. Printed: the median of each, and the median ratio
 (this / that) of the pairs of turns with the interval in which it lies with 95 % confidence, from the order statistics:
 of n independent pairs the median lies between the k-th from either end but for 2 P(Binomial(n, 1/2) < k).
 """
@@ -13,63 +13,40 @@ import os
 import statistics
 import subprocess
 import sys
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
+from torch import Tensor
 
+from benchmarks.measure import time_runs, time_scene
 from benchmarks.scenes import Scene, spot_faces, standard_scenes
 from gendr_adapters import find_fragments
 
-CALLS = 5
+FRAGMENTS = "spot 256^2, fragments"
+SECONDS = 0.1  # of a turn, at least
 
 
 def scenes() -> list[Scene]:
     tiny = torch.tensor([[[-0.5, -0.5, 2.0], [0.5, -0.5, 2.0], [0.0, 0.5, 2.0]]])
-    soft = standard_scenes()[0].settings
-    return [*standard_scenes()[:5], Scene("one face, 8^2", tiny, 8, soft)]
+    return [*standard_scenes()[:5], Scene("one face, 8^2", tiny, 8, standard_scenes()[0].settings)]
 
 
-def turn(scene: Scene) -> tuple[float, float]:
-    """Milliseconds of the fastest forward and the fastest backward call."""
-    run = scene.renderer()
-    forward, backward = math.inf, math.inf
-    for _ in range(CALLS if scene.image_size > 8 else 40 * CALLS):
-        start = time.perf_counter()
-        picture, _ = run()
-        forward = min(forward, time.perf_counter() - start)
-        gradient = torch.ones_like(picture)
-        start = time.perf_counter()
-        picture.backward(gradient)
-        backward = min(backward, time.perf_counter() - start)
-    return 1e3 * forward, 1e3 * backward
-
-
-def fragments_turn() -> tuple[float, float]:
-    faces = spot_faces().requires_grad_()
-    forward, backward = math.inf, math.inf
-    for _ in range(CALLS):
-        start = time.perf_counter()
-        found = find_fragments(faces, 256, settings=standard_scenes()[0].settings)
-        forward = min(forward, time.perf_counter() - start)
-        gradient = torch.ones_like(found.depth)
-        start = time.perf_counter()
-        found.depth.backward(gradient)
-        backward = min(backward, time.perf_counter() - start)
-    return 1e3 * forward, 1e3 * backward
+def find_depths() -> Callable[[], tuple[list[Tensor], Tensor]]:
+    """What time_runs takes: the depths of spot's fragments, and the leaf their gradient goes to."""
+    leaf, settings = spot_faces().requires_grad_(), standard_scenes()[0].settings
+    return lambda: ([find_fragments(leaf, 256, settings=settings).depth], leaf)
 
 
 def serve(threads: int) -> None:
     """Answer each line of stdin, a scene's name, with a turn's times as JSON."""
     torch.set_num_threads(threads)
-    known: dict[str, Any] = {scene.name: scene for scene in scenes()}
+    turns = {scene.name: partial(time_scene, scene, SECONDS) for scene in scenes()}
+    turns[FRAGMENTS] = partial(time_runs, find_depths(), SECONDS)
     for line in sys.stdin:
-        name = line.strip()
-        print(json.dumps(fragments_turn() if name == FRAGMENTS else turn(known[name])), flush=True)
-
-
-FRAGMENTS = "spot 256^2, fragments"
+        timing = turns[line.strip()]()
+        print(json.dumps([timing.forward, timing.backward]), flush=True)
 
 
 def median_interval(values: list[float]) -> tuple[float, float]:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ._transformable import differs_by_item
-from .settings import SCALE_MAX, SCALE_MIN, accept_arrays, refuse_scale
+from .settings import SCALE_MAX, SCALE_MIN, accept_arrays, check_scale, refuse_scale
 
 
 def _check_tensor(name: str, value: Tensor) -> None:
@@ -26,13 +26,28 @@ def check_values(name: str, value: Tensor | None) -> None:
 
 
 def scale_tensor(name: str, value: float | Tensor, n_images: int, like: Tensor) -> Tensor | None:
+    """As the ops take it; None for a number, which is among the packed floats."""
     if not isinstance(value, Tensor):
-        return None  # it is among the packed floats
+        return None
+    _check_images(name, value, n_images, like)
+    return value.to(like.dtype)
+
+
+def door_scale(name: str, value: float | Tensor, n_images: int, face_vertices: Tensor) -> float | Tensor:
+    """A door's scale as RenderSettings takes it, of tensors () one entry. Errors call it by the door's name."""
+    if isinstance(value, Tensor) and value.dim() == 0:
+        value = value[None]
+    check_scale(name, value)
+    if isinstance(value, Tensor):
+        _check_images(name, value, n_images, face_vertices)
+    return value
+
+
+def _check_images(name: str, value: Tensor, n_images: int, like: Tensor) -> None:
     if value.shape[0] not in (1, n_images):
         raise ValueError(f"{name} must have 1 entry or one an image ({n_images}), got {value.shape[0]}")
     if value.device != like.device:
-        raise TypeError(f"{name} is on {value.device}, face_vertices on {like.device}")
-    return value.to(like.dtype)
+        raise TypeError(f"{name} is on {value.device}, face_vertices on {like.device}: they must share a device")
 
 
 accept_arrays(Tensor, _check_tensor)

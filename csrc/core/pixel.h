@@ -5,7 +5,7 @@
 //     alpha      begin: empty_state, winner -1     colour     begin: background_exponent, weight 1, leader -1
 //                add:   counts_in_alpha, add_alpha            add:   has_colour, softmax_add, add_weighted
 //                join:  join_alpha                            join:  join_softmax
-//                close: Aggregate::alpha                      close: missing_background, raised, / weight
+//                close: close_alpha                           close: missing_background, raised, / weight
 //
 //     nearest    begin: depth huge, face -1; add: offer_nearest
 //
@@ -17,7 +17,14 @@
 
 GENDR_BEGIN_NAMESPACE
 
-// Alpha
+// Alpha. kFused: a scene whose distribution and T-conorm are logistic and probabilistic (Scene::fused), the ones that
+// need not be asked for by number.
+
+template <bool kFused, class T>
+GENDR_HD Coverage<T> coverage_of(const Scene<T>& scene, T u) {
+    return kFused ? Eval<Distribution::logistic>::at(u, scene.distribution)
+                  : coverage_at(Distribution(scene.args.settings.distribution), u, scene.distribution);
+}
 
 // Does a pair in reach count? min_u: Scene::alpha_min_u.
 template <class T>
@@ -33,7 +40,7 @@ GENDR_HD void offer_winner(bool counts, T cdf, int32_t id, T& state, int32_t& wi
     winner = wins ? id : winner;
 }
 
-// Adds a pair that counts. kFused: logistic and probabilistic.
+// Adds a pair that counts.
 template <bool kFused, class T>
 GENDR_HD void add_alpha(const TConormParams<T>& tconorm, const Coverage<T>& c, int32_t id, T& state, int32_t& winner) {
     if (kFused) {
@@ -137,6 +144,13 @@ GENDR_HD bool offer_nearest(bool on, T z, int32_t id, T& depth, int32_t& nearest
 }
 
 // Gradients
+
+// d alpha / du of a pair; reference: as the references have it, where that differs.
+template <bool kFused, class T>
+GENDR_HD T slope_of_alpha(T state, const Coverage<T>& c, const TConormParams<T>& tconorm, bool reference) {
+    return kFused ? Aggregate<TConorm::probabilistic>::slope(state, c, tconorm)
+                  : slope_of_state(state, c, tconorm, reference);
+}
 
 // Of alpha to u. counts: of a pair with D > 0 that alpha counts, and wins where there is a winner. No gradient gives
 // none, though the slope be infinite.

@@ -73,13 +73,11 @@ __global__ void __launch_bounds__(kThreads) differentiate_pixels(const BlendCall
     T tau = T(0), gamma = T(0);
     for (int64_t i = at.first; i < at.last; ++i) {
         const T u = call.u_at(i, params.inv_tau);
-        const Coverage<T> c = coverage_of<T, kFused>(scene, u);
+        const Coverage<T> c = coverage_of<kFused>(scene, u);
         T grad_u = T(0), grad_z = T(0);
-        const bool wins = !a.out.alpha_winner || p.winner == i;
-        if (c.cdf > T(0) && p.grad_alpha != T(0) && wins) {
-            const T slope = kFused ? Aggregate<TConorm::probabilistic>::slope(p.state, c, tconorm)
-                                   : slope_of_state(p.state, c, tconorm, false);
-            grad_u = pull_alpha(true, p.grad_alpha, slope);
+        const bool counts = c.cdf > T(0) && (!a.out.alpha_winner || p.winner == i);
+        if (counts && p.grad_alpha != T(0)) {  // else the slope, which costs more, is for nothing
+            grad_u = pull_alpha(counts, p.grad_alpha, slope_of_alpha<kFused>(p.state, c, tconorm, false));
         }
         SoftmaxShare<T> part = {};
         if (a.grad_image) {

@@ -100,7 +100,7 @@ __global__ void __launch_bounds__(kThreads) blend_pixels(const BlendCall<T> call
     clear(call, at, params, channels, pixel);
     for (int64_t i = at.first; i < at.last; ++i) {
         const T u = call.u_at(i, params.inv_tau);
-        const Coverage<T> c = coverage_of<T, kFused>(scene, u);
+        const Coverage<T> c = coverage_of<kFused>(scene, u);
         if (out.alpha && first_group && counts_in_alpha(c.cdf, u, scene.alpha_min_u)) {
             add_alpha<kFused>(tconorm, c, int32_t(i), pixel.state, pixel.winner);
         }

@@ -48,10 +48,4 @@ __device__ bool find_place(const BlendCall<T>& call, BlendPlace& at) {
     return true;
 }
 
-template <class T, bool kFused>
-__device__ Coverage<T> coverage_of(const Scene<T>& scene, T u) {
-    return kFused ? Eval<Distribution::logistic>::at(u, scene.distribution)
-                  : coverage_at(Distribution(scene.args.settings.distribution), u, scene.distribution);
-}
-
 GENDR_END_NAMESPACE

@@ -151,14 +151,9 @@ template <bool kFused, class T>
 __device__ __forceinline__ T alpha_gradient(const BackwardCall<T>& call, const FaceAt<T>& at, const Coverage<T>& c,
                                             int64_t pixel) {
     const T state = static_cast<const T*>(call.out.alpha_state)[pixel];
-    T slope;
-    if (kFused) {
-        slope = Aggregate<TConorm::probabilistic>::slope(state, c, at.tconorm);
-    } else {
-        const bool wins = !call.out.alpha_winner || call.out.alpha_winner[pixel] == at.id;
-        slope = wins ? slope_of_state(state, c, at.tconorm, call.reference) : T(0);
-    }
-    return pull_alpha(true, call.grad_alpha[pixel], slope);
+    const bool wins = kFused || !call.out.alpha_winner || call.out.alpha_winner[pixel] == at.id;
+    const T slope = wins ? slope_of_alpha<kFused>(state, c, at.tconorm, call.reference) : T(0);
+    return pull_alpha(wins, call.grad_alpha[pixel], slope);
 }
 
 // The pair's share in its pixel's image: of a softmax, or all of it where the face is the nearest.
@@ -273,9 +268,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     const Wanted wanted = wanted_of<kCuts, kColour>(call, at);
     pair.in_image = int64_t(row) * scene.args.width + column;
     pair.pixel = at.image * (int64_t(scene.args.height) * scene.args.width) + pair.in_image;
-    const Coverage<T> c = kFused
-                              ? Eval<Distribution::logistic>::at(pair.u, scene.distribution)
-                              : coverage_at(Distribution(scene.args.settings.distribution), pair.u, scene.distribution);
+    const Coverage<T> c = coverage_of<kFused>(scene, pair.u);
     pair.shown = {};
     pair.visible = false;
     if (wanted.colour || wanted.depth_matters) {

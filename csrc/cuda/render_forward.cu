@@ -120,8 +120,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
         p.alpha += softplus(u);
         return;
     }
-    const Coverage<T> c = kFused ? Eval<Distribution::logistic>::at(u, scene.distribution)
-                                 : coverage_at(Distribution(scene.args.settings.distribution), u, scene.distribution);
+    const Coverage<T> c = coverage_of<kFused>(scene, u);
     Interpolation<T> a = {};
     bool visible = false;
     if (colour || depth_matters) {

@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .._inputs import check_real, check_same, image_shape, refuse_half
+from .._scales import door_scale
 from ..render import render
-from ..settings import RenderSettings, check_scale
+from ..settings import RenderSettings
 from .arguments import tensor_of
 
 ImageSize: TypeAlias = int | tuple[int, int]
@@ -148,20 +149,8 @@ def check_near_clip(near_clip: float | None, gradient: str) -> None:
 
 
 def _scale(name: str, scale: float | Tensor, face_vertices: Tensor) -> float | Tensor:
-    """A scale as RenderSettings takes it, of tensors () one entry. Errors call it by the door's name."""
     refuse_half(name, scale)
-    if isinstance(scale, Tensor) and scale.dim() == 0:
-        scale = scale.reshape(1)
-    check_scale(name, scale)
-    if isinstance(scale, Tensor):
-        n = len(face_vertices)
-        if len(scale) not in (1, n):
-            raise ValueError(f"{name} must be of N = {n} images or of 1, got shape {tuple(scale.shape)}")
-        if scale.device != face_vertices.device:
-            raise TypeError(
-                f"{name} is on {scale.device}, face_vertices on {face_vertices.device}: they must share a device"
-            )
-    return scale
+    return door_scale(name, scale, len(face_vertices), face_vertices)
 
 
 def _checked_face_vertices(face_vertices: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ _BACKWARD_SIGNATURE = (
 def _render(*args: Any) -> tuple[Tensor, ...]:
     *tensors, size, outputs, ints, floats = args
     inputs = contiguous(tensors)
-    results = tuple(empty_outputs(inputs[0], inputs[1].shape[-1], size, outputs))
+    results = _render_fake(*inputs, size, outputs, ints, floats)
     call = structs.Forward()
     call.scene = scene_of(inputs, size, ints, floats, call)
     call.out = structs.Outputs(*call.addresses(*results))

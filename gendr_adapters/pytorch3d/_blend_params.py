@@ -8,7 +8,8 @@ from pytorch3d.renderer import BlendParams
 from torch import Tensor
 
 from .._projected_meshes import ProjectedMeshes
-from ..settings import RenderSettings, check_scale
+from .._scales import door_scale
+from ..settings import RenderSettings
 
 # PyTorch3D's softmax_rgb_blend: exponent of the background, and the least it weighs beside the nearest face.
 _PYTORCH3D_EPS = 1e-10
@@ -64,25 +65,14 @@ def blend_settings(
     return replace(
         meshes.settings,
         distribution=params.distribution,
-        dist_scale=_scale("sigma", params.sigma, meshes),
+        dist_scale=door_scale("sigma", params.sigma, len(meshes), meshes.face_vertices),
         dist_squared=params.dist_squared,
         dist_shape=params.dist_shape,
         dist_shift=params.dist_shift,
         t_conorm=params.t_conorm,
         t_conorm_p=params.t_conorm_p,
-        gamma=_scale("gamma", params.gamma, meshes),
+        gamma=door_scale("gamma", params.gamma, len(meshes), meshes.face_vertices),
         background_eps=2 * eps if params.background == "softras" else eps,
         background_floor=_PYTORCH3D_EPS if params.background == "pytorch3d" else 0.0,
         softmax_range=(znear, zfar),
     )
-
-
-def _scale(name: str, value: float | Tensor, meshes: ProjectedMeshes) -> float | Tensor:
-    if isinstance(value, Tensor) and value.dim() == 0:
-        value = value[None]
-    check_scale(name, value)
-    if isinstance(value, Tensor) and value.shape[0] not in (1, len(meshes)):
-        raise ValueError(f"{name} must have 1 entry or one an image ({len(meshes)}), got {value.shape[0]}")
-    if isinstance(value, Tensor) and value.device != meshes.face_vertices.device:
-        raise TypeError(f"{name} is on {value.device}, the meshes are on {meshes.face_vertices.device}")
-    return value
