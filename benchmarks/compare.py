@@ -23,6 +23,7 @@ from torch import Tensor
 from benchmarks.measure import time_runs, time_scene
 from benchmarks.scenes import Scene, spot_faces, standard_scenes
 from gendr_adapters import find_fragments
+from gendr_adapters.utils.command_line import positive_int
 
 FRAGMENTS = "spot 256^2, fragments"
 SECONDS = 0.1  # of a turn, at least
@@ -92,8 +93,8 @@ def compare(name: str, this: subprocess.Popen[str], that: subprocess.Popen[str],
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
     parser.add_argument("revision", nargs="?", default="HEAD", help="the commit to compare with (default: HEAD)")
-    parser.add_argument("--pairs", type=int, default=20, help="pairs of turns a scene (default: 20)")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="numbers of threads (default: 1 2)")
+    parser.add_argument("--pairs", type=positive_int, default=20, help="pairs of turns a scene (default: 20)")
+    parser.add_argument("--threads", type=positive_int, nargs="+", default=[1, 2], help="(default: 1 2)")
     parser.add_argument("--serve", type=int, metavar="THREADS", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:

@@ -28,6 +28,7 @@ from compat_tests.support.scenes import ALL_OUTPUTS, distribution_settings, t_co
 from gendr_adapters import RenderSettings, _native, blend_fragments, find_fragments, render
 from gendr_adapters.gendr.functional import render as gendr_render
 from gendr_adapters.softras.functional import soft_rasterize
+from gendr_adapters.utils.command_line import positive_int
 
 Results = dict[str, Tensor | None]
 
@@ -191,7 +192,7 @@ def digests_of_tree(tree: Path, arguments: list[str]) -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m compat_tests.same_bits", description=__doc__)
     parser.add_argument("revision", nargs="?", default="HEAD", help="the commit to compare with (default: HEAD)")
-    parser.add_argument("--scenes", type=int, default=2000, help="random scenes (default: 2000)")
+    parser.add_argument("--scenes", type=positive_int, default=2000, help="random scenes (default: 2000)")
     parser.add_argument("--emulated", action="store_true", help="the CUDA kernels, emulated, instead of the CPU core")
     parser.add_argument("--digests", action="store_true", help=argparse.SUPPRESS)  # of this tree, as JSON
     options = parser.parse_args()
