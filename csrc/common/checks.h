@@ -130,6 +130,19 @@ void check_call(const gendr_fragment_blend& a) {
             "what is null has no gradient");
 }
 
+void check_call(const gendr_soft_mask& a) {
+    const gendr_settings& s = a.scene.settings;
+    check_scene(a.scene, sizeof(a));
+    check_faces(a.scene);
+    require(a.knum >= 1, "knum must be at least 1");
+    require(s.reach <= std::numeric_limits<double>::max() && s.distance == GENDR_EUCLIDEAN,
+            "a soft mask needs a finite reach and GENDR_EUCLIDEAN");
+    require(a.scene.n_images == 0 || (a.selected && a.missing && a.last),
+            "selected, missing and last must not be null");
+    require(a.scene.n_images == 0 || a.mask || a.grad_mask, "mask and grad_mask must not both be null");
+    require(!a.grad_mask || a.scene.n_faces == 0 || a.grad_face_vertices, "grad_mask needs grad_face_vertices");
+}
+
 void check_call(const gendr_corners& a) {
     require(a.struct_size == int32_t(sizeof(a)), "struct_size does not match this library's gendr.h");
     require(a.dtype == GENDR_FLOAT32 || a.dtype == GENDR_FLOAT64, "dtype must be GENDR_FLOAT32 or GENDR_FLOAT64");

@@ -199,6 +199,29 @@ int gendr_blend_fragments_backward(const gendr_fragment_blend* args) {
     });
 }
 
+size_t gendr_soft_mask_workspace_size(const gendr_soft_mask* args) {
+    return guarded_size([&] {
+        check(*args);
+        return chosen().kernels->soft_mask_workspace_size(*args);
+    });
+}
+
+int gendr_soft_mask_forward(const gendr_soft_mask* args) {
+    return guarded_and_polled(args->scene.poll, [&] {
+        check(*args);
+        require(args->workspace_size >= chosen().kernels->soft_mask_workspace_size(*args), "workspace is too small");
+        chosen().kernels->soft_mask_forward(*args);
+    });
+}
+
+int gendr_soft_mask_backward(const gendr_soft_mask* args) {
+    return guarded_and_polled(args->scene.poll, [&] {
+        check(*args);
+        require(args->workspace_size >= chosen().kernels->soft_mask_workspace_size(*args), "workspace is too small");
+        chosen().kernels->soft_mask_backward(*args);
+    });
+}
+
 int gendr_gather_corners(const gendr_corners* args) {
     return guarded_and_polled(args->poll, [&] {
         check(*args);

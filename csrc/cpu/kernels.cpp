@@ -6,6 +6,8 @@
 #include "fragments.h"
 #include "render_backward.h"
 #include "render_forward.h"
+#include "soft_mask_backward.h"
+#include "soft_mask_forward.h"
 
 GENDR_BEGIN_NAMESPACE
 namespace {
@@ -81,6 +83,23 @@ void blend_fragments_backward(const gendr_fragment_blend& a) {
     single(a.scene) ? BlendBackward<float>(a).run() : BlendBackward<double>(a).run();
 }
 
+template <class T>
+size_t soft_mask_size(const gendr_soft_mask& a) {
+    return std::max(MaskForward<T>::workspace_size(a), MaskBackward<T>::workspace_size(a));
+}
+
+size_t soft_mask_workspace_size(const gendr_soft_mask& a) {
+    return single(a.scene) ? soft_mask_size<float>(a) : soft_mask_size<double>(a);
+}
+
+void soft_mask_forward(const gendr_soft_mask& a) {
+    single(a.scene) ? MaskForward<float>(a).run() : MaskForward<double>(a).run();
+}
+
+void soft_mask_backward(const gendr_soft_mask& a) {
+    single(a.scene) ? MaskBackward<float>(a).run() : MaskBackward<double>(a).run();
+}
+
 double quantile(int id, double shape, double shift, double coverage) {
     return quantile(Distribution(id), shape, shift, coverage);
 }
@@ -100,6 +119,9 @@ constexpr Kernels make_kernels() {
     k.blend_fragments = blend_fragments;
     k.blend_workspace_size = blend_workspace_size;
     k.blend_fragments_backward = blend_fragments_backward;
+    k.soft_mask_workspace_size = soft_mask_workspace_size;
+    k.soft_mask_forward = soft_mask_forward;
+    k.soft_mask_backward = soft_mask_backward;
     k.quantile = quantile;
     return k;
 }

@@ -7,6 +7,7 @@
 #include "launch.h"
 #include "render_backward.h"
 #include "render_forward.h"
+#include "soft_mask.h"
 
 GENDR_BEGIN_NAMESPACE
 namespace {
@@ -139,6 +140,29 @@ int gendr_blend_fragments_backward(const gendr_fragment_blend* args) {
         check_call(*args);
         require(args->workspace_size >= blend_workspace_size(*args), "workspace is too small");
         blend_fragments_backward(*args);
+    });
+}
+
+size_t gendr_soft_mask_workspace_size(const gendr_soft_mask* args) {
+    return guarded_size([&] {
+        check_call(*args);
+        return soft_mask_workspace_size(*args);
+    });
+}
+
+int gendr_soft_mask_forward(const gendr_soft_mask* args) {
+    return guarded([&] {
+        check_call(*args);
+        require(args->workspace_size >= soft_mask_workspace_size(*args), "workspace is too small");
+        soft_mask_forward(*args);
+    });
+}
+
+int gendr_soft_mask_backward(const gendr_soft_mask* args) {
+    return guarded([&] {
+        check_call(*args);
+        require(args->workspace_size >= soft_mask_workspace_size(*args), "workspace is too small");
+        soft_mask_backward(*args);
     });
 }
 

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define GENDR_ABI_VERSION 6
+#define GENDR_ABI_VERSION 7
 
 enum gendr_dtype { GENDR_FLOAT32 = 0, GENDR_FLOAT64 = 1 };
 enum gendr_distance { GENDR_EUCLIDEAN = 0, GENDR_BARYCENTRIC = 1 };
@@ -196,6 +196,22 @@ typedef struct gendr_fragment_blend {
     size_t workspace_size;
 } gendr_fragment_blend;
 
+/* The soft mask of Kaolin's dibr_soft_mask (core/soft_mask.h). Of the settings are read dist_scale, which is 1 /
+ * sigmainv, reach, which is boxlen, near_clip, projection, half_width and half_height. */
+typedef struct gendr_soft_mask {
+    gendr_scene scene;       /* features, gamma and background are not read */
+    int32_t knum;            /* faces a pixel counts at most, >= 1 */
+    const int64_t* selected; /* (B, H, W): below 0 where a pixel shows no face; elsewhere the mask is 1 */
+    void* mask;              /* real (B, H, W) */
+    void* missing;           /* real (B, H, W): the product of 1 - D; this and last are what backward needs */
+    int32_t* last;         /* (B, H, W): the knum-th face, counted within its image; 2^31 - 1: there are fewer; -1: the
+                              pixel counts none */
+    const void* grad_mask; /* real (B, H, W); these two for backward */
+    void* grad_face_vertices; /* real (F, 3, 3), written whole */
+    void* workspace;          /* gendr_soft_mask_workspace_size() bytes, aligned to 64 */
+    size_t workspace_size;
+} gendr_soft_mask;
+
 /* Corners of an indexed mesh: out[b, f, k, :] = values[b, faces[f, k], :], and the transpose of that. */
 typedef struct gendr_corners {
     int32_t struct_size;
@@ -247,6 +263,11 @@ GENDR_API int gendr_fragments_backward(const gendr_fragments* args);
 GENDR_API int gendr_blend_fragments(const gendr_fragment_blend* args);
 GENDR_API size_t gendr_blend_workspace_size(const gendr_fragment_blend* args);
 GENDR_API int gendr_blend_fragments_backward(const gendr_fragment_blend* args);
+
+/* For both. */
+GENDR_API size_t gendr_soft_mask_workspace_size(const gendr_soft_mask* args);
+GENDR_API int gendr_soft_mask_forward(const gendr_soft_mask* args);
+GENDR_API int gendr_soft_mask_backward(const gendr_soft_mask* args);
 
 GENDR_API int gendr_gather_corners(const gendr_corners* args);
 GENDR_API size_t gendr_corners_workspace_size(const gendr_corners* args);

@@ -4,7 +4,7 @@ import ctypes
 from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
 from typing import Any, Protocol
 
-ABI_VERSION = 6
+ABI_VERSION = 7
 OK, INVALID_ARGUMENT = 0, 1
 
 FEATURE_KINDS = {"none": 0, "corners": 1, "texels": 2}
@@ -191,6 +191,23 @@ class FragmentBlend(Call):
     ]
 
 
+class SoftMask(Call):
+    """gendr_soft_mask"""
+
+    _fields_ = [
+        ("scene", Scene),
+        ("knum", c_int32),
+        ("selected", c_void_p),
+        ("mask", c_void_p),
+        ("missing", c_void_p),
+        ("last", c_void_p),
+        ("grad_mask", c_void_p),
+        ("grad_face_vertices", c_void_p),
+        ("workspace", c_void_p),
+        ("workspace_size", c_size_t),
+    ]
+
+
 class Corners(Call):
     """gendr_corners"""
 
@@ -238,6 +255,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gendr_blend_fragments": (c_int, [POINTER(FragmentBlend)]),
     "gendr_blend_workspace_size": (c_size_t, [POINTER(FragmentBlend)]),
     "gendr_blend_fragments_backward": (c_int, [POINTER(FragmentBlend)]),
+    "gendr_soft_mask_workspace_size": (c_size_t, [POINTER(SoftMask)]),
+    "gendr_soft_mask_forward": (c_int, [POINTER(SoftMask)]),
+    "gendr_soft_mask_backward": (c_int, [POINTER(SoftMask)]),
     "gendr_gather_corners": (c_int, [POINTER(Corners)]),
     "gendr_corners_workspace_size": (c_size_t, [POINTER(Corners)]),
     "gendr_scatter_corners": (c_int, [POINTER(Corners)]),
