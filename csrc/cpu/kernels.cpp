@@ -85,7 +85,7 @@ void blend_fragments_backward(const gendr_fragment_blend& a) {
 
 template <class T>
 size_t soft_mask_size(const gendr_soft_mask& a) {
-    return std::max(MaskForward<T>::workspace_size(a), MaskBackward<T>::workspace_size(a));
+    return a.grad_mask ? MaskBackward<T>::workspace_size(a) : MaskForward<T>::workspace_size(a);
 }
 
 size_t soft_mask_workspace_size(const gendr_soft_mask& a) {

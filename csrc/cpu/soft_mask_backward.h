@@ -115,13 +115,16 @@ class MaskBackward {
         if (first == last) return sums;
         const Shape<T> shape(scene_, f);
         LaneSums lanes = {};
+        bool some = false;
         for (int32_t row = above + first; row < above + last; ++row) {
             for (int32_t column = left; column <= right; ++column) {
                 const int64_t tile = int64_t(row) * across_ + column;
-                if (view.last[tile] >= id) add_tile(view, shape, id, row, column, view.tiles[tile], lanes);
+                if (view.last[tile] < id) continue;
+                add_tile(view, shape, id, row, column, view.tiles[tile], lanes);
+                some = true;
             }
         }
-        for (int k = 0; k < 3; ++k) {
+        for (int k = 0; some && k < 3; ++k) {
             sums.x[k] = total(lanes.x[k].v);
             sums.y[k] = total(lanes.y[k].v);
             sums.z[k] = total(lanes.z[k].v);

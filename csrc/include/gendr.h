@@ -264,7 +264,7 @@ GENDR_API int gendr_blend_fragments(const gendr_fragment_blend* args);
 GENDR_API size_t gendr_blend_workspace_size(const gendr_fragment_blend* args);
 GENDR_API int gendr_blend_fragments_backward(const gendr_fragment_blend* args);
 
-/* For both. */
+/* Of forward; with a grad_mask, of backward. */
 GENDR_API size_t gendr_soft_mask_workspace_size(const gendr_soft_mask* args);
 GENDR_API int gendr_soft_mask_forward(const gendr_soft_mask* args);
 GENDR_API int gendr_soft_mask_backward(const gendr_soft_mask* args);
