@@ -139,8 +139,6 @@ void check_call(const gendr_soft_mask& a) {
             "a soft mask needs a finite reach and GENDR_EUCLIDEAN");
     require(a.scene.n_images == 0 || (a.selected && a.missing && a.last),
             "selected, missing and last must not be null");
-    require(a.scene.n_images == 0 || (a.mask != nullptr) != (a.grad_mask != nullptr),
-            "a soft mask has a mask (forward) or a grad_mask (backward)");
     require(!a.grad_mask || a.scene.n_faces == 0 || a.grad_face_vertices, "grad_mask needs grad_face_vertices");
 }
 

@@ -215,11 +215,19 @@ int gendr_soft_mask_forward(const gendr_soft_mask* args) {
     });
 }
 
+size_t gendr_soft_mask_backward_workspace_size(const gendr_soft_mask* args) {
+    return guarded_size([&] {
+        check(*args);
+        return chosen().kernels->soft_mask_backward_workspace_size(*args);
+    });
+}
+
 int gendr_soft_mask_backward(const gendr_soft_mask* args) {
     return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
         require(args->grad_mask || args->scene.n_images == 0, "grad_mask must not be null");
-        require(args->workspace_size >= chosen().kernels->soft_mask_workspace_size(*args), "workspace is too small");
+        require(args->workspace_size >= chosen().kernels->soft_mask_backward_workspace_size(*args),
+                "workspace is too small");
         chosen().kernels->soft_mask_backward(*args);
     });
 }

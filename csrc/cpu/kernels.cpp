@@ -83,17 +83,16 @@ void blend_fragments_backward(const gendr_fragment_blend& a) {
     single(a.scene) ? BlendBackward<float>(a).run() : BlendBackward<double>(a).run();
 }
 
-template <class T>
-size_t soft_mask_size(const gendr_soft_mask& a) {
-    return a.grad_mask ? MaskBackward<T>::workspace_size(a) : MaskForward<T>::workspace_size(a);
-}
-
 size_t soft_mask_workspace_size(const gendr_soft_mask& a) {
-    return single(a.scene) ? soft_mask_size<float>(a) : soft_mask_size<double>(a);
+    return single(a.scene) ? MaskForward<float>::workspace_size(a) : MaskForward<double>::workspace_size(a);
 }
 
 void soft_mask_forward(const gendr_soft_mask& a) {
     single(a.scene) ? MaskForward<float>(a).run() : MaskForward<double>(a).run();
+}
+
+size_t soft_mask_backward_workspace_size(const gendr_soft_mask& a) {
+    return single(a.scene) ? MaskBackward<float>::workspace_size(a) : MaskBackward<double>::workspace_size(a);
 }
 
 void soft_mask_backward(const gendr_soft_mask& a) {
@@ -121,6 +120,7 @@ constexpr Kernels make_kernels() {
     k.blend_fragments_backward = blend_fragments_backward;
     k.soft_mask_workspace_size = soft_mask_workspace_size;
     k.soft_mask_forward = soft_mask_forward;
+    k.soft_mask_backward_workspace_size = soft_mask_backward_workspace_size;
     k.soft_mask_backward = soft_mask_backward;
     k.quantile = quantile;
     return k;

@@ -21,6 +21,7 @@ struct Kernels {
     void (*blend_fragments_backward)(const gendr_fragment_blend&);
     size_t (*soft_mask_workspace_size)(const gendr_soft_mask&);
     void (*soft_mask_forward)(const gendr_soft_mask&);
+    size_t (*soft_mask_backward_workspace_size)(const gendr_soft_mask&);
     void (*soft_mask_backward)(const gendr_soft_mask&);
     double (*quantile)(int id, double shape, double shift, double coverage);
 };

@@ -146,7 +146,7 @@ int gendr_blend_fragments_backward(const gendr_fragment_blend* args) {
 size_t gendr_soft_mask_workspace_size(const gendr_soft_mask* args) {
     return guarded_size([&] {
         check_call(*args);
-        return args->grad_mask ? soft_mask_backward_size(*args) : soft_mask_forward_size(*args);
+        return soft_mask_workspace_size(*args);
     });
 }
 
@@ -154,8 +154,15 @@ int gendr_soft_mask_forward(const gendr_soft_mask* args) {
     return guarded([&] {
         check_call(*args);
         require(args->mask || args->scene.n_images == 0, "mask must not be null");
-        require(args->workspace_size >= soft_mask_forward_size(*args), "workspace is too small");
+        require(args->workspace_size >= soft_mask_workspace_size(*args), "workspace is too small");
         soft_mask_forward(*args);
+    });
+}
+
+size_t gendr_soft_mask_backward_workspace_size(const gendr_soft_mask* args) {
+    return guarded_size([&] {
+        check_call(*args);
+        return soft_mask_backward_workspace_size(*args);
     });
 }
 
@@ -163,7 +170,7 @@ int gendr_soft_mask_backward(const gendr_soft_mask* args) {
     return guarded([&] {
         check_call(*args);
         require(args->grad_mask || args->scene.n_images == 0, "grad_mask must not be null");
-        require(args->workspace_size >= soft_mask_backward_size(*args), "workspace is too small");
+        require(args->workspace_size >= soft_mask_backward_workspace_size(*args), "workspace is too small");
         soft_mask_backward(*args);
     });
 }

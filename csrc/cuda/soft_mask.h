@@ -8,8 +8,8 @@
 
 GENDR_BEGIN_NAMESPACE
 
-size_t soft_mask_forward_size(const gendr_soft_mask& args);
-size_t soft_mask_backward_size(const gendr_soft_mask& args);
+size_t soft_mask_workspace_size(const gendr_soft_mask& args);
+size_t soft_mask_backward_workspace_size(const gendr_soft_mask& args);
 void soft_mask_forward(const gendr_soft_mask& args);
 void soft_mask_backward(const gendr_soft_mask& args);
 

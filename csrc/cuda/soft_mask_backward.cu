@@ -189,7 +189,7 @@ void differentiate(const gendr_soft_mask& args) {
 
 }  // namespace
 
-size_t soft_mask_backward_size(const gendr_soft_mask& args) {
+size_t soft_mask_backward_workspace_size(const gendr_soft_mask& args) {
     Workspace ws(nullptr);
     if (args.scene.dtype == GENDR_FLOAT32) {
         MaskGradientLayout<float>(args, ws);

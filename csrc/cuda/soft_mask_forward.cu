@@ -81,7 +81,7 @@ void mask(const gendr_soft_mask& args) {
 
 }  // namespace
 
-size_t soft_mask_forward_size(const gendr_soft_mask& args) {
+size_t soft_mask_workspace_size(const gendr_soft_mask& args) {
     Workspace ws(nullptr);
     if (args.scene.dtype == GENDR_FLOAT32) {
         take_faces<float>(args, ws);

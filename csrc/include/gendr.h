@@ -208,7 +208,7 @@ typedef struct gendr_soft_mask {
                               pixel counts none */
     const void* grad_mask; /* real (B, H, W); these two for backward */
     void* grad_face_vertices; /* real (F, 3, 3), written whole */
-    void* workspace;          /* gendr_soft_mask_workspace_size() bytes, aligned to 64 */
+    void* workspace;          /* gendr_soft_mask_workspace_size() bytes, or backward's, aligned to 64 */
     size_t workspace_size;
 } gendr_soft_mask;
 
@@ -264,9 +264,9 @@ GENDR_API int gendr_blend_fragments(const gendr_fragment_blend* args);
 GENDR_API size_t gendr_blend_workspace_size(const gendr_fragment_blend* args);
 GENDR_API int gendr_blend_fragments_backward(const gendr_fragment_blend* args);
 
-/* Of forward; with a grad_mask, of backward. */
 GENDR_API size_t gendr_soft_mask_workspace_size(const gendr_soft_mask* args);
 GENDR_API int gendr_soft_mask_forward(const gendr_soft_mask* args);
+GENDR_API size_t gendr_soft_mask_backward_workspace_size(const gendr_soft_mask* args);
 GENDR_API int gendr_soft_mask_backward(const gendr_soft_mask* args);
 
 GENDR_API int gendr_gather_corners(const gendr_corners* args);

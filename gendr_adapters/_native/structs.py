@@ -257,6 +257,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gendr_blend_fragments_backward": (c_int, [POINTER(FragmentBlend)]),
     "gendr_soft_mask_workspace_size": (c_size_t, [POINTER(SoftMask)]),
     "gendr_soft_mask_forward": (c_int, [POINTER(SoftMask)]),
+    "gendr_soft_mask_backward_workspace_size": (c_size_t, [POINTER(SoftMask)]),
     "gendr_soft_mask_backward": (c_int, [POINTER(SoftMask)]),
     "gendr_gather_corners": (c_int, [POINTER(Corners)]),
     "gendr_corners_workspace_size": (c_size_t, [POINTER(Corners)]),

@@ -63,7 +63,7 @@ def _backward(*args: Any) -> Tensor:
     out = torch.empty_like(inputs[0])
     call = _call(inputs, contiguous(tensors[3:]), knum, ints, floats)
     call.grad_mask, call.grad_face_vertices = call.addresses(grad_mask, out)
-    run("gendr_soft_mask_backward", call, out, "gendr_soft_mask_workspace_size")
+    run("gendr_soft_mask_backward", call, out, "gendr_soft_mask_backward_workspace_size")
     return out
 
 
