@@ -97,6 +97,21 @@ def fragments() -> Callable[[], Any]:
     return lambda: find_fragments(many, WIDE, settings=SETTINGS)
 
 
+def soft_mask() -> Callable[[], Any]:
+    """Of all faces, so that no pixel stops."""
+    many, selected = faces(20000), torch.full((1, WIDE, WIDE), -1)
+    settings = RenderSettings(reach=0.1)
+    return lambda: ops.apply("soft_mask", many, selected, 2**31 - 1, *settings.packed)
+
+
+def soft_mask_backward() -> Callable[[], Any]:
+    """The op, on states that no forward had to compute."""
+    many, plane, selected = faces(20000), torch.ones(1, WIDE, WIDE), torch.full((1, WIDE, WIDE), -1)
+    last = torch.full((1, WIDE, WIDE), 2**31 - 1, dtype=torch.int32)
+    settings = RenderSettings(reach=0.1)
+    return lambda: ops.apply("soft_mask_backward", plane, many, selected, plane, last, 30, *settings.packed)
+
+
 def gather() -> Callable[[], Any]:
     values, index = torch.ones(1000, 64), torch.arange(3 * 2**20).reshape(-1, 3) % 1000
     return lambda: gather_corners(values, index)
@@ -109,6 +124,8 @@ CALLS: dict[str, Callable[[], Callable[[], Any]]] = {
     "autograd_backward": autograd_backward,
     "blend": blend,
     "blend_backward": blend_backward,
+    "soft_mask": soft_mask,
+    "soft_mask_backward": soft_mask_backward,
     "gather": gather,
     "scatter": scatter,
 }
