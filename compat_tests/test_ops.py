@@ -260,6 +260,7 @@ MIRRORED = {
     "gendr_corners": structs.Corners,
     "gendr_fragments": structs.Fragments,
     "gendr_fragment_blend": structs.FragmentBlend,
+    "gendr_soft_mask": structs.SoftMask,
 }
 
 
