@@ -21,48 +21,40 @@
 
 GENDR_BEGIN_NAMESPACE
 
+// Flat structs and single numbers: GCC does not vectorise a loop over lanes around vectors within vectors.
 template <class T>
 struct Vector {
     T x, y, z;
 };
+
 template <class T>
-GENDR_HD T dot(const Vector<T>& a, const Vector<T>& b) {
-    return a.x * b.x + a.y * b.y + a.z * b.z;
-}
-// a + s b
-template <class T>
-GENDR_HD Vector<T> add_scaled(const Vector<T>& a, T s, const Vector<T>& b) {
-    return {a.x + s * b.x, a.y + s * b.y, a.z + s * b.z};
+GENDR_HD T dot(T ax, T ay, T az, T bx, T by, T bz) {
+    return ax * bx + ay * by + az * bz;
 }
 
 template <class T>
 struct Unit {
-    Vector<T> along;
+    T x, y, z;
     T inv_length;
     T turns;  // 1: its length does not matter; 0: the vector was too short for that
 };
 template <class T>
-GENDR_HD Unit<T> unit(const Vector<T>& v) {
+GENDR_HD Unit<T> unit(T x, T y, T z) {
     constexpr T shortest = T(1e-6);
-    const T length = sqrt_(dot(v, v));
-    Unit<T> u;
-    u.turns = length > shortest ? T(1) : T(0);
-    u.inv_length = T(1) / max_(length, shortest);
-    u.along = {v.x * u.inv_length, v.y * u.inv_length, v.z * u.inv_length};
-    return u;
+    const T length = sqrt_(dot(x, y, z, x, y, z));
+    const T inv_length = T(1) / max_(length, shortest);
+    return {x * inv_length, y * inv_length, z * inv_length, inv_length, length > shortest ? T(1) : T(0)};
 }
 template <class T>
-GENDR_HD Vector<T> pull_unit(const Unit<T>& u, const Vector<T>& grad) {
-    const T along = u.turns * dot(u.along, grad) * u.inv_length;
-    return {grad.x * u.inv_length - along * u.along.x, grad.y * u.inv_length - along * u.along.y,
-            grad.z * u.inv_length - along * u.along.z};
+GENDR_HD Vector<T> pull_unit(const Unit<T>& u, T x, T y, T z) {
+    const T along = u.turns * dot(u.x, u.y, u.z, x, y, z);
+    return {(x - along * u.x) * u.inv_length, (y - along * u.y) * u.inv_length, (z - along * u.z) * u.inv_length};
 }
 
-// A light's place in a row of gendr_lighting: x y z w, then the diffuse and the specular colour.
+// The place of a light: see gendr_lighting.
 template <class T>
 struct Light {
-    Vector<T> position;
-    T w;
+    T x, y, z, w;
 };
 
 // How a light shines on a point.
@@ -72,51 +64,54 @@ struct Shine {
     T cosine;             // c, of the light to the normal
     T seen;               // W, of the view to the normal
     T base;               // a
-    Unit<T> towards;      // l
 };
 
 template <class T>
-GENDR_HD T shine_power(T base, T shininess) {
-    const T power = exp_(shininess * log_(base));
-    return base > T(0) ? power : shininess == T(0) ? T(1) : T(0);
+GENDR_HD Unit<T> towards(const Light<T>& light, T px, T py, T pz) {
+    return unit(light.x - light.w * px, light.y - light.w * py, light.z - light.w * pz);
 }
 
+// zero_power: 0^shininess.
 template <class T>
-GENDR_HD Shine<T> shine(const Light<T>& light, const Vector<T>& point, const Vector<T>& normal, const Vector<T>& view,
-                        T shininess) {
+GENDR_HD Shine<T> shine(const Unit<T>& light, T nx, T ny, T nz, T vx, T vy, T vz, T shininess, T zero_power) {
     Shine<T> s;
-    s.towards = unit(add_scaled(light.position, -light.w, point));
-    s.cosine = dot(normal, s.towards.along);
-    s.seen = dot(normal, view);
+    s.cosine = dot(nx, ny, nz, light.x, light.y, light.z);
+    s.seen = dot(nx, ny, nz, vx, vy, vz);
     s.diffuse = max_(s.cosine, T(0));
-    const T mirrored = T(2) * s.cosine * s.seen - dot(view, s.towards.along);
-    s.base = s.cosine > T(0) ? max_(mirrored, T(0)) : T(0);
-    s.specular = shine_power(s.base, shininess);
+    const T mirrored = T(2) * s.cosine * s.seen - dot(vx, vy, vz, light.x, light.y, light.z);
+    s.base = s.cosine > T(0) ? mirrored : T(0);
+    s.base = max_(s.base, T(0));
+    const T power = exp_(shininess * log_(s.base));
+    s.specular = s.base > T(0) ? power : zero_power;
     return s;
 }
 
 template <class T>
 struct ShinePull {
-    Vector<T> normal, view;  // dL/dn, dL/dv, of the unit vectors
-    Vector<T> light;         // dL/d(q - w p)
+    T nx, ny, nz;  // dL/dn and dL/dv, of the unit vectors
+    T vx, vy, vz;
+    T lx, ly, lz;  // dL/dl
     T shininess;
 };
 template <class T>
-GENDR_HD ShinePull<T> pull_shine(const Shine<T>& s, const Vector<T>& normal, const Vector<T>& view, T shininess,
-                                 T grad_diffuse, T grad_specular) {
-    const bool lit = s.cosine > T(0), mirrors = s.base > T(0);
-    const T part = mirrors ? grad_specular * s.specular : T(0);
-    const T base = part * shininess / (mirrors ? s.base : T(1));
-    const T cosine = (lit ? grad_diffuse : T(0)) + T(2) * s.seen * base;
-    const T seen = T(2) * s.cosine * base;
+GENDR_HD ShinePull<T> pull_shine(const Shine<T>& s, const Unit<T>& light, T nx, T ny, T nz, T vx, T vy, T vz,
+                                 T shininess, T grad_diffuse, T grad_specular) {
+    // Where a is 0, so is s, unless shininess is.
+    const T part = grad_specular * s.specular, safe = max_(s.base, Limits<T>::tiny);
+    const T base = part * shininess / safe, log_base = s.base > T(0) ? log_(safe) : T(0);
+    const T direct = s.cosine > T(0) ? grad_diffuse : T(0);
+    const T cosine = direct + T(2) * s.seen * base, seen = T(2) * s.cosine * base;
     ShinePull<T> g;
-    g.shininess = part * log_(mirrors ? s.base : T(1));
-    const Vector<T>& l = s.towards.along;
-    g.normal = {cosine * l.x + seen * view.x, cosine * l.y + seen * view.y, cosine * l.z + seen * view.z};
-    g.view = {seen * normal.x - base * l.x, seen * normal.y - base * l.y, seen * normal.z - base * l.z};
-    const Vector<T> towards = {cosine * normal.x - base * view.x, cosine * normal.y - base * view.y,
-                               cosine * normal.z - base * view.z};
-    g.light = pull_unit(s.towards, towards);
+    g.nx = cosine * light.x + seen * vx;
+    g.ny = cosine * light.y + seen * vy;
+    g.nz = cosine * light.z + seen * vz;
+    g.vx = seen * nx - base * light.x;
+    g.vy = seen * ny - base * light.y;
+    g.vz = seen * nz - base * light.z;
+    g.lx = cosine * nx - base * vx;
+    g.ly = cosine * ny - base * vy;
+    g.lz = cosine * nz - base * vz;
+    g.shininess = part * log_base;
     return g;
 }
 

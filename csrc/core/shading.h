@@ -35,12 +35,13 @@ struct LightRow {
 };
 
 template <class T>
-GENDR_HD Vector<T> vector_at(const T* values) {
-    return {values[0], values[1], values[2]};
-}
-template <class T>
 GENDR_HD Light<T> light_at(const T* values) {
-    return {vector_at(values), values[3]};
+    return {values[0], values[1], values[2], values[3]};
+}
+// 0^shininess
+template <class T>
+GENDR_HD T zero_power(T shininess) {
+    return shininess == T(0) ? T(1) : T(0);
 }
 
 template <class T>

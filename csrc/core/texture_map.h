@@ -65,7 +65,7 @@ struct FoldedPlace {
 };
 
 template <Padding kPadding, class T>
-GENDR_HD FoldedPlace<T> fold_place(const MapAxis<T>& a, T c) {
+GENDR_HD FoldedPlace<T> fold_place(MapAxis<T> a, T c) {
     if constexpr (kPadding == Padding::repeat) return {less_product(c, floor_(c / a.period), a.period), T(1)};
     T sense = T(1);
     if constexpr (kPadding == Padding::reflection) {
@@ -84,7 +84,7 @@ GENDR_HD FoldedPlace<T> fold_place(const MapAxis<T>& a, T c) {
 
 // s: u or 1 - v.
 template <Padding kPadding, class T>
-GENDR_HD TexelAxis<T> find_texels(const MapAxis<T>& a, T s, Flag<T> nearest) {
+GENDR_HD TexelAxis<T> find_texels(MapAxis<T> a, T s, Flag<T> nearest) {
     const T last = a.last;
     const FoldedPlace<T> at = fold_place<kPadding>(a, add_product(a.shift, s, a.scale));
     const T first = nearest.pick(round_(at.c), floor_(at.c)), second = first + T(1);
@@ -117,7 +117,7 @@ GENDR_HD TexelAxis<T> find_texels(const MapAxis<T>& a, T s, Flag<T> nearest) {
 // A texel of the map at two axes; t: the four texels' values in one channel, t01 the one of the first row and the
 // second column.
 template <class T>
-GENDR_HD T mix_texels(const TexelAxis<T>& x, const TexelAxis<T>& y, T t00, T t01, T t10, T t11) {
+GENDR_HD T mix_texels(TexelAxis<T> x, TexelAxis<T> y, T t00, T t01, T t10, T t11) {
     return y.weight0 * (x.weight0 * t00 + x.weight1 * t01) + y.weight1 * (x.weight0 * t10 + x.weight1 * t11);
 }
 
@@ -127,7 +127,7 @@ struct TexelSlope {
     T u, v;
 };
 template <class T>
-GENDR_HD TexelSlope<T> differentiate_texels(const TexelAxis<T>& x, const TexelAxis<T>& y, T t00, T t01, T t10, T t11) {
+GENDR_HD TexelSlope<T> differentiate_texels(TexelAxis<T> x, TexelAxis<T> y, T t00, T t01, T t10, T t11) {
     return {y.weight0 * (x.slope0 * t00 + x.slope1 * t01) + y.weight1 * (x.slope0 * t10 + x.slope1 * t11),
             -(y.slope0 * (x.weight0 * t00 + x.weight1 * t01) + y.slope1 * (x.weight0 * t10 + x.weight1 * t11))};
 }

@@ -91,16 +91,26 @@ class MapGradient {
   private:
     void flush() {
         if (!turns_.wait_for(task_)) return;
-        for (int64_t i = 0; i < list_.count; ++i) {
-            const T* values = list_.values + n_channels_ * i;
-            for (int k = 0; k < 4; ++k) {
-                const T weight = list_.weights[4 * i + k];
-                if (weight == T(0)) continue;
-                T* texel = maps_ + n_channels_ * list_.texels[4 * i + k];
-                for (int64_t c = 0; c < n_channels_; ++c) texel[c] += weight * values[c];
-            }
+        if (n_channels_ == 3) {
+            add_list<3>();
+        } else {
+            add_list<0>();
         }
         list_.count = 0;
+    }
+
+    // kChannels: their number where that is known, or 0.
+    template <int kChannels>
+    void add_list() {
+        const int64_t n = kChannels > 0 ? kChannels : n_channels_;
+        for (int64_t i = 0; i < list_.count; ++i) {
+            const T* values = list_.values + n * i;
+            for (int k = 0; k < 4; ++k) {
+                const T weight = list_.weights[4 * i + k];
+                T* texel = maps_ + n * list_.texels[4 * i + k];
+                for (int64_t c = 0; c < n; ++c) texel[c] += weight * values[c];
+            }
+        }
     }
 
     int64_t n_channels_, width_, capacity_;

@@ -1,6 +1,7 @@
 // What the lanes of a block show where the features alone do not say it: texture maps, and light (core/shading.h).
 #pragma once
 
+#include "../common/memory.h"
 #include "../core/shading.h"
 #include "block.h"
 
@@ -11,7 +12,7 @@ struct AxisLanes {
     Lanes<int32_t> first, second;
     Lanes<T> weight0, weight1, slope0, slope1;
     TexelAxis<T> at(int l) const { return {first[l], second[l], weight0[l], weight1[l], slope0[l], slope1[l]}; }
-    void set(int l, const TexelAxis<T>& a) {
+    void set(int l, TexelAxis<T> a) {
         first[l] = a.first;
         second[l] = a.second;
         weight0[l] = a.weight0;
@@ -24,23 +25,31 @@ struct AxisLanes {
 template <class T>
 struct VectorLanes {
     Lanes<T> x, y, z;
-    Vector<T> at(int l) const { return {x[l], y[l], z[l]}; }
-    void set(int l, const Vector<T>& v) {
-        x[l] = v.x;
-        y[l] = v.y;
-        z[l] = v.z;
-    }
 };
 
 template <class T>
 struct UnitLanes {
-    VectorLanes<T> along;
-    Lanes<T> inv_length, turns;
-    Unit<T> at(int l) const { return {along.at(l), inv_length[l], turns[l]}; }
+    Lanes<T> x, y, z, inv_length, turns;
+    Unit<T> at(int l) const { return {x[l], y[l], z[l], inv_length[l], turns[l]}; }
     void set(int l, const Unit<T>& u) {
-        along.set(l, u.along);
+        x[l] = u.x;
+        y[l] = u.y;
+        z[l] = u.z;
         inv_length[l] = u.inv_length;
         turns[l] = u.turns;
+    }
+};
+
+template <class T>
+struct ShineLanes {
+    Lanes<T> diffuse, specular, cosine, seen, base;
+    Shine<T> at(int l) const { return {diffuse[l], specular[l], cosine[l], seen[l], base[l]}; }
+    void set(int l, const Shine<T>& s) {
+        diffuse[l] = s.diffuse;
+        specular[l] = s.specular;
+        cosine[l] = s.cosine;
+        seen[l] = s.seen;
+        base[l] = s.base;
     }
 };
 
@@ -135,6 +144,17 @@ class BlockShader {
                 out.row.set(l, find_texels<decltype(padding)::value>(rows, T(1) - v, nearest));
             }
         });
+        if (n == 3) {
+            mix<3>(map, 3, on, out);
+        } else {
+            mix<0>(map, n, on, out);
+        }
+    }
+
+    // kChannels: n where that is known, or 0.
+    template <int kChannels>
+    void mix(const T* map, int64_t n_channels, const Lanes<T>& on, ShadedLanes<T>& out) const {
+        const int64_t n = kChannels > 0 ? kChannels : n_channels, width = args_.maps.width;
         for (int l = 0; l < kLanes; ++l) {
             if (!(on[l] > T(0))) {
                 for (int64_t c = 0; c < n; ++c) out.texel[c][l] = T(0);
@@ -142,14 +162,14 @@ class BlockShader {
                 continue;
             }
             const TexelAxis<T> x = out.column.at(l), y = out.row.at(l);
-            const T* row0 = map + int64_t(y.first) * args_.maps.width * n;
-            const T* row1 = map + int64_t(y.second) * args_.maps.width * n;
+            const T *row0 = map + y.first * width * n, *row1 = map + y.second * width * n;
             const T *t00 = row0 + x.first * n, *t01 = row0 + x.second * n;
             const T *t10 = row1 + x.first * n, *t11 = row1 + x.second * n;
-            for (int64_t c = 0; c < n; ++c) out.texel[c][l] = mix_texels(x, y, t00[c], t01[c], t10[c], t11[c]);
-            if (!out.slope_u) continue;
             for (int64_t c = 0; c < n; ++c) {
-                const TexelSlope<T> slope = differentiate_texels(x, y, t00[c], t01[c], t10[c], t11[c]);
+                const T a = t00[c], b = t01[c], d = t10[c], e = t11[c];
+                out.texel[c][l] = mix_texels(x, y, a, b, d, e);
+                if (!out.slope_u) continue;
+                const TexelSlope<T> slope = differentiate_texels(x, y, a, b, d, e);
                 out.slope_u[c][l] = slope.u;
                 out.slope_v[c][l] = slope.v;
             }
@@ -161,19 +181,26 @@ class BlockShader {
         const int n = args_.n_channels;
         const T* surface = static_cast<const T*>(args_.lighting.surface) + kSurfacePerFace * face;
         const T* lights = lights_of<T>(args_, image);
-        const Vector<T> p0 = vector_at(surface), p1 = vector_at(surface + 6), p2 = vector_at(surface + 12);
-        const Vector<T> n0 = vector_at(surface + 3), n1 = vector_at(surface + 9), n2 = vector_at(surface + 15);
-        const Vector<T> eye = vector_at(lights + LightRow::kEye);
+        const T eye_x = lights[LightRow::kEye], eye_y = lights[LightRow::kEye + 1], eye_z = lights[LightRow::kEye + 2];
+        VectorLanes<T>& p = out.point;
+        VectorLanes<T> normal;
+        const auto interpolate = [&](int i, Lanes<T>& value) {
+            const T a0 = surface[i], a1 = surface[6 + i], a2 = surface[12 + i];
+            // What a face shows where nobody looks may be no number, and has no gradient.
+            GENDR_LANES {
+                const T at_pixel = weights.v0[l] * a0 + weights.v1[l] * a1 + weights.v2[l] * a2;
+                value[l] = on[l] > T(0) ? at_pixel : T(0);
+            }
+        };
+        interpolate(0, p.x);
+        interpolate(1, p.y);
+        interpolate(2, p.z);
+        interpolate(3, normal.x);
+        interpolate(4, normal.y);
+        interpolate(5, normal.z);
         GENDR_LANES {
-            // What a face shows of itself where nobody looks may be no number.
-            const T w0 = weights.v0[l], w1 = weights.v1[l], w2 = weights.v2[l];
-            const Vector<T> p = {w0 * p0.x + w1 * p1.x + w2 * p2.x, w0 * p0.y + w1 * p1.y + w2 * p2.y,
-                                 w0 * p0.z + w1 * p1.z + w2 * p2.z};
-            const Vector<T> normal = {w0 * n0.x + w1 * n1.x + w2 * n2.x, w0 * n0.y + w1 * n1.y + w2 * n2.y,
-                                      w0 * n0.z + w1 * n1.z + w2 * n2.z};
-            out.point.set(l, p);
-            out.normal.set(l, unit(normal));
-            out.view.set(l, unit(add_scaled(eye, T(-1), p)));
+            out.normal.set(l, unit(normal.x[l], normal.y[l], normal.z[l]));
+            out.view.set(l, unit(eye_x - p.x[l], eye_y - p.y[l], eye_z - p.z[l]));
         }
         for (int c = 0; c < n; ++c) {
             const T ambient = lights[LightRow::kAmbient + c];
@@ -181,13 +208,14 @@ class BlockShader {
             GENDR_LANES light[l] = ambient;
             colour = {};
         }
-        const T shininess = lights[LightRow::kShininess];
+        const T shininess = lights[LightRow::kShininess], none = zero_power(shininess);
         for (int i = 0; i < row_.n_lights; ++i) {
             const Light<T> lamp = light_at(lights + row_.light(i));
             Lanes<T> diffuse, specular;
             GENDR_LANES {
-                const Shine<T> s =
-                    shine(lamp, out.point.at(l), out.normal.at(l).along, out.view.at(l).along, shininess);
+                const Unit<T> light = towards(lamp, p.x[l], p.y[l], p.z[l]);
+                const Shine<T> s = shine(light, out.normal.x[l], out.normal.y[l], out.normal.z[l], out.view.x[l],
+                                         out.view.y[l], out.view.z[l], shininess, none);
                 diffuse[l] = s.diffuse;
                 specular[l] = s.specular;
             }

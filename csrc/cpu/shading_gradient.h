@@ -66,9 +66,11 @@ class ShadingGradient {
 
     void pull_light(int64_t face, int image, const InterpolationLanes<T>& weights, const ShadedLanes<T>& shaded,
                     Lanes<T>* grad, const ShadingSums<T>& sums, Lanes<T> (&grad_weight)[3]) const {
-        const int n = args_.n_channels;
+        const int n_channels = args_.n_channels;
         const T* lights = lights_of<T>(args_, image);
-        const T shininess = lights[LightRow::kShininess];
+        const T shininess = lights[LightRow::kShininess], none = zero_power(shininess);
+        const UnitLanes<T>&n = shaded.normal, &v = shaded.view;
+        const VectorLanes<T>& p = shaded.point;
         VectorLanes<T> grad_normal = {}, grad_view = {};
         Lanes<T> grad_point[6] = {};  // of the position, then of the normal
         const auto add_to = [&](int64_t at, const auto& value) {
@@ -79,7 +81,7 @@ class ShadingGradient {
         for (int i = 0; i < row_.n_lights; ++i) {
             const Light<T> lamp = light_at(lights + row_.light(i));
             Lanes<T> diffuse = {}, specular = {};  // dL/dd, dL/ds
-            for (int c = 0; c < n; ++c) {
+            for (int c = 0; c < n_channels; ++c) {
                 const T d = lights[row_.diffuse(i) + c], s = lights[row_.specular(i) + c];
                 const Lanes<T>&g = grad[c], &texel = shaded.texel[c];
                 GENDR_LANES {
@@ -87,29 +89,32 @@ class ShadingGradient {
                     specular[l] += g[l] * s;
                 }
             }
-            Lanes<T> shone_diffuse, shone_specular, grad_shininess;
+            UnitLanes<T> light;
+            ShineLanes<T> shone;
+            GENDR_LANES {
+                const Unit<T> to_light = towards(lamp, p.x[l], p.y[l], p.z[l]);
+                light.set(l, to_light);
+                shone.set(l, shine(to_light, n.x[l], n.y[l], n.z[l], v.x[l], v.y[l], v.z[l], shininess, none));
+            }
+            Lanes<T> grad_shininess;
             VectorLanes<T> grad_light;
             GENDR_LANES {
-                const bool on = diffuse[l] != T(0) || specular[l] != T(0);
-                const Vector<T> normal = shaded.normal.along.at(l), view = shaded.view.along.at(l);
-                const Vector<T> point = shaded.point.at(l);
-                const Shine<T> s = shine(lamp, point, normal, view, shininess);
-                const ShinePull<T> g = pull_shine(s, normal, view, shininess, diffuse[l], specular[l]);
-                shone_diffuse[l] = s.diffuse;
-                shone_specular[l] = s.specular;
-                grad_shininess[l] = on ? g.shininess : T(0);
-                grad_normal.x[l] += on ? g.normal.x : T(0);
-                grad_normal.y[l] += on ? g.normal.y : T(0);
-                grad_normal.z[l] += on ? g.normal.z : T(0);
-                grad_view.x[l] += on ? g.view.x : T(0);
-                grad_view.y[l] += on ? g.view.y : T(0);
-                grad_view.z[l] += on ? g.view.z : T(0);
-                grad_light.x[l] = on ? g.light.x : T(0);
-                grad_light.y[l] = on ? g.light.y : T(0);
-                grad_light.z[l] = on ? g.light.z : T(0);
-                grad_point[0][l] -= on ? lamp.w * g.light.x : T(0);
-                grad_point[1][l] -= on ? lamp.w * g.light.y : T(0);
-                grad_point[2][l] -= on ? lamp.w * g.light.z : T(0);
+                const ShinePull<T> g = pull_shine(shone.at(l), light.at(l), n.x[l], n.y[l], n.z[l], v.x[l], v.y[l],
+                                                  v.z[l], shininess, diffuse[l], specular[l]);
+                const Vector<T> g_light = pull_unit(light.at(l), g.lx, g.ly, g.lz);
+                grad_shininess[l] = g.shininess;
+                grad_normal.x[l] += g.nx;
+                grad_normal.y[l] += g.ny;
+                grad_normal.z[l] += g.nz;
+                grad_view.x[l] += g.vx;
+                grad_view.y[l] += g.vy;
+                grad_view.z[l] += g.vz;
+                grad_light.x[l] = g_light.x;
+                grad_light.y[l] = g_light.y;
+                grad_light.z[l] = g_light.z;
+                grad_point[0][l] -= lamp.w * g_light.x;
+                grad_point[1][l] -= lamp.w * g_light.y;
+                grad_point[2][l] -= lamp.w * g_light.z;
             }
             const int64_t at = row_.light(i);
             add_to(LightRow::kShininess, [&](int l) { return grad_shininess[l]; });
@@ -117,37 +122,33 @@ class ShadingGradient {
             add_to(at + 1, [&](int l) { return grad_light.y[l]; });
             add_to(at + 2, [&](int l) { return grad_light.z[l]; });
             add_to(at + 3, [&](int l) {
-                const Vector<T> g = grad_light.at(l);
-                return g.x == T(0) && g.y == T(0) && g.z == T(0) ? T(0) : -dot(g, shaded.point.at(l));
+                return -dot(grad_light.x[l], grad_light.y[l], grad_light.z[l], p.x[l], p.y[l], p.z[l]);
             });
-            for (int c = 0; c < n; ++c) {
+            for (int c = 0; c < n_channels; ++c) {
                 const Lanes<T>&g = grad[c], &texel = shaded.texel[c];
-                add_to(row_.diffuse(i) + c,
-                       [&](int l) { return g[l] != T(0) ? g[l] * texel[l] * shone_diffuse[l] : T(0); });
-                add_to(row_.specular(i) + c, [&](int l) { return g[l] != T(0) ? g[l] * shone_specular[l] : T(0); });
+                add_to(row_.diffuse(i) + c, [&](int l) { return g[l] * texel[l] * shone.diffuse[l]; });
+                add_to(row_.specular(i) + c, [&](int l) { return g[l] * shone.specular[l]; });
             }
         }
-        for (int c = 0; c < n; ++c) {
+        for (int c = 0; c < n_channels; ++c) {
             Lanes<T>& g = grad[c];
             const Lanes<T>&light = shaded.light[c], &texel = shaded.texel[c];
-            add_to(LightRow::kAmbient + c, [&](int l) { return g[l] != T(0) ? g[l] * texel[l] : T(0); });
-            GENDR_LANES g[l] = g[l] != T(0) ? g[l] * light[l] : T(0);
+            add_to(LightRow::kAmbient + c, [&](int l) { return g[l] * texel[l]; });
+            GENDR_LANES g[l] = g[l] * light[l];
         }
         VectorLanes<T> grad_eye;
         GENDR_LANES {
-            const Vector<T> view = grad_view.at(l), normal = grad_normal.at(l);
-            const bool seen = view.x != T(0) || view.y != T(0) || view.z != T(0);
-            const bool turns = normal.x != T(0) || normal.y != T(0) || normal.z != T(0);
-            const Vector<T> e = pull_unit(shaded.view.at(l), view), g = pull_unit(shaded.normal.at(l), normal);
-            grad_eye.x[l] = seen ? e.x : T(0);
-            grad_eye.y[l] = seen ? e.y : T(0);
-            grad_eye.z[l] = seen ? e.z : T(0);
-            grad_point[0][l] -= grad_eye.x[l];
-            grad_point[1][l] -= grad_eye.y[l];
-            grad_point[2][l] -= grad_eye.z[l];
-            grad_point[3][l] = turns ? g.x : T(0);
-            grad_point[4][l] = turns ? g.y : T(0);
-            grad_point[5][l] = turns ? g.z : T(0);
+            const Vector<T> e = pull_unit(v.at(l), grad_view.x[l], grad_view.y[l], grad_view.z[l]);
+            const Vector<T> g = pull_unit(n.at(l), grad_normal.x[l], grad_normal.y[l], grad_normal.z[l]);
+            grad_eye.x[l] = e.x;
+            grad_eye.y[l] = e.y;
+            grad_eye.z[l] = e.z;
+            grad_point[0][l] -= e.x;
+            grad_point[1][l] -= e.y;
+            grad_point[2][l] -= e.z;
+            grad_point[3][l] = g.x;
+            grad_point[4][l] = g.y;
+            grad_point[5][l] = g.z;
         }
         add_to(LightRow::kEye, [&](int l) { return grad_eye.x[l]; });
         add_to(LightRow::kEye + 1, [&](int l) { return grad_eye.y[l]; });
