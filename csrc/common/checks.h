@@ -40,7 +40,8 @@ void check_maps(const gendr_scene& a) {
     require(m.filter == GENDR_BILINEAR || m.filter == GENDR_NEAREST, "unknown filter of maps");
     require(m.padding >= GENDR_PAD_BORDER && m.padding <= GENDR_PAD_REFLECTION, "unknown padding of maps");
     require(m.uvs || a.n_faces == 0, "maps need uvs");
-    require(m.index || m.count == 1 || m.count == a.n_images, "without an index there is one map, or one an image");
+    require(m.index || a.n_faces == 0 || m.count == 1 || m.count == a.n_images,
+            "without an index there is one map, or one an image");
 }
 
 void check_lighting(const gendr_scene& a) {
