@@ -112,9 +112,7 @@ class Inputs:
 
 def gradients(outputs: list[Tensor], leaves: dict[str, Tensor]) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(9)
-    loss = sum(
-        (x * torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x)).sum() for x in outputs
-    )
+    loss = sum((x * torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x)).sum() for x in outputs)
     found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)  # type: ignore[arg-type]
     pairs = zip(leaves.items(), found, strict=True)
     return {name: torch.zeros_like(leaf) if grad is None else grad for (name, leaf), grad in pairs}
@@ -224,7 +222,9 @@ def test_repeat_goes_on_with_the_other_side() -> None:
     settings = RenderSettings(**BASE)
     tiled = TextureMaps(maps.repeat(1, 5, 5, 1), (uvs + 2) / 5)
     want = render(inputs.leaves["face_vertices"], SIZE, tiled, settings=settings).image
-    got = render(inputs.leaves["face_vertices"], SIZE, TextureMaps(maps, uvs, padding="repeat"), settings=settings).image
+    got = render(
+        inputs.leaves["face_vertices"], SIZE, TextureMaps(maps, uvs, padding="repeat"), settings=settings
+    ).image
     torch.testing.assert_close(got, want, atol=1e-12, rtol=0)
 
 

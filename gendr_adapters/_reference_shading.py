@@ -26,7 +26,8 @@ def show_maps(textures: TextureMaps, weights: Tensor, face: Tensor) -> Tensor:
     left, top = x.detach().floor(), y.detach().floor()
     across, down = (x - left)[..., None], (y - top)[..., None]
     rows = [
-        (1 - across) * _texel(maps, number, row, left, textures) + across * _texel(maps, number, row, left + 1, textures)
+        (1 - across) * _texel(maps, number, row, left, textures)
+        + across * _texel(maps, number, row, left + 1, textures)
         for row in (top, top + 1)
     ]
     return (1 - down) * rows[0] + down * rows[1]

@@ -133,9 +133,7 @@ def _colours(features: Tensor | TextureMaps, weights: Tensor, lighting: Lighting
     """(P, F, C): what each face shows at each pixel."""
     face = torch.arange(weights.shape[1], device=weights.device).expand(weights.shape[:2])
     texels = (
-        show_maps(features, weights, face)
-        if isinstance(features, TextureMaps)
-        else _sample_features(features, weights)
+        show_maps(features, weights, face) if isinstance(features, TextureMaps) else _sample_features(features, weights)
     )
     return texels if lighting is None else shine_on(texels, lighting, weights, face)
 
