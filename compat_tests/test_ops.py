@@ -42,7 +42,7 @@ def render_arguments(
     requires_grad: bool = True,
     shaded: bool = False,
 ) -> tuple[Any, ...]:
-    """Arguments of the render op: two meshes of 3 and 2 faces, a background for each; shaded: three maps and a light."""
+    """Arguments of the render op: two meshes of 3 and 2 faces, a background for each; shaded: three maps, a light."""
     scene = random_scene(0, faces=5)
     scalars = torch.tensor([0.03]), torch.tensor([0.1, 0.2])
     tensors = [scene.face_vertices, scene.features, *scalars, torch.stack([scene.background, scene.background + 0.1])]

@@ -18,7 +18,7 @@ def interpolate(at_corners: Tensor, weights: Tensor, face: Tensor) -> Tensor:
 def show_maps(textures: TextureMaps, weights: Tensor, face: Tensor) -> Tensor:
     """(..., C): the texels at one image's pairs. Without an index there is one map."""
     maps = textures.maps if textures.maps.dim() == 4 else textures.maps[None]
-    number = torch.zeros_like(face) if textures.index is None else textures.index[face]
+    number = torch.zeros_like(face) if textures.map_index is None else textures.map_index[face]
     u, v = interpolate(textures.uvs, weights, face).unbind(-1)
     x, y = _place(u, maps.shape[2], textures), _place(1 - v, maps.shape[1], textures)
     if textures.filter == "nearest":

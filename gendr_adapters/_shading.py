@@ -23,12 +23,12 @@ class Faces(NamedTuple):
 class PackedMaps(NamedTuple):
     maps: Tensor
     uvs: Tensor
-    index: Tensor | None
+    map_index: Tensor | None
     sampling: list[int]
 
 
 def pack_maps(textures: TextureMaps, faces: Faces) -> PackedMaps:
-    maps, uvs, index, *how = textures
+    maps, uvs, map_index, *how = textures
     like = faces.vertices
     for name, value in (("maps", maps), ("uvs", uvs)):
         check_real(f"TextureMaps.{name}", value)
@@ -39,23 +39,23 @@ def pack_maps(textures: TextureMaps, faces: Faces) -> PackedMaps:
     n_maps = maps.shape[0]
     if n_maps * maps.shape[1] * maps.shape[2] >= _MAX_TEXELS:
         raise ValueError(f"TextureMaps.maps must have less than 2^31 texels together, got {_shape(maps)}")
-    if index is None and n_maps not in (1, faces.n_images):
+    if map_index is None and n_maps not in (1, faces.n_images):
         raise ValueError(
-            f"{n_maps} maps for {faces.n_images} images need TextureMaps.index, which says each face's; without it there "
-            "is one map, or one an image"
+            f"{n_maps} maps for {faces.n_images} images need TextureMaps.map_index, which says each face's; "
+            "without it there is one map, or one an image"
         )
-    if index is not None:
-        index = _index(index, n_maps, faces)
-    return PackedMaps(maps, _of_corners("TextureMaps.uvs", uvs, 2, faces), index, _sampling(*how))
+    if map_index is not None:
+        map_index = _packed_index(map_index, faces)
+    return PackedMaps(maps, _of_corners("TextureMaps.uvs", uvs, 2, faces), map_index, _sampling(*how))
 
 
-def _index(index: Tensor, n_maps: int, faces: Faces) -> Tensor:
+def _packed_index(index: Tensor, faces: Faces) -> Tensor:
     if not isinstance(index, Tensor) or index.dtype != torch.int64:
-        raise TypeError(f"TextureMaps.index must be an int64 tensor, got {kind(index)}")
+        raise TypeError(f"TextureMaps.map_index must be an int64 tensor, got {kind(index)}")
     if index.device != faces.vertices.device:
-        raise TypeError(f"TextureMaps.index is on {index.device}, face_vertices on {faces.vertices.device}")
+        raise TypeError(f"TextureMaps.map_index is on {index.device}, face_vertices on {faces.vertices.device}")
     if tuple(index.shape) not in (faces.leading, faces.leading[-1:]):
-        raise ValueError(f"TextureMaps.index must be {faces.leading}, a map for each face, got {_shape(index)}")
+        raise ValueError(f"TextureMaps.map_index must be {faces.leading}, a map for each face, got {_shape(index)}")
     return index.expand(faces.leading).reshape(-1)
 
 

@@ -83,9 +83,9 @@ def render(
 
     Source: Liu et al., "Soft Rasterizer", ICCV 2019; Petersen et al., "GenDR", CVPR 2022.
     """
-    textures = features if isinstance(features, TextureMaps) else None
+    textures, features = (features, None) if isinstance(features, TextureMaps) else (None, features)
     leading = face_vertices.shape[:-2] if isinstance(face_vertices, Tensor) else ()
-    face_vertices, features, n_images = packed_scene(face_vertices, None if textures else features, face_offsets)
+    face_vertices, features, n_images = packed_scene(face_vertices, features, face_offsets)
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     height, width = image_shape(image_size)

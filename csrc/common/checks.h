@@ -47,8 +47,9 @@ void check_maps(const gendr_scene& a) {
 void check_lighting(const gendr_scene& a) {
     const gendr_lighting& l = a.lighting;
     require(a.feature_kind != GENDR_NO_FEATURES, "lighting needs features to shine on");
-    require(l.rows && l.n_lights >= 0 && (l.n_rows == 1 || l.n_rows == a.n_images),
-            "lighting needs rows, 1 or n_images of them");
+    require(l.surface || a.n_faces == 0, "lighting needs the faces' surface");
+    require(l.n_lights >= 0 && (l.n_rows == 1 || l.n_rows == a.n_images),
+            "lighting must have 1 row, or n_images of them");
 }
 
 // The checks that read no array: for CUDA those are out of reach.
@@ -90,7 +91,7 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
             "features must not be null and need channels");
     require(a.feature_kind >= GENDR_NO_FEATURES && a.feature_kind <= GENDR_MAPS, "unknown feature_kind");
     if (a.feature_kind == GENDR_MAPS) check_maps(a);
-    if (a.lighting.surface) check_lighting(a);
+    if (a.lighting.rows) check_lighting(a);
 }
 
 bool needs_softmax_leader(const gendr_scene& a, const void* image) {

@@ -8,16 +8,19 @@
 
 GENDR_BEGIN_NAMESPACE
 
+GENDR_HD bool is_lit(const gendr_scene& a) {
+    return a.lighting.rows != nullptr;
+}
 // Is what a fragment shows worked out from more than the features of its face?
 GENDR_HD bool is_shaded(const gendr_scene& a) {
-    return a.feature_kind == GENDR_MAPS || a.lighting.surface;
+    return a.feature_kind == GENDR_MAPS || is_lit(a);
 }
 
 constexpr int kUvsPerFace = 6, kSurfacePerFace = 18;
 
 // What of it a face has of its own, in the order of their sums: uvs, then surface.
 GENDR_HD int64_t shading_per_face(const gendr_scene& a) {
-    return (a.feature_kind == GENDR_MAPS ? kUvsPerFace : 0) + (a.lighting.surface ? kSurfacePerFace : 0);
+    return (a.feature_kind == GENDR_MAPS ? kUvsPerFace : 0) + (is_lit(a) ? kSurfacePerFace : 0);
 }
 
 // A row of gendr_lighting.
@@ -26,7 +29,7 @@ struct LightRow {
     int n_channels, n_lights;
 
     GENDR_HD explicit LightRow(const gendr_scene& a)
-        : n_channels(a.n_channels), n_lights(a.lighting.surface ? a.lighting.n_lights : 0) {}
+        : n_channels(a.n_channels), n_lights(is_lit(a) ? a.lighting.n_lights : 0) {}
     GENDR_HD int64_t size() const { return kAmbient + n_channels + n_lights * stride(); }
     GENDR_HD int64_t stride() const { return 4 + 2 * int64_t(n_channels); }
     GENDR_HD int64_t light(int i) const { return kAmbient + n_channels + i * stride(); }  // x y z w

@@ -67,7 +67,7 @@ struct ShadedLanes {
     UnitLanes<T> normal, view;
 
     ShadedLanes(Workspace& ws, const gendr_scene& a, bool gradients) {
-        const int64_t n = is_shaded(a) ? a.n_channels : 0, lit = a.lighting.surface ? n : 0;
+        const int64_t n = is_shaded(a) ? a.n_channels : 0, lit = is_lit(a) ? n : 0;
         const int64_t sloped = gradients && a.feature_kind == GENDR_MAPS ? n : 0;
         texel = ws.take<Lanes<T>>(n);
         light = ws.take<Lanes<T>>(lit);
@@ -100,7 +100,7 @@ class BlockShader {
             default:
                 show_map(face, image, weights, on, out);
         }
-        if (args_.lighting.surface) shine_on(face, image, weights, on, out);
+        if (is_lit(args_)) shine_on(face, image, weights, on, out);
     }
 
   private:
@@ -179,7 +179,7 @@ class BlockShader {
     void shine_on(int64_t face, int image, const InterpolationLanes<T>& weights, const Lanes<T>& on,
                   ShadedLanes<T>& out) const {
         const int n = args_.n_channels;
-        const T* surface = static_cast<const T*>(args_.lighting.surface) + kSurfacePerFace * face;
+        const T* surface = static_cast<const T*>(is_lit(args_)) + kSurfacePerFace * face;
         const T* lights = lights_of<T>(args_, image);
         const T eye_x = lights[LightRow::kEye], eye_y = lights[LightRow::kEye + 1], eye_z = lights[LightRow::kEye + 2];
         VectorLanes<T>& p = out.point;

@@ -25,7 +25,7 @@ class ShadingGradient {
     // lanes; texels: of the face; null: not wanted. grad_weight: dL/d(feature weights), added to.
     void pull(int64_t face, int image, const InterpolationLanes<T>& weights, const ShadedLanes<T>& shaded,
               Lanes<T>* grad, T* corners, T* texels, const ShadingSums<T>& sums, Lanes<T> (&grad_weight)[3]) const {
-        if (args_.lighting.surface) pull_light(face, image, weights, shaded, grad, sums, grad_weight);
+        if (is_lit(args_)) pull_light(face, image, weights, shaded, grad, sums, grad_weight);
         switch (args_.feature_kind) {
             case GENDR_CORNERS:
                 pull_corners(face, weights, grad, corners, grad_weight);
@@ -153,7 +153,7 @@ class ShadingGradient {
         add_to(LightRow::kEye, [&](int l) { return grad_eye.x[l]; });
         add_to(LightRow::kEye + 1, [&](int l) { return grad_eye.y[l]; });
         add_to(LightRow::kEye + 2, [&](int l) { return grad_eye.z[l]; });
-        const T* surface = static_cast<const T*>(args_.lighting.surface) + kSurfacePerFace * face;
+        const T* surface = static_cast<const T*>(is_lit(args_)) + kSurfacePerFace * face;
         pull_attributes<6>(surface, 6, weights, grad_point, sums.surface, grad_weight);
     }
 

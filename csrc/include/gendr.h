@@ -107,13 +107,12 @@ typedef struct gendr_maps {
 
 /* Light on what the features show: Phong's reflection model on every fragment (core/lighting.h). */
 typedef struct gendr_lighting {
-    int32_t n_lights; /* L */
-    int32_t n_rows;   /* 1 or B */
-    const void*
-        surface;      /* real (F, 3, 6): position and normal of each corner, in the lights' space; null: no lighting */
-    const void* rows; /* real (n_rows, 4 + C + L (4 + 2 C)): the camera's position, shininess, ambient colour; then
-                         of each light: x y z and w of its position if w = 1, of the direction towards it if w = 0,
-                         diffuse colour, specular colour */
+    int32_t n_lights;    /* L */
+    int32_t n_rows;      /* 1 or B */
+    const void* surface; /* real (F, 3, 6): position and normal of each corner, in the lights' space */
+    const void* rows;    /* real (n_rows, 4 + C + L (4 + 2 C)): the camera's position, shininess, ambient colour; then
+                            of each light: x y z and w of its position if w = 1, of the direction towards it if w = 0,
+                            diffuse colour, specular colour. Null: no lighting */
 } gendr_lighting;
 
 /* What is rendered. */
