@@ -179,7 +179,7 @@ class BlockShader {
     void shine_on(int64_t face, int image, const InterpolationLanes<T>& weights, const Lanes<T>& on,
                   ShadedLanes<T>& out) const {
         const int n = args_.n_channels;
-        const T* surface = static_cast<const T*>(is_lit(args_)) + kSurfacePerFace * face;
+        const T* surface = static_cast<const T*>(args_.lighting.surface) + kSurfacePerFace * face;
         const T* lights = lights_of<T>(args_, image);
         const T eye_x = lights[LightRow::kEye], eye_y = lights[LightRow::kEye + 1], eye_z = lights[LightRow::kEye + 2];
         VectorLanes<T>& p = out.point;

@@ -153,7 +153,7 @@ class ShadingGradient {
         add_to(LightRow::kEye, [&](int l) { return grad_eye.x[l]; });
         add_to(LightRow::kEye + 1, [&](int l) { return grad_eye.y[l]; });
         add_to(LightRow::kEye + 2, [&](int l) { return grad_eye.z[l]; });
-        const T* surface = static_cast<const T*>(is_lit(args_)) + kSurfacePerFace * face;
+        const T* surface = static_cast<const T*>(args_.lighting.surface) + kSurfacePerFace * face;
         pull_attributes<6>(surface, 6, weights, grad_point, sums.surface, grad_weight);
     }
 
