@@ -325,7 +325,7 @@ def test_the_library_checks_offsets_itself() -> None:
     for offsets in ([0, 3, 2, 4], [0, 5], [1, 4], [0, 3]):
         with pytest.raises(ValueError, match="face_offsets"):
             torch.ops.gendr_adapters.render(
-                FACES, none, one, one, torch.empty(1, 0), torch.tensor(offsets),
+                FACES, none, one, one, torch.empty(1, 0), None, None, None, torch.tensor(offsets), None, [],
                 [len(offsets) - 1, 8, 8], 2, *settings.packed,
             )  # fmt: skip
 

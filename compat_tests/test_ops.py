@@ -40,15 +40,25 @@ def render_arguments(
     outputs: str = "all",
     dtype: torch.dtype = torch.float32,
     requires_grad: bool = True,
+    shaded: bool = False,
 ) -> tuple[Any, ...]:
-    """Arguments of the render op: two meshes of 3 and 2 faces, a background for each."""
+    """Arguments of the render op: two meshes of 3 and 2 faces, a background for each; shaded: three maps, a light."""
     scene = random_scene(0, faces=5)
     scalars = torch.tensor([0.03]), torch.tensor([0.1, 0.2])
     tensors = [scene.face_vertices, scene.features, *scalars, torch.stack([scene.background, scene.background + 0.1])]
     s = SETTINGS[settings]
+    generator = torch.Generator().manual_seed(1)
+    numbers = [torch.rand(shape, generator=generator) for shape in ((3, 4, 6, 2), (5, 3, 2), (5, 3, 6), (1, 14))]
+    index: Tensor | None = torch.tensor([0, 2, 1, 1, 0], device=device)
+    if shaded:
+        tensors[1] = numbers[0]
+    given = [x.to(device, dtype).requires_grad_(requires_grad) for x in (*tensors, *numbers[1:])]
     return (
-        *(x.to(device, dtype).requires_grad_(requires_grad) for x in tensors),
+        *given[:5],
+        *(given[5:] if shaded else [None] * 3),
         torch.tensor([0, 3, 5], device=device),
+        index if shaded else None,
+        [0, 2, 1] if shaded else [],
         [2, *SIZE],
         ops.with_states(OUTPUTS[outputs], s),
         *s.packed,
@@ -64,15 +74,23 @@ def test_opcheck_render(settings: str, outputs: str, dtype: torch.dtype, device:
 
 
 @DEVICES
+@pytest.mark.parametrize("settings", ["default", "hard"])
+def test_opcheck_render_shaded(settings: str, device: str) -> None:
+    torch.library.opcheck(OPS.render, render_arguments(device, settings, shaded=True))
+
+
+@DEVICES
+@pytest.mark.parametrize("shaded", [False, True], ids=["features", "shaded"])
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_opcheck_render_backward(settings: str, device: str) -> None:
-    arguments = render_arguments(device, settings, requires_grad=False)
+def test_opcheck_render_backward(settings: str, shaded: bool, device: str) -> None:
+    arguments = render_arguments(device, settings, requires_grad=False, shaded=shaded)
     image, alpha, depth, *saved = OPS.render(*arguments)
     grads = [torch.randn_like(x) for x in (image, alpha, depth)]
     asked = (grads, [grads[0], None, None], [None, grads[1], None])
-    all_needs = ([True] * 5, [True] + [False] * 4, [False, True, False, True, False])
+    lit = [shaded] * 3
+    all_needs = ([True] * 5 + lit, [True] + [False] * 7, [False, True, False, True, False] + lit)
     for given, needs in zip(asked, all_needs, strict=True):
-        call = (*given, *arguments[:6], image, *saved, arguments[6], *arguments[8:], needs)
+        call = (*given, *arguments[:10], image, *saved, *arguments[10:12], *arguments[13:], needs)
         torch.library.opcheck(OPS.render_backward, call)
 
 
@@ -254,6 +272,8 @@ C_TYPES = {
 MIRRORED = {
     "gendr_settings": structs.Settings,
     "gendr_scene": structs.Scene,
+    "gendr_maps": structs.Maps,
+    "gendr_lighting": structs.Lighting,
     "gendr_outputs": structs.Outputs,
     "gendr_forward": structs.Forward,
     "gendr_backward": structs.Backward,
@@ -298,9 +318,8 @@ def test_version_and_numbers_of_the_header() -> None:
     text = header_text()
     assert f"#define GENDR_ABI_VERSION {structs.ABI_VERSION}\n" in text
     enums = dict(re.findall(r"(GENDR_\w+) = (\d+)", text))
-    assert {
-        "none": int(enums["GENDR_NO_FEATURES"]),
-        "corners": int(enums["GENDR_CORNERS"]),
-        "texels": int(enums["GENDR_TEXELS"]),
-    } == (structs.FEATURE_KINDS)
+    names = {"none": "NO_FEATURES", "corners": "CORNERS", "texels": "TEXELS", "maps": "MAPS"}
+    assert {kind: int(enums[f"GENDR_{name}"]) for kind, name in names.items()} == structs.FEATURE_KINDS
+    for prefix, numbers in (("GENDR_", structs.FILTERS), ("GENDR_PAD_", structs.PADDINGS)):
+        assert {name: int(enums[prefix + name.upper()]) for name in numbers} == numbers
     assert (structs.OK, structs.INVALID_ARGUMENT) == (int(enums["GENDR_OK"]), int(enums["GENDR_INVALID_ARGUMENT"]))

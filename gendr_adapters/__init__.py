@@ -11,14 +11,17 @@ from .blend import blend_fragments
 from .fragments import Fragments, find_fragments
 from .render import Rendered, gather_corners, render
 from .settings import RenderSettings
+from .shading import Lighting, TextureMaps
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Fragments",
+    "Lighting",
     "NativeLibraryError",
     "RenderSettings",
     "Rendered",
+    "TextureMaps",
     "blend_fragments",
     "distributions",
     "find_fragments",

@@ -20,8 +20,10 @@ import torch
 from torch import Tensor
 
 from ._reference_cut import CutFace, cut_face
+from ._reference_shading import shine_on, show_maps
 from .distributions import ALIASES, cdf, distribution
 from .settings import RenderSettings
+from .shading import Lighting, TextureMaps
 from .t_conorms import aggregate
 
 
@@ -120,10 +122,20 @@ def _sample_features(features: Tensor, weights: Tensor) -> Tensor:
     res = math.isqrt(count)
     a, b = weights[..., 0].detach() * res, weights[..., 1].detach() * res
     u, v = a.long(), b.long()
-    lower = a + b - u - v <= 1  # which of the two triangles of the texel square
+    # Which of the two triangles of the texel square: beside edge 0-1, where a + b is res, rounding has no say.
+    lower = a + b - u - v <= 1 + 8 * torch.finfo(a.dtype).eps * res
     u, v = u.clamp(max=res - 1), v.clamp(max=res - 1)  # a weight of exactly 1 belongs to the last texel
     texel = torch.where(lower, v * res + u, (res - 1 - v) * res + (res - 1 - u))
     return features[torch.arange(features.shape[0], device=features.device), texel]
+
+
+def _colours(features: Tensor | TextureMaps, weights: Tensor, lighting: Lighting | None) -> Tensor:
+    """(P, F, C): what each face shows at each pixel."""
+    face = torch.arange(weights.shape[1], device=weights.device).expand(weights.shape[:2])
+    texels = (
+        show_maps(features, weights, face) if isinstance(features, TextureMaps) else _sample_features(features, weights)
+    )
+    return texels if lighting is None else shine_on(texels, lighting, weights, face)
 
 
 def _background(background: Any, channels: int, like: Tensor) -> Tensor:
@@ -242,14 +254,16 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
 def render(
     face_vertices: Tensor,
     image_size: int | tuple[int, int],
-    features: Tensor | None = None,
+    features: Tensor | TextureMaps | None = None,
     settings: Any = RenderSettings(),  # noqa: B008 (frozen)
     background: Any = None,
+    lighting: Lighting | None = None,
 ) -> Reference:
     """One mesh, rendered softly.
 
     face_vertices: (F, 3, 3), x and y in NDC, z view depth. image_size: side, or (H, W), pixels.
-    features: (F, 3, C) at corners or (F, R * R, C) texels. background: (C,) or (1, C), default zeros.
+    features: (F, 3, C) at corners, (F, R * R, C) texels, or TextureMaps. background: (C,) or (1, C), default zeros.
+    lighting: without a batch axis.
     settings: gendr_adapters.RenderSettings; dist_scale and gamma may be tensors of one element.
     The gradients of all four, of dist_scale and of gamma are autograd's.
     """
@@ -278,10 +292,10 @@ def render(
 
     image = None
     if features is not None:
-        behind = _background(background, features.shape[2], vertices)
-        shade = _sample_features(features, weights)
+        shade = _colours(features, weights, lighting)
+        behind = _background(background, shade.shape[-1], vertices)
         if s.blend == "hard":
-            chosen = torch.nn.functional.one_hot(nearest, max(1, features.shape[0]))[:, : features.shape[0]].bool()
+            chosen = torch.nn.functional.one_hot(nearest, max(1, shade.shape[1]))[:, : shade.shape[1]].bool()
             colour = torch.where(chosen[..., None], shade, torch.zeros_like(shade)).sum(1)
             image = torch.where(held[:, None], colour, behind)
         else:

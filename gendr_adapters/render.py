@@ -19,7 +19,9 @@ from ._inputs import (
     refuse_forward_mode,
 )
 from ._scales import check_values, scale_tensor
+from ._shading import Faces, pack_lighting, pack_maps
 from .settings import RenderSettings
+from .shading import Lighting, TextureMaps
 
 _OUTPUTS = {"image": ops.IMAGE, "alpha": ops.ALPHA, "depth": ops.DEPTH, "face_index": ops.FACE_INDEX}
 
@@ -42,11 +44,12 @@ class Rendered(NamedTuple):
 def render(
     face_vertices: Tensor,
     image_size: int | tuple[int, int],
-    features: Tensor | None = None,
+    features: Tensor | TextureMaps | None = None,
     face_offsets: Tensor | None = None,
     settings: RenderSettings = RenderSettings(),  # noqa: B008 (frozen)
     background: Tensor | Sequence[float] | None = None,
     outputs: Sequence[str] = ("image", "alpha"),
+    lighting: Lighting | None = None,
 ) -> Rendered:
     """Render projected triangles softly, with gradients to every face in reach of a pixel.
 
@@ -59,15 +62,16 @@ def render(
             x = (2 col + 1 - W) / W * extent_x, y = (H - 1 - 2 row) / H * extent_y (see RenderSettings.half_extent).
         features: what is blended into the image, C channels of any meaning, of face_vertices' dtype. (F, 3, C): a value
             a corner, interpolated; (F, R * R, C): R x R texels a face, as SoftRas' surface textures; batched or packed
-            like face_vertices. None: no image.
+            like face_vertices. TextureMaps: what texture maps show at the pixel. None: no image.
         face_offsets: (B + 1,) int64; image b shows faces face_offsets[b] to face_offsets[b + 1].
         settings: see RenderSettings. dist_scale and gamma of shape (B,) give each image its own.
         background: features behind everything, (C,) or (B, C); None: 0.
         outputs: any of 'image', 'alpha', 'depth', 'face_index'. What is not asked for costs nothing.
+        lighting: light on the features, see Lighting. None: they are shown as they are.
 
     Returns:
         Rendered. image, alpha and depth have gradients to face_vertices, features, background, dist_scale and gamma,
-        the same bits for any number of threads.
+        and to all tensors of lighting, the same bits for any number of threads.
 
     Raises:
         TypeError: something is not a tensor, or has a dtype or device that does not fit.
@@ -79,13 +83,29 @@ def render(
 
     Source: Liu et al., "Soft Rasterizer", ICCV 2019; Petersen et al., "GenDR", CVPR 2022.
     """
+    textures, features = (features, None) if isinstance(features, TextureMaps) else (None, features)
+    leading = face_vertices.shape[:-2] if isinstance(face_vertices, Tensor) else ()
     face_vertices, features, n_images = packed_scene(face_vertices, features, face_offsets)
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     height, width = image_shape(image_size)
     outputs = output_names(outputs, _OUTPUTS)
     wanted = sum(_OUTPUTS[name] for name in set(outputs))
-    refuse_forward_mode(face_vertices, features, background, settings.dist_scale, settings.gamma)
+    refuse_forward_mode(
+        face_vertices, features, background, settings.dist_scale, settings.gamma, *(textures or ()), *(lighting or ())
+    )
+    uvs = index = surface = lights = None
+    sampling: list[int] = []
+    if textures is not None or lighting is not None:
+        faces = Faces(face_vertices, tuple(leading), n_images)
+        if textures is not None:
+            features, uvs, index, sampling = pack_maps(textures, faces)
+        if lighting is not None:
+            if not isinstance(lighting, Lighting):
+                raise TypeError(f"lighting must be a Lighting, got {type(lighting).__name__}")
+            if features is None:
+                raise ValueError("lighting goes with features: without them there is nothing for it to shine on")
+            surface, lights = pack_lighting(lighting, features.shape[-1], faces)
     if features is None:
         if background is not None:
             raise ValueError("background goes with features: without them there is no image for it to be behind")
@@ -94,7 +114,7 @@ def render(
             raise ValueError("outputs=('image',) needs features: they are what an image shows")
         features, back = face_vertices.new_empty(0), None
     else:
-        back = background_rows(background, features.shape[2], n_images, face_vertices)
+        back = background_rows(background, features.shape[-1], n_images, face_vertices)
     dist_scale = scale_tensor("dist_scale", settings.dist_scale, n_images, face_vertices)
     gamma = scale_tensor("gamma", settings.gamma, n_images, face_vertices)
     if settings.check_finite:
@@ -108,7 +128,12 @@ def render(
         dist_scale,
         gamma,
         back,
+        uvs,
+        surface,
+        lights,
         face_offsets,
+        index,
+        sampling,
         [n_images, height, width],
         ops.with_states(wanted, settings),
         *settings.packed,

@@ -32,6 +32,26 @@ void require(bool ok, const char* what) {
     if (!ok) throw std::invalid_argument(what);
 }
 
+void check_maps(const gendr_scene& a) {
+    const gendr_maps& m = a.maps;
+    require(m.count >= 1 && m.height >= 1 && m.width >= 1, "there must be a map, of one texel at least");
+    require(int64_t(m.height) * m.width < (int64_t(1) << 31) / m.count,
+            "maps must have less than 2^31 texels together");
+    require(m.filter == GENDR_BILINEAR || m.filter == GENDR_NEAREST, "unknown filter of maps");
+    require(m.padding >= GENDR_PAD_BORDER && m.padding <= GENDR_PAD_REFLECTION, "unknown padding of maps");
+    require(m.uvs || a.n_faces == 0, "maps need uvs");
+    require(m.index || a.n_faces == 0 || m.count == 1 || m.count == a.n_images,
+            "without an index there is one map, or one an image");
+}
+
+void check_lighting(const gendr_scene& a) {
+    const gendr_lighting& l = a.lighting;
+    require(a.feature_kind != GENDR_NO_FEATURES, "lighting needs features to shine on");
+    require(l.surface || a.n_faces == 0, "lighting needs the faces' surface");
+    require(l.n_lights >= 0 && (l.n_rows == 1 || l.n_rows == a.n_images),
+            "lighting must have 1 row, or n_images of them");
+}
+
 // The checks that read no array: for CUDA those are out of reach.
 void check_scene(const gendr_scene& a, size_t struct_size) {
     const gendr_settings& s = a.settings;
@@ -69,6 +89,9 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
             "reach, reach_per_scale and min_coverage must not be negative");
     require(a.feature_kind == GENDR_NO_FEATURES || (a.n_channels >= 1 && (a.features || a.n_faces == 0)),
             "features must not be null and need channels");
+    require(a.feature_kind >= GENDR_NO_FEATURES && a.feature_kind <= GENDR_MAPS, "unknown feature_kind");
+    if (a.feature_kind == GENDR_MAPS) check_maps(a);
+    if (a.lighting.rows) check_lighting(a);
 }
 
 bool needs_softmax_leader(const gendr_scene& a, const void* image) {

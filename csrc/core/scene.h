@@ -24,9 +24,10 @@ struct ImageParams {
     double box_weight;      // barycentric distance: drop where the smallest weight is below -box_weight
 };
 
+// Features of a face's own: a map belongs to no face.
 GENDR_HD int64_t features_per_face(const gendr_scene& a) {
     const int64_t values = a.feature_kind == GENDR_TEXELS ? int64_t(a.texture_res) * a.texture_res : 3;
-    return a.feature_kind == GENDR_NO_FEATURES ? 0 : values * a.n_channels;
+    return a.feature_kind == GENDR_NO_FEATURES || a.feature_kind == GENDR_MAPS ? 0 : values * a.n_channels;
 }
 
 // Is a value of dist_scale or gamma one the kernels can work with? NaN is not.

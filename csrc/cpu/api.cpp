@@ -53,6 +53,11 @@ void check_values(const gendr_scene& a) {
     if (a.gamma) scales("gamma", a.gamma, a.n_gammas);
     for (int32_t b = 0; a.face_offsets && b < a.n_images; ++b)
         require(a.face_offsets[b] <= a.face_offsets[b + 1], "face_offsets must not fall");
+    for (int64_t i = 0; a.feature_kind == GENDR_MAPS && a.maps.index && i < a.n_faces; ++i) {
+        if (a.maps.index[i] >= 0 && a.maps.index[i] < a.maps.count) continue;
+        throw std::invalid_argument("face " + std::to_string(i) + " has map " + std::to_string(a.maps.index[i]) +
+                                    "; allowed: 0 to " + std::to_string(a.maps.count - 1));
+    }
 }
 
 template <class Call>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "render_pixels.h"
+#include "shading_gradient.h"
 
 GENDR_BEGIN_NAMESPACE
 
@@ -21,28 +22,47 @@ struct FaceSums {
     T* vertices;  // (9,)
     T* scales;    // (2,): sum of dL/du u, and of dL/d(exponent) (exponent - largest): tau's and gamma's gradient follow
     T* features;  // (features_per_face,)
+    T* uvs;       // (6,)
+    T* surface;   // (18,)
+};
+
+// A thread's memory, and what a task adds up over all of its faces.
+template <class T>
+struct TaskSums {
+    T* features;             // 3 C x 16 lanes, of a face
+    Lanes<T>* shading;       // shading_per_face(), of a face: uvs, then surface
+    Lanes<T>* lights;        // null: not wanted
+    Lanes<T>* grad;          // C: a block's dL/d(colour)
+    MapGradient<T>* maps;    // null: not wanted
+    ShadedLanes<T>* shaded;  // a block
 };
 
 template <class T>
 class FaceGradient {
   public:
-    FaceGradient(const gendr_backward& args, const Scene<T>& scene) : args_(args), scene_(scene) {
+    FaceGradient(const gendr_backward& args, const Scene<T>& scene)
+        : args_(args), scene_(scene), shader_(scene), shading_(scene), shaded_(is_shaded(args.scene)) {
         coverage_ = coverage_function<T>(args.scene.settings.distribution);
         tconorm_ = tconorm_functions<T>(scene.tconorm.kind);
         reference_ = args.scene.settings.gradient == GENDR_REFERENCE;
         corners_ = args.scene.feature_kind == GENDR_CORNERS;
     }
 
-    // Sums the gradient of face f over its pixels in rows [row_begin, row_end) into `out`, from zero. feature_lanes:
-    // room for 3 C x 16 partial sums.
+    // Sums the gradient of face f over its pixels in rows [row_begin, row_end) into `out`, from zero.
     void sum_rows(const View<T>& view, const Face<T>& f, int64_t index, int32_t row_begin, int32_t row_end,
-                  T* feature_lanes, const FaceSums<T>& out) const {
+                  const TaskSums<T>& task, const FaceSums<T>& out) const {
         const int n_channels = args_.scene.n_channels;
         Sums sums = {};
         if (out.features) {
             std::fill(out.features, out.features + features_per_face(args_.scene), T(0));
-            if (corners_) std::fill(feature_lanes, feature_lanes + 3 * n_channels * kLanes, T(0));
-            sums.features = corners_ ? feature_lanes : out.features;
+            if (corners_) std::fill(task.features, task.features + 3 * n_channels * kLanes, T(0));
+            sums.features = corners_ ? task.features : out.features;
+        }
+        if (shaded_) {
+            sums.task = &task;
+            std::fill(task.shading, task.shading + shading_per_face(args_.scene), Lanes<T>{});
+            sums.uvs = out.uvs ? task.shading : nullptr;
+            sums.surface = out.surface ? task.shading + shading_per_face(args_.scene) - kSurfacePerFace : nullptr;
         }
         Pairs pairs(scene_, view, f, index, index - scene_.first_face(view.image));
         pairs.alpha = args_.grad_alpha && !(f.flags & kAlphaCulled);
@@ -71,8 +91,10 @@ class FaceGradient {
         out.scales[0] = total(sums.tau.v);
         out.scales[1] = pairs.colour ? total(sums.gamma.v) : T(0);
         if (out.features && corners_) {
-            for (int i = 0; i < 3 * n_channels; ++i) out.features[i] = total(feature_lanes + i * kLanes);
+            for (int i = 0; i < 3 * n_channels; ++i) out.features[i] = total(task.features + i * kLanes);
         }
+        for (int i = 0; out.uvs && i < kUvsPerFace; ++i) out.uvs[i] = total(sums.uvs[i].v);
+        for (int i = 0; out.surface && i < kSurfacePerFace; ++i) out.surface[i] = total(sums.surface[i].v);
     }
 
   private:
@@ -80,6 +102,8 @@ class FaceGradient {
     struct Sums {
         Lanes<T> x[3], y[3], z[3], tau, gamma;
         T* features;
+        const TaskSums<T>* task;  // of a scene that is shaded
+        Lanes<T>*uvs, *surface;
     };
 
     // A block of pairs of one face, and the loss gradient on its way through them.
@@ -210,12 +234,16 @@ class FaceGradient {
     void add_image(Pairs& p, Sums& sums) const {
         const PixelGradients<T>& pixels = p.view.pixels;
         const int n_channels = args_.scene.n_channels;
-        const Lanes<int32_t> texels = corners_ ? Lanes<int32_t>{} : texels_of(p);
+        const Lanes<int32_t> texels = corners_ || shaded_ ? Lanes<int32_t>{} : texels_of(p);
+        if (shaded_) shader_.shade(p.index, p.view.image, p.interpolation, p.share, *sums.task->shaded);
         Lanes<T> excess = {};  // sum over channels of grad * (feature - image)
         for (int c = 0; c < n_channels; ++c) {
             Lanes<T> grad = p.load(pixels.grad_image + c * pixels.plane), feature;
             GENDR_LANES grad[l] = p.share[l] > T(0) ? grad[l] : T(0);
-            if (corners_) {
+            if (shaded_) {
+                feature = sums.task->shaded->colour[c];
+                GENDR_LANES sums.task->grad[c][l] = p.share[l] * grad[l];
+            } else if (corners_) {
                 add_corner_features(p, c, grad, feature, sums);
             } else {
                 add_texels(p, c, grad, texels, feature, sums);
@@ -224,6 +252,7 @@ class FaceGradient {
             const Lanes<T> image = p.load(pixels.image + c * pixels.plane);
             GENDR_LANES excess[l] += p.share[l] > T(0) ? grad[l] * (feature[l] - image[l]) : T(0);
         }
+        if (shaded_) pull_shading(p, sums);
         if (scene_.hard_blend) return;
         const T scale = p.view.params.exponent_scale;
         GENDR_LANES {
@@ -239,6 +268,13 @@ class FaceGradient {
         for (int l = 0; l < kLanes; ++l) {
             if (leader[l] == p.id && p.interpolation.visible[l] > T(0)) p.grad_z[l] += pull_leader(raised[l], scale);
         }
+    }
+
+    void pull_shading(Pairs& p, Sums& sums) const {
+        const TaskSums<T>& task = *sums.task;
+        const ShadingSums<T> to = {sums.uvs, sums.surface, task.lights, task.maps};
+        shading_.pull(p.index, p.view.image, p.interpolation, *task.shaded, task.grad,
+                      corners_ ? sums.features : nullptr, corners_ ? nullptr : sums.features, to, p.grad_weight);
     }
 
     void add_corner_features(Pairs& p, int channel, const Lanes<T>& grad, Lanes<T>& feature, Sums& sums) const {
@@ -411,7 +447,9 @@ class FaceGradient {
     const Scene<T>& scene_;
     CoverageFunction<T> coverage_;
     TConormFunctions<T> tconorm_;
-    bool reference_, corners_;
+    BlockShader<T> shader_;
+    ShadingGradient<T> shading_;
+    bool shaded_, reference_, corners_;
 };
 
 GENDR_END_NAMESPACE

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "banded_faces.h"
+#include "shade_block.h"
 #include "tables.h"
 
 GENDR_BEGIN_NAMESPACE
@@ -19,8 +20,9 @@ struct BandPixels {
     int32_t* leader;  // and, with a floor under the background, the face of the largest exponent
     T* depth;         // of the nearest face
     int32_t* nearest;
+    ShadedLanes<T> shaded;  // the block that is being added
 
-    BandPixels(Workspace& ws, const gendr_forward& args, int32_t rows) {
+    BandPixels(Workspace& ws, const gendr_forward& args, int32_t rows) : shaded(ws, args.scene, false) {
         const bool image_wanted = args.out.image, hard = args.scene.settings.blend == GENDR_BLEND_HARD;
         stride = args.scene.width + kPadColumns;
         plane = stride * (rows + kPadRows);
@@ -67,7 +69,12 @@ template <class T>
 class Forward {
   public:
     explicit Forward(const gendr_forward& args)
-        : args_(args), scene_(args.scene), workspace_(args.workspace), layout_(scene_, args, workspace_) {
+        : args_(args),
+          scene_(args.scene),
+          workspace_(args.workspace),
+          layout_(scene_, args, workspace_),
+          shader_(scene_),
+          shaded_(is_shaded(args.scene)) {
         coverage_ = coverage_function<T>(args.scene.settings.distribution);
         tconorm_ = tconorm_functions<T>(scene_.tconorm.kind);
         nearest_ = BandPixels<T>::needs_nearest(args);
@@ -193,9 +200,23 @@ class Forward {
         if (args_.out.image && !scene_.hard_blend) add_softmax(band, id, at, coverage, interpolation);
     }
 
-    // The features of the lanes in one channel.
+    // What the lanes show, ready to be sampled channel by channel; on: of which of them.
+    Lanes<int32_t> find_colours(Band& band, int32_t id, const InterpolationLanes<T>& interpolation,
+                                const Lanes<T>& on) const {
+        if (!shaded_) return texels_of(interpolation);
+        if (any(on)) {
+            shader_.shade(scene_.first_face(band.image) + id, band.image, interpolation, on, band.pixels.shaded);
+        }
+        return {};
+    }
+
+    // The lanes' colour in one channel.
     void sample(const Band& band, int32_t id, const InterpolationLanes<T>& interpolation, const Lanes<int32_t>& texels,
                 int channel, Lanes<T>& out) const {
+        if (shaded_) {
+            out = band.pixels.shaded.colour[channel];
+            return;
+        }
         const int n = args_.scene.n_channels;
         const T* features = scene_.features(scene_.first_face(band.image) + id) + channel;
         if (args_.scene.feature_kind == GENDR_CORNERS) {
@@ -246,7 +267,7 @@ class Forward {
         }
         store_lanes(p.exponent + offset, p.stride, at.log2_rows, largest.v);
         store_lanes(p.weight + offset, p.stride, at.log2_rows, total.v);
-        const Lanes<int32_t> texels = texels_of(interpolation);
+        const Lanes<int32_t> texels = find_colours(band, id, interpolation, weight);
         for (int c = 0; c < args_.scene.n_channels; ++c) {
             Lanes<T> colour, sum;
             sample(band, id, interpolation, texels, c, colour);
@@ -273,7 +294,7 @@ class Forward {
         store_lanes(p.depth + offset, p.stride, at.log2_rows, depth.v);
         store_lanes(p.nearest + offset, p.stride, at.log2_rows, nearest.v);
         if (!args_.out.image || !scene_.hard_blend) return;
-        const Lanes<int32_t> texels = texels_of(interpolation);
+        const Lanes<int32_t> texels = find_colours(band, id, interpolation, closer);
         for (int c = 0; c < args_.scene.n_channels; ++c) {
             Lanes<T> colour, sum;
             sample(band, id, interpolation, texels, c, colour);
@@ -345,9 +366,10 @@ class Forward {
     Scene<T> scene_;
     Workspace workspace_;
     ForwardLayout<T> layout_;
+    BlockShader<T> shader_;
     CoverageFunction<T> coverage_;
     TConormFunctions<T> tconorm_;
-    bool nearest_;
+    bool nearest_, shaded_;
 };
 
 GENDR_END_NAMESPACE

@@ -39,7 +39,9 @@ enum gendr_clip { GENDR_CLIP_UNIT = 0, GENDR_CLIP_NONNEGATIVE = 1, GENDR_CLIP_NO
 enum gendr_reach_shape { GENDR_REACH_DISTANCE = 0, GENDR_REACH_BOX = 1 };
 enum gendr_projection { GENDR_PERSPECTIVE = 0, GENDR_ORTHOGRAPHIC = 1 };
 enum gendr_gradient { GENDR_EXACT = 0, GENDR_REFERENCE = 1 };
-enum gendr_feature_kind { GENDR_NO_FEATURES = 0, GENDR_CORNERS = 1, GENDR_TEXELS = 2 };
+enum gendr_feature_kind { GENDR_NO_FEATURES = 0, GENDR_CORNERS = 1, GENDR_TEXELS = 2, GENDR_MAPS = 3 };
+enum gendr_filter { GENDR_BILINEAR = 0, GENDR_NEAREST = 1 };
+enum gendr_padding { GENDR_PAD_BORDER = 0, GENDR_PAD_ZEROS = 1, GENDR_PAD_REPEAT = 2, GENDR_PAD_REFLECTION = 3 };
 
 enum gendr_status {
     GENDR_OK = 0,
@@ -90,6 +92,29 @@ typedef struct gendr_settings {
     double half_height;
 } gendr_settings;
 
+/* Texture maps, where they are the features (GENDR_MAPS), and where a face lies on them (core/texture_map.h). */
+typedef struct gendr_maps {
+    int32_t count;         /* M; M texels' rows and columns are below 2^31 together */
+    int32_t height;        /* texels */
+    int32_t width;         /* texels */
+    int32_t filter;        /* gendr_filter */
+    int32_t padding;       /* gendr_padding: what is beyond [0, 1] */
+    int32_t align_corners; /* 1: uv 0 and 1 are the centres of the outermost texels; 0: their outer edges */
+    const void* uvs;       /* real (F, 3, 2): u right, v up; (0, 0) is the lower left of the map's picture */
+    const int64_t* index;  /* (F,): each face's map, 0 to M - 1; null: all have map 0 if M is 1, else that of their
+                              image, and M is B */
+} gendr_maps;
+
+/* Light on what the features show: Phong's reflection model on every fragment (core/lighting.h). */
+typedef struct gendr_lighting {
+    int32_t n_lights;    /* L */
+    int32_t n_rows;      /* 1 or B */
+    const void* surface; /* real (F, 3, 6): position and normal of each corner, in the lights' space */
+    const void* rows;    /* real (n_rows, 4 + C + L (4 + 2 C)): the camera's position, shininess, ambient colour; then
+                            of each light: x y z and w of its position if w = 1, of the direction towards it if w = 0,
+                            diffuse colour, specular colour. Null: no lighting */
+} gendr_lighting;
+
 /* What is rendered. */
 typedef struct gendr_scene {
     int32_t struct_size;   /* sizeof of the struct this one is the first member of */
@@ -109,12 +134,14 @@ typedef struct gendr_scene {
     int64_t n_faces;             /* F: faces of all images together */
     const int64_t* face_offsets; /* (B + 1,): image b owns faces [offsets[b], offsets[b + 1]); null: equal shares */
     const void* face_vertices;   /* real (F, 3, 3): x, y, z of each corner */
-    const void* features;        /* real (F, 3, C) or (F, R * R, C); null without */
+    const void* features;        /* real (F, 3, C), (F, R * R, C) or maps (M, rows, columns, C); null without */
     const void* dist_scale;      /* real (n_scales,): tau, 1e-30 to 1e30; null: that of the settings */
     const void* gamma;           /* real (n_gammas,): 1e-30 to 1e30; null: that of the settings */
     const void* background;      /* real (n_backgrounds, C); null: 0 */
-    void* stream;                /* cudaStream_t; the CPU core ignores it */
-    gendr_poll poll;             /* null: the call cannot be stopped; the CUDA core, which does not wait, ignores it */
+    gendr_maps maps;             /* read with GENDR_MAPS */
+    gendr_lighting lighting;
+    void* stream;    /* cudaStream_t; the CPU core ignores it */
+    gendr_poll poll; /* null: the call cannot be stopped; the CUDA core, which does not wait, ignores it */
 } gendr_scene;
 
 /* Results. A null pointer means: not asked for. The *_state arrays, winner and leader are what backward needs. */
@@ -145,6 +172,9 @@ typedef struct gendr_backward {
     const void* grad_depth;   /* real (B, H, W) or null */
     void* grad_face_vertices; /* real (F, 3, 3), written whole */
     void* grad_features;      /* as features, written whole; may be null */
+    void* grad_uvs;           /* real (F, 3, 2), written whole; may be null */
+    void* grad_surface;       /* real (F, 3, 6), written whole; may be null */
+    void* grad_lighting;      /* as lighting.rows, written whole; may be null */
     void* grad_dist_scale;    /* real (n_scales,) or null */
     void* grad_gamma;         /* real (n_gammas,) or null */
     void* grad_background;    /* real (n_backgrounds, C) or null */

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 ABI_VERSION = 7
 OK, INVALID_ARGUMENT = 0, 1
 
-FEATURE_KINDS = {"none": 0, "corners": 1, "texels": 2}
+FEATURE_KINDS = {"none": 0, "corners": 1, "texels": 2, "maps": 3}
+FILTERS = {"bilinear": 0, "nearest": 1}
+PADDINGS = {"border": 0, "zeros": 1, "repeat": 2, "reflection": 3}
 
 
 class Elements(Protocol):
@@ -75,6 +77,30 @@ class Settings(ctypes.Structure):
     _fields_ = [*((name, c_int32) for name in SETTING_INTS), *((name, c_double) for name in SETTING_FLOATS)]
 
 
+class Maps(ctypes.Structure):
+    """gendr_maps"""
+
+    _fields_ = [
+        ("count", c_int32),
+        ("height", c_int32),
+        ("width", c_int32),
+        ("filter", c_int32),
+        ("padding", c_int32),
+        ("align_corners", c_int32),
+        ("uvs", c_void_p),
+        ("index", c_void_p),
+    ]
+
+
+class Lighting(ctypes.Structure):
+    """gendr_lighting"""
+
+    _fields_ = [("n_lights", c_int32), ("n_rows", c_int32), ("surface", c_void_p), ("rows", c_void_p)]
+
+
+NO_MAPS, NO_LIGHTING = Maps(), Lighting()  # copied into every scene without
+
+
 class Scene(ctypes.Structure):
     """gendr_scene"""
 
@@ -100,6 +126,8 @@ class Scene(ctypes.Structure):
         ("dist_scale", c_void_p),
         ("gamma", c_void_p),
         ("background", c_void_p),
+        ("maps", Maps),
+        ("lighting", Lighting),
         ("stream", c_void_p),
         ("poll", c_void_p),
     ]
@@ -137,6 +165,9 @@ class Backward(Call):
         ("grad_depth", c_void_p),
         ("grad_face_vertices", c_void_p),
         ("grad_features", c_void_p),
+        ("grad_uvs", c_void_p),
+        ("grad_surface", c_void_p),
+        ("grad_lighting", c_void_p),
         ("grad_dist_scale", c_void_p),
         ("grad_gamma", c_void_p),
         ("grad_background", c_void_p),

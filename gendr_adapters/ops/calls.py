@@ -41,9 +41,24 @@ def scene_of(inputs: list[Any], size: list[int], ints: list[int], floats: list[f
         structs.Settings(*ints, *floats),
         face_vertices.shape[0],
         *call.addresses(face_offsets, face_vertices, features, dist_scale, gamma, background),
+        structs.NO_MAPS,
+        structs.NO_LIGHTING,
         stream_of(face_vertices),
         None,
     )
+
+
+def add_shading(scene: structs.Scene, inputs: Sequence[Any], sampling: list[int], call: Any) -> None:
+    """The scene's texture maps and lighting. inputs: features, uvs, surface, light rows, map index, contiguous."""
+    features, uvs, surface, lights, map_index = inputs
+    n_channels = features.shape[-1]
+    scene.n_channels = n_channels
+    if uvs is not None:
+        scene.feature_kind, scene.texture_res = structs.FEATURE_KINDS["maps"], 0
+        scene.maps = structs.Maps(*features.shape[:3], *sampling, *call.addresses(uvs, map_index))
+    if surface is not None:
+        n_lights = (lights.shape[1] - 4 - n_channels) // (4 + 2 * n_channels)
+        scene.lighting = structs.Lighting(n_lights, lights.shape[0], *call.addresses(surface, lights))
 
 
 def stream_of(tensor: Tensor) -> int | None:

@@ -1,77 +1,97 @@
-"""The op under `render`."""
+"""The op under `render`.
+
+tensors of a scene: face_vertices, features, dist_scale, gamma, background; of its maps and lighting, else None: uvs,
+surface, light rows; face_offsets, map index. sampling: filter, padding and align_corners of maps, else empty.
+"""
 
 from typing import Any
 
 from torch import Tensor
 
 from .._native import structs
-from .calls import contiguous, run, scene_of
+from .calls import add_shading, contiguous, run, scene_of
 from .library import apply, empty_gradients, given, no_double_backward, nothing_saved, register
 from .outputs import empty_outputs
 
 _SIGNATURE = (
     "(Tensor face_vertices, Tensor features, Tensor? dist_scale, Tensor? gamma, Tensor? background, "
-    "Tensor? face_offsets, SymInt[] size, int outputs, SymInt[] ints, float[] floats) -> (Tensor image, Tensor alpha, "
+    "Tensor? uvs, Tensor? surface, Tensor? lights, Tensor? face_offsets, Tensor? map_index, int[] sampling, "
+    "SymInt[] size, int outputs, SymInt[] ints, float[] floats) -> (Tensor image, Tensor alpha, "
     "Tensor depth, Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, "
     "Tensor softmax_leader)"
 )
+_N_INPUTS = 10  # tensors of a scene,
+_N_DIFFERENTIABLE = 8  # and those of them that have gradients
 _BACKWARD_SIGNATURE = (
     "(Tensor? grad_image, Tensor? grad_alpha, Tensor? grad_depth, Tensor face_vertices, Tensor features, "
-    "Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? face_offsets, Tensor image, Tensor face_index, "
-    "Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, Tensor softmax_leader, SymInt[] size, "
+    "Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? uvs, Tensor? surface, Tensor? lights, "
+    "Tensor? face_offsets, Tensor? map_index, Tensor image, Tensor face_index, Tensor alpha_state, "
+    "Tensor alpha_winner, Tensor softmax_state, Tensor softmax_leader, int[] sampling, SymInt[] size, "
     "SymInt[] ints, float[] floats, bool[] needs) -> (Tensor grad_face_vertices, Tensor grad_features, "
-    "Tensor grad_dist_scale, Tensor grad_gamma, Tensor grad_background)"
+    "Tensor grad_dist_scale, Tensor grad_gamma, Tensor grad_background, Tensor grad_uvs, Tensor grad_surface, "
+    "Tensor grad_lights)"
 )
 
 
+def _scene(inputs: list[Any], sampling: list[int], size: list[int], ints: list[int], floats: list[float], call: Any):  # type: ignore[no-untyped-def]
+    *of_faces, uvs, surface, lights, face_offsets, map_index = inputs
+    scene = scene_of([*of_faces, face_offsets], size, ints, floats, call)
+    if uvs is not None or surface is not None:
+        add_shading(scene, (of_faces[1], uvs, surface, lights, map_index), sampling, call)
+    return scene
+
+
 def _render(*args: Any) -> tuple[Tensor, ...]:
-    *tensors, size, outputs, ints, floats = args
+    *tensors, sampling, size, outputs, ints, floats = args
     inputs = contiguous(tensors)
-    results = _render_fake(*inputs, size, outputs, ints, floats)
+    results = _render_fake(*inputs, sampling, size, outputs, ints, floats)
     call = structs.Forward()
-    call.scene = scene_of(inputs, size, ints, floats, call)
+    call.scene = _scene(inputs, sampling, size, ints, floats, call)
     call.out = structs.Outputs(*call.addresses(*results))
     run("gendr_render_forward", call, inputs[0], "gendr_forward_workspace_size")
     return results
 
 
 def _render_fake(*args: Any) -> tuple[Tensor, ...]:
-    face_vertices, features, _, _, _, _, size, outputs, _, _ = args
+    face_vertices, features, *_, size, outputs, _, _ = args
     return tuple(empty_outputs(face_vertices, features.shape[-1], size, outputs))
 
 
 def _save(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
-    *tensors, ctx.size, _, ctx.ints, ctx.floats = inputs
+    *tensors, ctx.sampling, ctx.size, _, ctx.ints, ctx.floats = inputs
     image, _, _, *states = output
     ctx.save_for_backward(*tensors, image, *states)
     ctx.set_materialize_grads(False)
 
 
 def _differentiate(ctx, grad_image, grad_alpha, grad_depth, *_states):  # type: ignore[no-untyped-def]
-    needs = list(ctx.needs_input_grad[:5])
+    needs = list(ctx.needs_input_grad[:_N_DIFFERENTIABLE])
     grads = map(given, (grad_image, grad_alpha, grad_depth))
-    results = apply("render_backward", *grads, *ctx.saved_tensors, ctx.size, ctx.ints, ctx.floats, needs)
+    how = ctx.sampling, ctx.size, ctx.ints, ctx.floats
+    results = apply("render_backward", *grads, *ctx.saved_tensors, *how, needs)
     wanted = (grad if need else None for grad, need in zip(results, needs, strict=True))
-    return (*wanted, None, None, None, None, None)
+    return (*wanted, None, None, None, None, None, None, None)
 
 
 def _backward(*args: Any) -> tuple[Tensor, ...]:
-    *tensors, size, ints, floats, needs = args
-    incoming, inputs, saved = map(contiguous, (tensors[:3], tensors[3:9], tensors[9:]))
-    grads = _backward_fake(*incoming, *inputs, *saved, size, ints, floats, needs)
+    *tensors, sampling, size, ints, floats, needs = args
+    first_saved = 3 + _N_INPUTS
+    incoming, inputs, saved = map(contiguous, (tensors[:3], tensors[3:first_saved], tensors[first_saved:]))
+    grads = _backward_fake(*incoming, *inputs, *saved, sampling, size, ints, floats, needs)
     call = structs.Backward()
-    call.scene = scene_of(inputs, size, ints, floats, call)
+    call.scene = _scene(inputs, sampling, size, ints, floats, call)
     image, *states = call.addresses(*saved)
     call.out = structs.Outputs(image, None, None, *states)
     call.grad_image, call.grad_alpha, call.grad_depth = call.addresses(*incoming)
-    call.grad_face_vertices, call.grad_features, *scales = call.addresses(*grads)
+    call.grad_face_vertices, call.grad_features, *scales, uvs, surface, lights = call.addresses(*grads)
     call.grad_dist_scale, call.grad_gamma, call.grad_background = scales
+    call.grad_uvs, call.grad_surface, call.grad_lighting = uvs, surface, lights
     run("gendr_render_backward", call, inputs[0], "gendr_backward_workspace_size")
     return grads
 
 
 def _backward_fake(*args: Any) -> tuple[Tensor, ...]:
-    return tuple(empty_gradients(args[3:8], [True, *args[-1][1:]]))
+    return tuple(empty_gradients(args[3 : 3 + _N_DIFFERENTIABLE], [True, *args[-1][1:]]))
 
 
 register("render", _SIGNATURE, _render, _render_fake, _differentiate, _save)
