@@ -45,8 +45,8 @@ PLANES = {
 
 
 class Cores(NamedTuple):
-    """The core with and without products fused in the kernels of forward, fragments and the soft mask's forward; those of
-    backward are one."""
+    """The core with and without products fused in the kernels of forward, of fragments and of the soft mask's forward;
+    those of backward are one."""
 
     fused: ctypes.CDLL
     unfused: ctypes.CDLL
