@@ -169,6 +169,15 @@ int gendr_fill_fragments(const gendr_fragments* args) {
     });
 }
 
+int gendr_nearest_fragments(const gendr_fragments* args) {
+    return guarded_and_polled(args->scene.poll, [&] {
+        check(*args);
+        check_slots(*args);
+        require(args->workspace_size >= chosen().kernels->fragments_workspace_size(*args), "workspace is too small");
+        chosen().kernels->nearest_fragments(*args);
+    });
+}
+
 int gendr_fragments_backward(const gendr_fragments* args) {
     return guarded_and_polled(args->scene.poll, [&] {
         check(*args);

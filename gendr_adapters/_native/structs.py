@@ -4,7 +4,7 @@ import ctypes
 from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
 from typing import Any, Protocol
 
-ABI_VERSION = 6
+ABI_VERSION = 7
 OK, INVALID_ARGUMENT = 0, 1
 
 FEATURE_KINDS = {"none": 0, "corners": 1, "texels": 2}
@@ -151,6 +151,9 @@ class Fragments(Call):
     _fields_ = [
         ("scene", Scene),
         ("n_fragments", c_int64),
+        ("n_nearest", c_int32),
+        ("weight_factor", c_double),
+        ("distance_factor", c_double),
         ("counts", c_void_p),
         ("offsets", c_void_p),
         ("pixel", c_void_p),
@@ -234,6 +237,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gendr_fragments_workspace_size": (c_size_t, [POINTER(Fragments)]),
     "gendr_count_fragments": (c_int, [POINTER(Fragments)]),
     "gendr_fill_fragments": (c_int, [POINTER(Fragments)]),
+    "gendr_nearest_fragments": (c_int, [POINTER(Fragments)]),
     "gendr_fragments_backward": (c_int, [POINTER(Fragments)]),
     "gendr_blend_fragments": (c_int, [POINTER(FragmentBlend)]),
     "gendr_blend_workspace_size": (c_size_t, [POINTER(FragmentBlend)]),

@@ -8,7 +8,7 @@ An op takes few arguments, because autograd's cost grows with their number. What
     ints, floats   RenderSettings.packed: the numbers of gendr_settings, in the order of _native/structs.py
 """
 
-from . import blend, corners, fragments, render
+from . import blend, corners, fragments, nearest_fragments, render
 from .library import apply
 from .outputs import ALPHA, DEPTH, FACE_INDEX, IMAGE, with_states
 
@@ -21,6 +21,7 @@ __all__ = [
     "blend",
     "corners",
     "fragments",
+    "nearest_fragments",
     "render",
     "with_states",
 ]
