@@ -141,13 +141,18 @@ class FragmentGradients {
         order_ = ws.take<int64_t>(args_.n_fragments);
     }
 
-    // Fragments grouped by face, ascending. Slots without one, of face -1, are left out.
+    // Fragments grouped by face, ascending. Behind a pixel's first slot without one, of face -1, there are no others.
     void sort_by_face() {
         const int64_t n = args_.scene.n_faces;
         std::fill(starts_, starts_ + n + 1, 0);
+        const int64_t slots = std::max(args_.n_nearest, 1);
         const auto each = [&](auto&& use) {
             for (int64_t i = 0; i < args_.n_fragments; ++i) {
-                if (args_.face[i] >= 0) use(args_.face[i], i);
+                if (args_.face[i] < 0) {
+                    i += slots - 1 - i % slots;
+                } else {
+                    use(args_.face[i], i);
+                }
             }
         };
         each([&](int64_t face, int64_t) { ++starts_[face + 1]; });
