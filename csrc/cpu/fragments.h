@@ -1,7 +1,8 @@
 // Fragments: the pairs themselves, listed by pixel, for callers that shade each on their own. And their gradient: the
 // fragments of a face are found by sorting, and each face adds up its own.
 //
-// They are counted, then written where there is room for as many as were counted: see core/pair.h.
+// They are counted, then written where there is room for as many as were counted: see core/pair.h. What counting worked
+// out of the faces stays in the workspace for the other pass.
 #pragma once
 
 #include "../core/nearest_slots.h"
@@ -28,6 +29,7 @@ class FragmentLists {
         int32_t* counts = args_.counts;
         const int64_t n = int64_t(args_.scene.n_images) * args_.scene.height * args_.scene.width;
         std::fill(counts, counts + n, 0);
+        faces_.prepare();
         for_each_band([&](int image, int32_t band) {
             for_each_fragment(image, band,
                               [&](const FragmentBlock<T>&, int, int64_t pixel, int64_t) { ++counts[pixel]; });
@@ -76,7 +78,6 @@ class FragmentLists {
 
     template <class Use>
     void for_each_band(Use&& use) {
-        faces_.prepare();
         const int32_t n_bands = faces_.n_bands();
         parallel_for(args_.scene.n_threads, int64_t(args_.scene.n_images) * n_bands,
                      [&](int64_t task, int) { use(int(task / n_bands), int32_t(task % n_bands)); });

@@ -108,7 +108,9 @@ int gendr_count_fragments(const gendr_fragments* args) {
 int gendr_fill_fragments(const gendr_fragments* args) {
     return guarded([&] {
         check_call(*args);
-        require(args->workspace_size >= fragments_workspace_size(*args), "workspace is too small");
+        gendr_fragments listing = *args;
+        listing.n_fragments = 0;
+        require(args->workspace_size >= fragments_workspace_size(listing), "workspace is too small");
         fill_fragments(*args);
     });
 }

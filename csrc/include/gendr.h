@@ -154,7 +154,8 @@ typedef struct gendr_backward {
 
 /* Fragments: the pairs of a pixel and a face in reach of it that colour counts (culling, near, far), one behind the
  * other, image by image and row by row, those of a pixel in an order that never changes. First gendr_count_fragments;
- * from the counts the caller makes the offsets and the arrays of M fragments, for gendr_fill_fragments.
+ * from the counts the caller makes the offsets and the arrays of M fragments, for gendr_fill_fragments, which takes the
+ * workspace as gendr_count_fragments left it, with what that worked out of the same scene.
  *
  * Or the K nearest of each pixel, in one pass and without any of that: gendr_nearest_fragments. face, weights, depth
  * and distance2 are then (B, H, W, K), M = B H W K slots, those of a pixel by depth, of equal depths by face; where
@@ -245,7 +246,7 @@ GENDR_API int gendr_render_forward(const gendr_forward* args);
 GENDR_API size_t gendr_backward_workspace_size(const gendr_backward* args);
 GENDR_API int gendr_render_backward(const gendr_backward* args);
 
-/* For all four, with this n_fragments and n_nearest. */
+/* With this n_nearest; for gendr_fragments_backward with this n_fragments, for the others with n_fragments 0. */
 GENDR_API size_t gendr_fragments_workspace_size(const gendr_fragments* args);
 GENDR_API int gendr_count_fragments(const gendr_fragments* args);
 GENDR_API int gendr_fill_fragments(const gendr_fragments* args);

@@ -45,7 +45,7 @@ def _fragments(*args: Any) -> tuple[Tensor, ...]:
     call.n_fragments = n
     call.offsets, call.pixel, call.face = call.addresses(offsets, pixel, face)
     call.weights, call.depth, call.distance2 = call.addresses(weights, depth, distance2)
-    run("gendr_fill_fragments", call, like, "gendr_fragments_workspace_size")
+    run("gendr_fill_fragments", call, like)  # in the workspace of the count, which has the faces prepared
     return weights, depth, distance2, offsets, pixel, face
 
 
