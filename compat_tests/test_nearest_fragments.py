@@ -98,7 +98,7 @@ def test_the_nearest_of_all(name: str, dtype: torch.dtype, device: str) -> None:
     settings, corners = RenderSettings(**{**BASE, **SETTINGS[name]}), scene_for(dtype, device)
     most = int(find_fragments(corners, SIZE, settings=settings).offsets.diff().max())
     assert most > 5
-    for k in (1, 2, 3, 5, most - 1, most, most + 3, 300):
+    for k in (1, 2, 5, most, 300):
         got = check(k, corners, SIZE, None, settings)
         assert (got.face[..., 0] >= 0).any() and bool((got.face[..., -1] >= 0).any()) == (k <= most)
 
