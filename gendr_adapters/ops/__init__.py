@@ -1,5 +1,5 @@
-"""The torch ops under `render`, `find_fragments`, `blend_fragments` and `gather_corners`, one file each: definition,
-implementation, fake and autograd.
+"""The torch ops under `render`, `find_fragments`, `find_nearest_fragments`, `blend_fragments` and `gather_corners`, one
+file each: definition, implementation, fake and autograd.
 
 An op takes few arguments, because autograd's cost grows with their number. What is common to all:
 
