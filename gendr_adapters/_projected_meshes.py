@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ._nearest_fragments import NearestFragments, find_nearest_fragments
 from .blend import blend_fragments
 from .fragments import Fragments, find_fragments
 from .render import Rendered, render
@@ -55,6 +56,12 @@ class ProjectedMeshes:
     def find_fragments(self) -> Fragments:
         """See `gendr_adapters.find_fragments`."""
         return find_fragments(self.face_vertices, self.image_size, self.face_offsets, self.settings)
+
+    def find_nearest_fragments(self, n_nearest: int, **factors: float) -> NearestFragments:
+        """See `find_nearest_fragments`."""
+        return find_nearest_fragments(
+            self.face_vertices, self.image_size, n_nearest, self.face_offsets, self.settings, **factors
+        )
 
     def blend_fragments(
         self, found: Fragments, features: Tensor, background: Tensor | Sequence[float] | None = None

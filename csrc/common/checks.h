@@ -133,6 +133,17 @@ void check_call(const gendr_fragments& a) {
     check_scene(a.scene, sizeof(a));
     check_faces(a.scene);
     require(a.n_fragments >= 0 && a.n_fragments < 0x7fffffff, "n_fragments must be below 2^31 - 1");
+    const int64_t pixels = int64_t(a.scene.n_images) * a.scene.height * a.scene.width;
+    require(a.n_nearest >= 0 && (a.n_nearest == 0 || a.n_fragments == 0 ||
+                                 (a.n_fragments % a.n_nearest == 0 && a.n_fragments / a.n_nearest == pixels)),
+            "with n_nearest, n_fragments must be n_nearest times the pixels, or 0");
+}
+
+// Of gendr_nearest_fragments alone.
+void check_slots(const gendr_fragments& a) {
+    require(a.n_nearest >= 1, "n_nearest must be at least 1");
+    require(a.scene.n_images == 0 || (a.face && a.weights && a.depth && a.distance2),
+            "face, weights, depth and distance2 must not be null");
 }
 
 void check_call(const gendr_fragment_blend& a) {

@@ -169,8 +169,19 @@ int gendr_count_fragments(const gendr_fragments* args) {
 int gendr_fill_fragments(const gendr_fragments* args) {
     return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
-        require(args->workspace_size >= chosen().kernels->fragments_workspace_size(*args), "workspace is too small");
+        gendr_fragments listing = *args;
+        listing.n_fragments = 0;
+        require(args->workspace_size >= chosen().kernels->fragments_workspace_size(listing), "workspace is too small");
         chosen().kernels->fill_fragments(*args);
+    });
+}
+
+int gendr_nearest_fragments(const gendr_fragments* args) {
+    return guarded_and_polled(args->scene.poll, [&] {
+        check(*args);
+        check_slots(*args);
+        require(args->workspace_size >= chosen().kernels->fragments_workspace_size(*args), "workspace is too small");
+        chosen().kernels->nearest_fragments(*args);
     });
 }
 

@@ -4,6 +4,7 @@
 #include "blend_backward.h"
 #include "blend_forward.h"
 #include "fragments.h"
+#include "nearest_fragments.h"
 #include "render_backward.h"
 #include "render_forward.h"
 #include "soft_mask_backward.h"
@@ -52,7 +53,9 @@ void evaluate_distribution(int dtype, int id, double shape, double shift, int64_
 
 template <class T>
 size_t fragments_size(const gendr_fragments& a) {
-    return std::max(FragmentLists<T>::workspace_size(a), FragmentGradients<T>::workspace_size(a));
+    const std::size_t forward =
+        a.n_nearest > 0 ? NearestFragments<T>::workspace_size(a) : FragmentLists<T>::workspace_size(a);
+    return std::max(forward, FragmentGradients<T>::workspace_size(a));
 }
 
 size_t fragments_workspace_size(const gendr_fragments& a) {
@@ -65,6 +68,10 @@ void count_fragments(const gendr_fragments& a) {
 
 void fill_fragments(const gendr_fragments& a) {
     single(a.scene) ? FragmentLists<float>(a).fill() : FragmentLists<double>(a).fill();
+}
+
+void nearest_fragments(const gendr_fragments& a) {
+    single(a.scene) ? NearestFragments<float>(a).run() : NearestFragments<double>(a).run();
 }
 
 void fragments_backward(const gendr_fragments& a) {
@@ -114,6 +121,7 @@ constexpr Kernels make_kernels() {
     k.fragments_workspace_size = fragments_workspace_size;
     k.count_fragments = count_fragments;
     k.fill_fragments = fill_fragments;
+    k.nearest_fragments = nearest_fragments;
     k.fragments_backward = fragments_backward;
     k.blend_fragments = blend_fragments;
     k.blend_workspace_size = blend_workspace_size;

@@ -15,6 +15,7 @@ struct Kernels {
     size_t (*fragments_workspace_size)(const gendr_fragments&);
     void (*count_fragments)(const gendr_fragments&);
     void (*fill_fragments)(const gendr_fragments&);
+    void (*nearest_fragments)(const gendr_fragments&);
     void (*fragments_backward)(const gendr_fragments&);
     void (*blend_fragments)(const gendr_fragment_blend&);
     size_t (*blend_workspace_size)(const gendr_fragment_blend&);

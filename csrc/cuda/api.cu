@@ -5,6 +5,7 @@
 #include "corners.h"
 #include "fragments.h"
 #include "launch.h"
+#include "nearest_fragments.h"
 #include "render_backward.h"
 #include "render_forward.h"
 #include "soft_mask.h"
@@ -108,8 +109,19 @@ int gendr_count_fragments(const gendr_fragments* args) {
 int gendr_fill_fragments(const gendr_fragments* args) {
     return guarded([&] {
         check_call(*args);
-        require(args->workspace_size >= fragments_workspace_size(*args), "workspace is too small");
+        gendr_fragments listing = *args;
+        listing.n_fragments = 0;
+        require(args->workspace_size >= fragments_workspace_size(listing), "workspace is too small");
         fill_fragments(*args);
+    });
+}
+
+int gendr_nearest_fragments(const gendr_fragments* args) {
+    return guarded([&] {
+        check_call(*args);
+        check_slots(*args);
+        require(args->workspace_size >= fragments_workspace_size(*args), "workspace is too small");
+        nearest_fragments(*args);
     });
 }
 

@@ -182,6 +182,9 @@ class Fragments(Call):
     _fields_ = [
         ("scene", Scene),
         ("n_fragments", c_int64),
+        ("n_nearest", c_int32),
+        ("weight_factor", c_double),
+        ("distance_factor", c_double),
         ("counts", c_void_p),
         ("offsets", c_void_p),
         ("pixel", c_void_p),
@@ -282,6 +285,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gendr_fragments_workspace_size": (c_size_t, [POINTER(Fragments)]),
     "gendr_count_fragments": (c_int, [POINTER(Fragments)]),
     "gendr_fill_fragments": (c_int, [POINTER(Fragments)]),
+    "gendr_nearest_fragments": (c_int, [POINTER(Fragments)]),
     "gendr_fragments_backward": (c_int, [POINTER(Fragments)]),
     "gendr_blend_fragments": (c_int, [POINTER(FragmentBlend)]),
     "gendr_blend_workspace_size": (c_size_t, [POINTER(FragmentBlend)]),
