@@ -74,7 +74,6 @@ size_t gendr_forward_workspace_size(const gendr_forward* args) {
 int gendr_render_forward(const gendr_forward* args) {
     return guarded([&] {
         check_call(*args);
-        refuse_shading(args->scene);
         require(args->workspace_size >= forward_workspace_size(*args), "workspace is too small");
         render_forward(*args);
     });
