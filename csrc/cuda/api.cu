@@ -1,6 +1,5 @@
 // The C ABI of the CUDA core: argument checks, and no exception past this point.
 #include "../common/checks.h"
-#include "../core/shading.h"
 #include "blend_backward.h"
 #include "blend_forward.h"
 #include "corners.h"
@@ -30,10 +29,6 @@ void launch_evaluate(Distribution d, double shape, double shift, int64_t n, cons
                  static_cast<const T*>(u), static_cast<T*>(cdf), static_cast<T*>(log_survival),
                  static_cast<T*>(hazard));
     check_launches("evaluating a distribution");
-}
-
-void refuse_shading(const gendr_scene& scene) {
-    require(!is_shaded(scene), "the CUDA core renders neither texture maps nor lighting yet");
 }
 
 }  // namespace
@@ -89,7 +84,6 @@ size_t gendr_backward_workspace_size(const gendr_backward* args) {
 int gendr_render_backward(const gendr_backward* args) {
     return guarded([&] {
         check_call(*args);
-        refuse_shading(args->scene);
         require(args->workspace_size >= backward_workspace_size(*args), "workspace is too small");
         render_backward(*args);
     });
