@@ -14,8 +14,8 @@ from emulator.builds import emulated_core
 from torch import Tensor
 
 from gendr_adapters import RenderSettings, _native, blend_fragments, find_fragments, gather_corners, render
-from gendr_adapters._nearest_fragments import find_nearest_fragments
 from gendr_adapters._native import structs
+from gendr_adapters._nearest_fragments import find_nearest_fragments
 
 pytestmark = pytest.mark.slow
 
