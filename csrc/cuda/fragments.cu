@@ -91,7 +91,7 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> cal
 // A slot without a fragment, of face -1, goes behind all faces.
 __global__ void __launch_bounds__(kThreads) find_faces(const gendr_fragments a, uint32_t* keys) {
     const int64_t i = global_thread();
-    if (i < a.n_fragments) keys[i] = uint32_t(a.face[i] < 0 ? a.scene.n_faces : a.face[i]);
+    if (i < a.n_fragments) keys[i] = min_(uint32_t(a.face[i]), uint32_t(a.scene.n_faces));
 }
 
 template <class T, bool kCuts>
