@@ -11,6 +11,7 @@ from .blend import blend_fragments
 from .fragments import Fragments, find_fragments
 from .render import Rendered, render
 from .settings import RenderSettings
+from .shading import Lighting, TextureMaps
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,13 +45,21 @@ class ProjectedMeshes:
 
     def render(
         self,
-        features: Tensor | None = None,
+        features: Tensor | TextureMaps | None = None,
         background: Tensor | None = None,
         outputs: Sequence[str] = ("image", "alpha"),
+        lighting: Lighting | None = None,
     ) -> Rendered:
         """See `gendr_adapters.render`."""
         return render(
-            self.face_vertices, self.image_size, features, self.face_offsets, self.settings, background, outputs
+            self.face_vertices,
+            self.image_size,
+            features,
+            self.face_offsets,
+            self.settings,
+            background,
+            outputs,
+            lighting,
         )
 
     def find_fragments(self) -> Fragments:
