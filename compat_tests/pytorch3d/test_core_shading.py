@@ -1,6 +1,5 @@
 """Textures and lights in the core, in one pass over the faces, against the same shaders fragment by fragment."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -8,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from door_scenes import GAMMA, SIGMA, SIZE, cameras_of, gradients, reach, renderer_of
+from door_scenes import GAMMA, SIGMA, SIZE, cameras_of, gradients, renderer_of
 from pytorch3d.renderer import (
     AmbientLights,
     DirectionalLights,
@@ -20,10 +19,8 @@ from pytorch3d.renderer import (
 )
 from pytorch3d.structures import Meshes
 from pytorch3d.utils import ico_sphere
-from support.allocations import peak_of_allocations
 from torch import Tensor
 
-from gendr_adapters import _warnings
 from gendr_adapters.pytorch3d import GenDRBlendParams, GenDRFlatShader, GenDRPhongShader, _shaders
 from gendr_adapters.pytorch3d._core_shading import BeyondTheCore
 

@@ -176,7 +176,7 @@ class _LitShader(_FragmentShader):
             light, specular = lighting.shine(*interpolate(some, surface).split(3, -1))
             return light * sample_textures(meshes, some, images) + specular
 
-        return shade_fragments(fragments, shade, self._lighting(meshes, kwargs))
+        return shade_fragments(fragments, shade, self._lighting(meshes, kwargs), meshes.textures)
 
     def _surface(self, meshes: Any) -> Surface:
         """What the light shines on."""
