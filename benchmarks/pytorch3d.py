@@ -41,7 +41,6 @@ from benchmarks.measure import rise_of_peak
 from gendr_adapters import data
 from gendr_adapters._projected_meshes import ProjectedMeshes
 from gendr_adapters.pytorch3d import GenDRRasterizer, _shaders, swap
-from gendr_adapters.pytorch3d._lighting import Lighting
 from gendr_adapters.utils.meshes import load_texture
 
 Row = dict[str, Any]
@@ -55,11 +54,8 @@ TITLES = {"phong": "Phong, TexturesUV", "gouraud": "Gouraud, TexturesVertex", "s
 # What a Phong shader's forward pass consists of, and the functions whose time that is.
 STAGES = {
     "project": (GenDRRasterizer, "forward"),
-    "fragments": (ProjectedMeshes, "find_fragments"),
-    "textures": (_shaders, "sample_textures"),
-    "interpolate": (_shaders, "interpolate"),
-    "lights": (Lighting, "shine"),
-    "blend": (_shaders, "blend_shaded"),
+    "translate": (_shaders, "show"),
+    "render": (ProjectedMeshes, "render"),
 }
 
 
@@ -187,7 +183,6 @@ def measure(seconds: float, image_size: int = 256) -> dict[str, Any]:
     rows = {kind: time_job(Job(kind, swap(renderer(kind, image_size))), seconds) for kind in SHADERS}
     for kind, row in rows.items():
         row["peak_mib"] = round(peak_memory_of_a_child(kind, image_size), 1)
-        row["bytes_per_fragment"] = round(row["peak_mib"] * 2**20 / count, 1)
     dense = [
         {"faces_per_pixel": k, "slots": image_size**2 * k, "fragments_mib": image_size**2 * k * BYTES_PER_SLOT / 2**20}
         for k in (50, 150, most)
@@ -213,14 +208,14 @@ def print_report(result: dict[str, Any]) -> None:
     n, count, most = result["image_size"], result["fragments"], result["most_at_a_pixel"]
     print(f"\nPyTorch3D renderers, swapped: spot at {n} x {n}, sigma {SIGMA:g}, all faces at the pixel\n")
     print(f"{count:,} fragments, at most {most} at a pixel; medians; peak: what a process of its own rises by\n")
-    print(f"{'shader':26} {'forward':>11} {'backward':>11} {'peak':>10} {'a fragment':>12} {'calls':>6}")
+    print(f"{'shader':26} {'forward':>11} {'backward':>11} {'peak':>10} {'calls':>6}")
     for kind, r in result["swapped"].items():
         print(
             f"{TITLES[kind]:26} {r['forward_ms']:8.1f} ms {r['backward_ms']:8.1f} ms {r['peak_mib']:6.1f} MiB "
-            f"{r['bytes_per_fragment']:10.1f} B {r['repeats']:6}"
+            f"{r['repeats']:6}"
         )
     for name, r in result["pytorch3d"].items():
-        print(f"PyTorch3D, {name:15} {r['forward_ms']:8.1f} ms {r['backward_ms']:8.1f} ms {r['repeats']:>30}")
+        print(f"PyTorch3D, {name:15} {r['forward_ms']:8.1f} ms {r['backward_ms']:8.1f} ms {r['repeats']:>17}")
     if not result["pytorch3d"]:
         print("PyTorch3D's own rasteriser is not installed here: its times are not measured")
 
@@ -230,14 +225,12 @@ def print_report(result: dict[str, Any]) -> None:
     for name, value in {**stages, "backward": phong["backward_ms"]}.items():
         print(f"    {name:12} {value:8.1f} ms")
 
-    print(f"\nWith K slots a pixel: PyTorch3D's four fragment tensors, {BYTES_PER_SLOT} B a slot; and, an estimate,")
-    print("Phong forward and backward at the bytes a fragment that ours takes\n")
+    print(f"\nWith K slots a pixel: PyTorch3D's four fragment tensors, {BYTES_PER_SLOT} B a slot\n")
     for row in result["dense"]:
-        shaded = row["slots"] * phong["bytes_per_fragment"] / 2**20
         full = "" if row["faces_per_pixel"] < most else ", which leaves none out"
         print(
             f"    K = {row['faces_per_pixel']:4}: {row['slots']:11,} slots, {row['slots'] / count:5.1f} a fragment, "
-            f"{row['fragments_mib']:8.1f} MiB, Phong {shaded:8.1f} MiB{full}"
+            f"{row['fragments_mib']:8.1f} MiB{full}"
         )
     sys.stdout.flush()
 
