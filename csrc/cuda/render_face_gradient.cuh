@@ -4,6 +4,7 @@
 #include "../core/pixel.h"
 #include "../core/scene.h"
 #include "background.cuh"
+#include "shading_gradient.cuh"
 #include "tiles.h"
 
 GENDR_BEGIN_NAMESPACE
@@ -17,6 +18,7 @@ struct BackwardCall {
     const T* grad_depth;
     T* grad_face_vertices;
     T* grad_features;
+    MapSums<T> maps;
     bool reference;
 };
 
@@ -104,6 +106,57 @@ __device__ ImageGradient<T> add_image(const BackwardCall<T>& call, const FaceAt<
     return g;
 }
 
+// The same of a face that is shaded. Groups after the first only need their own channels' gradient of the features.
+template <class T>
+__device__ ImageGradient<T> add_shaded_image(const BackwardCall<T>& call, const FaceAt<T>& at,
+                                             const Interpolation<T>& a, T share, int64_t in_image,
+                                             LaneSums<T, true>& sums, TexelShare<T>& texel, ShadingSums<T>& shading) {
+    const gendr_scene& s = call.scene.args;
+    const int n = s.n_channels;
+    const bool first_group = at.first_channel == 0;
+    const int64_t pixels = int64_t(s.height) * s.width, base = int64_t(at.image) * n * pixels + in_image;
+    const T* image = s.settings.blend == GENDR_BLEND_SOFTMAX ? static_cast<const T*>(call.out.image) + base : nullptr;
+    const ShadedPoint<T> p = find_point(call.scene, at.index, at.image, a);
+    texel.texel = p.in_face;
+    ImageGradient<T> g = {};
+    PointGradient<T> to_point = {};
+    for (int first = at.first_channel; first < n; first += kChannels) {
+        const bool own = first == at.first_channel;
+        T shown[kChannels], colour[kChannels], grad[kChannels];
+        GENDR_UNROLL
+        for (int k = 0; k < kChannels; ++k) {
+            const bool exists = first + k < n;
+            shown[k] = colour[k] = exists ? texel_at(s, p, a, first + k) : T(0);
+            grad[k] = exists ? share * call.grad_image[base + (first + k) * pixels] : T(0);
+        }
+        if (is_lit(s) && first_group) {
+            pull_lights<true>(s, at.image, p, first, shown, colour, grad, to_point);
+        } else if (is_lit(s)) {
+            pull_lights<false>(s, at.image, p, first, shown, colour, grad, to_point);
+        }
+        GENDR_UNROLL
+        for (int k = 0; k < kChannels; ++k) {
+            const int c = first + k;
+            if (c >= n) break;
+            if (image) g.excess += call.grad_image[base + c * pixels] * (colour[k] - image[c * pixels]);
+            if (s.feature_kind == GENDR_CORNERS) {
+                T* const to = own && call.grad_features ? sums.features + 3 * k : nullptr;
+                pull_corner_values(a, grad[k], p.features + c, n, to_point.weight, to, 1);
+            } else if (s.feature_kind == GENDR_TEXELS) {
+                if (own) shading.texel[k] = grad[k];
+            } else {
+                pull_map(s, call.maps, p, c, grad[k], to_point);
+            }
+        }
+        if (!first_group) return g;
+    }
+    pull_point(s, at.index, a, p, to_point, shading);
+    g.v0 = to_point.weight[0];
+    g.v1 = to_point.weight[1];
+    g.v2 = to_point.weight[2];
+    return g;
+}
+
 // dL/d(background's exponent) where the background's floor holds, else 0. Its exponent is then the leader's.
 template <class T>
 __device__ T raised_gradient(const BackwardCall<T>& call, const FaceAt<T>& at, int64_t in_image) {
@@ -170,10 +223,11 @@ __device__ __forceinline__ SoftmaxShare<T> share_of(const BackwardCall<T>& call,
 
 // By way of the image and of depth: to features and gamma, to u and the depth at the pixel, and to the feature weights,
 // which are returned. texel becomes the pair's share in one.
-template <class T, bool kColour>
+template <class T, bool kColour, class Shading>
 __device__ __forceinline__ ImageGradient<T> add_colour(const BackwardCall<T>& call, const FaceAt<T>& at,
                                                        const PairAt<T>& pair, const Coverage<T>& c, T& grad_u,
-                                                       T& grad_z, TexelShare<T>& texel, LaneSums<T, kColour>& sums) {
+                                                       T& grad_z, TexelShare<T>& texel, LaneSums<T, kColour>& sums,
+                                                       Shading& shading) {
     const Scene<T>& scene = call.scene;
     const Interpolation<T>& a = pair.shown;
     const bool softmax = call.grad_image && !scene.hard_blend;
@@ -183,9 +237,14 @@ __device__ __forceinline__ ImageGradient<T> add_colour(const BackwardCall<T>& ca
     grad_z = nearest && call.grad_depth ? call.grad_depth[pair.pixel] : T(0);
     ImageGradient<T> g = {};
     if (call.grad_image && part.share > T(0)) {
-        const bool texels = scene.args.feature_kind == GENDR_TEXELS;
-        texel = {part.share, texels ? texel_index(a.v0, a.v1, scene.args.texture_res) : 0};
-        g = add_image(call, at, a, part.share, texel.texel, pair.in_image, sums);
+        if constexpr (Shading::kOn) {
+            texel.share = part.share;
+            g = add_shaded_image(call, at, a, part.share, pair.in_image, sums, texel, shading);
+        } else {
+            const bool texels = scene.args.feature_kind == GENDR_TEXELS;
+            texel = {part.share, texels ? texel_index(a.v0, a.v1, scene.args.texture_res) : 0};
+            g = add_image(call, at, a, part.share, texel.texel, pair.in_image, sums);
+        }
         if (softmax) {
             const ColourPull<T> pull = pull_colour(part, g.excess, c.pdf, at.params.exponent_scale);
             grad_u += pull.u;
@@ -250,31 +309,44 @@ __device__ __forceinline__ void add_distance(const BackwardCall<T>& call, const 
     sums.add(pull_corners(force, p.near0, p.near1, p.near2));
 }
 
+// Does the pixel see the face? Sets all of the pair but what it shows.
+template <bool kCuts, class T>
+__device__ __forceinline__ bool find_pair(const BackwardCall<T>& call, const FaceAt<T>& at, int32_t row, int32_t column,
+                                          PairAt<T>& pair) {
+    const Scene<T>& scene = call.scene;
+    pair.x = scene.grid.x(T(column));
+    pair.y = scene.grid.y(T(row));
+    pair.sight = see_face<kCuts>(scene, *at.face, pair.x, pair.y, at.params.reach2);
+    pair.u = scaled_distance(scene.squared, pair.sight.signed2, at.params.inv_tau);
+    pair.in_image = int64_t(row) * scene.args.width + column;
+    pair.pixel = at.image * (int64_t(scene.args.height) * scene.args.width) + pair.in_image;
+    return in_reach(pair.sight.within, pair.u, scene.min_u);
+}
+
+template <bool kCuts, class T>
+__device__ __forceinline__ void show_pair(const BackwardCall<T>& call, const FaceAt<T>& at, PairAt<T>& pair) {
+    const Face<T>& f = *at.face;
+    const Sight<T>& s = pair.sight;
+    with_rule_of<kCuts>(call.scene, f, [&](auto rule) { pair.shown = rule.interpolate(f, s.b0, s.b1, s.b2); });
+    pair.visible = depths_of(call.scene.depth, f).contains(pair.shown.z);
+}
+
 // Returns the pixel's share in the image, for texels.
-template <class T, bool kFused, bool kCuts, bool kColour>
+template <class T, bool kFused, bool kCuts, bool kColour, class Shading>
 __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>& at, int32_t row, int32_t column,
-                                   LaneSums<T, kColour>& sums) {
+                                   LaneSums<T, kColour>& sums, Shading& shading) {
     const Scene<T>& scene = call.scene;
     const Face<T>& f = *at.face;
     TexelShare<T> texel = {T(0), 0};
     PairAt<T> pair;
-    pair.x = scene.grid.x(T(column));
-    pair.y = scene.grid.y(T(row));
-    pair.sight = see_face<kCuts>(scene, f, pair.x, pair.y, at.params.reach2);
+    if (!find_pair<kCuts>(call, at, row, column, pair)) return texel;
     const Sight<T>& s = pair.sight;
-    pair.u = scaled_distance(scene.squared, s.signed2, at.params.inv_tau);
-    if (!in_reach(s.within, pair.u, scene.min_u)) return texel;
 
     const Wanted wanted = wanted_of<kCuts, kColour>(call, at);
-    pair.in_image = int64_t(row) * scene.args.width + column;
-    pair.pixel = at.image * (int64_t(scene.args.height) * scene.args.width) + pair.in_image;
     const Coverage<T> c = coverage_of<kFused>(scene, pair.u);
     pair.shown = {};
     pair.visible = false;
-    if (wanted.colour || wanted.depth_matters) {
-        with_rule_of<kCuts>(scene, f, [&](auto rule) { pair.shown = rule.interpolate(f, s.b0, s.b1, s.b2); });
-        pair.visible = depths_of(scene.depth, f).contains(pair.shown.z);
-    }
+    if (wanted.colour || wanted.depth_matters) show_pair<kCuts>(call, at, pair);
 
     T grad_u = T(0);
     if (wanted.alpha && (pair.visible || !wanted.depth_matters) && c.cdf > T(0)) {
@@ -284,7 +356,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     WeightGradient<T> grad_w = {};
     if (kColour && wanted.colour && pair.visible) {
         T grad_z;
-        const ImageGradient<T> g = add_colour(call, at, pair, c, grad_u, grad_z, texel, sums);
+        const ImageGradient<T> g = add_colour(call, at, pair, c, grad_u, grad_z, texel, sums, shading);
         if (!first_group) return texel;
         grad_w = add_interpolation<kCuts>(call, at, pair, g, grad_z, sums);
     }
@@ -304,27 +376,51 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     return texel;
 }
 
-// Texels of the face at which several lanes have a share: one of them adds up for all, in the order of lanes.
+// A pixel's part in the gradient of the lights.
 template <class T>
-__device__ void add_texels(const BackwardCall<T>& call, const FaceAt<T>& at, const TexelShare<T>& mine,
-                           int64_t in_image, T* sums) {
+__device__ void add_pixel_to_light(const BackwardCall<T>& call, const FaceAt<T>& at, const LightPart& part, int32_t row,
+                                   int32_t column, T (&sums)[kLightSums]) {
     const gendr_scene& s = call.scene.args;
+    PairAt<T> pair;
+    if (!find_pair<true>(call, at, row, column, pair)) return;
+    show_pair<true>(call, at, pair);
+    if (!pair.visible) return;
+    const bool hard = call.scene.hard_blend, nearest = hard && call.out.face_index[pair.pixel] == at.id;
+    const T cdf = coverage_of<false>(call.scene, pair.u).cdf;
+    const T share = share_of(call, at, pair, cdf, !hard, nearest).share;
+    if (!(share > T(0))) return;
+    const ShadedPoint<T> p = find_point(call.scene, at.index, at.image, pair.shown);
+    const int64_t pixels = int64_t(s.height) * s.width, base = int64_t(at.image) * s.n_channels * pixels + pair.in_image;
+    T shown[kChannels], grad[kChannels];
+    GENDR_UNROLL
+    for (int k = 0; k < kChannels; ++k) {
+        const int c = part.first_channel + k;
+        shown[k] = c < s.n_channels ? texel_at(s, p, pair.shown, c) : T(0);
+        grad[k] = c < s.n_channels ? share * call.grad_image[base + c * pixels] : T(0);
+    }
+    add_light(s, at.image, part, p, shown, grad, sums);
+}
+
+// Texels of the face at which several lanes have a share: one of them adds up for all, in the order of lanes.
+// value(c): what this lane adds in channels [first, last).
+template <class T, class Value>
+__device__ __forceinline__ void add_texels(const gendr_scene& s, const TexelShare<T>& mine, int first, int last, T* sums,
+                                           Value&& value) {
     const bool on = mine.share > T(0);
     if (!__any_sync(kAllLanes, on)) return;
-    const int lane = lane_of_thread(), n_channels = s.n_channels;
+    const int lane = lane_of_thread();
     const unsigned alike = __match_any_sync(kAllLanes, on ? mine.texel : -1);
     const bool collects = on && (alike & lower_lanes(lane)) == 0u;
-    const int64_t pixels = int64_t(s.height) * s.width, base = int64_t(at.image) * n_channels * pixels + in_image;
-    for (int c = 0; c < n_channels; ++c) {
-        const T value = on ? mine.share * call.grad_image[base + c * pixels] : T(0);
+    for (int c = first; c < last; ++c) {
+        const T own = on ? value(c) : T(0);
         T sum = T(0);
         unsigned left = collects ? alike : 0u;
         while (__any_sync(kAllLanes, left != 0u)) {
-            const T other = __shfl_sync(kAllLanes, value, left ? __ffs(int(left)) - 1 : lane);
+            const T other = __shfl_sync(kAllLanes, own, left ? __ffs(int(left)) - 1 : lane);
             if (left) sum += other;
             left &= left - 1;
         }
-        if (collects) sums[int64_t(mine.texel) * n_channels + c] += sum;
+        if (collects) sums[int64_t(mine.texel) * s.n_channels + c] += sum;
     }
     __syncwarp();
 }

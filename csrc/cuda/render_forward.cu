@@ -3,6 +3,7 @@
 #include "../core/pixel.h"
 #include "file_faces.cuh"
 #include "render_forward.h"
+#include "shade_pixel.cuh"
 
 GENDR_BEGIN_NAMESPACE
 namespace {
@@ -75,7 +76,7 @@ __device__ void clear(const TileCall<T>& call, const Place<T>& at, const ImagePa
     }
 }
 
-template <class T>
+template <bool kShaded, class T>
 __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image, const Place<T>& at, int64_t face,
                            const Coverage<T>& c, const Interpolation<T>& a, bool closed, Pixel<T, true>& p) {
     const Scene<T>& scene = call.scene;
@@ -93,16 +94,21 @@ __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image,
     } else if (!closer) {
         return;
     }
+    T colours[kChannels] = {};
+    if constexpr (kShaded) {
+        // A pair without weight is none that gives a colour.
+        if (scene.hard_blend || s.weight > T(0)) colour_point(scene, face, at.image, a, at.first_channel, colours);
+    }
     GENDR_UNROLL
     for (int k = 0; k < kChannels; ++k) {
         const int channel = at.first_channel + k;
         if (channel >= scene.args.n_channels) break;
-        const T value = sample(scene, a, face, channel);
+        const T value = kShaded ? colours[k] : sample(scene, a, face, channel);
         p.image[k] = scene.hard_blend ? value : add_weighted(p.image[k], s.keep, s.weight, value);
     }
 }
 
-template <class T, bool kFused, bool kCuts, bool kColour>
+template <class T, bool kFused, bool kCuts, bool kShaded, bool kColour>
 __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, const TConormParams<T>& tconorm,
                          const Place<T>& at, const Face<T>& f, int64_t face, Pixel<T, kColour>& p) {
     const Scene<T>& scene = call.scene;
@@ -131,7 +137,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
         add_alpha<kFused>(tconorm, c, int32_t(face - at.first_face), p.alpha, p.winner);
     }
     if constexpr (kColour) {
-        if (colour && visible) add_colour(call, image, at, face, c, a, s.closed, p);
+        if (colour && visible) add_colour<kShaded>(call, image, at, face, c, a, s.closed, p);
     }
 }
 
@@ -230,8 +236,8 @@ __device__ __forceinline__ Place<T> place_in(const Scene<T>& scene, const TilePa
     return at;
 }
 
-template <class T, bool kFused, bool kColour, bool kCuts>
-__global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call) {
+template <class T, bool kFused, bool kColour, bool kCuts, bool kShaded>
+__device__ __forceinline__ void render_tile(const TileCall<T>& call) {
     GENDR_SHARED(Face<T>, batches, (kWarps * kBatch));
     GENDR_SHARED(int32_t, ids, (kWarps * kBatch));
     GENDR_SHARED(int32_t, queues, (kWarps * kQueue));
@@ -254,7 +260,7 @@ __global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call)
                                       node_at + warp * kMaxNodesOfTile, node_sum + warp * (kMaxNodesOfTile + 1)};
         TileFaces<T>(call.filed, memory, tile.image, tile.column, tile.row, tile.part, call.parts)
             .template for_each<kCuts>(scene, params, [&](const Face<T>& f, int64_t face) {
-                add_face<T, kFused, kCuts>(call, params, tconorm, at, f, face, pixel);
+                add_face<T, kFused, kCuts, kShaded>(call, params, tconorm, at, f, face, pixel);
             });
     }
     if (call.parts > 1) {
@@ -266,6 +272,17 @@ __global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call)
         }
     }
     finish<T, kFused>(call, params, tconorm, at, pixel);
+}
+
+template <class T, bool kFused, bool kColour, bool kCuts>
+__global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call) {
+    render_tile<T, kFused, kColour, kCuts, false>(call);
+}
+
+// With texture maps or light, whatever else the scene is: shading takes longer than what other kernels save.
+template <class T>
+__global__ void __launch_bounds__(kThreads) render_shaded_tiles(const TileCall<T> call) {
+    render_tile<T, false, true, true, true>(call);
 }
 
 // Several warps a tile until there are enough to fill a large GPU. It depends on sizes alone: the same call gives the
@@ -296,6 +313,8 @@ void render(const gendr_forward& args) {
     const dim3 grid(blocks_for(tiles * parts, kWarps), unsigned(groups));
     if (!colour && !args.out.alpha) {
         // Nothing is asked for.
+    } else if (args.out.image && is_shaded(a)) {
+        GENDR_LAUNCH(render_shaded_tiles<T>, grid, kThreads, stream, call);
     } else if (has_cuts(a) && scene.fused) {
         GENDR_LAUNCH((render_tiles<T, true, true, true>), grid, kThreads, stream, call);
     } else if (has_cuts(a)) {
