@@ -38,10 +38,11 @@ example: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
 # Two runs more: with the kernels of the CUDA core, emulated, in the place of the CPU core; and the comparisons with the
 # reference renderers on the plainest instruction set, as on a processor that has no other.
 EMULATED_TESTS := test_parity test_core_vs_reference test_cuda test_cuda_inputs test_distributions test_fragments
+EMULATED_TESTS += test_nearest_fragments
 EMULATED_TESTS += test_blend test_near_clip pytorch3d/test_fragments_parity
 EMULATED_TESTS += test_depths_of_any_sign kaolin/test_any_z test_edge_gradients
 EMULATED_TESTS += test_reach_shape kaolin/test_rasterize kaolin/test_soft_mask kaolin/test_dibr kaolin/test_kaolin_golden
-EMULATED_TESTS += kaolin/test_kaolin_near_plane
+EMULATED_TESTS += kaolin/test_soft_mask_native kaolin/test_kaolin_near_plane
 EMULATED_TESTS += soft_renderer/test_door_devices soft_renderer/test_mesh soft_renderer/test_mesh_losses
 EMULATED_TESTS += redner/test_samples redner/test_point_queries redner/test_redner_on_gpu
 BASELINE_TESTS := test_parity test_core_vs_reference pytorch3d/test_fragments_parity pytorch3d/test_image_parity
@@ -67,7 +68,7 @@ nightly: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
 # A second build beside the first; pytest by its script, not -m, which would put the first build before it.
 CHECKED := $(VENV)/sanitize
 SANITIZED_TESTS := test_fuzz test_regressions test_robustness test_core_vs_reference test_parity test_fragments test_blend
-SANITIZED_TESTS += test_near_clip test_compiled
+SANITIZED_TESTS += test_near_clip test_compiled test_nearest_fragments
 
 sanitize: $(STAMPS)/test $(STAMPS)/package
 	rm -rf $(CHECKED)

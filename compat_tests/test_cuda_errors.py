@@ -15,6 +15,8 @@ from torch import Tensor
 
 from gendr_adapters import RenderSettings, _native, blend_fragments, find_fragments, gather_corners, render
 from gendr_adapters._native import structs
+from gendr_adapters._nearest_fragments import find_nearest_fragments
+from gendr_adapters.kaolin import dibr_soft_mask
 
 pytestmark = pytest.mark.slow
 
@@ -60,13 +62,16 @@ def rendered() -> list[Tensor]:
     image, alpha, *_ = render(corners, SIZE, colours, settings=settings)
     found = find_fragments(corners, SIZE, settings=settings)
     blended, *_ = blend_fragments(found, found.weights, SIZE, settings)
+    nearest = find_nearest_fragments(corners, SIZE, 2, None, settings).depth
+    mask = dibr_soft_mask(corners[None, ..., :2], torch.full((1, *SIZE), -1))
     assert image is not None and alpha is not None and blended is not None
-    loss = image.square().sum() + alpha.sum() + blended.square().sum()
-    return [image.detach(), alpha.detach(), blended.detach(), *torch.autograd.grad(loss, vertices)]
+    loss = image.square().sum() + alpha.sum() + blended.square().sum() + nearest.sum() + mask.sum()
+    return [image.detach(), alpha.detach(), blended.detach(), mask.detach(), *torch.autograd.grad(loss, vertices)]
 
 
 WORKING = ["gendr_render_forward", "gendr_render_backward", "gendr_count_fragments", "gendr_fill_fragments",
-           "gendr_fragments_backward", "gendr_blend_fragments", "gendr_blend_fragments_backward",
+           "gendr_nearest_fragments", "gendr_fragments_backward", "gendr_blend_fragments",
+           "gendr_blend_fragments_backward", "gendr_soft_mask_forward", "gendr_soft_mask_backward",
            "gendr_gather_corners", "gendr_scatter_corners"]  # fmt: skip
 
 

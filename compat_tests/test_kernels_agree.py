@@ -25,6 +25,7 @@ from torch.testing import assert_close
 
 from gendr_adapters import Fragments, RenderSettings, _native, blend_fragments, find_fragments, render
 from gendr_adapters.distributions import DISTRIBUTIONS
+from gendr_adapters.kaolin import dibr_soft_mask
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +45,8 @@ PLANES = {
 
 
 class Cores(NamedTuple):
-    """The core with and without products fused in the kernels of forward and fragments; those of backward are one."""
+    """The core with and without products fused in the kernels of forward, of fragments and of the soft mask's forward;
+    those of backward are one."""
 
     fused: ctypes.CDLL
     unfused: ctypes.CDLL
@@ -52,7 +54,10 @@ class Cores(NamedTuple):
 
 @cache
 def cores() -> Cores:
-    paths = emulated_core("device"), emulated_core("device", unfused=("render_forward", "fragments"))
+    paths = (
+        emulated_core("device"),
+        emulated_core("device", unfused=("render_forward", "fragments", "soft_mask_forward")),
+    )
     return Cores(*map(_native.load, paths))
 
 
@@ -197,6 +202,25 @@ def test_backward_sees_what_forward_saw(plane: str, alpha_range: str) -> None:
         assert torch.equal(fused["depth"], unfused["depth"])
         for name, value in fused.items():
             assert_close(unfused[name], value, rtol=1e-9, atol=1e-9, msg=lambda m, n=name, c=clip: f"{c}, {n}: {m}")
+
+
+@pytest.mark.parametrize("near_clip", [None, 1.7])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_the_soft_mask_counts_alike(dtype: torch.dtype, near_clip: float | None) -> None:
+    """Its backward finds in a box the pixels that forward found there: a pair too much is far more than rounding."""
+    corners = faces_on_planes((1.0, 2.0, 3.0), dtype)[None]
+    results = []
+    for forward in cores():
+        image = corners[..., :2].clone().requires_grad_()
+        with library(Passes(cores().fused, gendr_soft_mask_forward=forward.gendr_soft_mask_forward)):
+            mask = dibr_soft_mask(
+                image, torch.full((1, *SIZE), -1), 10, 0.1, 3, face_vertices_z=-corners[..., 2], near_clip=near_clip
+            )
+            results.append((mask.detach(), *torch.autograd.grad(mask.sin().sum(), image)))
+    assert (results[0][0] > 0.1).any()
+    tolerance = 1e-4 if dtype == torch.float32 else 1e-9
+    for fused, unfused in zip(*results, strict=True):
+        assert_close(unfused, fused, rtol=tolerance, atol=tolerance)
 
 
 # Faults planted in the kernels: file, what is there, what is put in its place, and the test that must fail.

@@ -96,6 +96,19 @@ def test_opcheck_render_backward(settings: str, shaded: bool, device: str) -> No
 
 @DEVICES
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_opcheck_soft_mask(dtype: torch.dtype, device: str) -> None:
+    corners = random_scene(0, faces=6).face_vertices.to(device, dtype).requires_grad_()
+    selected = torch.arange(2 * 9 * 11, device=device).reshape(2, *SIZE) % 5 - 4
+    arguments = selected, 2, *RenderSettings(reach=0.2).packed
+    torch.library.opcheck(OPS.soft_mask, (corners, *arguments))
+    mask, *saved = OPS.soft_mask(corners.detach(), *arguments)
+    torch.library.opcheck(
+        OPS.soft_mask_backward, (torch.randn_like(mask), corners.detach(), selected, *saved, *arguments[1:])
+    )
+
+
+@DEVICES
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_opcheck_corners(dtype: torch.dtype, device: str) -> None:
     faces = torch.tensor([[0, 1, 2], [2, 1, 3], [3, 3, 0], [5, 4, 2]], device=device)
     values, corners = (
@@ -267,6 +280,7 @@ MIRRORED = {
     "gendr_corners": structs.Corners,
     "gendr_fragments": structs.Fragments,
     "gendr_fragment_blend": structs.FragmentBlend,
+    "gendr_soft_mask": structs.SoftMask,
 }
 
 

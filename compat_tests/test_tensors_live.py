@@ -15,7 +15,7 @@ from gendr_adapters._native import interrupting, structs
 NO_TENSORS = {"stream", "poll"}
 
 
-@pytest.mark.parametrize("struct", [structs.Forward, structs.Fragments, structs.Corners])
+@pytest.mark.parametrize("struct", [structs.Forward, structs.Fragments, structs.SoftMask, structs.Corners])
 def test_a_call_keeps_tensors_as_long_as_it_lives(struct: type[structs.Call]) -> None:
     call = struct()
     first, second = torch.zeros(3), torch.zeros(2)
@@ -28,7 +28,7 @@ def test_a_call_keeps_tensors_as_long_as_it_lives(struct: type[structs.Call]) ->
     assert all(tensor() is None for tensor in kept)
 
 
-@pytest.mark.parametrize("name", ["render", "scales", "packed", "find_and_blend", "gather"])
+@pytest.mark.parametrize("name", ["render", "scales", "packed", "find_and_blend", "soft_mask", "gather"])
 def test_all_tensors_of_a_call_live(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forward and backward, workspaces too."""
     passed = []

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ._nearest_fragments import NearestFragments, find_nearest_fragments
 from .blend import blend_fragments
 from .fragments import Fragments, find_fragments
 from .render import Rendered, render
 from .settings import RenderSettings
+from .shading import Lighting, TextureMaps
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,18 +45,32 @@ class ProjectedMeshes:
 
     def render(
         self,
-        features: Tensor | None = None,
+        features: Tensor | TextureMaps | None = None,
         background: Tensor | None = None,
         outputs: Sequence[str] = ("image", "alpha"),
+        lighting: Lighting | None = None,
     ) -> Rendered:
         """See `gendr_adapters.render`."""
         return render(
-            self.face_vertices, self.image_size, features, self.face_offsets, self.settings, background, outputs
+            self.face_vertices,
+            self.image_size,
+            features,
+            self.face_offsets,
+            self.settings,
+            background,
+            outputs,
+            lighting,
         )
 
     def find_fragments(self) -> Fragments:
         """See `gendr_adapters.find_fragments`."""
         return find_fragments(self.face_vertices, self.image_size, self.face_offsets, self.settings)
+
+    def find_nearest_fragments(self, n_nearest: int, **factors: float) -> NearestFragments:
+        """See `find_nearest_fragments`."""
+        return find_nearest_fragments(
+            self.face_vertices, self.image_size, n_nearest, self.face_offsets, self.settings, **factors
+        )
 
     def blend_fragments(
         self, found: Fragments, features: Tensor, background: Tensor | Sequence[float] | None = None

@@ -1,8 +1,11 @@
-"""Warnings that point at the user's line."""
+"""What is said to the user: warnings that point at their line, and log records that come once."""
 
+import logging
 import sys
 import warnings
 from types import FrameType
+
+_logged: set[str] = set()
 
 
 def warn_caller(message: str) -> None:
@@ -13,3 +16,10 @@ def warn_caller(message: str) -> None:
         frame = frame.f_back
         level += 1
     warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def log_once(message: str) -> None:
+    """A record of level INFO of the logger 'gendr_adapters', the first time that this process has it to say."""
+    if message not in _logged:
+        _logged.add(message)
+        logging.getLogger(__package__).info(message)

@@ -1,6 +1,6 @@
 """`find_fragments`: the pairs of pixels and faces themselves, for callers that shade each of them on their own."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -66,6 +66,16 @@ def find_fragments(
         TypeError, ValueError: as `render`. With a dist_scale out of range that only the GPU knows nothing is found in
         its image, unless settings.check_finite makes it an error.
     """
+    inputs = listing_arguments(face_vertices, image_size, face_offsets, settings)
+    numbers_and_indices = ops.apply("fragments", *inputs)
+    return Fragments(*numbers_and_indices[3:], *numbers_and_indices[:3])
+
+
+def listing_arguments(
+    face_vertices: Tensor, image_size: int | tuple[int, int], face_offsets: Tensor | None, settings: RenderSettings
+) -> tuple[Any, ...]:
+    """The arguments of find_fragments, checked, as the ops take them: face_vertices, dist_scale, face_offsets,
+    [B, H, W], and the settings' whole and real numbers."""
     face_vertices, _, n_images = packed_scene(face_vertices, None, face_offsets)
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
@@ -78,16 +88,8 @@ def find_fragments(
     ints, floats = settings.packed
     if _by_reach_alone(settings):
         ints = tuple([_ENDLESS if name == "distribution" else n for name, n in zip(SETTING_INTS, ints, strict=True)])
-    numbers_and_indices = ops.apply(
-        "fragments",
-        face_vertices,
-        None if dist_scale is None else dist_scale.detach(),
-        face_offsets,
-        [n_images, height, width],
-        ints,
-        floats,
-    )
-    return Fragments(*numbers_and_indices[3:], *numbers_and_indices[:3])
+    scale = None if dist_scale is None else dist_scale.detach()
+    return face_vertices, scale, face_offsets, [n_images, height, width], ints, floats
 
 
 def _by_reach_alone(settings: RenderSettings) -> bool:

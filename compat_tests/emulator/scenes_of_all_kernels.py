@@ -24,6 +24,7 @@ from gendr_adapters import (  # noqa: E402
     gather_corners,
     render,
 )
+from gendr_adapters.kaolin import dibr_soft_mask  # noqa: E402
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "fused": {},
@@ -124,6 +125,21 @@ def shaded(
     return {"image": image, **{f"d/d {k}": g for k, g in zip(inputs, gradients, strict=True)}}
 
 
+def soft_masks(dtype: torch.dtype, near_clip: float | None, size: tuple[int, int]) -> dict[str, Tensor]:
+    """Two meshes of 40 faces, some of them large, with pixels that show a face; and z, where faces are cut."""
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.rand(2, 40, 3, 3, generator=generator, dtype=torch.float64).to(dtype)
+    image, z = (
+        (corners[..., :2] * 2.4 - 1.2) * (1 - 0.8 * (torch.arange(40) % 7 > 0))[None, :, None, None],
+        corners[..., 2] - 2,
+    )
+    inputs = [image.to(dtype).requires_grad_(), z.requires_grad_()]
+    selected = torch.arange(2 * size[0] * size[1]).reshape(2, *size) % 7 - 6
+    mask = dibr_soft_mask(inputs[0], selected, 100, 0.1, 3, face_vertices_z=inputs[1], near_clip=near_clip)
+    gradients = torch.autograd.grad(mask.sin().sum(), inputs[: 1 if near_clip is None else 2])
+    return {"mask": mask, **{f"d/d {k}": g for k, g in zip(("image", "z"), gradients, strict=False)}}
+
+
 def all_results() -> dict[str, Tensor]:
     runs = {f"{name}, {dtype}": scene_results(settings, dtype, (13, 18), faces=20)
             for name, settings in SETTINGS.items() for dtype in (torch.float32, torch.float64)}  # fmt: skip
@@ -138,6 +154,8 @@ def all_results() -> dict[str, Tensor]:
     runs["mesh"] = silhouette_of_a_mesh()
     runs["fragments"] = fragments_of_a_mesh()
     for dtype in (torch.float32, torch.float64):
+        runs[f"soft mask, {dtype}"] = soft_masks(dtype, None, (13, 18))
+        runs[f"soft mask, large, cut, {dtype}"] = soft_masks(dtype, 1.5, (44, 50))
         runs[f"blend, {dtype}"] = blended_fragments(dtype, background_floor=0.1)
         runs[f"blend, general, {dtype}"] = blended_fragments(dtype, distribution="gaussian", t_conorm="max")
         runs[f"maps, {dtype}"] = shaded(dtype, (13, 18), faces=12, channels=5, maps=True)

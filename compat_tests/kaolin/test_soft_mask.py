@@ -1,7 +1,5 @@
 """dibr_soft_mask against the slow reference, forward and backward."""
 
-from typing import Any
-
 import kaolin_reference as reference
 import pytest
 import torch
@@ -9,8 +7,8 @@ from kaolin_scenes import SIZE, ball, flipped, soup, weights_like
 from support.devices import DEVICES
 from torch import Tensor
 
-from gendr_adapters import Fragments, RenderSettings, find_fragments, render
-from gendr_adapters.kaolin import _soft_mask, dibr_soft_mask, rasterize
+from gendr_adapters import RenderSettings, render
+from gendr_adapters.kaolin import dibr_soft_mask, rasterize
 
 pytestmark = pytest.mark.slow
 
@@ -123,21 +121,6 @@ def test_one_uncovered_pixel(row: int, column: int, dtype: torch.dtype, device: 
     selected[0, row, column] = -1
     mask, counted = assert_as_reference(image, selected, device, dtype, 10, 0.7, 30)
     assert counted.sum() >= 1 and 0 < mask[0, row, column] < 1
-
-
-def test_the_order_of_fragments_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """find_fragments promises none within a pixel."""
-    image = soup(2, faces=24, size=0.3).image
-    expected = dibr_soft_mask(image, NOTHING, 70, 0.2, 3)
-
-    def backwards(*args: Any, **kwargs: Any) -> Fragments:
-        found = find_fragments(*args, **kwargs)
-        last = found.offsets[found.pixel] + found.offsets[found.pixel + 1] - 1
-        mirrored = last - torch.arange(len(last))
-        return Fragments(found.offsets, *(values[mirrored] for values in found[1:]))
-
-    monkeypatch.setattr(_soft_mask, "find_fragments", backwards)
-    torch.testing.assert_close(dibr_soft_mask(image, NOTHING, 70, 0.2, 3), expected, rtol=0, atol=1e-12)
 
 
 @DEVICES

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from gendr_adapters import RenderSettings, blend_fragments, find_fragments, gather_corners, ops, render
 from gendr_adapters._native import interrupting
+from gendr_adapters._nearest_fragments import find_nearest_fragments
 from gendr_adapters.fragments import Fragments
 
 SETTINGS = RenderSettings(dist_scale=0.1, gamma=0.1, near=1, far=10)
@@ -97,6 +98,26 @@ def fragments() -> Callable[[], Any]:
     return lambda: find_fragments(many, WIDE, settings=SETTINGS)
 
 
+def soft_mask() -> Callable[[], Any]:
+    """Of all faces, so that no pixel stops."""
+    many, selected = faces(20000), torch.full((1, WIDE, WIDE), -1)
+    settings = RenderSettings(reach=0.1)
+    return lambda: ops.apply("soft_mask", many, selected, 2**31 - 1, *settings.packed)
+
+
+def soft_mask_backward() -> Callable[[], Any]:
+    """The op, on states that no forward had to compute."""
+    many, plane, selected = faces(20000), torch.ones(1, WIDE, WIDE), torch.full((1, WIDE, WIDE), -1)
+    last = torch.full((1, WIDE, WIDE), 2**31 - 1, dtype=torch.int32)
+    settings = RenderSettings(reach=0.1)
+    return lambda: ops.apply("soft_mask_backward", plane, many, selected, plane, last, 30, *settings.packed)
+
+
+def nearest() -> Callable[[], Any]:
+    many = faces(20000)
+    return lambda: find_nearest_fragments(many, WIDE, 3, None, SETTINGS)
+
+
 def gather() -> Callable[[], Any]:
     values, index = torch.ones(1000, 64), torch.arange(3 * 2**20).reshape(-1, 3) % 1000
     return lambda: gather_corners(values, index)
@@ -105,10 +126,13 @@ def gather() -> Callable[[], Any]:
 CALLS: dict[str, Callable[[], Callable[[], Any]]] = {
     "forward": forward,
     "fragments": fragments,
+    "nearest": nearest,
     "render_backward": render_backward,
     "autograd_backward": autograd_backward,
     "blend": blend,
     "blend_backward": blend_backward,
+    "soft_mask": soft_mask,
+    "soft_mask_backward": soft_mask_backward,
     "gather": gather,
     "scatter": scatter,
 }

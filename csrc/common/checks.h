@@ -133,6 +133,17 @@ void check_call(const gendr_fragments& a) {
     check_scene(a.scene, sizeof(a));
     check_faces(a.scene);
     require(a.n_fragments >= 0 && a.n_fragments < 0x7fffffff, "n_fragments must be below 2^31 - 1");
+    const int64_t pixels = int64_t(a.scene.n_images) * a.scene.height * a.scene.width;
+    require(a.n_nearest >= 0 && (a.n_nearest == 0 || a.n_fragments == 0 ||
+                                 (a.n_fragments % a.n_nearest == 0 && a.n_fragments / a.n_nearest == pixels)),
+            "with n_nearest, n_fragments must be n_nearest times the pixels, or 0");
+}
+
+// Of gendr_nearest_fragments alone.
+void check_slots(const gendr_fragments& a) {
+    require(a.n_nearest >= 1, "n_nearest must be at least 1");
+    require(a.scene.n_images == 0 || (a.face && a.weights && a.depth && a.distance2),
+            "face, weights, depth and distance2 must not be null");
 }
 
 void check_call(const gendr_fragment_blend& a) {
@@ -151,6 +162,18 @@ void check_call(const gendr_fragment_blend& a) {
     require(!a.grad_image || a.out.image, "grad_image needs the image");
     require((!a.grad_dist_scale || s.dist_scale) && (!a.grad_gamma || s.gamma) && (!a.grad_background || s.background),
             "what is null has no gradient");
+}
+
+void check_call(const gendr_soft_mask& a) {
+    const gendr_settings& s = a.scene.settings;
+    check_scene(a.scene, sizeof(a));
+    check_faces(a.scene);
+    require(a.knum >= 1, "knum must be at least 1");
+    require(s.reach <= std::numeric_limits<double>::max() && s.distance == GENDR_EUCLIDEAN,
+            "a soft mask needs a finite reach and GENDR_EUCLIDEAN");
+    require(a.scene.n_images == 0 || (a.selected && a.missing && a.last),
+            "selected, missing and last must not be null");
+    require(!a.grad_mask || a.scene.n_faces == 0 || a.grad_face_vertices, "grad_mask needs grad_face_vertices");
 }
 
 void check_call(const gendr_corners& a) {

@@ -105,21 +105,27 @@ GENDR_HD void clear_pixel_box(Face<T>& f) {
     f.x1 = f.y1 = -1;
 }
 
-// Face `index`, with its pixel box and culling flags; no pixels where it is no part of the picture. kCuts: as for
-// with_rule_of.
+// Face `index`, set up and cut, as yet without pixels, and where it lies. False: there is nothing of it to be seen.
+// kCuts: as for with_rule_of.
 template <bool kCuts, class T>
-GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, int64_t index, Face<T>& f) {
+GENDR_HD bool shape_face(const Scene<T>& scene, int64_t index, Face<T>& f, Extent<T>& extent) {
     const T* corners = scene.corners(index);
     clear_pixel_box(f);
-    if (!is_usable(corners)) return;
+    if (!is_usable(corners)) return false;
     setup_face(corners, f);
-    Extent<T> extent;
     find_depths(f, extent);
     if (kCuts && extent.z_min < scene.cut_plane.depth && scene.cut_plane.depth > T(0)) {
-        if (!cut_at(scene.cut_plane, f, extent)) return;
-    } else {
-        find_outline(f, extent);
+        return cut_at(scene.cut_plane, f, extent);
     }
+    find_outline(f, extent);
+    return true;
+}
+
+// Face `index`, with its pixel box and culling flags; no pixels where it is no part of the picture.
+template <bool kCuts, class T>
+GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, int64_t index, Face<T>& f) {
+    Extent<T> extent;
+    if (!shape_face<kCuts>(scene, index, f, extent)) return;
     f.flags |= depth_flags(scene, f, extent);
     if ((f.flags & kColourCulled) && (f.flags & kAlphaCulled)) return;
     if (scene.barycentric && (f.flags & kFlat)) return;  // zero area: no barycentrics, so no distance

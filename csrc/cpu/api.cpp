@@ -169,8 +169,19 @@ int gendr_count_fragments(const gendr_fragments* args) {
 int gendr_fill_fragments(const gendr_fragments* args) {
     return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
-        require(args->workspace_size >= chosen().kernels->fragments_workspace_size(*args), "workspace is too small");
+        gendr_fragments listing = *args;
+        listing.n_fragments = 0;
+        require(args->workspace_size >= chosen().kernels->fragments_workspace_size(listing), "workspace is too small");
         chosen().kernels->fill_fragments(*args);
+    });
+}
+
+int gendr_nearest_fragments(const gendr_fragments* args) {
+    return guarded_and_polled(args->scene.poll, [&] {
+        check(*args);
+        check_slots(*args);
+        require(args->workspace_size >= chosen().kernels->fragments_workspace_size(*args), "workspace is too small");
+        chosen().kernels->nearest_fragments(*args);
     });
 }
 
@@ -201,6 +212,39 @@ int gendr_blend_fragments_backward(const gendr_fragment_blend* args) {
         check(*args);
         require(args->workspace_size >= chosen().kernels->blend_workspace_size(*args), "workspace is too small");
         chosen().kernels->blend_fragments_backward(*args);
+    });
+}
+
+size_t gendr_soft_mask_workspace_size(const gendr_soft_mask* args) {
+    return guarded_size([&] {
+        check(*args);
+        return chosen().kernels->soft_mask_workspace_size(*args);
+    });
+}
+
+int gendr_soft_mask_forward(const gendr_soft_mask* args) {
+    return guarded_and_polled(args->scene.poll, [&] {
+        check(*args);
+        require(args->mask || args->scene.n_images == 0, "mask must not be null");
+        require(args->workspace_size >= chosen().kernels->soft_mask_workspace_size(*args), "workspace is too small");
+        chosen().kernels->soft_mask_forward(*args);
+    });
+}
+
+size_t gendr_soft_mask_backward_workspace_size(const gendr_soft_mask* args) {
+    return guarded_size([&] {
+        check(*args);
+        return chosen().kernels->soft_mask_backward_workspace_size(*args);
+    });
+}
+
+int gendr_soft_mask_backward(const gendr_soft_mask* args) {
+    return guarded_and_polled(args->scene.poll, [&] {
+        check(*args);
+        require(args->grad_mask || args->scene.n_images == 0, "grad_mask must not be null");
+        require(args->workspace_size >= chosen().kernels->soft_mask_backward_workspace_size(*args),
+                "workspace is too small");
+        chosen().kernels->soft_mask_backward(*args);
     });
 }
 

@@ -1,12 +1,14 @@
 // Fragments: the pairs themselves, listed by pixel, for callers that shade each on their own. And their gradient: the
 // fragments of a face are found by sorting, and each face adds up its own.
 //
-// They are counted, then written where there is room for as many as were counted: see core/pair.h.
+// They are counted, then written where there is room for as many as were counted: see core/pair.h. What counting worked
+// out of the faces stays in the workspace for the other pass.
 #pragma once
 
+#include "../core/nearest_slots.h"
 #include "../core/prepare_face.h"
 #include "banded_faces.h"
-#include "block.h"
+#include "fragment_block.h"
 
 GENDR_BEGIN_NAMESPACE
 
@@ -27,11 +29,10 @@ class FragmentLists {
         int32_t* counts = args_.counts;
         const int64_t n = int64_t(args_.scene.n_images) * args_.scene.height * args_.scene.width;
         std::fill(counts, counts + n, 0);
+        faces_.prepare();
         for_each_band([&](int image, int32_t band) {
             for_each_fragment(image, band,
-                              [&](const SightLanes<T>&, const InterpolationLanes<T>&, int, int64_t pixel, int64_t) {
-                                  ++counts[pixel];
-                              });
+                              [&](const FragmentBlock<T>&, int, int64_t pixel, int64_t) { ++counts[pixel]; });
         });
     }
 
@@ -42,22 +43,19 @@ class FragmentLists {
             const int64_t first = (int64_t(image) * args_.scene.height + faces_.row_begin(band)) * row_pixels;
             const int64_t last = (int64_t(image) * args_.scene.height + faces_.row_end(band)) * row_pixels;
             std::fill(args_.counts + first, args_.counts + last, 0);
-            for_each_fragment(image, band,
-                              [&](const SightLanes<T>& sight, const InterpolationLanes<T>& interpolation, int l,
-                                  int64_t pixel, int64_t face) {
-                                  const int64_t to = args_.offsets[pixel] + args_.counts[pixel];
-                                  if (to >= args_.offsets[pixel + 1]) return;
-                                  ++args_.counts[pixel];
-                                  args_.pixel[to] = pixel;
-                                  args_.face[to] = face;
-                                  T* weights = static_cast<T*>(args_.weights) + 3 * to;
-                                  weights[0] = interpolation.v0[l];
-                                  weights[1] = interpolation.v1[l];
-                                  weights[2] = interpolation.v2[l];
-                                  static_cast<T*>(args_.depth)[to] = interpolation.z[l];
-                                  static_cast<T*>(args_.distance2)[to] =
-                                      sight.u[l] < T(0) ? -sight.distance2[l] : sight.distance2[l];
-                              });
+            for_each_fragment(image, band, [&](const FragmentBlock<T>& block, int l, int64_t pixel, int64_t face) {
+                const int64_t to = args_.offsets[pixel] + args_.counts[pixel];
+                if (to >= args_.offsets[pixel + 1]) return;
+                ++args_.counts[pixel];
+                args_.pixel[to] = pixel;
+                args_.face[to] = face;
+                T* weights = static_cast<T*>(args_.weights) + 3 * to;
+                weights[0] = block.interpolation.v0[l];
+                weights[1] = block.interpolation.v1[l];
+                weights[2] = block.interpolation.v2[l];
+                static_cast<T*>(args_.depth)[to] = block.interpolation.z[l];
+                static_cast<T*>(args_.distance2)[to] = block.distance2(l);
+            });
             for (int64_t pixel = first; pixel < last; ++pixel) {
                 for (int64_t to = args_.offsets[pixel] + args_.counts[pixel]; to < args_.offsets[pixel + 1]; ++to) {
                     write_empty(to, pixel, scene_.first_face(image));
@@ -68,22 +66,6 @@ class FragmentLists {
 
   private:
     static constexpr int32_t kBandRows = 8;
-
-    struct Block {
-        SightLanes<T> sight;
-        InterpolationLanes<T> interpolation;
-    };
-
-    // The same instructions for both passes: what is dead in one must not change how the other's numbers are rounded.
-    [[gnu::noipa]] static void evaluate(const Scene<T>& scene, const ImageParams<T>& params, const Shape<T>& shape,
-                                        const BlockPosition<T>& at, Block& out) {
-        see_block<true, true>(scene, params, shape, at, out.sight);
-        if (any(out.sight.active)) {
-            interpolate_lanes(scene, shape.face, out.sight, out.interpolation);
-        } else {
-            out.interpolation.visible = {};
-        }
-    }
 
     // A slot for which no fragment was found: none that covers anything, of a face that exists.
     void write_empty(int64_t to, int64_t pixel, int64_t first_face) const {
@@ -96,13 +78,12 @@ class FragmentLists {
 
     template <class Use>
     void for_each_band(Use&& use) {
-        faces_.prepare();
         const int32_t n_bands = faces_.n_bands();
         parallel_for(args_.scene.n_threads, int64_t(args_.scene.n_images) * n_bands,
                      [&](int64_t task, int) { use(int(task / n_bands), int32_t(task % n_bands)); });
     }
 
-    // Calls use(sight, interpolation, lane, pixel, face).
+    // Calls use(block, lane, pixel, face).
     template <class Use>
     void for_each_fragment(int image, int32_t band, Use&& use) const {
         const ImageParams<T> params = scene_.image_params(image);
@@ -111,17 +92,17 @@ class FragmentLists {
         faces_.for_each_face(image, band, [&](const Face<T>& f, int32_t id) {
             if (f.flags & kColourCulled) return;
             const Shape<T> shape(scene_, f);
-            for_each_block(
-                scene_, params, f, faces_.row_begin(band), faces_.row_end(band), [&](const BlockPosition<T>& at) {
-                    Block block;
-                    evaluate(scene_, params, shape, at, block);
-                    const int across = kLanes >> at.log2_rows;
-                    for (int l = 0; l < kLanes; ++l) {
-                        if (!(block.interpolation.visible[l] > T(0))) continue;
-                        const int64_t row = first_row + at.row + l / across;
-                        use(block.sight, block.interpolation, l, row * width + at.col + l % across, first_face + id);
-                    }
-                });
+            for_each_block(scene_, params, f, faces_.row_begin(band), faces_.row_end(band),
+                           [&](const BlockPosition<T>& at) {
+                               FragmentBlock<T> block;
+                               find_in_block(scene_, params, shape, at, block);
+                               const int across = kLanes >> at.log2_rows;
+                               for (int l = 0; l < kLanes; ++l) {
+                                   if (!(block.interpolation.visible[l] > T(0))) continue;
+                                   const int64_t row = first_row + at.row + l / across;
+                                   use(block, l, row * width + at.col + l % across, first_face + id);
+                               }
+                           });
         });
     }
 
@@ -161,14 +142,24 @@ class FragmentGradients {
         order_ = ws.take<int64_t>(args_.n_fragments);
     }
 
-    // Fragments grouped by face, ascending.
+    // Fragments grouped by face, ascending. Behind a pixel's first slot without one, of face -1, there are no others.
     void sort_by_face() {
         const int64_t n = args_.scene.n_faces;
         std::fill(starts_, starts_ + n + 1, 0);
-        for (int64_t i = 0; i < args_.n_fragments; ++i) ++starts_[args_.face[i] + 1];
+        const int64_t slots = std::max(args_.n_nearest, 1);
+        const auto each = [&](auto&& use) {
+            for (int64_t i = 0; i < args_.n_fragments; ++i) {
+                if (args_.face[i] < 0) {
+                    i += slots - 1 - i % slots;
+                } else {
+                    use(args_.face[i], i);
+                }
+            }
+        };
+        each([&](int64_t face, int64_t) { ++starts_[face + 1]; });
         for (int64_t f = 0; f < n; ++f) starts_[f + 1] += starts_[f];
         Interruption::check();
-        for (int64_t i = 0; i < args_.n_fragments; ++i) order_[starts_[args_.face[i]]++] = i;
+        each([&](int64_t face, int64_t i) { order_[starts_[face]++] = i; });
         for (int64_t f = n; f > 0; --f) starts_[f] = starts_[f - 1];
         starts_[0] = 0;
     }
@@ -200,17 +191,18 @@ class FragmentGradients {
     void add_block(const Shape<T>& shape, int64_t first, int n, Sums& sums) const {
         const int32_t width = scene_.grid.width, height = scene_.grid.height;
         const auto load = [](const void* array, int64_t at) { return array ? static_cast<const T*>(array)[at] : T(0); };
+        const T weight_factor = weight_factor_of<T>(args_), distance_factor = distance_factor_of<T>(args_);
         Lanes<T> x, y, grad_v0, grad_v1, grad_v2, grad_z, grad_distance2;
         for (int l = 0; l < kLanes; ++l) {
-            const int64_t i = order_[first + std::min(l, n - 1)], pixel = args_.pixel[i];
+            const int64_t i = order_[first + std::min(l, n - 1)], pixel = pixel_of(args_, i);
             const bool on = l < n;
             x[l] = scene_.grid.x(T(pixel % width));
             y[l] = scene_.grid.y(T(pixel / width % height));
-            grad_v0[l] = on ? load(args_.grad_weights, 3 * i) : T(0);
-            grad_v1[l] = on ? load(args_.grad_weights, 3 * i + 1) : T(0);
-            grad_v2[l] = on ? load(args_.grad_weights, 3 * i + 2) : T(0);
+            grad_v0[l] = on ? weight_factor * load(args_.grad_weights, 3 * i) : T(0);
+            grad_v1[l] = on ? weight_factor * load(args_.grad_weights, 3 * i + 1) : T(0);
+            grad_v2[l] = on ? weight_factor * load(args_.grad_weights, 3 * i + 2) : T(0);
             grad_z[l] = on ? load(args_.grad_depth, i) : T(0);
-            grad_distance2[l] = on ? load(args_.grad_distance2, i) : T(0);
+            grad_distance2[l] = on ? distance_factor * load(args_.grad_distance2, i) : T(0);
         }
         const Face<T> face = shape.face;
         if (shape.is_cut()) {

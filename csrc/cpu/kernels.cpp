@@ -4,8 +4,11 @@
 #include "blend_backward.h"
 #include "blend_forward.h"
 #include "fragments.h"
+#include "nearest_fragments.h"
 #include "render_backward.h"
 #include "render_forward.h"
+#include "soft_mask_backward.h"
+#include "soft_mask_forward.h"
 
 GENDR_BEGIN_NAMESPACE
 namespace {
@@ -50,7 +53,9 @@ void evaluate_distribution(int dtype, int id, double shape, double shift, int64_
 
 template <class T>
 size_t fragments_size(const gendr_fragments& a) {
-    return std::max(FragmentLists<T>::workspace_size(a), FragmentGradients<T>::workspace_size(a));
+    const std::size_t forward =
+        a.n_nearest > 0 ? NearestFragments<T>::workspace_size(a) : FragmentLists<T>::workspace_size(a);
+    return std::max(forward, FragmentGradients<T>::workspace_size(a));
 }
 
 size_t fragments_workspace_size(const gendr_fragments& a) {
@@ -63,6 +68,10 @@ void count_fragments(const gendr_fragments& a) {
 
 void fill_fragments(const gendr_fragments& a) {
     single(a.scene) ? FragmentLists<float>(a).fill() : FragmentLists<double>(a).fill();
+}
+
+void nearest_fragments(const gendr_fragments& a) {
+    single(a.scene) ? NearestFragments<float>(a).run() : NearestFragments<double>(a).run();
 }
 
 void fragments_backward(const gendr_fragments& a) {
@@ -81,6 +90,22 @@ void blend_fragments_backward(const gendr_fragment_blend& a) {
     single(a.scene) ? BlendBackward<float>(a).run() : BlendBackward<double>(a).run();
 }
 
+size_t soft_mask_workspace_size(const gendr_soft_mask& a) {
+    return single(a.scene) ? MaskForward<float>::workspace_size(a) : MaskForward<double>::workspace_size(a);
+}
+
+void soft_mask_forward(const gendr_soft_mask& a) {
+    single(a.scene) ? MaskForward<float>(a).run() : MaskForward<double>(a).run();
+}
+
+size_t soft_mask_backward_workspace_size(const gendr_soft_mask& a) {
+    return single(a.scene) ? MaskBackward<float>::workspace_size(a) : MaskBackward<double>::workspace_size(a);
+}
+
+void soft_mask_backward(const gendr_soft_mask& a) {
+    single(a.scene) ? MaskBackward<float>(a).run() : MaskBackward<double>(a).run();
+}
+
 double quantile(int id, double shape, double shift, double coverage) {
     return quantile(Distribution(id), shape, shift, coverage);
 }
@@ -96,10 +121,15 @@ constexpr Kernels make_kernels() {
     k.fragments_workspace_size = fragments_workspace_size;
     k.count_fragments = count_fragments;
     k.fill_fragments = fill_fragments;
+    k.nearest_fragments = nearest_fragments;
     k.fragments_backward = fragments_backward;
     k.blend_fragments = blend_fragments;
     k.blend_workspace_size = blend_workspace_size;
     k.blend_fragments_backward = blend_fragments_backward;
+    k.soft_mask_workspace_size = soft_mask_workspace_size;
+    k.soft_mask_forward = soft_mask_forward;
+    k.soft_mask_backward_workspace_size = soft_mask_backward_workspace_size;
+    k.soft_mask_backward = soft_mask_backward;
     k.quantile = quantile;
     return k;
 }

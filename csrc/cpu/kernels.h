@@ -15,10 +15,15 @@ struct Kernels {
     size_t (*fragments_workspace_size)(const gendr_fragments&);
     void (*count_fragments)(const gendr_fragments&);
     void (*fill_fragments)(const gendr_fragments&);
+    void (*nearest_fragments)(const gendr_fragments&);
     void (*fragments_backward)(const gendr_fragments&);
     void (*blend_fragments)(const gendr_fragment_blend&);
     size_t (*blend_workspace_size)(const gendr_fragment_blend&);
     void (*blend_fragments_backward)(const gendr_fragment_blend&);
+    size_t (*soft_mask_workspace_size)(const gendr_soft_mask&);
+    void (*soft_mask_forward)(const gendr_soft_mask&);
+    size_t (*soft_mask_backward_workspace_size)(const gendr_soft_mask&);
+    void (*soft_mask_backward)(const gendr_soft_mask&);
     double (*quantile)(int id, double shape, double shift, double coverage);
 };
 

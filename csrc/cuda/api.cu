@@ -5,8 +5,10 @@
 #include "corners.h"
 #include "fragments.h"
 #include "launch.h"
+#include "nearest_fragments.h"
 #include "render_backward.h"
 #include "render_forward.h"
+#include "soft_mask.h"
 
 GENDR_BEGIN_NAMESPACE
 namespace {
@@ -107,8 +109,19 @@ int gendr_count_fragments(const gendr_fragments* args) {
 int gendr_fill_fragments(const gendr_fragments* args) {
     return guarded([&] {
         check_call(*args);
-        require(args->workspace_size >= fragments_workspace_size(*args), "workspace is too small");
+        gendr_fragments listing = *args;
+        listing.n_fragments = 0;
+        require(args->workspace_size >= fragments_workspace_size(listing), "workspace is too small");
         fill_fragments(*args);
+    });
+}
+
+int gendr_nearest_fragments(const gendr_fragments* args) {
+    return guarded([&] {
+        check_call(*args);
+        check_slots(*args);
+        require(args->workspace_size >= fragments_workspace_size(*args), "workspace is too small");
+        nearest_fragments(*args);
     });
 }
 
@@ -139,6 +152,38 @@ int gendr_blend_fragments_backward(const gendr_fragment_blend* args) {
         check_call(*args);
         require(args->workspace_size >= blend_workspace_size(*args), "workspace is too small");
         blend_fragments_backward(*args);
+    });
+}
+
+size_t gendr_soft_mask_workspace_size(const gendr_soft_mask* args) {
+    return guarded_size([&] {
+        check_call(*args);
+        return soft_mask_workspace_size(*args);
+    });
+}
+
+int gendr_soft_mask_forward(const gendr_soft_mask* args) {
+    return guarded([&] {
+        check_call(*args);
+        require(args->mask || args->scene.n_images == 0, "mask must not be null");
+        require(args->workspace_size >= soft_mask_workspace_size(*args), "workspace is too small");
+        soft_mask_forward(*args);
+    });
+}
+
+size_t gendr_soft_mask_backward_workspace_size(const gendr_soft_mask* args) {
+    return guarded_size([&] {
+        check_call(*args);
+        return soft_mask_backward_workspace_size(*args);
+    });
+}
+
+int gendr_soft_mask_backward(const gendr_soft_mask* args) {
+    return guarded([&] {
+        check_call(*args);
+        require(args->grad_mask || args->scene.n_images == 0, "grad_mask must not be null");
+        require(args->workspace_size >= soft_mask_backward_workspace_size(*args), "workspace is too small");
+        soft_mask_backward(*args);
     });
 }
 

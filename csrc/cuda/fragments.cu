@@ -3,6 +3,7 @@
 //
 // Both passes of forward decide alike which pairs are fragments (core/pair.h). Memory does not depend on that: a pixel
 // writes to its own slots alone, and to all of them.
+#include "../core/nearest_slots.h"
 #include "../core/pixel.h"
 #include "../core/prepare_face.h"
 #include "file_faces.cuh"
@@ -87,9 +88,10 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> cal
     }
 }
 
+// A slot without a fragment, of face -1, goes behind all faces.
 __global__ void __launch_bounds__(kThreads) find_faces(const gendr_fragments a, uint32_t* keys) {
     const int64_t i = global_thread();
-    if (i < a.n_fragments) keys[i] = uint32_t(a.face[i]);
+    if (i < a.n_fragments) keys[i] = min_(uint32_t(a.face[i]), uint32_t(a.scene.n_faces));
 }
 
 template <class T, bool kCuts>
@@ -104,14 +106,16 @@ __global__ void __launch_bounds__(kThreads)
     if (first < last) prepare_face<kCuts>(scene, scene.image_params(scene.image_of(face)), face, f);
     // One with a corner that is no number has no fragments and was not set up, but an empty slot may name it.
     const bool seen = f.inv_z[0] != T(0);
+    const T weight_factor = weight_factor_of<T>(a), distance_factor = distance_factor_of<T>(a);
     T x[3] = {}, y[3] = {}, z[3] = {};
     for (int32_t k = first + lane; seen && k < last; k += kWarpSize) {
-        const int64_t i = order[k], pixel = a.pixel[i];
+        const int64_t i = order[k], pixel = pixel_of(a, i);
         const T px = scene.grid.x(T(pixel % scene.args.width));
         const T py = scene.grid.y(T(pixel / scene.args.width % scene.args.height));
-        const T grad_v0 = load(a.grad_weights, 3 * i), grad_v1 = load(a.grad_weights, 3 * i + 1);
-        const T grad_v2 = load(a.grad_weights, 3 * i + 2);
-        const T grad_z = load(a.grad_depth, i), grad_distance2 = load(a.grad_distance2, i);
+        const T grad_v0 = weight_factor * load(a.grad_weights, 3 * i);
+        const T grad_v1 = weight_factor * load(a.grad_weights, 3 * i + 1);
+        const T grad_v2 = weight_factor * load(a.grad_weights, 3 * i + 2);
+        const T grad_z = load(a.grad_depth, i), grad_distance2 = distance_factor * load(a.grad_distance2, i);
         VertexGradient<T> g = {};
         if (kCuts && (f.flags & kCut)) {
             g = pull_cut_fragment(f, scene.cut_plane, scene.cut_rule(), px, py, grad_v0, grad_v1, grad_v2, grad_z,
@@ -152,7 +156,7 @@ void list(const gendr_fragments& args, bool fill) {
     const Scene<T> scene(a);
     Workspace ws(args.workspace);
     const FaceFiling<T> filing(a, ws);
-    filing.run(scene, stream);
+    if (!fill) filing.run(scene, stream);  // which stays in the workspace for the other pass
     const ListCall<T> call = {scene, filing.faces(), filing.images(), args};
     const unsigned blocks = blocks_for(filing.tiles_per_image() * a.n_images, kWarps);
     if (fill && has_cuts(a)) {

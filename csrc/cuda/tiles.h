@@ -12,7 +12,7 @@
 //     +-------+-------+
 #pragma once
 
-#include "../core/geometry.h"
+#include "../core/pixel_box.h"
 #include "platform.h"
 
 GENDR_BEGIN_NAMESPACE
@@ -23,11 +23,6 @@ constexpr int kChannels = 4;
 constexpr int kTileWidth = 8, kTileHeight = 4;
 constexpr int kMaxLevels = 16;  // 2^13 rows of tiles in the largest image
 constexpr int kMaxNodesOfTile = 4 * kMaxLevels;
-
-// Pixels in reach of a face, both ends included.
-struct alignas(8) PixelBox {
-    uint16_t x0, y0, x1, y1;
-};
 
 // The tree of one image.
 struct TileTree {

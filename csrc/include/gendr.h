@@ -184,10 +184,18 @@ typedef struct gendr_backward {
 
 /* Fragments: the pairs of a pixel and a face in reach of it that colour counts (culling, near, far), one behind the
  * other, image by image and row by row, those of a pixel in an order that never changes. First gendr_count_fragments;
- * from the counts the caller makes the offsets and the arrays of M fragments, for gendr_fill_fragments. */
+ * from the counts the caller makes the offsets and the arrays of M fragments, for gendr_fill_fragments, which takes the
+ * workspace as gendr_count_fragments left it, with what that worked out of the same scene.
+ *
+ * Or the K nearest of each pixel, in one pass and without any of that: gendr_nearest_fragments. face, weights, depth
+ * and distance2 are then (B, H, W, K), M = B H W K slots, those of a pixel by depth, of equal depths by face; where
+ * there are fewer, all of a slot's numbers are -1. */
 typedef struct gendr_fragments {
-    gendr_scene scene;        /* features, gamma and background are not read */
-    int64_t n_fragments;      /* M */
+    gendr_scene scene;    /* features, gamma and background are not read */
+    int64_t n_fragments;  /* M; not read by gendr_nearest_fragments, for which it may be 0 */
+    int32_t n_nearest;    /* K >= 1: slots of a pixel; 0: lists. With K, counts, offsets and pixel are not read */
+    double weight_factor; /* with K: what weights and distance2 are multiplied by, and their gradients */
+    double distance_factor;
     int32_t* counts;          /* (B, H, W): fragments of each pixel */
     const int64_t* offsets;   /* (B * H * W + 1,): where each pixel's begin, and M */
     int64_t* pixel;           /* (M,): its number, (image * H + row) * W + column */
@@ -225,6 +233,22 @@ typedef struct gendr_fragment_blend {
     void* workspace;        /* backward: gendr_blend_workspace_size() bytes, aligned to 64; forward: may be null */
     size_t workspace_size;
 } gendr_fragment_blend;
+
+/* The soft mask of Kaolin's dibr_soft_mask (core/soft_mask.h). Of the settings are read dist_scale, which is 1 /
+ * sigmainv, reach, which is boxlen, near_clip, projection, half_width and half_height. */
+typedef struct gendr_soft_mask {
+    gendr_scene scene;       /* features, gamma and background are not read */
+    int32_t knum;            /* faces a pixel counts at most, >= 1 */
+    const int64_t* selected; /* (B, H, W): below 0 where a pixel shows no face; elsewhere the mask is 1 */
+    void* mask;              /* real (B, H, W) */
+    void* missing;           /* real (B, H, W): the product of 1 - D; this and last are what backward needs */
+    int32_t* last;         /* (B, H, W): the knum-th face, counted within its image; 2^31 - 1: there are fewer; -1: the
+                              pixel counts none */
+    const void* grad_mask; /* real (B, H, W); these two for backward */
+    void* grad_face_vertices; /* real (F, 3, 3), written whole */
+    void* workspace;          /* gendr_soft_mask_workspace_size() bytes, or backward's, aligned to 64 */
+    size_t workspace_size;
+} gendr_soft_mask;
 
 /* Corners of an indexed mesh: out[b, f, k, :] = values[b, faces[f, k], :], and the transpose of that. */
 typedef struct gendr_corners {
@@ -268,15 +292,21 @@ GENDR_API int gendr_render_forward(const gendr_forward* args);
 GENDR_API size_t gendr_backward_workspace_size(const gendr_backward* args);
 GENDR_API int gendr_render_backward(const gendr_backward* args);
 
-/* For all three, with this n_fragments. */
+/* With this n_nearest; for gendr_fragments_backward with this n_fragments, for the others with n_fragments 0. */
 GENDR_API size_t gendr_fragments_workspace_size(const gendr_fragments* args);
 GENDR_API int gendr_count_fragments(const gendr_fragments* args);
 GENDR_API int gendr_fill_fragments(const gendr_fragments* args);
+GENDR_API int gendr_nearest_fragments(const gendr_fragments* args);
 GENDR_API int gendr_fragments_backward(const gendr_fragments* args);
 
 GENDR_API int gendr_blend_fragments(const gendr_fragment_blend* args);
 GENDR_API size_t gendr_blend_workspace_size(const gendr_fragment_blend* args);
 GENDR_API int gendr_blend_fragments_backward(const gendr_fragment_blend* args);
+
+GENDR_API size_t gendr_soft_mask_workspace_size(const gendr_soft_mask* args);
+GENDR_API int gendr_soft_mask_forward(const gendr_soft_mask* args);
+GENDR_API size_t gendr_soft_mask_backward_workspace_size(const gendr_soft_mask* args);
+GENDR_API int gendr_soft_mask_backward(const gendr_soft_mask* args);
 
 GENDR_API int gendr_gather_corners(const gendr_corners* args);
 GENDR_API size_t gendr_corners_workspace_size(const gendr_corners* args);

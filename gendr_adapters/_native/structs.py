@@ -182,6 +182,9 @@ class Fragments(Call):
     _fields_ = [
         ("scene", Scene),
         ("n_fragments", c_int64),
+        ("n_nearest", c_int32),
+        ("weight_factor", c_double),
+        ("distance_factor", c_double),
         ("counts", c_void_p),
         ("offsets", c_void_p),
         ("pixel", c_void_p),
@@ -217,6 +220,23 @@ class FragmentBlend(Call):
         ("grad_dist_scale", c_void_p),
         ("grad_gamma", c_void_p),
         ("grad_background", c_void_p),
+        ("workspace", c_void_p),
+        ("workspace_size", c_size_t),
+    ]
+
+
+class SoftMask(Call):
+    """gendr_soft_mask"""
+
+    _fields_ = [
+        ("scene", Scene),
+        ("knum", c_int32),
+        ("selected", c_void_p),
+        ("mask", c_void_p),
+        ("missing", c_void_p),
+        ("last", c_void_p),
+        ("grad_mask", c_void_p),
+        ("grad_face_vertices", c_void_p),
         ("workspace", c_void_p),
         ("workspace_size", c_size_t),
     ]
@@ -265,10 +285,15 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gendr_fragments_workspace_size": (c_size_t, [POINTER(Fragments)]),
     "gendr_count_fragments": (c_int, [POINTER(Fragments)]),
     "gendr_fill_fragments": (c_int, [POINTER(Fragments)]),
+    "gendr_nearest_fragments": (c_int, [POINTER(Fragments)]),
     "gendr_fragments_backward": (c_int, [POINTER(Fragments)]),
     "gendr_blend_fragments": (c_int, [POINTER(FragmentBlend)]),
     "gendr_blend_workspace_size": (c_size_t, [POINTER(FragmentBlend)]),
     "gendr_blend_fragments_backward": (c_int, [POINTER(FragmentBlend)]),
+    "gendr_soft_mask_workspace_size": (c_size_t, [POINTER(SoftMask)]),
+    "gendr_soft_mask_forward": (c_int, [POINTER(SoftMask)]),
+    "gendr_soft_mask_backward_workspace_size": (c_size_t, [POINTER(SoftMask)]),
+    "gendr_soft_mask_backward": (c_int, [POINTER(SoftMask)]),
     "gendr_gather_corners": (c_int, [POINTER(Corners)]),
     "gendr_corners_workspace_size": (c_size_t, [POINTER(Corners)]),
     "gendr_scatter_corners": (c_int, [POINTER(Corners)]),

@@ -1,6 +1,5 @@
 """`dibr_soft_mask`, as kaolin.render.mesh.dibr_soft_mask."""
 
-import math
 from typing import Any
 
 import torch
@@ -9,11 +8,9 @@ from torch import Tensor
 from .._autocast import full_precision
 from .._inputs import kind
 from .._numbers import plain
+from .._soft_mask import soft_mask
 from .._transformable import refuse_vmap
 from .._untraced import untraced
-from .._visibility import leave_out
-from ..blend import blend_fragments
-from ..fragments import Fragments, find_fragments
 from ..render import render
 from ..settings import RenderSettings, check_number
 from ._arguments import check_depths, check_image, check_softness
@@ -96,7 +93,7 @@ def dibr_soft_mask(
         alpha = render(face_vertices, (height, width), settings=settings, outputs=("alpha",)).alpha
         assert alpha is not None
         return alpha
-    return _grown_box_mask(face_vertices, selected_face_idx >= 0, sigmainv, boxlen, knum, near_clip)
+    return soft_mask(face_vertices, selected_face_idx, knum, settings)
 
 
 def mask_settings(sigmainv: float, boxlen: float, **fields: Any) -> RenderSettings:
@@ -104,113 +101,6 @@ def mask_settings(sigmainv: float, boxlen: float, **fields: Any) -> RenderSettin
     fields = {"distribution": "exponential_rev", "clip": "nonnegative", **fields}
     fields = {name: plain(value) for name, value in fields.items()}
     return kaolin_settings(dist_scale=1 / sigmainv, reach=boxlen, **fields)
-
-
-def _grown_box_mask(
-    face_vertices: Tensor, covered: Tensor, sigmainv: float, boxlen: float, knum: int | None, near_clip: float | None
-) -> Tensor:
-    """The mask of Kaolin: by grown bounding boxes and the first knum faces.
-
-    Every pair of an uncovered pixel and a face in whose box it is becomes a fragment; their union is blend_fragments'.
-    """
-    n_meshes, height, width = covered.shape
-    low, high = _grown_boxes(face_vertices.detach(), boxlen, near_clip)
-    touching = _touches_uncovered(low, high, covered)
-    # A Cauchy distribution ends nowhere, so that nothing fades. The boxes are cut exactly below.
-    settings = kaolin_settings(
-        distribution="cauchy",
-        clip="nonnegative",
-        reach_shape="box",
-        reach=boxlen * (1 + 1e-6) + 1e-6,
-        near_clip=near_clip,
-    )
-    found = find_fragments(leave_out(face_vertices, ~touching), (height, width), settings=settings)
-    kept = _in_boxes(found, low, high, covered)
-    if knum is not None:
-        kept = _first_by_index(found, kept, knum, touching.numel())
-    # Inside or outside does not matter: a pixel within a face that was not selected counts by its distance, too.
-    unsigned = Fragments(
-        _offsets(found, kept),
-        found.pixel[kept],
-        found.face[kept],
-        found.weights.detach()[kept],
-        found.depth.detach()[kept],
-        -found.distance2[kept].abs(),
-    )
-    settings = mask_settings(sigmainv, boxlen)
-    alpha = blend_fragments(unsigned, None, (height, width), settings, n_images=n_meshes, outputs=("alpha",)).alpha
-    assert alpha is not None
-    return torch.where(covered, alpha.new_ones(()), alpha)
-
-
-def _grown_boxes(face_vertices: Tensor, boxlen: float, near_clip: float | None) -> tuple[Tensor, Tensor]:
-    """(B, F, 2), twice: the lower left and upper right corner of each face's bounding box, boxlen further out; of a
-    face that is cut, that of what is left."""
-    points = face_vertices[..., :2]
-    low, high = points.aminmax(dim=2)
-    if near_clip is not None:
-        # Corners in front of the plane, and where edges from one in front, b, to one that is nearer, a, meet it.
-        front = (face_vertices[..., 2] >= near_clip)[..., None]
-        following = front.roll(-1, 2)
-        onward = face_vertices.roll(-1, 2)
-        b, a = (torch.where(front == ahead, face_vertices, onward) for ahead in (True, False))
-        z_b, z_a = b[..., 2:], a[..., 2:]
-        along = (z_b - near_clip) / (z_b - z_a) * (z_a / near_clip)
-        points = torch.cat([points, b[..., :2] + along * (a - b)[..., :2]], 2)
-        left = torch.cat([front, front != following], 2)
-        cut = front.any(2) & ~front.all(2)
-        low = torch.where(cut, points.where(left, math.inf).amin(2), low)
-        high = torch.where(cut, points.where(left, -math.inf).amax(2), high)
-    return low - boxlen, high + boxlen
-
-
-def _touches_uncovered(low: Tensor, high: Tensor, covered: Tensor) -> Tensor:
-    """(B, F) bool: is there an uncovered pixel in the box, or next to it? Faces in the midst of the silhouette have
-    none, and need not be looked at. Never a wrong no; the boxes of faces that are not finite are of no meaning."""
-    n_meshes, height, width = covered.shape
-    sums = covered.new_zeros((n_meshes, height + 1, width + 1), dtype=torch.int32)
-    sums[:, 1:, 1:] = (~covered).cumsum(1, dtype=torch.int32).cumsum(2, dtype=torch.int32)
-    # Pixel column c is at x = (2 c + 1 - W) / W; rows count from the top.
-    half = low.new_tensor([width, height]) / 2
-    first, last = (low * half + half - 1).floor(), (high * half + half + 1).ceil()
-    first, last = (index.nan_to_num(0.0).clamp(min=0).minimum(2 * half).long() for index in (first, last))
-    left, right = first[..., 0], last[..., 0]
-    top, bottom = height - last[..., 1], height - first[..., 1]
-    mesh = torch.arange(n_meshes, device=covered.device)[:, None]
-    inside = sums[mesh, bottom, right] - sums[mesh, top, right] - sums[mesh, bottom, left] + sums[mesh, top, left]
-    return inside > 0
-
-
-def _in_boxes(found: Fragments, low: Tensor, high: Tensor, covered: Tensor) -> Tensor:
-    """Numbers of the fragments at uncovered pixels in the box of their face: of its sides, the left and lower ones
-    belong to it."""
-    height, width = covered.shape[1:]
-    kept = (~covered).flatten()[found.pixel].nonzero()[:, 0]
-    pixel, face = found.pixel[kept], found.face[kept]
-    inside = torch.ones_like(pixel, dtype=torch.bool)
-    for axis, index, n in ((0, pixel % width, width), (1, height - 1 - pixel // width % height, height)):
-        at = (2 * index + 1 - n).to(low.dtype) / n
-        inside &= (at >= low[..., axis].flatten()[face]) & (at < high[..., axis].flatten()[face])
-    return kept[inside]
-
-
-def _offsets(found: Fragments, kept: Tensor) -> Tensor:
-    """Where the kept fragments of each pixel begin."""
-    flags = torch.zeros_like(found.pixel)
-    flags[kept] = 1
-    return torch.cat([flags.new_zeros(1), flags.cumsum(0)])[found.offsets]
-
-
-def _first_by_index(found: Fragments, kept: Tensor, knum: int, n_faces: int) -> Tensor:
-    """Of the kept fragments of a pixel the knum whose faces have the lowest numbers."""
-    offsets = _offsets(found, kept)
-    if len(kept) == 0 or int(offsets.diff().amax()) <= knum:
-        return kept
-    pixel = found.pixel[kept]
-    order = (pixel * n_faces + found.face[kept]).argsort()
-    rank = torch.empty_like(order)
-    rank[order] = torch.arange(len(order), device=order.device) - offsets[pixel]
-    return kept[rank < knum]
 
 
 def _check_selected(selected_face_idx: Tensor, face_vertices_image: Tensor, n_meshes: int) -> None:

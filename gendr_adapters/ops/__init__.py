@@ -1,5 +1,5 @@
-"""The torch ops under `render`, `find_fragments`, `blend_fragments` and `gather_corners`, one file each: definition,
-implementation, fake and autograd.
+"""The torch ops under `render`, `find_fragments`, `find_nearest_fragments`, `blend_fragments`, `soft_mask` and
+`gather_corners`, one file each: definition, implementation, fake and autograd.
 
 An op takes few arguments, because autograd's cost grows with their number. What is common to all:
 
@@ -8,7 +8,7 @@ An op takes few arguments, because autograd's cost grows with their number. What
     ints, floats   RenderSettings.packed: the numbers of gendr_settings, in the order of _native/structs.py
 """
 
-from . import blend, corners, fragments, render
+from . import blend, corners, fragments, nearest_fragments, render, soft_mask
 from .library import apply
 from .outputs import ALPHA, DEPTH, FACE_INDEX, IMAGE, with_states
 
@@ -21,6 +21,8 @@ __all__ = [
     "blend",
     "corners",
     "fragments",
+    "nearest_fragments",
     "render",
+    "soft_mask",
     "with_states",
 ]

@@ -19,7 +19,7 @@ _BACKWARD_SIGNATURE = (
 )
 
 
-def _call(inputs: list[Any], size: list[int], ints: list[int], floats: list[float]) -> structs.Fragments:
+def listing(inputs: list[Any], size: list[int], ints: list[int], floats: list[float]) -> structs.Fragments:
     """inputs: face_vertices, dist_scale, face_offsets, contiguous."""
     call = structs.Fragments()
     face_vertices, dist_scale, face_offsets = inputs
@@ -33,7 +33,7 @@ def _fragments(*args: Any) -> tuple[Tensor, ...]:
     *tensors, size, ints, floats = args
     inputs = contiguous(tensors)
     like = inputs[0]
-    call = _call(inputs, size, ints, floats)
+    call = listing(inputs, size, ints, floats)
     counts = like.new_empty(size, dtype=torch.int32)
     (call.counts,) = call.addresses(counts)
     run("gendr_count_fragments", call, like, "gendr_fragments_workspace_size")
@@ -45,7 +45,7 @@ def _fragments(*args: Any) -> tuple[Tensor, ...]:
     call.n_fragments = n
     call.offsets, call.pixel, call.face = call.addresses(offsets, pixel, face)
     call.weights, call.depth, call.distance2 = call.addresses(weights, depth, distance2)
-    run("gendr_fill_fragments", call, like, "gendr_fragments_workspace_size")
+    run("gendr_fill_fragments", call, like)  # in the workspace of the count, which has the faces prepared
     return weights, depth, distance2, offsets, pixel, face
 
 
@@ -74,7 +74,7 @@ def _backward(*args: Any) -> Tensor:
     *tensors, size, ints, floats = args
     grads, inputs, (pixel, face) = map(contiguous, (tensors[:3], tensors[3:6], tensors[6:]))
     out = torch.empty_like(inputs[0])
-    call = _call(inputs, size, ints, floats)
+    call = listing(inputs, size, ints, floats)
     call.n_fragments = pixel.shape[0]
     call.pixel, call.face, call.grad_face_vertices = call.addresses(pixel, face, out)
     call.grad_weights, call.grad_depth, call.grad_distance2 = call.addresses(*grads)

@@ -11,6 +11,7 @@ from .._projected_meshes import ProjectedMeshes
 from ..fragments import Fragments
 from ..render import Rendered
 from ._blend_params import GenDRBlendParams, blend_settings
+from ._core_shading import Shown, with_channel
 from ._fragments import GenDRFragments, bounds_of
 
 Range = tuple[float, float]
@@ -45,20 +46,24 @@ def silhouette(meshes: ProjectedMeshes, params: GenDRBlendParams) -> Tensor:
     return alpha
 
 
-def blend_corners(meshes: ProjectedMeshes, features: Tensor, params: GenDRBlendParams, ranges: list[Range]) -> Tensor:
-    """(N, H, W, C + 1): features (F, 3, C) of the faces' corners, interpolated and blended, and alpha."""
+def blend_shown(meshes: ProjectedMeshes, shown: Shown, params: GenDRBlendParams, ranges: list[Range]) -> Tensor:
+    """(N, H, W, C + 1): what is shown of the faces, blended, and alpha, in one pass over them."""
     if len(set(ranges)) > 1:
         bounds = meshes.face_offsets.tolist()
         return torch.cat(
             [
-                blend_corners(_image(meshes, i, bounds), features[bounds[i] : bounds[i + 1]], own, [ranges[i]])
+                blend_shown(_image(meshes, i, bounds), shown.of_image(i, bounds), own, [ranges[i]])
                 for i, own in enumerate(_split(params, meshes))
             ]
         )
-    dtype = _image_dtype(features, meshes)
     settings = blend_settings(meshes, params, *_first(ranges))
-    blended = replace(meshes, face_vertices=meshes.face_vertices.to(dtype), settings=settings)
-    return _over_background(blended.render, features.to(dtype), params, meshes)
+    blended = replace(meshes, face_vertices=meshes.face_vertices.to(shown.dtype), settings=settings)
+
+    def blend(with_ones: bool, background: Tensor | None) -> Rendered:
+        features, lighting = shown.with_ones() if with_ones else shown
+        return blended.render(features, background, lighting=lighting)
+
+    return _over_background(blend, background_of(params, shown.n_channels, shown.dtype, meshes))
 
 
 def blend_shaded(fragments: GenDRFragments, colours: Tensor, params: GenDRBlendParams, ranges: list[Range]) -> Tensor:
@@ -83,42 +88,41 @@ def _blend_shaded(
                 for i, own in enumerate(_split(params, meshes))
             ]
         )
-    dtype = _image_dtype(colours, meshes)
+    dtype = image_dtype(colours, meshes)
     blended = replace(meshes, settings=blend_settings(meshes, params, *_first(ranges)))
-    found = Fragments(*found[:3], *(numbers.to(dtype) for numbers in found[3:]))
+    found, colours = Fragments(*found[:3], *(numbers.to(dtype) for numbers in found[3:])), colours.to(dtype)
 
-    def blend(shown: Tensor, background: Tensor | None) -> Rendered:
-        return blended.blend_fragments(found, shown, background)
+    def blend(with_ones: bool, background: Tensor | None) -> Rendered:
+        return blended.blend_fragments(found, with_channel(colours, 1.0) if with_ones else colours, background)
 
-    return _over_background(blend, colours.to(dtype), params, meshes)
+    return _over_background(blend, background_of(params, colours.shape[-1], dtype, meshes))
 
 
-def _image_dtype(colours: Tensor, meshes: ProjectedMeshes) -> torch.dtype:
+def image_dtype(colours: Tensor, meshes: ProjectedMeshes) -> torch.dtype:
     """float64 if the colours or the vertices are, as in PyTorch3D; else float32."""
     return torch.promote_types(colours.dtype, meshes.face_vertices.dtype)
 
 
-def _over_background(
-    blend: Callable[[Tensor, Tensor | None], Rendered], shown: Tensor, params: GenDRBlendParams, meshes: ProjectedMeshes
-) -> Tensor:
-    """(N, H, W, C + 1), blended over a colour or a picture."""
-    background = _background(params, shown, meshes)
+def _over_background(blend: Callable[[bool, Tensor | None], Rendered], background: Tensor) -> Tensor:
+    """(N, H, W, C + 1), blended over a colour or a picture.
+
+    blend: given whether a channel of ones is to come behind the others, and a colour to be blended over, or 0."""
     if background.dim() == 2:
-        rendered = blend(shown, background)
+        rendered = blend(False, background)
         assert rendered.image is not None and rendered.alpha is not None
         return torch.cat([rendered.image.permute(0, 2, 3, 1), rendered.alpha[..., None]], 3)
     # A channel of ones over 0 is the faces' share in the softmax; the picture has the rest.
-    rendered = blend(torch.cat([shown, torch.ones_like(shown[..., :1])], -1), None)
+    rendered = blend(True, None)
     assert rendered.image is not None and rendered.alpha is not None
     *colours, share = rendered.image.unbind(1)
     image = torch.stack(colours, 3) + (1 - share)[..., None] * background
     return torch.cat([image, rendered.alpha[..., None]], 3)
 
 
-def _background(params: GenDRBlendParams, like: Tensor, meshes: ProjectedMeshes) -> Tensor:
+def background_of(params: GenDRBlendParams, channels: int, dtype: torch.dtype, meshes: ProjectedMeshes) -> Tensor:
     """(1 or N, C), or a picture (1 or N, H, W, C)."""
-    colour = torch.as_tensor(params.background_color, dtype=like.dtype, device=like.device)
-    n, channels, size = len(meshes), like.shape[-1], meshes.image_size
+    colour = torch.as_tensor(params.background_color, dtype=dtype, device=meshes.face_vertices.device)
+    n, size = len(meshes), meshes.image_size
     for shape in ((1, channels), (n, channels), (1, 1, 1, channels), (n, 1, 1, channels), (n, *size, channels)):
         if colour.dim() <= len(shape) and _fits(colour.shape, shape):
             full = colour.expand(shape)

@@ -21,16 +21,19 @@ _INSIDE = 1024
 ShadeFragments = Callable[[Fragments, list[int], Lighting | None], Tensor]
 
 
-def shade_fragments(fragments: GenDRFragments, shade: ShadeFragments, lighting: Lighting | None = None) -> Tensor:
+def shade_fragments(
+    fragments: GenDRFragments, shade: ShadeFragments, lighting: Lighting | None = None, textures: Any = None
+) -> Tensor:
     """(M, C): what each of fragments.found shows.
 
     Images with about as many fragments are shaded together, as (n, 1, M, 1), padded to the largest; those without any
-    are not shaded. Where lights are not PyTorch3D's, but only behave like them, all are shaded together.
+    are not shaded. Where lights are not PyTorch3D's, but only behave like them, all are shaded together; so they are
+    where textures are maps of several sizes, which PyTorch3D makes one of in a batch, and does not in a part of it.
     """
     found, n_images = fragments.found, len(fragments.meshes)
     bounds = bounds_of(found, n_images)
     counts = [end - start for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
-    together = not any(counts) or (lighting is not None and not lighting.can_pick)
+    together = not any(counts) or (lighting is not None and not lighting.can_pick) or _resizes_maps(textures)
     colours: dict[int, Tensor] = {}
     for images in [list(range(n_images))] if together else groups(counts):
         of_these = lighting
@@ -39,6 +42,10 @@ def shade_fragments(fragments: GenDRFragments, shade: ShadeFragments, lighting: 
         shaded = shade(lay_out(found, images, bounds), images, of_these)
         colours |= {i: shaded[k, 0, : counts[i], 0] for k, i in enumerate(images)}
     return torch.cat([colours[i] for i in sorted(colours)]) if len(colours) > 1 else colours.popitem()[1]
+
+
+def _resizes_maps(textures: Any) -> bool:
+    return isinstance(textures, TexturesUV) and len({x.shape for x in textures.maps_list()}) > 1
 
 
 def groups(counts: list[int]) -> list[list[int]]:

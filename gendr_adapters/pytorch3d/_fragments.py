@@ -41,8 +41,9 @@ class GenDRFragments(PyTorch3DFragments):
 
     pix_to_face, zbuf, bary_coords and dists, (N, H, W, K[, 3]), are PyTorch3D's dense view: the nearest
     K = faces_per_pixel faces of each pixel, or all of them where that is None (K is then the largest number at one).
-    It is computed when one of them is first read, and takes N H W K memory. Our shaders never read it: they take the
-    meshes themselves, or the fragments one behind the other.
+    It is computed when one of them is first read, in one pass over the faces, and takes N H W K memory, however many
+    fragments there are. Our shaders never read it: they take the meshes themselves, or the fragments one behind the
+    other.
 
     One made by hand or by dataclasses.replace has the dense view alone, and no meshes for our shaders. Our shaders
     refuse it, and fragments whose tensors were written to, which they would not see.
@@ -127,7 +128,7 @@ class GenDRFragments(PyTorch3DFragments):
         if name not in _DENSE or "_meshes" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__} has no {name!r}")
         with _graph_of(self.meshes.face_vertices):
-            self._keep_dense(dense_view(self.found, self.meshes, self._faces_per_pixel))
+            self._keep_dense(dense_view(self.meshes, self._faces_per_pixel or most_at_a_pixel(self.found)))
         return self.__dict__[name]
 
     def __repr__(self) -> str:
@@ -174,29 +175,18 @@ def lay_out(found: Fragments, images: list[int], bounds: list[int]) -> PyTorch3D
     )
 
 
-def dense_view(
-    found: Fragments, meshes: ProjectedMeshes, faces_per_pixel: int | None
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """PyTorch3D's pix_to_face, zbuf, bary_coords and dists: the nearest faces of a pixel, by depth, then by number.
+def dense_view(meshes: ProjectedMeshes, faces_per_pixel: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """PyTorch3D's pix_to_face, zbuf, bary_coords and dists: the nearest faces of a pixel, by depth, then by number."""
+    face, weights, depth, distance2 = meshes.find_nearest_fragments(
+        faces_per_pixel, weight_factor=_just_inside(meshes.face_vertices.dtype), distance_factor=-1.0
+    )
+    return face, depth, weights, distance2
 
-    faces_per_pixel: how many; None: as many as there are at the pixel that has most."""
-    order = nearest_first(found)
+
+def most_at_a_pixel(found: Fragments) -> int:
+    """How many fragments there are at the pixel that has most; 1 if there are none."""
     counts = torch.diff(found.offsets)
-    if faces_per_pixel is not None:
-        k = faces_per_pixel
-    else:
-        k = max(1, int(counts.max())) if counts.numel() else 1
-    pixel = found.pixel[order]
-    rank = torch.arange(pixel.shape[0], device=pixel.device) - found.offsets[pixel]
-    kept = rank < k
-    order, to = order[kept], (pixel * k + rank)[kept]
-
-    def dense(values: Tensor) -> Tensor:
-        empty = values.new_full((counts.shape[0] * k, *values.shape[1:]), -1)
-        return empty.index_copy(0, to, values[order]).view(len(meshes), *meshes.image_size, k, *values.shape[1:])
-
-    weights = just_inside(found.weights)
-    return dense(found.face), dense(found.depth), dense(weights), dense(-found.distance2)
+    return max(1, int(counts.max())) if counts.numel() else 1
 
 
 def just_inside(weights: Tensor) -> Tensor:
@@ -205,7 +195,11 @@ def just_inside(weights: Tensor) -> Tensor:
     TexturesAtlas takes 1 - w_0 - w_1 for w_2. At pixels beyond the edge from corner 0 to 1 the clipped w_2 is 0, and
     the last bit of the others would say on which side of that edge the texel is.
     """
-    return weights * (1 - 4 * torch.finfo(weights.dtype).eps)
+    return weights * _just_inside(weights.dtype)
+
+
+def _just_inside(dtype: torch.dtype) -> float:
+    return 1 - 4 * torch.finfo(dtype).eps
 
 
 def nearest_first(found: Fragments) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from ._autocast import geometry
-from ._fragments import dense_view
+from ._fragments import dense_view, most_at_a_pixel
 from ._meshes import checked_faces_per_pixel, project_meshes
 
 
@@ -50,6 +50,7 @@ def rasterize_meshes(
     """
     if projection is None:
         projection = "perspective" if perspective_correct else "orthographic"
+    k = checked_faces_per_pixel(faces_per_pixel)
     projected = project_meshes(
         meshes,
         image_size=image_size,
@@ -61,4 +62,4 @@ def rasterize_meshes(
         projection=projection,
         cull_to_frustum=cull_to_frustum,
     )
-    return dense_view(projected.find_fragments(), projected, checked_faces_per_pixel(faces_per_pixel))
+    return dense_view(projected, k or most_at_a_pixel(projected.detach().find_fragments()))

@@ -9,11 +9,15 @@ from pytorch3d.renderer.mesh.shader import ShaderBase
 from pytorch3d.renderer.utils import TensorProperties
 from torch import Tensor
 
+from .._projected_meshes import ProjectedMeshes
+from .._warnings import log_once
 from ..render import gather_corners
+from ..shading import TextureMaps
 from ._autocast import geometry
-from ._blend import Range, blend_corners, blend_shaded, depth_ranges, silhouette
+from ._blend import Range, background_of, blend_shaded, blend_shown, depth_ranges, image_dtype, silhouette
 from ._blend_params import GenDRBlendParams, as_gendr
 from ._cameras import check_cameras
+from ._core_shading import BeyondTheCore, Shown, Surface, show
 from ._fragment_shading import interpolate, sample_textures, shade_fragments
 from ._fragments import GenDRFragments
 from ._lighting import Lighting, face_cross_products, lit_vertices, unit, vertex_normals
@@ -114,7 +118,8 @@ class GenDRGouraudShader(_GenDRShader):
         if meshes.isempty():
             return blend_shaded(fragments, _no_colours(fragments, meshes), self._params(kwargs), ranges)
         colours = gather_corners(lit_vertices(meshes, self._lighting(meshes, kwargs)), meshes.faces_packed())
-        return blend_corners(fragments.meshes, colours, self._params(kwargs), ranges)
+        shown = Shown(colours.to(image_dtype(colours, fragments.meshes)))
+        return blend_shown(fragments.meshes, shown, self._params(kwargs), ranges)
 
 
 class _FragmentShader(_GenDRShader):
@@ -122,61 +127,83 @@ class _FragmentShader(_GenDRShader):
 
     @geometry
     def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
-        self._check(meshes)
         ranges, params = self._ranges(_ours(fragments, meshes), kwargs), self._params(kwargs)
         colours = _no_colours(fragments, meshes) if meshes.isempty() else self._colours(fragments, meshes, kwargs)
         return blend_shaded(fragments, colours, params, ranges)
-
-    def _check(self, meshes: Any) -> None:
-        """Raises ValueError for meshes that this shader cannot show."""
 
     def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
         """(M, C): what each of fragments.found shows."""
         raise NotImplementedError
 
 
-class GenDRPhongShader(_FragmentShader):
+class _LitShader(_FragmentShader):
+    """Lights on textures, in one pass over the faces.
+
+    What the core cannot show is shaded fragment by fragment. A record of the logger 'gendr_adapters', of level INFO,
+    says so once."""
+
+    @geometry
+    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+        if meshes.textures is None:
+            raise ValueError(
+                "meshes have no textures: give them some, e.g. Meshes(..., textures=TexturesVertex(colours))"
+            )
+        ranges, params = self._ranges(_ours(fragments, meshes), kwargs), self._params(kwargs)
+        if not meshes.isempty():
+            try:
+                shown = self._shown(fragments.meshes, meshes, params, kwargs)
+            except BeyondTheCore as reason:
+                log_once(f"{type(self).__name__} shades fragments one by one: {reason}")
+            else:
+                return blend_shown(fragments.meshes, shown, params, ranges)
+        return super().forward(fragments, meshes, **kwargs)  # type: ignore[no-any-return]
+
+    def _shown(
+        self, projected: ProjectedMeshes, meshes: Any, params: GenDRBlendParams, kwargs: dict[str, Any]
+    ) -> Shown:
+        """Raises BeyondTheCore."""
+        shown = show(meshes, projected, self._lighting(meshes, kwargs), self._surface(meshes))
+        if isinstance(shown.features, TextureMaps) and shown.features.padding == "zeros":
+            if background_of(params, shown.n_channels, shown.dtype, projected).dim() == 4:
+                raise BeyondTheCore("maps are padded with zeros before a background that is a picture")
+        return shown
+
+    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
+        surface = torch.cat(self._surface(meshes), 2)
+
+        def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
+            assert lighting is not None
+            light, specular = lighting.shine(*interpolate(some, surface).split(3, -1))
+            return light * sample_textures(meshes, some, images) + specular
+
+        return shade_fragments(fragments, shade, self._lighting(meshes, kwargs), meshes.textures)
+
+    def _surface(self, meshes: Any) -> Surface:
+        """What the light shines on."""
+        raise NotImplementedError
+
+
+class GenDRPhongShader(_LitShader):
     """Lights on every fragment, as PyTorch3D's SoftPhongShader: positions and normals interpolated, any textures.
 
     Returns (N, H, W, 4): colour, and alpha.
     """
 
-    def _check(self, meshes: Any) -> None:
-        _check_textures(meshes)
-
-    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
-        faces, verts = meshes.faces_packed(), meshes.verts_packed()
-        at_corners = torch.cat([gather_corners(verts, faces), gather_corners(vertex_normals(meshes), faces)], 2)
-
-        def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
-            assert lighting is not None
-            points, normals = interpolate(some, at_corners).split(3, -1)
-            light, specular = lighting.shine(points, normals)
-            return light * sample_textures(meshes, some, images) + specular
-
-        return shade_fragments(fragments, shade, self._lighting(meshes, kwargs))
+    def _surface(self, meshes: Any) -> Surface:
+        faces = meshes.faces_packed()
+        return Surface(gather_corners(meshes.verts_packed(), faces), gather_corners(vertex_normals(meshes), faces))
 
 
-class GenDRFlatShader(_FragmentShader):
+class GenDRFlatShader(_LitShader):
     """Lights on every face, at its middle and with its own normal, as PyTorch3D's HardFlatShader, but blended softly.
 
     Textures of any kind. Returns (N, H, W, 4): colour, and alpha.
     """
 
-    def _check(self, meshes: Any) -> None:
-        _check_textures(meshes)
-
-    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
+    def _surface(self, meshes: Any) -> Surface:
         middles = gather_corners(meshes.verts_packed(), meshes.faces_packed()).mean(1)
         normals = unit(face_cross_products(meshes))
-
-        def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
-            assert lighting is not None
-            face = some.pix_to_face.clamp(min=0)
-            light, specular = lighting.shine(middles[face], normals[face])
-            return light * sample_textures(meshes, some, images) + specular
-
-        return shade_fragments(fragments, shade, self._lighting(meshes, kwargs))
+        return Surface(*(x[:, None].expand(-1, 3, -1) for x in (middles, normals)))
 
 
 class GenDRNormalShader(_FragmentShader):
@@ -231,11 +258,6 @@ def _no_colours(fragments: GenDRFragments, meshes: Any) -> Tensor:
     of_kind = {TexturesVertex: "verts_features_padded", TexturesAtlas: "atlas_padded", TexturesUV: "maps_padded"}
     channels = getattr(textures, of_kind[type(textures)])().shape[-1] if type(textures) in of_kind else 3
     return fragments.meshes.face_vertices.new_zeros(0, channels)
-
-
-def _check_textures(meshes: Any) -> None:
-    if meshes.textures is None:
-        raise ValueError("meshes have no textures: give them some, e.g. Meshes(..., textures=TexturesVertex(colours))")
 
 
 def _kind_of_textures(meshes: Any) -> str:

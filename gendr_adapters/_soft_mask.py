@@ -1,0 +1,26 @@
+"""`soft_mask`: a silhouette of the first faces of each pixel, as Kaolin defines it."""
+
+from torch import Tensor
+
+from . import ops
+from ._inputs import refuse_forward_mode
+from .settings import RenderSettings
+
+_ALL = 2**31 - 1
+
+
+def soft_mask(face_vertices: Tensor, selected: Tensor, knum: int | None, settings: RenderSettings) -> Tensor:
+    """(B, H, W): 1 where selected (B, H, W), int64, is >= 0; elsewhere 1 - prod(1 - exp(-d^2 / dist_scale)) over the
+    knum faces of the lowest index (None: all) in whose bounding box, settings.reach further out, the pixel is; d is
+    the distance to the outline, in NDC.
+
+    face_vertices: (B, F, 3, 3), as for `render`; the gradient goes there. Of the settings dist_scale, a number, reach,
+    near_clip and half_extent have a say. The arguments are taken as checked.
+
+    Source: csrc/core/soft_mask.h.
+    """
+    refuse_forward_mode(face_vertices)
+    ints, floats = settings.packed
+    count = _ALL if knum is None else min(knum, _ALL)
+    mask: Tensor = ops.apply("soft_mask", face_vertices.flatten(0, 1), selected, count, ints, floats)[0]
+    return mask
