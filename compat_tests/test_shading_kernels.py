@@ -75,7 +75,7 @@ def test_any_order_of_threads_gives_the_same_bits(tmp_path: Path) -> None:
 def test_faces_in_pieces(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their sums are those of the CPU core."""
     inputs = Inputs(kind, n_faces=(3, 2), channels=5)
-    want = bits_of(inputs, 44)
+    want = {name: value.detach() for name, value in bits_of(inputs, 44).items()}
     core = _native.load(emulated_core("device"))
     monkeypatch.setattr(_native, "library", lambda device_type="cpu": core)
     for name, value in bits_of(inputs, 44).items():
@@ -84,15 +84,15 @@ def test_faces_in_pieces(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("cuda_core")
 def test_contributions_far_apart() -> None:
-    """What is 1e12 times smaller than its neighbours keeps its digits."""
+    """What is 1e12 times smaller than its neighbours keeps digits: a rounding is some 2^-54 here, of sums of 5e-12."""
     grad = torch.rand(1, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(3), dtype=torch.float64) + 0.5
     small = grad.clone()
-    small[..., SIZE // 2 :] *= 1e-12
+    small[..., SIZE // 2 :] *= 1e-12  # columns
     maps = torch.zeros(1, 4, 4, 1, dtype=torch.float64)
     even, apart = grad_of_maps(grad, maps, "nearest"), grad_of_maps(small, maps, "nearest")
     assert even.min() > 0.1
     torch.testing.assert_close(apart[:, :, :2], even[:, :, :2], rtol=1e-12, atol=0)
-    torch.testing.assert_close(apart[:, :, 2:], 1e-12 * even[:, :, 2:], rtol=1e-5, atol=0)
+    torch.testing.assert_close(apart[:, :, 2:], 1e-12 * even[:, :, 2:], rtol=2e-4, atol=0)
 
 
 @pytest.mark.usefixtures("cuda_core")
