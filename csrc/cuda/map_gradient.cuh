@@ -43,9 +43,9 @@ __device__ inline void set_nan(double* at) {
 }
 
 template <class T>
-__device__ __forceinline__ void add_to_texel(const MapSums<T>& maps, int64_t at, T value, double scale) {
-    if (value == T(0)) return;
-    const double scaled = round_(double(value) * scale);
+__device__ __forceinline__ void add_to_texel(const MapSums<T>& maps, int64_t at, T weight, T grad, double scale) {
+    if (weight == T(0) || grad == T(0)) return;  // nothing comes to a texel without weight, be it no number
+    const double scaled = round_(double(weight * grad) * scale);
     if (abs_(scaled) < 0x1p62) {
         atomicAdd(maps.sums + at, static_cast<unsigned long long>(static_cast<long long>(scaled)));
     } else {
@@ -62,10 +62,10 @@ __device__ __forceinline__ void add_to_map(const MapSums<T>& maps, const gendr_s
     const int64_t row0 = (p.first_texel + y.first * width) * n + channel;
     const int64_t row1 = (p.first_texel + y.second * width) * n + channel;
     const double scale = maps.scales[channel];
-    add_to_texel(maps, row0 + x.first * n, y.weight0 * x.weight0 * grad, scale);
-    add_to_texel(maps, row0 + x.second * n, y.weight0 * x.weight1 * grad, scale);
-    add_to_texel(maps, row1 + x.first * n, y.weight1 * x.weight0 * grad, scale);
-    add_to_texel(maps, row1 + x.second * n, y.weight1 * x.weight1 * grad, scale);
+    add_to_texel(maps, row0 + x.first * n, y.weight0 * x.weight0, grad, scale);
+    add_to_texel(maps, row0 + x.second * n, y.weight0 * x.weight1, grad, scale);
+    add_to_texel(maps, row1 + x.first * n, y.weight1 * x.weight0, grad, scale);
+    add_to_texel(maps, row1 + x.second * n, y.weight1 * x.weight1, grad, scale);
 }
 
 // The sum of |g_c| over a part of an image's pixels: a block for each of kChunks parts.
