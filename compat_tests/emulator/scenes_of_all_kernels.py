@@ -15,7 +15,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from support.scenes import random_scene, render_with_gradients, sphere  # noqa: E402
 
 from gendr_adapters import (  # noqa: E402
+    Lighting,
     RenderSettings,
+    TextureMaps,
     _native,
     blend_fragments,
     find_fragments,
@@ -87,6 +89,42 @@ def blended_fragments(dtype: torch.dtype, **settings: Any) -> dict[str, Tensor]:
     return {"image": image, "alpha": alpha, **{f"d/d {k}": g for k, g in zip(inputs, gradients, strict=True)}}
 
 
+def shaded(
+    dtype: torch.dtype, size: tuple[int, int], *, faces: int, channels: int, maps: bool, **settings: Any
+) -> dict[str, Tensor]:
+    """Two meshes under two lights each, on three maps of few texels or on colours of their own."""
+    scene = random_scene(6, faces, 4, channels)
+    generator = torch.Generator().manual_seed(6)
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return (low + (high - low) * torch.rand(shape, generator=generator)).to(dtype).requires_grad_()
+
+    inputs = {
+        "face_vertices": scene.face_vertices.to(dtype).requires_grad_(),
+        "positions": uniform(-1, 1, faces, 3, 3),
+        "normals": uniform(-1, 1, faces, 3, 3),
+        "camera_position": uniform(1, 3, 2, 3),
+        "ambient": uniform(0, 1, 2, channels),
+        "light_positions": uniform(-3, 3, 2, 2, 4),
+        "diffuse": uniform(0, 1, 2, 2, channels),
+        "specular": uniform(0, 1, 2, 2, channels),
+        "shininess": uniform(1, 8, 2),
+    }
+    lighting = Lighting(*list(inputs.values())[1:])
+    features: Any = scene.features.to(dtype).requires_grad_()
+    inputs["features"] = features
+    if maps:
+        index = torch.randint(0, 3, (faces,), generator=generator)
+        inputs["features"], inputs["uvs"] = uniform(0, 1, 3, 3, 4, channels), uniform(-0.8, 1.8, faces, 3, 2)
+        features = TextureMaps(inputs["features"], inputs["uvs"], index)
+    s = RenderSettings(**{"dist_scale": 1e-2, "gamma": 0.1, **settings})
+    offsets = torch.tensor([0, faces // 2, faces])
+    image = render(inputs["face_vertices"], size, features, offsets, s, lighting=lighting).image
+    assert image is not None
+    gradients = torch.autograd.grad(image.square().sum(), list(inputs.values()))
+    return {"image": image, **{f"d/d {k}": g for k, g in zip(inputs, gradients, strict=True)}}
+
+
 def soft_masks(dtype: torch.dtype, near_clip: float | None, size: tuple[int, int]) -> dict[str, Tensor]:
     """Two meshes of 40 faces, some of them large, with pixels that show a face; and z, where faces are cut."""
     generator = torch.Generator().manual_seed(0)
@@ -120,6 +158,9 @@ def all_results() -> dict[str, Tensor]:
         runs[f"soft mask, large, cut, {dtype}"] = soft_masks(dtype, 1.5, (44, 50))
         runs[f"blend, {dtype}"] = blended_fragments(dtype, background_floor=0.1)
         runs[f"blend, general, {dtype}"] = blended_fragments(dtype, distribution="gaussian", t_conorm="max")
+        runs[f"maps, {dtype}"] = shaded(dtype, (13, 18), faces=12, channels=5, maps=True)
+    runs["lit texels"] = shaded(single, (13, 18), faces=12, channels=5, maps=False)
+    runs["large, maps"] = shaded(single, (44, 50), faces=4, channels=3, maps=True, blend="hard")
     return {f"{run}: {name}": value.detach() for run, results in runs.items() for name, value in results.items()}
 
 

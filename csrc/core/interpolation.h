@@ -181,7 +181,8 @@ GENDR_HD int32_t texel_index(T v0, T v1, int32_t res) {
     const T last = T(res - 1);
     const int32_t u = int32_t(clamp_(v0 * T(res), T(0), last)), v = int32_t(clamp_(v1 * T(res), T(0), last));
     // Outside the face next to edge 0-1 the two weights sum to 1 but for rounding, which must not choose the triangle.
-    const bool lower = (v0 + v1) * T(res) - T(u) - T(v) <= T(1) + T(8) * Limits<T>::epsilon * T(res);
+    const T rest = add_product(-T(u), v0 + v1, T(res)) - T(v);
+    const bool lower = rest <= T(1) + T(8) * Limits<T>::epsilon * T(res);
     return lower ? v * res + u : (res - 1 - v) * res + (res - 1 - u);
 }
 

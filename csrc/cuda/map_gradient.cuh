@@ -11,8 +11,8 @@
 //     |round(x)| <= 2 |x|:  0 below 1/2, and no more than |x| + 1/2 from there
 //     so  |sum round(v s_c)| <= 2 s_c B_c < 2^61  with the largest s_c for which s_c B_c < 2^60
 //
-// which leaves a factor of 4 up to 2^63 for the rounding of weights, shares and B_c themselves. A rounding moves a sum
-// by at most 1/2 / s_c, about 2^-60 B_c: less than a sum of doubles loses.
+// which leaves a factor of 4 up to 2^63 for the rounding of weights, shares and B_c themselves. s_c B_c is at least 2^59,
+// so a contribution is off by at most 1/2 / s_c <= 2^-60 B_c: one of 1e-12 B_c keeps 20 bits.
 //
 // What is no finite number is not in B_c, and added it is NaN for its texel. The light of an image that has such numbers
 // in a channel is never finite there, so that image needs no bound.
@@ -43,9 +43,9 @@ __device__ inline void set_nan(double* at) {
 }
 
 template <class T>
-__device__ __forceinline__ void add_to_texel(const MapSums<T>& maps, int64_t at, T value, double scale) {
-    if (value == T(0)) return;
-    const double scaled = round_(double(value) * scale);
+__device__ __forceinline__ void add_to_texel(const MapSums<T>& maps, int64_t at, T weight, T grad, double scale) {
+    if (weight == T(0) || grad == T(0)) return;  // nothing comes to a texel without weight, be it no number
+    const double scaled = round_(double(weight * grad) * scale);
     if (abs_(scaled) < 0x1p62) {
         atomicAdd(maps.sums + at, static_cast<unsigned long long>(static_cast<long long>(scaled)));
     } else {
@@ -62,10 +62,10 @@ __device__ __forceinline__ void add_to_map(const MapSums<T>& maps, const gendr_s
     const int64_t row0 = (p.first_texel + y.first * width) * n + channel;
     const int64_t row1 = (p.first_texel + y.second * width) * n + channel;
     const double scale = maps.scales[channel];
-    add_to_texel(maps, row0 + x.first * n, y.weight0 * x.weight0 * grad, scale);
-    add_to_texel(maps, row0 + x.second * n, y.weight0 * x.weight1 * grad, scale);
-    add_to_texel(maps, row1 + x.first * n, y.weight1 * x.weight0 * grad, scale);
-    add_to_texel(maps, row1 + x.second * n, y.weight1 * x.weight1 * grad, scale);
+    add_to_texel(maps, row0 + x.first * n, y.weight0 * x.weight0, grad, scale);
+    add_to_texel(maps, row0 + x.second * n, y.weight0 * x.weight1, grad, scale);
+    add_to_texel(maps, row1 + x.first * n, y.weight1 * x.weight0, grad, scale);
+    add_to_texel(maps, row1 + x.second * n, y.weight1 * x.weight1, grad, scale);
 }
 
 // The sum of |g_c| over a part of an image's pixels: a block for each of kChunks parts.
