@@ -107,6 +107,7 @@ class MapGradient {
             const T* values = list_.values + n * i;
             for (int k = 0; k < 4; ++k) {
                 const T weight = list_.weights[4 * i + k];
+                if (weight == T(0)) continue;  // what is added to its neighbour may be no number
                 T* texel = maps_ + n * list_.texels[4 * i + k];
                 for (int64_t c = 0; c < n; ++c) texel[c] += weight * values[c];
             }
