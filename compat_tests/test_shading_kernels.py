@@ -1,5 +1,5 @@
-"""The CUDA core's gradients of texture maps and lights, emulated: sums of integers that no order changes and that cannot
-overflow. That they are right otherwise is for `pytest --emulated compat_tests/test_shading.py` to say.
+"""The CUDA core's gradients of texture maps and lights, emulated: sums of integers that no order changes and that
+cannot overflow. That they are right otherwise is for `pytest --emulated compat_tests/test_shading.py` to say.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,10 @@ pytestmark = pytest.mark.slow
 
 SIZE = 12
 # Two triangles that share the square from -0.9 to 0.9, flat on the screen.
-SQUARE = [[[-0.9, -0.9, 2.0], [0.9, -0.9, 2.0], [0.9, 0.9, 2.0]], [[-0.9, -0.9, 2.0], [0.9, 0.9, 2.0], [-0.9, 0.9, 2.0]]]
+SQUARE = [
+    [[-0.9, -0.9, 2.0], [0.9, -0.9, 2.0], [0.9, 0.9, 2.0]],
+    [[-0.9, -0.9, 2.0], [0.9, 0.9, 2.0], [-0.9, 0.9, 2.0]],
+]
 UVS = [[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]], [[0.0, 0.0], [1.0, 1.0], [0.0, 1.0]]]
 
 
@@ -29,7 +32,11 @@ def cuda_core(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def grad_of_maps(
-    grad_image: Tensor, maps: Tensor, filter: str = "bilinear", lighting: Lighting | None = None, index: Tensor | None = None
+    grad_image: Tensor,
+    maps: Tensor,
+    filter: str = "bilinear",
+    lighting: Lighting | None = None,
+    index: Tensor | None = None,
 ) -> Tensor:
     maps = maps.detach().requires_grad_()
     faces, uvs = torch.tensor(SQUARE).to(maps), torch.tensor(UVS).to(maps)

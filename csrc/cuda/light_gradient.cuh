@@ -76,8 +76,8 @@ class LightGradient {
     // Adds a part, of which sums has the faces'.
     template <class T>
     void add(const Scene<T>& scene, const LightPart& part, const T* sums, cudaStream_t stream) const {
-        GENDR_LAUNCH(sum_light_parts<T>, blocks_for(int64_t(args_.n_images) * kChunks, 1), kThreads, stream, scene, sums,
-                     chunks_);
+        GENDR_LAUNCH(sum_light_parts<T>, blocks_for(int64_t(args_.n_images) * kChunks, 1), kThreads, stream, scene,
+                     sums, chunks_);
         GENDR_LAUNCH(add_light_part<T>, blocks_for(int64_t(args_.lighting.n_rows) * kLightSums, 1), kThreads, stream,
                      scene, part, chunks_, rows_);
     }

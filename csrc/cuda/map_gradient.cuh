@@ -11,11 +11,11 @@
 //     |round(x)| <= 2 |x|:  0 below 1/2, and no more than |x| + 1/2 from there
 //     so  |sum round(v s_c)| <= 2 s_c B_c < 2^61  with the largest s_c for which s_c B_c < 2^60
 //
-// which leaves a factor of 4 up to 2^63 for the rounding of weights, shares and B_c themselves. s_c B_c is at least 2^59,
-// so a contribution is off by at most 1/2 / s_c <= 2^-60 B_c: one of 1e-12 B_c keeps 20 bits.
+// which leaves a factor of 4 up to 2^63 for the rounding of weights, shares and B_c themselves. s_c B_c is at least
+// 2^59, so a contribution is off by at most 1/2 / s_c <= 2^-60 B_c: one of 1e-12 B_c keeps 20 bits.
 //
-// What is no finite number is not in B_c, and added it is NaN for its texel. The light of an image that has such numbers
-// in a channel is never finite there, so that image needs no bound.
+// What is no finite number is not in B_c, and added it is NaN for its texel. The light of an image that has such
+// numbers in a channel is never finite there, so that image needs no bound.
 #pragma once
 
 #include "scale_gradients.cuh"

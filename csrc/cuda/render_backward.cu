@@ -227,8 +227,8 @@ __device__ __forceinline__ void sum_face(const FaceCall<T>& call) {
                        [&](int c) { return shading.texel[c - first_texel_channel]; });
         } else {
             const int64_t pixels = int64_t(s.height) * s.width;
-            const T* grad = call.pairs.grad_image + int64_t(at.image) * s.n_channels * pixels +
-                            int64_t(row) * s.width + column;
+            const T* grad =
+                call.pairs.grad_image + int64_t(at.image) * s.n_channels * pixels + int64_t(row) * s.width + column;
             add_texels(s, share, 0, s.n_channels, texel_sums, [&](int c) { return share.share * grad[c * pixels]; });
         }
     });

@@ -390,7 +390,8 @@ __device__ void add_pixel_to_light(const BackwardCall<T>& call, const FaceAt<T>&
     const T share = share_of(call, at, pair, cdf, !hard, nearest).share;
     if (!(share > T(0))) return;
     const ShadedPoint<T> p = find_point(call.scene, at.index, at.image, pair.shown);
-    const int64_t pixels = int64_t(s.height) * s.width, base = int64_t(at.image) * s.n_channels * pixels + pair.in_image;
+    const int64_t pixels = int64_t(s.height) * s.width,
+                  base = int64_t(at.image) * s.n_channels * pixels + pair.in_image;
     T shown[kChannels], grad[kChannels];
     GENDR_UNROLL
     for (int k = 0; k < kChannels; ++k) {
@@ -404,8 +405,8 @@ __device__ void add_pixel_to_light(const BackwardCall<T>& call, const FaceAt<T>&
 // Texels of the face at which several lanes have a share: one of them adds up for all, in the order of lanes.
 // value(c): what this lane adds in channels [first, last).
 template <class T, class Value>
-__device__ __forceinline__ void add_texels(const gendr_scene& s, const TexelShare<T>& mine, int first, int last, T* sums,
-                                           Value&& value) {
+__device__ __forceinline__ void add_texels(const gendr_scene& s, const TexelShare<T>& mine, int first, int last,
+                                           T* sums, Value&& value) {
     const bool on = mine.share > T(0);
     if (!__any_sync(kAllLanes, on)) return;
     const int lane = lane_of_thread();

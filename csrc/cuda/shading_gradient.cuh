@@ -60,8 +60,8 @@ __device__ __forceinline__ void add_vector(Vector<T>& to, T x, T y, T z) {
     to.z += z;
 }
 
-// Light in channels [first, first + kChannels): from texels (0 beyond the last channel) to colours, and from dL/d(colour)
-// to dL/d(texel). kPull: and to the point.
+// Light in channels [first, first + kChannels): from texels (0 beyond the last channel) to colours, and from
+// dL/d(colour) to dL/d(texel). kPull: and to the point.
 template <bool kPull, class T>
 __device__ __forceinline__ void pull_lights(const gendr_scene& a, int image, const ShadedPoint<T>& p, int first,
                                             const T (&texel)[kChannels], T (&colour)[kChannels], T (&grad)[kChannels],
@@ -131,8 +131,8 @@ __device__ __forceinline__ void pull_point(const gendr_scene& a, int64_t face, c
     for (int i = 0; i < 6; ++i) pull_corner_values(v, grads[i], surface + i, 6, g.weight, sums.surface + i, 6);
 }
 
-// A light's part in the gradient of a row of lights, in one group of channels. All that several lights or groups have in
-// common is linear, too: the sums of all of them add up.
+// A light's part in the gradient of a row of lights, in one group of channels. All that several lights or groups have
+// in common is linear, too: the sums of all of them add up.
 constexpr int kLightSums = 8 + 3 * kChannels;
 
 struct LightPart {
@@ -145,7 +145,8 @@ struct LightPart {
         if (value < 3) return LightRow::kEye + value;
         if (value == 3) return LightRow::kShininess;
         if (value >= 8 && first_channel + (value - 8) % kChannels >= a.n_channels) return -1;
-        if (value >= 8 && value < 8 + kChannels) return light == 0 ? LightRow::kAmbient + first_channel + value - 8 : -1;
+        if (value >= 8 && value < 8 + kChannels)
+            return light == 0 ? LightRow::kAmbient + first_channel + value - 8 : -1;
         if (row.n_lights == 0) return -1;
         if (value < 8) return row.light(light) + value - 4;
         const int channel = first_channel + (value - 8) % kChannels;
