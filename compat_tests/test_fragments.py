@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from gendr_adapters import Fragments, RenderSettings, find_fragments, gather_corners, render
+from gendr_adapters.ops import fragments as fragments_op
+from gendr_adapters.ops.calls import run as real_run
 from gendr_adapters.reference import find_fragments as reference_fragments
 
 SIZE = (13, 17)
@@ -152,6 +154,33 @@ def test_the_same_bits_every_time(device: str) -> None:
     for n in (1, 2, 3, threads):
         torch.set_num_threads(n)
         assert all(torch.equal(a, b) for a, b in zip(run(), first, strict=True))
+
+
+@DEVICES
+@pytest.mark.parametrize("near_clip", [None, 2.5])
+@pytest.mark.parametrize("threads", [(1, 2), (2, 1)], ids=str)
+def test_filling_takes_what_counting_prepared(
+    threads: tuple[int, int], near_clip: float | None, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the corners: they are gone by then. Nor does it take as many threads."""
+    corners = torch.stack([scene_for(torch.float32, device, seed) for seed in (1, 2, 3)])
+    settings = RenderSettings(**BASE, near_clip=near_clip)
+    expected = find_fragments(corners, SIZE, settings=settings)
+    assert len(expected.pixel) > 100
+    no_corners = torch.full_like(corners, torch.nan)
+    calls = []
+
+    def run(name: str, call: Any, *rest: Any) -> None:
+        call.scene.n_threads = threads[len(calls)]
+        if calls:
+            (call.scene.face_vertices,) = call.addresses(no_corners)
+        calls.append(name)
+        real_run(name, call, *rest)
+
+    monkeypatch.setattr(fragments_op, "run", run)
+    found = find_fragments(corners, SIZE, settings=settings)
+    assert calls == ["gendr_count_fragments", "gendr_fill_fragments"]
+    assert all(map(torch.equal, found, expected))
 
 
 def test_opcheck() -> None:
