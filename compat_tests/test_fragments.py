@@ -170,12 +170,12 @@ def test_filling_takes_what_counting_prepared(
     no_corners = torch.full_like(corners, torch.nan)
     calls = []
 
-    def run(name: str, call: Any, *rest: Any) -> None:
+    def run(name: str, call: Any, *rest: Any) -> Any:
         call.scene.n_threads = threads[len(calls)]
         if calls:
             (call.scene.face_vertices,) = call.addresses(no_corners)
         calls.append(name)
-        real_run(name, call, *rest)
+        return real_run(name, call, *rest)
 
     monkeypatch.setattr(fragments_op, "run", run)
     found = find_fragments(corners, SIZE, settings=settings)

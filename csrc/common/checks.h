@@ -139,6 +139,14 @@ void check_call(const gendr_fragments& a) {
             "with n_nearest, n_fragments must be n_nearest times the pixels, or 0");
 }
 
+// Of gendr_fill_fragments alone.
+void check_range(const gendr_fragments& a) {
+    const int64_t pixels = int64_t(a.scene.n_images) * a.scene.height * a.scene.width;
+    require(a.first_pixel >= 0 && a.n_pixels >= 0 && a.first_pixel <= pixels && a.n_pixels <= pixels - a.first_pixel,
+            "the range of pixels must be within the images");
+    require(a.n_pixels == 0 || (a.counts && a.offsets), "counts and offsets must not be null");
+}
+
 // Of gendr_nearest_fragments alone.
 void check_slots(const gendr_fragments& a) {
     require(a.n_nearest >= 1, "n_nearest must be at least 1");

@@ -169,6 +169,7 @@ int gendr_count_fragments(const gendr_fragments* args) {
 int gendr_fill_fragments(const gendr_fragments* args) {
     return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
+        check_range(*args);
         gendr_fragments listing = *args;
         listing.n_fragments = 0;
         require(args->workspace_size >= chosen().kernels->fragments_workspace_size(listing), "workspace is too small");

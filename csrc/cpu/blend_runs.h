@@ -36,8 +36,9 @@ struct RunValues {
     const T& operator[](int i) const { return v[i]; }
 };
 
-// Calls use(run) for the fragments of pixels [first_pixel, last_pixel), in order. A pixel's may go on in the next run.
-// Leaves off if the call is interrupted.
+// Calls use(run) for the fragments of pixels [first_pixel, last_pixel), in order. A run ends with the last pixel of which
+// it has room for all. A pixel of more than kRun begins a run, and goes on in the next: so its fragments are divided
+// alike, and its sums are the same, whatever pixels come before it. Leaves off if the call is interrupted.
 template <class Use>
 void for_each_run(const int64_t* offsets, int64_t first_pixel, int64_t last_pixel, Use&& use) {
     FragmentRun run;
@@ -46,16 +47,18 @@ void for_each_run(const int64_t* offsets, int64_t first_pixel, int64_t last_pixe
     Interruption* const call = Interruption::current();
     for (int64_t at = offsets[first_pixel]; at < end && !(call && call->requested()); at += run.size) {
         run.first = at;
-        run.size = int32_t(std::min<int64_t>(kRun, end - at));
         run.n_segments = 0;
-        const int64_t stop = at + run.size;
+        int64_t stop = std::min(at + kRun, end);
         for (; pixel < last_pixel; ++pixel) {
             const int64_t from = std::max(offsets[pixel], at), to = std::min(offsets[pixel + 1], stop);
-            if (from < to) {
+            const bool fits = offsets[pixel + 1] <= stop;
+            if (!fits && from > at) stop = from;
+            if (from < std::min(to, stop)) {
                 run.segments[run.n_segments++] = {int32_t(pixel - first_pixel), int32_t(from - at), int32_t(to - at)};
             }
-            if (offsets[pixel + 1] > stop) break;
+            if (!fits) break;
         }
+        run.size = int32_t(stop - at);
         use(run);
     }
 }

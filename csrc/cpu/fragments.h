@@ -30,23 +30,29 @@ class FragmentLists {
         const int64_t n = int64_t(args_.scene.n_images) * args_.scene.height * args_.scene.width;
         std::fill(counts, counts + n, 0);
         faces_.prepare();
-        for_each_band([&](int image, int32_t band) {
-            for_each_fragment(image, band,
+        if (n == 0) return;
+        for_each_band(0, band_of(n - 1), [&](int image, int32_t band) {
+            for_each_fragment(image, band, {faces_.row_begin(band), faces_.row_end(band)},
                               [&](const FragmentBlock<T>&, int, int64_t pixel, int64_t) { ++counts[pixel]; });
         });
     }
 
     void fill() {
-        const int64_t row_pixels = args_.scene.width;
-        for_each_band([&](int image, int32_t band) {
+        const int64_t begin = args_.first_pixel, end = begin + args_.n_pixels, width = args_.scene.width;
+        if (begin == end) return;
+        for_each_band(band_of(begin), band_of(end - 1), [&](int image, int32_t band) {
+            // What of the range is in the band.
+            const int64_t image_row = int64_t(image) * args_.scene.height;
+            const int64_t first = std::max(begin, (image_row + faces_.row_begin(band)) * width);
+            const int64_t last = std::min(end, (image_row + faces_.row_end(band)) * width);
+            const Rows rows = {int32_t(first / width - image_row), int32_t((last - 1) / width - image_row) + 1};
             // counts becomes what is already there.
-            const int64_t first = (int64_t(image) * args_.scene.height + faces_.row_begin(band)) * row_pixels;
-            const int64_t last = (int64_t(image) * args_.scene.height + faces_.row_end(band)) * row_pixels;
-            std::fill(args_.counts + first, args_.counts + last, 0);
-            for_each_fragment(image, band, [&](const FragmentBlock<T>& block, int l, int64_t pixel, int64_t face) {
-                const int64_t to = args_.offsets[pixel] + args_.counts[pixel];
-                if (to >= args_.offsets[pixel + 1]) return;
-                ++args_.counts[pixel];
+            std::fill(args_.counts + (first - begin), args_.counts + (last - begin), 0);
+            for_each_fragment(image, band, rows, [&](const FragmentBlock<T>& block, int l, int64_t pixel, int64_t face) {
+                if (pixel < first || pixel >= last) return;
+                const int64_t i = pixel - begin, to = args_.offsets[i] + args_.counts[i];
+                if (to >= args_.offsets[i + 1]) return;
+                ++args_.counts[i];
                 args_.pixel[to] = pixel;
                 args_.face[to] = face;
                 T* weights = static_cast<T*>(args_.weights) + 3 * to;
@@ -57,7 +63,8 @@ class FragmentLists {
                 static_cast<T*>(args_.distance2)[to] = block.distance2(l);
             });
             for (int64_t pixel = first; pixel < last; ++pixel) {
-                for (int64_t to = args_.offsets[pixel] + args_.counts[pixel]; to < args_.offsets[pixel + 1]; ++to) {
+                const int64_t i = pixel - begin;
+                for (int64_t to = args_.offsets[i] + args_.counts[i]; to < args_.offsets[i + 1]; ++to) {
                     write_empty(to, pixel, scene_.first_face(image));
                 }
             }
@@ -76,33 +83,43 @@ class FragmentLists {
         static_cast<T*>(args_.distance2)[to] = -Limits<T>::huge;
     }
 
-    template <class Use>
-    void for_each_band(Use&& use) {
-        const int32_t n_bands = faces_.n_bands();
-        parallel_for(args_.scene.n_threads, int64_t(args_.scene.n_images) * n_bands,
-                     [&](int64_t task, int) { use(int(task / n_bands), int32_t(task % n_bands)); });
+    struct Rows {
+        int32_t begin, end;
+    };
+
+    // Of a pixel: its band among those of all images.
+    int64_t band_of(int64_t pixel) const {
+        const int64_t row = pixel / args_.scene.width, height = args_.scene.height;
+        return row / height * faces_.n_bands() + row % height / kBandRows;
     }
 
-    // Calls use(block, lane, pixel, face).
     template <class Use>
-    void for_each_fragment(int image, int32_t band, Use&& use) const {
+    void for_each_band(int64_t first, int64_t last, Use&& use) {
+        const int32_t n_bands = faces_.n_bands();
+        parallel_for(args_.scene.n_threads, last - first + 1, [&](int64_t task, int) {
+            use(int((first + task) / n_bands), int32_t((first + task) % n_bands));
+        });
+    }
+
+    // Calls use(block, lane, pixel, face) in some rows of a band, for a pixel in the same order whichever rows.
+    template <class Use>
+    void for_each_fragment(int image, int32_t band, Rows rows, Use&& use) const {
         const ImageParams<T> params = scene_.image_params(image);
         const int64_t first_face = scene_.first_face(image), width = args_.scene.width;
         const int64_t first_row = int64_t(image) * args_.scene.height;
         faces_.for_each_face(image, band, [&](const Face<T>& f, int32_t id) {
             if (f.flags & kColourCulled) return;
             const Shape<T> shape(scene_, f);
-            for_each_block(scene_, params, f, faces_.row_begin(band), faces_.row_end(band),
-                           [&](const BlockPosition<T>& at) {
-                               FragmentBlock<T> block;
-                               find_in_block(scene_, params, shape, at, block);
-                               const int across = kLanes >> at.log2_rows;
-                               for (int l = 0; l < kLanes; ++l) {
-                                   if (!(block.interpolation.visible[l] > T(0))) continue;
-                                   const int64_t row = first_row + at.row + l / across;
-                                   use(block, l, row * width + at.col + l % across, first_face + id);
-                               }
-                           });
+            for_each_block(scene_, params, f, rows.begin, rows.end, [&](const BlockPosition<T>& at) {
+                FragmentBlock<T> block;
+                find_in_block(scene_, params, shape, at, block);
+                const int across = kLanes >> at.log2_rows;
+                for (int l = 0; l < kLanes; ++l) {
+                    if (!(block.interpolation.visible[l] > T(0))) continue;
+                    const int64_t row = first_row + at.row + l / across;
+                    use(block, l, row * width + at.col + l % across, first_face + id);
+                }
+            });
         });
     }
 

@@ -109,6 +109,7 @@ int gendr_count_fragments(const gendr_fragments* args) {
 int gendr_fill_fragments(const gendr_fragments* args) {
     return guarded([&] {
         check_call(*args);
+        check_range(*args);
         gendr_fragments listing = *args;
         listing.n_fragments = 0;
         require(args->workspace_size >= fragments_workspace_size(listing), "workspace is too small");

@@ -2,7 +2,7 @@
 // warp a face, which finds its fragments by sorting them and adds them up in a fixed order.
 //
 // Both passes of forward decide alike which pairs are fragments (core/pair.h). Memory does not depend on that: a pixel
-// writes to its own slots alone, and to all of them.
+// writes to its own slots alone, and to all of them. Where a range of pixels is listed, tiles without any do nothing.
 #include "../core/nearest_slots.h"
 #include "../core/pixel.h"
 #include "../core/prepare_face.h"
@@ -48,20 +48,24 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> cal
                   tile_column = int32_t(tile % n_tiles) % tree.columns;
     const int32_t row = tile_row * kTileHeight + lane / kTileWidth,
                   column = tile_column * kTileWidth + lane % kTileWidth;
-    const bool in_image = row < scene.args.height && column < scene.args.width;
     const int64_t pixel = (int64_t(image) * scene.args.height + row) * scene.args.width + column;
+    // Among those to be filled, for which there are offsets.
+    const int64_t in_range = kFill ? pixel - call.out.first_pixel : pixel;
+    const bool wanted = row < scene.args.height && column < scene.args.width &&
+                        (!kFill || (in_range >= 0 && in_range < call.out.n_pixels));
+    if (kFill && __ballot_sync(kAllLanes, wanted) == 0) return;
     const T x = scene.grid.x(T(column)), y = scene.grid.y(T(row));
     const ImageParams<T> params = call.images[image];
     const TileMemory<T> memory = {batches + warp * kBatch, ids + warp * kBatch, queues + warp * kQueue,
                                   node_at + warp * kMaxNodesOfTile, node_sum + warp * (kMaxNodesOfTile + 1)};
     int64_t next = 0, end = 0;
-    if (kFill && in_image) {
-        next = clamp_(call.out.offsets[pixel], int64_t(0), call.out.n_fragments);
-        end = clamp_(call.out.offsets[pixel + 1], next, call.out.n_fragments);
+    if (kFill && wanted) {
+        next = clamp_(call.out.offsets[in_range], int64_t(0), call.out.n_fragments);
+        end = clamp_(call.out.offsets[in_range + 1], next, call.out.n_fragments);
     }
     TileFaces<T>(call.filed, memory, image, tile_column, tile_row, 0, 1)
         .template for_each<kCuts>(scene, params, [&](const Face<T>& f, int64_t face) {
-            if (!in_image || (f.flags & kColourCulled)) return;
+            if (!wanted || (f.flags & kColourCulled)) return;
             const Sight<T> s = see_face<kCuts>(scene, f, x, y, params.reach2);
             const T u = scaled_distance(scene.squared, s.signed2, params.inv_tau);
             if (!in_reach(s.within, u, scene.min_u) || (scene.boxed && !in_box(f, column, row))) return;
@@ -83,7 +87,7 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> cal
         });
     if (kFill) {
         for (; next < end; ++next) write_empty(call, next, pixel, scene.first_face(image));
-    } else if (in_image) {
+    } else if (wanted) {
         call.out.counts[pixel] = int32_t(next);
     }
 }

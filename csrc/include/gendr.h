@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define GENDR_ABI_VERSION 7
+#define GENDR_ABI_VERSION 8
 
 enum gendr_dtype { GENDR_FLOAT32 = 0, GENDR_FLOAT64 = 1 };
 enum gendr_distance { GENDR_EUCLIDEAN = 0, GENDR_BARYCENTRIC = 1 };
@@ -185,7 +185,8 @@ typedef struct gendr_backward {
 /* Fragments: the pairs of a pixel and a face in reach of it that colour counts (culling, near, far), one behind the
  * other, image by image and row by row, those of a pixel in an order that never changes. First gendr_count_fragments;
  * from the counts the caller makes the offsets and the arrays of M fragments, for gendr_fill_fragments, which takes the
- * workspace as gendr_count_fragments left it, with what that worked out of the same scene.
+ * workspace as gendr_count_fragments left it, with what that worked out of the same scene. It may be called again, for
+ * one range of pixels after the other; these have the fragments then that they have in the whole.
  *
  * Or the K nearest of each pixel, in one pass and without any of that: gendr_nearest_fragments. face, weights, depth
  * and distance2 are then (B, H, W, K), M = B H W K slots, those of a pixel by depth, of equal depths by face; where
@@ -193,11 +194,13 @@ typedef struct gendr_backward {
 typedef struct gendr_fragments {
     gendr_scene scene;    /* features, gamma and background are not read */
     int64_t n_fragments;  /* M; not read by gendr_nearest_fragments, for which it may be 0 */
+    int64_t first_pixel;  /* the range that gendr_fill_fragments lists, among all B * H * W; others do not read it */
+    int64_t n_pixels;
     int32_t n_nearest;    /* K >= 1: slots of a pixel; 0: lists. With K, counts, offsets and pixel are not read */
     double weight_factor; /* with K: what weights and distance2 are multiplied by, and their gradients */
     double distance_factor;
-    int32_t* counts;          /* (B, H, W): fragments of each pixel */
-    const int64_t* offsets;   /* (B * H * W + 1,): where each pixel's begin, and M */
+    int32_t* counts;          /* (B, H, W): fragments of each pixel; to fill, (n_pixels,), which may hold anything */
+    const int64_t* offsets;   /* (n_pixels + 1,): where those of each pixel of the range begin, and M */
     int64_t* pixel;           /* (M,): its number, (image * H + row) * W + column */
     int64_t* face;            /* (M,): among the faces of all images */
     void* weights;            /* real (M, 3): feature weights of the face's corners */

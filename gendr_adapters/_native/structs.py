@@ -4,7 +4,7 @@ import ctypes
 from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
 from typing import Any, Protocol
 
-ABI_VERSION = 7
+ABI_VERSION = 8
 OK, INVALID_ARGUMENT = 0, 1
 
 FEATURE_KINDS = {"none": 0, "corners": 1, "texels": 2, "maps": 3}
@@ -182,6 +182,8 @@ class Fragments(Call):
     _fields_ = [
         ("scene", Scene),
         ("n_fragments", c_int64),
+        ("first_pixel", c_int64),
+        ("n_pixels", c_int64),
         ("n_nearest", c_int32),
         ("weight_factor", c_double),
         ("distance_factor", c_double),

@@ -66,13 +66,16 @@ def stream_of(tensor: Tensor) -> int | None:
     return torch.cuda.current_stream(tensor.device).cuda_stream if tensor.is_cuda else None
 
 
-def run(name: str, call: structs.Call, like: Tensor, workspace_size: str | None = None) -> None:
-    """Call a function of the native library; workspace_size is the one that says how much workspace it needs."""
-    lib = _native.library(like.device.type)
+def run(name: str, call: structs.Call, like: Tensor, workspace_size: str | None = None) -> Tensor | None:
+    """Call a function of the native library; workspace_size is the one that says how much workspace it needs, which is
+    handed back."""
+    lib, workspace = _native.library(like.device.type), None
     if workspace_size:
         call.workspace_size = getattr(lib, workspace_size)(byref(call))
-        (call.workspace,) = call.addresses(like.new_empty(call.workspace_size, dtype=torch.uint8))
+        workspace = like.new_empty(call.workspace_size, dtype=torch.uint8)
+        (call.workspace,) = call.addresses(workspace)
     _native.check(interrupting.call(getattr(lib, name), call), lib)
+    return workspace
 
 
 # The CUDA library is chosen by torch's CUDA, where there are several.

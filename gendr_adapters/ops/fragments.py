@@ -1,4 +1,5 @@
-"""The op under `find_fragments`."""
+"""The ops under `find_fragments`, which lists all fragments, and under `count_fragments`, which lists those of a range of
+pixels."""
 
 from typing import Any
 
@@ -17,6 +18,16 @@ _BACKWARD_SIGNATURE = (
     "(Tensor? grad_weights, Tensor? grad_depth, Tensor? grad_distance2, Tensor face_vertices, Tensor? dist_scale, "
     "Tensor? face_offsets, Tensor pixel, Tensor face, SymInt[] size, SymInt[] ints, float[] floats) -> Tensor"
 )
+_COUNT_SIGNATURE = (
+    "(Tensor face_vertices, Tensor? dist_scale, Tensor? face_offsets, SymInt[] size, SymInt[] ints, float[] floats) -> "
+    "(Tensor offsets, Tensor workspace)"
+)
+# offsets: of the range's pixels, from 0. first: its first pixel.
+_RANGE_SIGNATURE = (
+    "(Tensor face_vertices, Tensor? dist_scale, Tensor? face_offsets, Tensor workspace, Tensor offsets, SymInt first, "
+    "SymInt n_fragments, SymInt[] size, SymInt[] ints, float[] floats) -> "
+    "(Tensor weights, Tensor depth, Tensor distance2, Tensor pixel, Tensor face)"
+)
 
 
 def listing(inputs: list[Any], size: list[int], ints: list[int], floats: list[float]) -> structs.Fragments:
@@ -29,31 +40,88 @@ def listing(inputs: list[Any], size: list[int], ints: list[int], floats: list[fl
     return call
 
 
-def _fragments(*args: Any) -> tuple[Tensor, ...]:
+def _count(*args: Any) -> tuple[Tensor, Tensor]:
     *tensors, size, ints, floats = args
     inputs = contiguous(tensors)
     like = inputs[0]
     call = listing(inputs, size, ints, floats)
     counts = like.new_empty(size, dtype=torch.int32)
     (call.counts,) = call.addresses(counts)
-    run("gendr_count_fragments", call, like, "gendr_fragments_workspace_size")
+    workspace = run("gendr_count_fragments", call, like, "gendr_fragments_workspace_size")
     offsets = like.new_zeros(counts.numel() + 1, dtype=torch.int64)
     torch.cumsum(counts.view(-1), 0, out=offsets[1:])
-    n = int(offsets[-1])  # the one number that is read back
-    pixel, face = (like.new_empty(n, dtype=torch.int64) for _ in range(2))
-    weights, depth, distance2 = like.new_empty((n, 3)), like.new_empty(n), like.new_empty(n)
-    call.n_fragments = n
-    call.offsets, call.pixel, call.face = call.addresses(offsets, pixel, face)
+    assert workspace is not None
+    return offsets, workspace
+
+
+def _count_fake(*args: Any) -> tuple[Tensor, Tensor]:
+    face_vertices, _, _, (n_images, height, width), _, _ = args
+    n_bytes = torch.library.get_ctx().new_dynamic_size()
+    return (
+        face_vertices.new_empty(n_images * height * width + 1, dtype=torch.int64),
+        face_vertices.new_empty(n_bytes, dtype=torch.uint8),
+    )
+
+
+def _save_nothing(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    ctx.mark_non_differentiable(*output)
+
+
+def _no_gradient(ctx, *_grads):  # type: ignore[no-untyped-def]
+    return (None,) * 6
+
+
+def _list(*args: Any) -> tuple[Tensor, ...]:
+    *tensors, first, n, size, ints, floats = args
+    *inputs, workspace, offsets = contiguous(tensors)
+    like = inputs[0]
+    call = listing(inputs, size, ints, floats)
+    results = weights, depth, distance2, pixel, face = _empty_list(like, n)
+    call.n_fragments, call.first_pixel, call.n_pixels = n, first, offsets.numel() - 1
+    counts = like.new_empty(call.n_pixels, dtype=torch.int32)
+    call.counts, call.offsets, call.pixel, call.face = call.addresses(counts, offsets, pixel, face)
     call.weights, call.depth, call.distance2 = call.addresses(weights, depth, distance2)
-    run("gendr_fill_fragments", call, like)  # in the workspace of the count, which has the faces prepared
-    return weights, depth, distance2, offsets, pixel, face
+    # In the workspace of the count, which has the faces prepared.
+    call.workspace_size = workspace.numel()
+    (call.workspace,) = call.addresses(workspace)
+    run("gendr_fill_fragments", call, like)
+    return results
+
+
+def _empty_list(like: Tensor, n: Any) -> tuple[Tensor, ...]:
+    pixel, face = (like.new_empty(n, dtype=torch.int64) for _ in range(2))
+    return like.new_empty((n, 3)), like.new_empty(n), like.new_empty(n), pixel, face
+
+
+def _list_fake(*args: Any) -> tuple[Tensor, ...]:
+    return _empty_list(args[0], args[6])
+
+
+def _save_for_list(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    *tensors, _, _, _, _, ctx.size, ctx.ints, ctx.floats = inputs
+    *_, pixel, face = output
+    ctx.save_for_backward(*tensors, pixel, face)
+    ctx.mark_non_differentiable(pixel, face)
+    ctx.set_materialize_grads(False)
+
+
+def _differentiate_list(ctx, *grads):  # type: ignore[no-untyped-def]
+    return _gradient(ctx, grads[:3]), *[None] * 9
+
+
+def _fragments(*args: Any) -> tuple[Tensor, ...]:
+    *tensors, size, ints, floats = args
+    offsets, workspace = _count(*args)
+    n = int(offsets[-1])  # the one number that is read back
+    *numbers, pixel, face = _list(*tensors, workspace, offsets, 0, n, size, ints, floats)
+    return *numbers, offsets, pixel, face
 
 
 def _fragments_fake(*args: Any) -> tuple[Tensor, ...]:
     face_vertices, _, _, (n_images, height, width), _, _ = args
     n = torch.library.get_ctx().new_dynamic_size()
-    numbers = [face_vertices.new_empty(k, dtype=torch.int64) for k in (n_images * height * width + 1, n, n)]
-    return (face_vertices.new_empty((n, 3)), face_vertices.new_empty(n), face_vertices.new_empty(n), *numbers)
+    *numbers, pixel, face = _empty_list(face_vertices, n)
+    return *numbers, face_vertices.new_empty(n_images * height * width + 1, dtype=torch.int64), pixel, face
 
 
 def _save(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
@@ -64,10 +132,12 @@ def _save(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
     ctx.set_materialize_grads(False)
 
 
-def _differentiate(ctx, grad_weights, grad_depth, grad_distance2, *_indices):  # type: ignore[no-untyped-def]
-    grads = grad_weights, grad_depth, grad_distance2
-    result = apply("fragments_backward", *grads, *ctx.saved_tensors, ctx.size, ctx.ints, ctx.floats)
-    return result, None, None, None, None, None
+def _differentiate(ctx, *grads):  # type: ignore[no-untyped-def]
+    return _gradient(ctx, grads[:3]), *[None] * 5
+
+
+def _gradient(ctx, grads):  # type: ignore[no-untyped-def]
+    return apply("fragments_backward", *grads, *ctx.saved_tensors, ctx.size, ctx.ints, ctx.floats)
 
 
 def _backward(*args: Any) -> Tensor:
@@ -88,3 +158,5 @@ def _backward_fake(*args: Any) -> Tensor:
 
 register("fragments", _SIGNATURE, _fragments, _fragments_fake, _differentiate, _save)
 register("fragments_backward", _BACKWARD_SIGNATURE, _backward, _backward_fake, no_double_backward, nothing_saved)
+register("count_fragments", _COUNT_SIGNATURE, _count, _count_fake, _no_gradient, _save_nothing)
+register("list_fragments", _RANGE_SIGNATURE, _list, _list_fake, _differentiate_list, _save_for_list)
