@@ -6,9 +6,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ._counted_fragments import CountedFragments, count_fragments
 from ._nearest_fragments import NearestFragments, find_nearest_fragments
+from ._pieces import Piece
+from ._scales import scale_tensor
 from .blend import blend_fragments
-from .fragments import Fragments, find_fragments
+from .fragments import Fragments
 from .render import Rendered, render
 from .settings import RenderSettings
 from .shading import Lighting, TextureMaps
@@ -62,9 +65,9 @@ class ProjectedMeshes:
             lighting,
         )
 
-    def find_fragments(self) -> Fragments:
-        """See `gendr_adapters.find_fragments`."""
-        return find_fragments(self.face_vertices, self.image_size, self.face_offsets, self.settings)
+    def count_fragments(self) -> CountedFragments:
+        """See `count_fragments`."""
+        return count_fragments(self.face_vertices, self.image_size, self.face_offsets, self.settings)
 
     def find_nearest_fragments(self, n_nearest: int, **factors: float) -> NearestFragments:
         """See `find_nearest_fragments`."""
@@ -73,7 +76,23 @@ class ProjectedMeshes:
         )
 
     def blend_fragments(
-        self, found: Fragments, features: Tensor, background: Tensor | Sequence[float] | None = None
+        self, found: Fragments, features: Tensor, piece: Piece, background: Tensor | None = None
     ) -> Rendered:
-        """found: of these meshes. features: (M, C), what each fragment shows. See `gendr_adapters.blend_fragments`."""
-        return blend_fragments(found, features, self.image_size, self.settings, background, self.face_offsets)
+        """Of some of the pixels. A part of an image is one of a single row. See `gendr_adapters.blend_fragments`.
+
+        found: of the piece. features: (M, C), what each fragment shows. background: (1, C) or (N, C).
+        """
+        scales = {
+            name: piece.rows(scale)
+            for name in ("dist_scale", "gamma")
+            if (scale := scale_tensor(name, getattr(self.settings, name), len(self), found.depth)) is not None
+        }
+        first, last = piece.images.start, piece.images.stop
+        return blend_fragments(
+            found,
+            features,
+            self.image_size if piece.whole else (1, piece.last - piece.first),
+            replace(self.settings, **scales),
+            piece.rows(background),
+            self.face_offsets[first : last + 1],
+        )

@@ -1,7 +1,7 @@
 """What we read of Kaolin's cameras: where they see vertices, in which directions they look, and how far."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -66,23 +66,37 @@ def _see(camera: Any, vertices: Tensor) -> tuple[Tensor, Tensor]:
     return seen, torch.cat([x_y, off[..., 2:]], 2)
 
 
-def directions_to(camera: Any, image: Tensor, pixel: Tensor) -> Tensor:
-    """(P, 3): unit vectors, in the world, from what is seen at the centres of pixels (rows times width + column) of
-    images back to the camera. One camera is that of all images."""
-    view = camera.extrinsics.view_matrix()
-    which = image if len(camera) > 1 else torch.zeros_like(image)
-    if not is_pinhole(camera):
-        return torch.nn.functional.normalize(view[:, 2, :3], dim=1).index_select(0, which)
-    lens = camera.intrinsics
-    right = (pixel % lens.width).to(view.dtype) + (0.5 - lens.width / 2)
-    up = (lens.height / 2 - 0.5) - pixel.div(lens.width, rounding_mode="floor").to(view.dtype)
-    focal_x, focal_y, x0, y0 = (
-        getattr(lens, name).to(view.dtype).reshape(-1).expand(len(camera)).index_select(0, which) for name in _PINHOLE
-    )
-    # x_ndc W / 2 = focal_x x / -z + x0 (camera space, z < 0 in front); the ray's far end is at z = -1.
-    ahead = torch.stack([(right - x0) / focal_x, (up - y0) / focal_y, -torch.ones_like(right)], 1)
-    in_world = (ahead[:, None] @ view[:, :3, :3].index_select(0, which))[:, 0]
-    return -torch.nn.functional.normalize(in_world, dim=1)
+class Rays(NamedTuple):
+    """Where N cameras look. view: (N, 4, 4), world to camera. lens: (N, 4), focal_x, focal_y, x0 and y0 of pinholes;
+    None: orthographic. height, width: pixels."""
+
+    view: Tensor
+    lens: Tensor | None
+    height: int
+    width: int
+
+    def to_camera(self, image: Tensor, pixel: Tensor) -> Tensor:
+        """(P, 3): unit vectors, in the world, from what is seen at the centres of pixels (rows times width + column) of
+        images back to the camera. One camera is that of all images."""
+        view = self.view
+        which = image if view.shape[0] > 1 else torch.zeros_like(image)
+        if self.lens is None:
+            return torch.nn.functional.normalize(view[:, 2, :3], dim=1).index_select(0, which)
+        right = (pixel % self.width).to(view.dtype) + (0.5 - self.width / 2)
+        up = (self.height / 2 - 0.5) - pixel.div(self.width, rounding_mode="floor").to(view.dtype)
+        focal_x, focal_y, x0, y0 = self.lens.index_select(0, which).unbind(1)
+        # x_ndc W / 2 = focal_x x / -z + x0 (camera space, z < 0 in front); the ray's far end is at z = -1.
+        ahead = torch.stack([(right - x0) / focal_x, (up - y0) / focal_y, -torch.ones_like(right)], 1)
+        in_world = (ahead[:, None] @ view[:, :3, :3].index_select(0, which))[:, 0]
+        return -torch.nn.functional.normalize(in_world, dim=1)
+
+
+def rays_of(camera: Any) -> Rays:
+    view, intrinsics, lens = camera.extrinsics.view_matrix(), camera.intrinsics, None
+    if is_pinhole(camera):
+        numbers = (getattr(intrinsics, name).to(view.dtype).reshape(-1).expand(len(camera)) for name in _PINHOLE)
+        lens = torch.stack(list(numbers), 1)
+    return Rays(view, lens, intrinsics.height, intrinsics.width)
 
 
 def settings_for(camera: Any, settings: RenderSettings, clipped: bool, perspective_correct: bool) -> RenderSettings:

@@ -8,7 +8,7 @@ from .._untraced import untraced
 from ..settings import RenderSettings
 from ._autocast import geometry
 from ._cameras import check_camera, is_pinhole, settings_for
-from ._materials import sample
+from ._materials import Map
 from ._mesh_scene import mesh_scene, nearest_points
 
 
@@ -63,4 +63,4 @@ def _texture_sample_material_nvdiffrast(material: Any, texcoords: Tensor) -> tup
     uvs = texcoords[0, 0] - texcoords[0, 0].detach().floor()
     names = ("normals", "diffuse", "specular", "metallic", "roughness")
     maps = (getattr(material, f"{name}_texture") for name in names)
-    return tuple(None if m is None else sample(m.to(uvs).permute(2, 0, 1), uvs, wrap=True) for m in maps)
+    return tuple(None if m is None else Map.of(m.to(uvs).permute(2, 0, 1), wrap=True).at(uvs) for m in maps)

@@ -1,7 +1,7 @@
 """Light of spherical Gaussians on points of a surface, by Kaolin's own functions."""
 
 import importlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +9,15 @@ from torch import Tensor
 
 from ._materials import Surface
 
-_LIGHTS = ("amplitude", "direction", "sharpness")
+
+class Lights(NamedTuple):
+    """L spherical Gaussians. amplitude, direction: (L, 3). sharpness: (L,)."""
+
+    amplitude: Tensor
+    direction: Tensor
+    sharpness: Tensor
+
+
 # Kaolin has code for more lights on CUDA only.
 _LIGHTS_AT_A_TIME = 7
 
@@ -38,19 +46,19 @@ def unbatched_reduced_sg_inner_product(
     return total
 
 
-def check_lighting(lighting: Any) -> Any:
-    """The lights; None: Kaolin's default. Raises TypeError for what is no SgLightingParameters."""
+def lights_of(lighting: Any) -> Lights:
+    """Those of Kaolin's SgLightingParameters; None: its default. Raises TypeError for what is none of these."""
     if lighting is None:
-        return importlib.import_module("kaolin.render.easy_render").default_lighting()
-    if missing := [name for name in _LIGHTS if not isinstance(getattr(lighting, name, None), Tensor)]:
+        lighting = importlib.import_module("kaolin.render.easy_render").default_lighting()
+    if missing := [name for name in Lights._fields if not isinstance(getattr(lighting, name, None), Tensor)]:
         raise TypeError(
             f"lighting must be a kaolin.render.lighting.SgLightingParameters, got {type(lighting).__name__} without "
             f"{missing[0]}"
         )
-    return lighting
+    return Lights(*(getattr(lighting, name) for name in Lights._fields))
 
 
-def shine(lighting: Any, surface: Surface, to_camera: Tensor) -> tuple[Tensor, Tensor]:
+def shine(lighting: Lights, surface: Surface, to_camera: Tensor) -> tuple[Tensor, Tensor]:
     """(P, 3), twice: diffuse and specular light towards the camera, at P points. to_camera: (P, 3), unit vectors."""
     if not to_camera.shape[0]:  # Kaolin's functions refuse none
         return torch.zeros_like(surface.albedo), torch.zeros_like(surface.albedo)
@@ -59,7 +67,7 @@ def shine(lighting: Any, surface: Surface, to_camera: Tensor) -> tuple[Tensor, T
     # Seen from the edge, or without a normal, there is no halfway vector: 0 / 0. Nothing is reflected there.
     reflects = ((normals * to_camera).sum(1) != 0)[:, None]
     facing = torch.where(reflects, normals, to_camera)
-    lights = [getattr(lighting, name).to(to_camera) for name in _LIGHTS]
+    lights = [x.to(to_camera) for x in lighting]
     diffuse = specular = torch.zeros_like(surface.albedo)
     n = lights[0].shape[0] if to_camera.is_cuda else _LIGHTS_AT_A_TIME
     for some in zip(*(x.split(max(n, 1)) for x in lights), strict=True):

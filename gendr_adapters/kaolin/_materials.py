@@ -11,7 +11,8 @@ from torch import Tensor
 from .._inputs import kind
 from .._warnings import warn_caller
 
-_MATERIAL = ("diffuse_color", "specular_color", "metallic_value", "roughness_value", "is_specular_workflow", "chw")
+_VALUES = ("diffuse_color", "specular_color", "metallic_value", "roughness_value")
+_MATERIAL = (*_VALUES, "is_specular_workflow", "chw")
 # The maps, and how many channels each may have. A single one is grey; a fourth is not seen.
 _MAPS = {
     "diffuse_texture": (1, 3, 4),
@@ -22,6 +23,34 @@ _MAPS = {
 }
 _DIELECTRIC = 0.04  # specular reflectance of what is no metal (glTF 2.0, appendix B)
 _ROUGHNESS, _MIN_ROUGHNESS = 0.5, 1e-3
+
+
+class Map(NamedTuple):
+    """A picture (C, h, w) to be looked up. wrap: it repeats, as in nvdiffrast, and has a border of one texel from the
+    other side; else its border goes on, as in kaolin.render.mesh.texture_mapping."""
+
+    picture: Tensor
+    wrap: bool
+
+    @classmethod
+    def of(cls, picture: Tensor, wrap: bool) -> "Map":
+        return cls(F.pad(picture[None], (1, 1, 1, 1), mode="circular")[0] if wrap else picture, wrap)
+
+    def at(self, uvs: Tensor) -> Tensor:
+        """(P, C), bilinear, at uvs (P, 2); v = 0 is the first row, texel 0 has its centre at 1 / (2 w)."""
+        if self.wrap:
+            with_border = uvs.new_tensor([self.picture.shape[2], self.picture.shape[1]])
+            uvs = (uvs * (with_border - 2) + 1) / with_border
+        at = (2 * uvs - 1)[None, None]
+        return F.grid_sample(self.picture[None], at, padding_mode="border", align_corners=False)[0, :, 0].T
+
+
+class Material(NamedTuple):
+    """What is read of a PBRMaterial. values: (1, C) each, those that it has; maps: those that are seen."""
+
+    is_specular_workflow: bool
+    values: dict[str, Tensor]
+    maps: dict[str, Map]
 
 
 class Surface(NamedTuple):
@@ -93,21 +122,45 @@ def number_materials(meshes: Sequence[Any], lists: list[list[Any]], custom: Any)
     return materials, numbered
 
 
-def surface_at(
-    materials: Sequence[Any], which: Tensor, normals: Tensor, uvs: Tensor | None, tangents: Tensor | None, wrap: bool
-) -> Surface:
-    """The surface at P points: which (P,) material, -1 for none (black); interpolated normals, uvs in [0, 1], tangents.
+def read_materials(materials: Sequence[Any], which: Tensor, like: Tensor, has_uvs: bool, wrap: bool) -> dict[int, Material]:
+    """Those of the materials that faces have, by their number. which: the faces'. like: of their dtype and device."""
+    return {i: _read(materials[i], like, has_uvs, wrap) for i in which.unique().tolist() if i >= 0}
 
-    wrap: textures repeat, as in nvdiffrast; else their border goes on, as in kaolin.render.mesh.texture_mapping.
-    """
+
+def _read(material: Any, like: Tensor, has_uvs: bool, wrap: bool) -> Material:
+    found = {name: getattr(material, name) for name in _VALUES}
+    values = {name: x.to(like).reshape(1, -1) for name, x in found.items() if x is not None}
+    return Material(bool(material.is_specular_workflow), values, _read_maps(material, like, has_uvs, wrap))
+
+
+def _read_maps(material: Any, like: Tensor, has_uvs: bool, wrap: bool) -> dict[str, Map]:
+    there = [name for name in _MAPS if getattr(material, name, None) is not None]
+    if not there:
+        return {}
+    if not has_uvs:
+        warn_caller(f"the mesh has no uvs: its material's {', '.join(there)} are not seen")
+        return {}
+    channels_first = material.chw()
+    maps = {name: getattr(channels_first, name).to(like) for name in there}
+    for name, picture in maps.items():
+        if picture.shape[0] not in _MAPS[name]:
+            allowed = " or ".join(map(str, _MAPS[name]))
+            raise ValueError(f"{name} must have {allowed} channels, got shape {tuple(picture.shape)} (C, H, W)")
+    return {name: Map.of(picture, wrap) for name, picture in maps.items()}
+
+
+def surface_at(
+    materials: dict[int, Material], which: Tensor, normals: Tensor, uvs: Tensor | None, tangents: Tensor | None
+) -> Surface:
+    """The surface at P points: which (P,) material, -1 for none (black); interpolated normals, uvs in [0, 1], tangents."""
     parts, order = [], []
-    for i in range(-1, len(materials)):
+    for i in (-1, *materials):
         points = (which == i).nonzero()[:, 0]
         if not points.numel():
             continue
         n, uv, t = (None if x is None else x.index_select(0, points) for x in (normals, uvs, tangents))
         assert n is not None
-        parts.append(_plain(n) if i < 0 else _made_of(materials[i], n, uv, t, wrap))
+        parts.append(_plain(n) if i < 0 else _made_of(materials[i], n, uv, t))
         order.append(points)
     if not parts:
         return _plain(normals)
@@ -122,12 +175,10 @@ def _plain(normals: Tensor) -> Surface:
     return Surface(black, black, torch.full_like(normals[:, 0], _ROUGHNESS), normals)
 
 
-def _made_of(material: Any, normals: Tensor, uvs: Tensor | None, tangents: Tensor | None, wrap: bool) -> Surface:
-    maps = _sample_maps(material, uvs, wrap)
-
-    def value(name: str) -> Tensor | None:
-        found = getattr(material, name)
-        return None if found is None else found.to(normals).reshape(1, -1)
+def _made_of(material: Material, normals: Tensor, uvs: Tensor | None, tangents: Tensor | None) -> Surface:
+    value, maps = material.values.get, {}
+    if uvs is not None:
+        maps = {name: found.at(uvs) for name, found in material.maps.items()}
 
     def first(*options: Tensor | None) -> Tensor:
         return next((x for x in options if x is not None), torch.zeros_like(normals))[:, :3].expand_as(normals)
@@ -146,30 +197,3 @@ def _made_of(material: Any, normals: Tensor, uvs: Tensor | None, tangents: Tenso
         across = F.normalize(torch.linalg.cross(tangents, normals), dim=1)
         normals = F.normalize(bent[:, :1] * tangents - bent[:, 1:2] * across + bent[:, 2:3] * normals, dim=1)
     return Surface(albedo, specular, roughness[:, 0].clamp(min=_MIN_ROUGHNESS).expand(normals.shape[0]), normals)
-
-
-def _sample_maps(material: Any, uvs: Tensor | None, wrap: bool) -> dict[str, Tensor]:
-    """(P, C) of each map there is."""
-    there = [name for name in _MAPS if getattr(material, name, None) is not None]
-    if not there:
-        return {}
-    if uvs is None:
-        warn_caller(f"the mesh has no uvs: its material's {', '.join(there)} are not seen")
-        return {}
-    channels_first = material.chw()
-    maps = {name: getattr(channels_first, name).to(uvs) for name in there}
-    for name, picture in maps.items():
-        if picture.shape[0] not in _MAPS[name]:
-            allowed = " or ".join(map(str, _MAPS[name]))
-            raise ValueError(f"{name} must have {allowed} channels, got shape {tuple(picture.shape)} (C, H, W)")
-    return {name: sample(picture, uvs, wrap) for name, picture in maps.items()}
-
-
-def sample(picture: Tensor, uvs: Tensor, wrap: bool) -> Tensor:
-    """(P, C), bilinear, of a picture (C, h, w); v = 0 is its first row, texel 0 has its centre at 1 / (2 w)."""
-    if wrap:  # a border of one texel from the other side
-        size = uvs.new_tensor([picture.shape[2], picture.shape[1]])
-        picture = F.pad(picture[None], (1, 1, 1, 1), mode="circular")[0]
-        uvs = (uvs * size + 1) / (size + 2)
-    at = (2 * uvs - 1)[None, None]
-    return F.grid_sample(picture[None], at, padding_mode="border", align_corners=False)[0, :, 0].T

@@ -10,10 +10,10 @@ from torch import Tensor
 from .._projected_meshes import ProjectedMeshes
 from ..render import Rendered, gather_corners
 from ..settings import RenderSettings
-from ._cameras import directions_to, is_pinhole, see
+from ._cameras import Rays, is_pinhole, rays_of, see
 from ._faces import warn_of_empty
-from ._lighting import check_lighting, shine
-from ._materials import Surface, material_lists, number_materials, surface_at
+from ._lighting import Lights, lights_of, shine
+from ._materials import Material, Surface, material_lists, number_materials, read_materials, surface_at
 from ._meshes import CornerAttributes, corner_attributes, joined, unbatched
 
 
@@ -40,20 +40,21 @@ class Shaded(NamedTuple):
 
 
 class MeshScene(NamedTuple):
-    """N images. meshes: of each, with F faces in all, as our core takes them.
+    """N images, of tensors alone: what becomes of Kaolin's objects later is not seen.
+
+    meshes: of each image, with F faces in all, as our core takes them.
 
     facing: (F,), 1 where the camera sees a face's front (its corners counterclockwise), -1 for its back.
     attributes: of the faces of all meshes; attribute_row: (F,) int64, which of them each face is.
     """
 
-    camera: Any
+    rays: Rays
     meshes: ProjectedMeshes
     facing: Tensor
     attributes: CornerAttributes
     attribute_row: Tensor
-    materials: list[Any]
-    lighting: Any
-    wrap: bool
+    materials: dict[int, Material]
+    lights: Lights
 
     def picture(self, values: Tensor, points: Points) -> Tensor:
         """(N, height, width, C): values (P, C) at the pixels of points, one a pixel at most, 0 at the others."""
@@ -80,9 +81,9 @@ class MeshScene(NamedTuple):
         normals, uvs, tangents, features = self.interpolate(points)
         facing = self.facing.index_select(0, points.face)[:, None]
         which = self.attributes.material.index_select(0, self.attribute_row.index_select(0, points.face))
-        surface = surface_at(self.materials, which, facing * normals, uvs, tangents, self.wrap)
-        to_camera = directions_to(self.camera, points.image, points.pixel)
-        diffuse, specular = shine(self.lighting, surface, to_camera)
+        surface = surface_at(self.materials, which, facing * normals, uvs, tangents)
+        to_camera = self.rays.to_camera(points.image, points.pixel)
+        diffuse, specular = shine(self.lights, surface, to_camera)
         return Shaded(surface, diffuse, specular, uvs, features)
 
 
@@ -141,15 +142,15 @@ def mesh_scene(
     counts = torch.tensor([0, *(r.shape[0] for r in row)], device=view.device)
     turned = torch.cat(face_vertices) * view.new_tensor([1.0, 1.0, -1.0])  # our core's depth is positive in front
     image_size = (camera.intrinsics.height, camera.intrinsics.width)
+    corners = joined(attributes, view.dtype)
     return MeshScene(
-        camera,
+        rays_of(camera),
         ProjectedMeshes(turned, counts.cumsum(0), image_size, settings),
         torch.cat(facing),
-        joined(attributes, view.dtype),
+        corners,
         torch.cat(row),
-        materials,
-        check_lighting(lighting),
-        smooth,
+        read_materials(materials, corners.material, view, corners.uvs is not None, smooth),
+        lights_of(lighting),
     )
 
 

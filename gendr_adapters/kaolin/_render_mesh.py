@@ -109,7 +109,7 @@ def _pictures(scene: MeshScene, extra: Sequence[str]) -> dict[str, Tensor]:
     if drawn.depth is not None:
         pictures["depth"] = drawn.depth[..., None]
     if "normals_camera" in extra:
-        rotation = scene.camera.extrinsics.view_matrix()[:, :3, :3]
+        rotation = scene.rays.view[:, :3, :3]
         which = points.image if rotation.shape[0] > 1 else torch.zeros_like(points.image)
         turned = rotation.index_select(0, which)
         pictures["normals_camera"] = picture((turned @ surface.normals[:, :, None])[:, :, 0])

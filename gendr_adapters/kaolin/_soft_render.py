@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, cat
+from torch.utils._pytree import tree_leaves
 
+from .._inputs import background_rows
+from .._pieces import Piece, shade_in_pieces
 from .._untraced import untraced
+from ..fragments import Fragments
 from ..settings import RenderSettings
 from ._autocast import geometry
 from ._cameras import check_camera, is_pinhole, settings_for
@@ -23,6 +27,7 @@ def soft_render(
     custom_material_assignments: Any = None,
     *,
     background: Tensor | Sequence[float] | None = None,
+    max_memory: int | None = None,
 ) -> Tensor:
     """Soft pictures of meshes with PBR materials, with gradients to every face in reach of a pixel, hidden ones too.
 
@@ -36,6 +41,9 @@ def soft_render(
             in the softmax runs from its near to its far plane unless softmax_range says otherwise. With an orthographic
             camera clip 'unit' is 'nonnegative'.
         background: colour behind everything, (3,) or (N, 3); None: black.
+        max_memory: bytes that shading may take at a time, at least 1. A picture that needs more, about 1 kB a fragment,
+            is made in pieces, of whole images or of runs of pixels, and in backward again; those of one pixel may take
+            more. The picture is the same. None: a quarter of what is free on the device, down to a power of two.
 
     Returns:
         (N, height, width, 4): red, green, blue, not clamped, and alpha in [0, 1]. Gradients go to vertices, normals,
@@ -54,15 +62,22 @@ def soft_render(
     scene = mesh_scene(
         camera, mesh, lighting, custom_materials, custom_material_assignments, smooth=True, settings=seen
     )
-    return _picture(scene, background)
+    return _picture(scene, background, max_memory)
 
 
-def _picture(scene: MeshScene, background: Tensor | Sequence[float] | None) -> Tensor:
+def _picture(scene: MeshScene, background: Tensor | Sequence[float] | None, max_memory: int | None) -> Tensor:
     meshes = scene.meshes
-    found = meshes.find_fragments()
-    n_pixels = meshes.image_size[0] * meshes.image_size[1]
-    image = found.pixel.div(n_pixels, rounding_mode="floor")
-    shaded = scene.shade(Points(image, found.pixel % n_pixels, found.face, found.weights))
-    blended = meshes.blend_fragments(found, shaded.diffuse + shaded.specular, background)
-    assert blended.image is not None and blended.alpha is not None
-    return cat([blended.image, blended.alpha[:, None]], 1).permute(0, 2, 3, 1)
+    height, width = meshes.image_size
+    n_pixels = height * width
+    behind = background_rows(background, 3, len(meshes), meshes.face_vertices)
+
+    def shade(piece: Piece, found: Fragments) -> Tensor:
+        image = found.pixel.div(n_pixels, rounding_mode="floor")
+        shaded = scene.shade(Points(image, found.pixel % n_pixels, found.face, found.weights))
+        blended = meshes.blend_fragments(found, shaded.diffuse + shaded.specular, piece, behind)
+        assert blended.image is not None and blended.alpha is not None
+        return cat([blended.image, blended.alpha[:, None]], 1).permute(0, 2, 3, 1).flatten(0, 2)
+
+    made_of = [x for x in tree_leaves((scene, vars(meshes), vars(meshes.settings), behind)) if isinstance(x, Tensor)]
+    picture = shade_in_pieces(meshes.count_fragments(), n_pixels, shade, max_memory, made_of)
+    return picture.view(len(meshes), height, width, 4)

@@ -1,0 +1,152 @@
+"""Shading in pieces: ranges of pixels of which fragments are listed, shaded and blended before the next is begun, and
+again in backward, so that memory does not grow with the number of fragments."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.checkpoint import checkpoint
+
+from ._counted_fragments import CountedFragments
+from ._max_memory import bytes_allowed
+from .fragments import Fragments
+
+# A fragment takes less: pictures of few fragments are not looked at any closer.
+_MOST_BYTES = 16 << 10
+# How many fragments are shaded to see what one takes, and in how many places.
+_SAMPLE, _PLACES = 512, 3
+_MOST_FRAGMENTS = 2**31 - 2  # that the core blends at a time
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Pixels [first, last) of images of n_pixels pixels, counted through all images: one or more whole images, or a
+    part of one."""
+
+    first: int
+    last: int
+    n_pixels: int
+
+    @property
+    def whole(self) -> bool:
+        return self.first % self.n_pixels == 0 and self.last % self.n_pixels == 0
+
+    @property
+    def images(self) -> slice:
+        return slice(self.first // self.n_pixels, -(-self.last // self.n_pixels))
+
+    @property
+    def in_image(self) -> slice:
+        """Which pixels of its image a part is."""
+        begin = self.images.start * self.n_pixels
+        return slice(self.first - begin, self.last - begin)
+
+    def rows(self, values: Any) -> Any:
+        """Of a tensor with a row an image those of the piece; anything else, and a single row, as it is."""
+        one_an_image = isinstance(values, Tensor) and values.dim() > 0 and values.shape[0] > 1
+        return values[self.images] if one_an_image else values
+
+
+# From a piece and its fragments to its pixels, (n, C).
+ShadePiece = Callable[[Piece, Fragments], Tensor]
+
+
+def shade_in_pieces(
+    counted: CountedFragments,
+    n_pixels: int,
+    shade: ShadePiece,
+    max_memory: int | None,
+    made_of: Sequence[Tensor],
+) -> Tensor:
+    """(all pixels, C). One piece if all fragments fit: then nothing is done twice.
+
+    n_pixels: of an image. max_memory: see `pieces_for`. made_of: tensors that shade reads: autograd's error says so if
+    one was written to before backward reads it again.
+    """
+    pieces = pieces_for(counted, n_pixels, shade, max_memory)
+    if len(pieces) == 1:
+        return shade(pieces[0], counted.find())
+
+    def make(piece: Piece, *_: Tensor) -> Tensor:
+        return shade(piece, counted.find_in(piece.first, piece.last))
+
+    if not torch.is_grad_enabled():
+        return torch.cat([make(piece) for piece in pieces])
+    return torch.cat([checkpoint(make, piece, *made_of, use_reentrant=False) for piece in pieces])
+
+
+def pieces_for(counted: CountedFragments, n_pixels: int, shade: ShadePiece, max_memory: int | None) -> list[Piece]:
+    """Pieces of which each takes max_memory bytes at most, as far as a few fragments can tell; those of a single pixel
+    may take more. None: a quarter of what is free, see `bytes_allowed`."""
+    allowed = bytes_allowed(max_memory, counted.offsets.device)
+    everything = Piece(0, counted.offsets.shape[0] - 1, n_pixels)
+    if counted.total <= min(allowed // _MOST_BYTES, _MOST_FRAGMENTS):
+        return [everything]
+    most = min(allowed // bytes_of_a_fragment(counted, n_pixels, shade), _MOST_FRAGMENTS)
+    return [everything] if counted.total <= most else _divide(counted.known_offsets, n_pixels, most)
+
+
+def _divide(offsets: Tensor, n_pixels: int, most: int) -> list[Piece]:
+    """Pieces of at most so many fragments, or of one pixel. Whole images, as many as fit; else parts of one."""
+    pieces, first, n = [], 0, offsets.shape[0] - 1
+    while first < n:
+        last = _end_of(offsets, first, most)
+        image_end = first - first % n_pixels + n_pixels
+        whole = first % n_pixels == 0 and last >= image_end
+        last = last - last % n_pixels if whole else max(first + 1, min(last, image_end))
+        pieces.append(Piece(first, last, n_pixels))
+        first = last
+    return pieces
+
+
+def _end_of(offsets: Tensor, first: int, most: int) -> int:
+    """The last pixel up to which there are at most so many fragments from the first on."""
+    return int(torch.searchsorted(offsets, int(offsets[first]) + most, right=True)) - 1
+
+
+def bytes_of_a_fragment(counted: CountedFragments, n_pixels: int, shade: ShadePiece) -> int:
+    """How much memory a fragment takes while its piece is made: the bytes of all tensors that come into being, of which
+    autograd keeps most. Measured on a few fragments in some places, the largest of them."""
+    offsets, most = counted.known_offsets, 1.0
+    for part in range(1, _PLACES + 1):
+        # A pixel there, and what fits in the sample from it on.
+        first = int(torch.searchsorted(offsets, counted.total * part // (_PLACES + 1), right=True)) - 1
+        image_end = first - first % n_pixels + n_pixels
+        last = max(first + 1, min(image_end, _end_of(offsets, first, _SAMPLE)))
+        (few, few_bytes), (many, many_bytes) = (
+            _take(counted, Piece(first, end, n_pixels), shade) for end in (first + 1, last)
+        )
+        most = max(most, (many_bytes - few_bytes) / (many - few) if many > few else many_bytes / many)
+    return int(most) + 1
+
+
+def _take(counted: CountedFragments, piece: Piece, shade: ShadePiece) -> tuple[int, int]:
+    """How many fragments a piece has, and the bytes of all tensors that come into being for it."""
+    device = counted.offsets.device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad(), _Bytes() as made:
+        found = counted.find_in(piece.first, piece.last)
+        shade(piece, found)
+    return found.pixel.shape[0], made.total
+
+
+class _Bytes(TorchDispatchMode):
+    """Counts the bytes of all tensors that operations inside it make."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        known = {_memory_of(x) for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)}
+        made = {_memory_of(x): x.untyped_storage().nbytes() for x in tree_leaves(result) if isinstance(x, Tensor)}
+        self.total += sum(n for memory, n in made.items() if memory not in known)
+        return result
+
+
+def _memory_of(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
