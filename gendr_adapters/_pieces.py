@@ -3,10 +3,11 @@ again in backward, so that memory does not grow with the number of fragments."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.checkpoint import checkpoint
@@ -109,42 +110,57 @@ def _end_of(offsets: Tensor, first: int, most: int) -> int:
 
 
 def bytes_of_a_fragment(counted: CountedFragments, n_pixels: int, shade: ShadePiece) -> int:
-    """How much memory a fragment takes while its piece is made: the bytes of all tensors that come into being, of which
-    autograd keeps most. Measured on a few fragments in some places, the largest of them."""
+    """How much memory a fragment takes while its piece is made: what autograd keeps of it; at least half of all tensors
+    that come into being, which is more than are there at a time. Measured on a few fragments in some places, the most
+    of these."""
     offsets, most = counted.known_offsets, 1.0
     for part in range(1, _PLACES + 1):
         # A pixel there, and what fits in the sample from it on.
         first = int(torch.searchsorted(offsets, counted.total * part // (_PLACES + 1), right=True)) - 1
         image_end = first - first % n_pixels + n_pixels
         last = max(first + 1, min(image_end, _end_of(offsets, first, _SAMPLE)))
-        (few, few_bytes), (many, many_bytes) = (
-            _take(counted, Piece(first, end, n_pixels), shade) for end in (first + 1, last)
-        )
-        most = max(most, (many_bytes - few_bytes) / (many - few) if many > few else many_bytes / many)
+        few, many = (_measure(counted, Piece(first, end, n_pixels), shade) for end in (first + 1, last))
+        if many.fragments > few.fragments:  # less what is there once, however many fragments
+            many = _Taken(*(m - f for m, f in zip(many, few, strict=True)))
+        most = max(most, max(many.kept, many.made / 2) / many.fragments)
     return int(most) + 1
 
 
-def _take(counted: CountedFragments, piece: Piece, shade: ShadePiece) -> tuple[int, int]:
-    """How many fragments a piece has, and the bytes of all tensors that come into being for it."""
+class _Taken(NamedTuple):
+    """Of a piece: how many fragments it has, bytes of all tensors that come into being, bytes that autograd keeps."""
+
+    fragments: int
+    made: int
+    kept: int
+
+
+def _measure(counted: CountedFragments, piece: Piece, shade: ShadePiece) -> _Taken:
     device = counted.offsets.device
-    with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.no_grad(), _Bytes() as made:
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[_memory_of(tensor)] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    made = _Made()
+    with torch.random.fork_rng([device] if device.type == "cuda" else []), made, saved_tensors_hooks(keep, lambda x: x):
         found = counted.find_in(piece.first, piece.last)
         shade(piece, found)
-    return found.pixel.shape[0], made.total
+    return _Taken(found.pixel.shape[0], made.bytes, sum(kept.values()))
 
 
-class _Bytes(TorchDispatchMode):
+class _Made(TorchDispatchMode):
     """Counts the bytes of all tensors that operations inside it make."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.total = 0
+        self.bytes = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         known = {_memory_of(x) for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)}
         made = {_memory_of(x): x.untyped_storage().nbytes() for x in tree_leaves(result) if isinstance(x, Tensor)}
-        self.total += sum(n for memory, n in made.items() if memory not in known)
+        self.bytes += sum(n for memory, n in made.items() if memory not in known)
         return result
 
 
