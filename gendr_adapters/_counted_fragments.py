@@ -12,13 +12,15 @@ from .settings import RenderSettings
 
 
 class CountedFragments:
-    """The fragments of a scene, counted, not listed. It keeps the faces as the core prepared them, some 200 bytes each.
+    """The fragments of a scene, counted, not listed. Until all are listed at once it keeps the faces as the core
+    prepared them, some 200 bytes each.
 
     offsets: (B * H * W + 1,) int64, of all fragments, as in Fragments.
     """
 
     def __init__(self, arguments: tuple[Any, ...]) -> None:
         self._arguments = arguments
+        self._workspace: Tensor | None
         self.offsets, self._workspace = ops.apply("count_fragments", *arguments)
 
     @cached_property
@@ -33,7 +35,9 @@ class CountedFragments:
 
     def find(self) -> Fragments:
         """What `find_fragments` returns."""
-        return self._list(self.offsets, 0, self.total)
+        found = self._list(self.offsets, 0, self.total)
+        self._workspace = None
+        return found
 
     def find_in(self, first: int, last: int) -> Fragments:
         """Those of pixels [first, last), the same, in the same order. offsets are of these pixels, from 0; pixel and
@@ -42,6 +46,8 @@ class CountedFragments:
         return self._list(self.offsets[first : last + 1] - begin, first, end - begin)
 
     def _list(self, offsets: Tensor, first: int, n: int) -> Fragments:
+        if self._workspace is None:
+            _, self._workspace = ops.apply("count_fragments", *self._arguments)
         *tensors, size, ints, floats = self._arguments
         *numbers, pixel, face = ops.apply(
             "list_fragments", *tensors, self._workspace, offsets, first, n, size, ints, floats

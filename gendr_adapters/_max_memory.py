@@ -10,11 +10,10 @@ import torch
 _UNKNOWN, _LEAST = 4 << 30, 64 << 20
 
 
-def bytes_allowed(max_memory: Any, device: torch.device) -> int:
-    """max_memory, checked. None: a quarter of what is free on the device, down to the next power of two, so that it is
-    the same number most of the time."""
+def checked(max_memory: Any) -> int | None:
+    """Raises TypeError or ValueError for what is no max_memory."""
     if max_memory is None:
-        return max(_LEAST, int(1 << (_free(device) // 4).bit_length() >> 1))
+        return None
     try:
         n_bytes = operator.index(max_memory)
     except TypeError:
@@ -24,6 +23,13 @@ def bytes_allowed(max_memory: Any, device: torch.device) -> int:
     if n_bytes < 1:
         raise ValueError(f"max_memory must be at least 1 byte, got {max_memory!r}")
     return n_bytes
+
+
+def bytes_allowed(max_memory: Any, device: torch.device) -> int:
+    """max_memory, checked. None: a quarter of what is free on the device, down to the next power of two, so that it is
+    the same number most of the time."""
+    n_bytes = checked(max_memory)
+    return max(_LEAST, 1 << (_free(device) // 4).bit_length() >> 1) if n_bytes is None else n_bytes
 
 
 def _free(device: torch.device) -> int:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
+from torch.nn import Module
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.checkpoint import checkpoint
@@ -31,6 +32,10 @@ class Piece:
     first: int
     last: int
     n_pixels: int
+
+    @classmethod
+    def of_all(cls, n_images: int, n_pixels: int) -> "Piece":
+        return cls(0, n_images * n_pixels, n_pixels)
 
     @property
     def whole(self) -> bool:
@@ -57,34 +62,40 @@ ShadePiece = Callable[[Piece, Fragments], Tensor]
 
 
 def shade_in_pieces(
-    counted: CountedFragments,
-    n_pixels: int,
-    shade: ShadePiece,
-    max_memory: int | None,
-    made_of: Sequence[Tensor],
+    counted: CountedFragments, pieces: Sequence[Piece], shade: ShadePiece, made_of: Sequence[Tensor]
 ) -> Tensor:
-    """(all pixels, C). One piece if all fragments fit: then nothing is done twice.
+    """(all pixels, C). With gradients nothing of a piece is kept: it is made again in backward.
 
-    n_pixels: of an image. max_memory: see `pieces_for`. made_of: tensors that shade reads: autograd's error says so if
-    one was written to before backward reads it again.
+    shade must find then what it found before. made_of: tensors that it reads: backward fails with autograd's error if
+    one of them was written to in between.
     """
-    pieces = pieces_for(counted, n_pixels, shade, max_memory)
-    if len(pieces) == 1:
-        return shade(pieces[0], counted.find())
 
     def make(piece: Piece, *_: Tensor) -> Tensor:
         return shade(piece, counted.find_in(piece.first, piece.last))
 
     if not torch.is_grad_enabled():
         return torch.cat([make(piece) for piece in pieces])
-    return torch.cat([checkpoint(make, piece, *made_of, use_reentrant=False) for piece in pieces])
+    watched = [x for x in made_of if not x.is_inference()]
+    return torch.cat([checkpoint(make, piece, *watched, use_reentrant=False) for piece in pieces])
+
+
+def tensors_in(*values: Any) -> list[Tensor]:
+    """Those in containers, in what objects hold, and in the modules among that."""
+    held = [v if isinstance(v, Tensor) else getattr(v, "__dict__", v) for v in values]
+    tensors: list[Tensor] = []
+    for x in tree_leaves(held):
+        if isinstance(x, Module):
+            tensors += [*x.parameters(), *x.buffers()]
+        elif isinstance(x, Tensor):
+            tensors.append(x)
+    return tensors
 
 
 def pieces_for(counted: CountedFragments, n_pixels: int, shade: ShadePiece, max_memory: int | None) -> list[Piece]:
-    """Pieces of which each takes max_memory bytes at most, as far as a few fragments can tell; those of a single pixel
-    may take more. None: a quarter of what is free, see `bytes_allowed`."""
+    """All pixels in pieces of which each takes max_memory bytes at most, as far as a few fragments can tell; those of a
+    single pixel may take more. None: a quarter of what is free, see `bytes_allowed`. n_pixels: of an image."""
     allowed = bytes_allowed(max_memory, counted.offsets.device)
-    everything = Piece(0, counted.offsets.shape[0] - 1, n_pixels)
+    everything = Piece.of_all((counted.offsets.shape[0] - 1) // n_pixels, n_pixels)
     if counted.total <= min(allowed // _MOST_BYTES, _MOST_FRAGMENTS):
         return [everything]
     most = min(allowed // bytes_of_a_fragment(counted, n_pixels, shade), _MOST_FRAGMENTS)

@@ -11,7 +11,7 @@ from ._nearest_fragments import NearestFragments, find_nearest_fragments
 from ._pieces import Piece
 from ._scales import scale_tensor
 from .blend import blend_fragments
-from .fragments import Fragments
+from .fragments import Fragments, find_fragments
 from .render import Rendered, render
 from .settings import RenderSettings
 from .shading import Lighting, TextureMaps
@@ -43,6 +43,11 @@ class ProjectedMeshes:
     def __len__(self) -> int:
         return self.face_offsets.shape[0] - 1
 
+    @property
+    def n_pixels(self) -> int:
+        """Of an image."""
+        return self.image_size[0] * self.image_size[1]
+
     def detach(self) -> "ProjectedMeshes":
         return replace(self, face_vertices=self.face_vertices.detach())
 
@@ -64,6 +69,10 @@ class ProjectedMeshes:
             outputs,
             lighting,
         )
+
+    def find_fragments(self) -> Fragments:
+        """See `gendr_adapters.find_fragments`."""
+        return find_fragments(self.face_vertices, self.image_size, self.face_offsets, self.settings)
 
     def count_fragments(self) -> CountedFragments:
         """See `count_fragments`."""

@@ -32,7 +32,7 @@ def fragments_of(k: int | None = 6, **settings: Any) -> tuple[GenDRFragments, li
 @pytest.fixture
 def counts(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """How often fragments were found, and made dense."""
-    owners = {"find_fragments": ProjectedMeshes, "dense_view": door_fragments}
+    owners = {"count_fragments": ProjectedMeshes, "dense_view": door_fragments}
     calls = dict.fromkeys(owners, 0)
 
     def counted(name: str, function: Any) -> Any:
@@ -52,10 +52,10 @@ def test_reading_computes_once(counts: dict[str, int]) -> None:
     assert repr(fragments) == "GenDRFragments(2 images of (20, 24))" and len(fragments.meshes) == 2
     assert isinstance(fragments, Fragments) and not any(counts.values())
     first = fragments.zbuf
-    assert counts == {"find_fragments": 0, "dense_view": 1}
+    assert counts == {"count_fragments": 0, "dense_view": 1}
     assert fragments.zbuf is first and fragments.dists.shape == first.shape
     assert torch.equal(fragments.compact().zbuf >= 0, fragments.compact().pix_to_face >= 0)
-    assert counts == {"find_fragments": 1, "dense_view": 1}
+    assert counts == {"count_fragments": 1, "dense_view": 1}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -71,7 +71,7 @@ def test_all_of_them_are_counted_first(counts: dict[str, int]) -> None:
     fragments, _ = fragments_of(None)
     most = int(fragments.found.offsets.diff().max())
     assert fragments.zbuf.shape[-1] == most and (fragments.pix_to_face[..., -1] >= 0).any()
-    assert counts == {"find_fragments": 1, "dense_view": 1}
+    assert counts == {"count_fragments": 1, "dense_view": 1}
 
 
 def test_it_is_a_dataclass() -> None:

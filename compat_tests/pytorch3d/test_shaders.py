@@ -58,7 +58,7 @@ def test_nothing_dense_is_computed(shader: Any, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(door_fragments, "dense_view", refuse)
     if shader in (GenDRSilhouetteShader, GenDRGouraudShader):
-        monkeypatch.setattr(ProjectedMeshes, "find_fragments", refuse)
+        monkeypatch.setattr(ProjectedMeshes, "count_fragments", refuse)
         monkeypatch.setattr(door_fragments, "lay_out", refuse)
     meshes, leaves = two_meshes()
     renderer = renderer_of(shader(cameras=cameras_of(), lights=lights_of(), blend_params=PARAMS), cameras_of())

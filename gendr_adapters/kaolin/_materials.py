@@ -122,7 +122,9 @@ def number_materials(meshes: Sequence[Any], lists: list[list[Any]], custom: Any)
     return materials, numbered
 
 
-def read_materials(materials: Sequence[Any], which: Tensor, like: Tensor, has_uvs: bool, wrap: bool) -> dict[int, Material]:
+def read_materials(
+    materials: Sequence[Any], which: Tensor, like: Tensor, has_uvs: bool, wrap: bool
+) -> dict[int, Material]:
     """Those of the materials that faces have, by their number. which: the faces'. like: of their dtype and device."""
     return {i: _read(materials[i], like, has_uvs, wrap) for i in which.unique().tolist() if i >= 0}
 
@@ -152,7 +154,8 @@ def _read_maps(material: Any, like: Tensor, has_uvs: bool, wrap: bool) -> dict[s
 def surface_at(
     materials: dict[int, Material], which: Tensor, normals: Tensor, uvs: Tensor | None, tangents: Tensor | None
 ) -> Surface:
-    """The surface at P points: which (P,) material, -1 for none (black); interpolated normals, uvs in [0, 1], tangents."""
+    """The surface at P points. which: (P,), of the materials, -1 for none (black); normals, uvs in [0, 1], tangents:
+    interpolated."""
     parts, order = [], []
     for i in (-1, *materials):
         points = (which == i).nonzero()[:, 0]

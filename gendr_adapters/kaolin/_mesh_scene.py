@@ -158,7 +158,7 @@ def nearest_points(scene: MeshScene, outputs: Sequence[str] = ()) -> tuple[Rende
     """The nearest face at each pixel that has one, and where on it that is. Rendered: its face_index, and of 'alpha'
     and 'depth' what outputs name."""
     meshes = scene.meshes
-    n_pixels = meshes.image_size[0] * meshes.image_size[1]
+    n_pixels = meshes.n_pixels
     # What is rendered is the corners' weights: materials and lights are looked up with them.
     corner_weights = torch.eye(3, dtype=meshes.face_vertices.dtype, device=meshes.face_vertices.device)
     hard = replace(meshes, settings=replace(meshes.settings, blend="hard"))

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, cat
-from torch.utils._pytree import tree_leaves
 
 from .._inputs import background_rows
-from .._pieces import Piece, shade_in_pieces
+from .._pieces import Piece, pieces_for, shade_in_pieces, tensors_in
 from .._untraced import untraced
 from ..fragments import Fragments
 from ..settings import RenderSettings
@@ -67,8 +66,7 @@ def soft_render(
 
 def _picture(scene: MeshScene, background: Tensor | Sequence[float] | None, max_memory: int | None) -> Tensor:
     meshes = scene.meshes
-    height, width = meshes.image_size
-    n_pixels = height * width
+    n_pixels = meshes.n_pixels
     behind = background_rows(background, 3, len(meshes), meshes.face_vertices)
 
     def shade(piece: Piece, found: Fragments) -> Tensor:
@@ -78,6 +76,11 @@ def _picture(scene: MeshScene, background: Tensor | Sequence[float] | None, max_
         assert blended.image is not None and blended.alpha is not None
         return cat([blended.image, blended.alpha[:, None]], 1).permute(0, 2, 3, 1).flatten(0, 2)
 
-    made_of = [x for x in tree_leaves((scene, vars(meshes), vars(meshes.settings), behind)) if isinstance(x, Tensor)]
-    picture = shade_in_pieces(meshes.count_fragments(), n_pixels, shade, max_memory, made_of)
-    return picture.view(len(meshes), height, width, 4)
+    counted = meshes.count_fragments()
+    pieces = pieces_for(counted, n_pixels, shade, max_memory)
+    if len(pieces) == 1:
+        picture = shade(pieces[0], counted.find())
+    else:
+        made_of = tensors_in(scene, meshes, meshes.settings, behind)
+        picture = shade_in_pieces(counted, pieces, shade, made_of)
+    return picture.view(len(meshes), *meshes.image_size, 4)

@@ -1,5 +1,5 @@
-"""The ops under `find_fragments`, which lists all fragments, and under `count_fragments`, which lists those of a range of
-pixels."""
+"""The ops under `find_fragments`, which lists all fragments, and under `count_fragments`, from which those of a range
+of pixels are listed."""
 
 from typing import Any
 

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._pieces import Piece
 from .._projected_meshes import ProjectedMeshes
 from ..fragments import Fragments
 from ..render import Rendered
 from ._blend_params import GenDRBlendParams, blend_settings
 from ._core_shading import Shown, with_channel
-from ._fragments import GenDRFragments, bounds_of
+from ._fragments import bounds_of
 
 Range = tuple[float, float]
 
@@ -66,36 +67,38 @@ def blend_shown(meshes: ProjectedMeshes, shown: Shown, params: GenDRBlendParams,
     return _over_background(blend, background_of(params, shown.n_channels, shown.dtype, meshes))
 
 
-def blend_shaded(fragments: GenDRFragments, colours: Tensor, params: GenDRBlendParams, ranges: list[Range]) -> Tensor:
-    """(N, H, W, C + 1): the colours (M, C) of fragments.found, blended, and alpha."""
-    return _blend_shaded(fragments.found, fragments.meshes, colours, params, ranges)
-
-
-def _blend_shaded(
-    found: Fragments, meshes: ProjectedMeshes, colours: Tensor, params: GenDRBlendParams, ranges: list[Range]
+def blend_shaded(
+    found: Fragments,
+    meshes: ProjectedMeshes,
+    piece: Piece,
+    colours: Tensor,
+    params: GenDRBlendParams,
+    ranges: list[Range],
 ) -> Tensor:
-    if len(set(ranges)) > 1:
-        faces, bounds = meshes.face_offsets.tolist(), bounds_of(found, len(meshes))
-        return torch.cat(
-            [
-                _blend_shaded(
-                    _fragments_of(found, i, meshes.image_size, bounds, faces[i]),
-                    _image(meshes, i, faces),
-                    colours[bounds[i] : bounds[i + 1]],
-                    own,
-                    [ranges[i]],
-                )
-                for i, own in enumerate(_split(params, meshes))
-            ]
-        )
+    """(n, C + 1): the colours (M, C) of a piece's fragments, blended, and alpha. ranges: of all images."""
+    own = ranges[piece.images]
+    if len(set(own)) > 1:
+        bounds, n = bounds_of(found, len(own)), meshes.n_pixels
+        parts = []
+        for k, (begin, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+            image = Piece(piece.first + k * n, piece.first + (k + 1) * n, n)
+            of_it = (values[begin:end] for values in found[1:])
+            its_own = Fragments(found.offsets[k * n : (k + 1) * n + 1] - begin, *of_it)
+            parts.append(blend_shaded(its_own, meshes, image, colours[begin:end], params, ranges))
+        return torch.cat(parts)
     dtype = image_dtype(colours, meshes)
-    blended = replace(meshes, settings=blend_settings(meshes, params, *_first(ranges)))
+    blended = replace(meshes, settings=blend_settings(meshes, params, *_first(own)))
     found, colours = Fragments(*found[:3], *(numbers.to(dtype) for numbers in found[3:])), colours.to(dtype)
 
     def blend(with_ones: bool, background: Tensor | None) -> Rendered:
-        return blended.blend_fragments(found, with_channel(colours, 1.0) if with_ones else colours, background)
+        return blended.blend_fragments(found, with_channel(colours, 1.0) if with_ones else colours, piece, background)
 
-    return _over_background(blend, background_of(params, colours.shape[-1], dtype, meshes))
+    background = background_of(params, colours.shape[-1], dtype, meshes)
+    if background.dim() == 4:
+        background = piece.rows(background)
+        if not piece.whole:
+            background = background.flatten(1, 2)[:, None, piece.in_image]
+    return _over_background(blend, background).flatten(0, 2)
 
 
 def image_dtype(colours: Tensor, meshes: ProjectedMeshes) -> torch.dtype:
@@ -149,15 +152,6 @@ def _image(meshes: ProjectedMeshes, i: int, bounds: list[int]) -> ProjectedMeshe
     first, last = bounds[i], bounds[i + 1]
     offsets = meshes.face_offsets.new_tensor([0, last - first])
     return replace(meshes, face_vertices=meshes.face_vertices[first:last], face_offsets=offsets)
-
-
-def _fragments_of(
-    found: Fragments, i: int, image_size: tuple[int, int], bounds: list[int], first_face: int
-) -> Fragments:
-    n_pixels, here = image_size[0] * image_size[1], slice(bounds[i], bounds[i + 1])
-    offsets = found.offsets[i * n_pixels : (i + 1) * n_pixels + 1] - bounds[i]
-    pixel, face, *numbers = (values[here] for values in found[1:])
-    return Fragments(offsets, pixel - i * n_pixels, face - first_face, *numbers)
 
 
 def _split(params: GenDRBlendParams, meshes: ProjectedMeshes) -> list[GenDRBlendParams]:

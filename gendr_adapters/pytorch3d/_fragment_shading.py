@@ -5,11 +5,13 @@ from typing import Any
 
 import torch
 from pytorch3d.renderer import TexturesAtlas, TexturesUV
-from pytorch3d.renderer.mesh.rasterizer import Fragments
+from pytorch3d.renderer.mesh.rasterizer import Fragments as PyTorch3DFragments
 from torch import Tensor
 
 from .._inputs import HALF_DTYPES
-from ._fragments import GenDRFragments, bounds_of, just_inside, lay_out
+from .._pieces import Piece
+from ..fragments import Fragments
+from ._fragments import bounds_of, just_inside, lay_out
 from ._lighting import Lighting
 
 # Images whose fragments are shaded together may be filled up by this much, as a share of the fragments there are.
@@ -18,20 +20,24 @@ _MAX_PADDING = 0.25
 _INSIDE = 1024
 
 # From fragments (n, 1, M, 1) of some images, and what lights those, to what they show, (n, 1, M, 1, C).
-ShadeFragments = Callable[[Fragments, list[int], Lighting | None], Tensor]
+ShadeFragments = Callable[[PyTorch3DFragments, list[int], Lighting | None], Tensor]
 
 
 def shade_fragments(
-    fragments: GenDRFragments, shade: ShadeFragments, lighting: Lighting | None = None, textures: Any = None
+    found: Fragments,
+    piece: Piece,
+    n_images: int,
+    shade: ShadeFragments,
+    lighting: Lighting | None = None,
+    textures: Any = None,
 ) -> Tensor:
-    """(M, C): what each of fragments.found shows.
+    """(M, C): what each of the fragments of a piece shows.
 
     Images with about as many fragments are shaded together, as (n, 1, M, 1), padded to the largest; those without any
     are not shaded. Where lights are not PyTorch3D's, but only behave like them, all are shaded together; so they are
     where textures are maps of several sizes, which PyTorch3D makes one of in a batch, and does not in a part of it.
     """
-    found, n_images = fragments.found, len(fragments.meshes)
-    bounds = bounds_of(found, n_images)
+    bounds = _bounds_in(found, piece, n_images)
     counts = [end - start for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
     together = not any(counts) or (lighting is not None and not lighting.can_pick) or _resizes_maps(textures)
     colours: dict[int, Tensor] = {}
@@ -42,6 +48,13 @@ def shade_fragments(
         shaded = shade(lay_out(found, images, bounds), images, of_these)
         colours |= {i: shaded[k, 0, : counts[i], 0] for k, i in enumerate(images)}
     return torch.cat([colours[i] for i in sorted(colours)]) if len(colours) > 1 else colours.popitem()[1]
+
+
+def _bounds_in(found: Fragments, piece: Piece, n_images: int) -> list[int]:
+    """As `bounds_of`, of all images, of which those that are not in the piece have no fragments."""
+    n = found.face.shape[0]
+    there = bounds_of(found, piece.images.stop - piece.images.start) if piece.whole else [0, n]
+    return [0] * piece.images.start + there + [n] * (n_images - piece.images.stop)
 
 
 def _resizes_maps(textures: Any) -> bool:
@@ -64,7 +77,7 @@ def groups(counts: list[int]) -> list[list[int]]:
     return [sorted(group) for group in result]
 
 
-def interpolate(fragments: Fragments, at_corners: Tensor) -> Tensor:
+def interpolate(fragments: PyTorch3DFragments, at_corners: Tensor) -> Tensor:
     """(n, 1, M, 1, D): values (F, 3, D) of the faces' corners at the fragments.
 
     PyTorch3D's interpolate_face_attributes, quicker on a CPU; what fills up images is not zeroed.
@@ -74,7 +87,7 @@ def interpolate(fragments: Fragments, at_corners: Tensor) -> Tensor:
     return (weights.reshape(-1, 1, 3) @ values).view(*weights.shape[:-1], at_corners.shape[-1])
 
 
-def sample_textures(meshes: Any, fragments: Fragments, images: list[int]) -> Tensor:
+def sample_textures(meshes: Any, fragments: PyTorch3DFragments, images: list[int]) -> Tensor:
     """(n, 1, M, 1, C): the meshes' textures, of any kind PyTorch3D has, at the fragments of some images.
 
     A texel that is not interpolated is one that the face shows: no last bit of a weight decides, and none is outside.
@@ -93,7 +106,7 @@ def sample_textures(meshes: Any, fragments: Fragments, images: list[int]) -> Ten
         face, meshes = torch.where(face < 0, -1, face + moved_by), meshes[images]
     with _one_type(meshes.textures, weights):
         return meshes.sample_textures(  # type: ignore[no-any-return]
-            Fragments(face, fragments.zbuf, weights, fragments.dists)
+            PyTorch3DFragments(face, fragments.zbuf, weights, fragments.dists)
         )
 
 

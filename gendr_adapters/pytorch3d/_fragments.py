@@ -8,6 +8,7 @@ import torch
 from pytorch3d.renderer.mesh.rasterizer import Fragments as PyTorch3DFragments
 from torch import Tensor
 
+from .._counted_fragments import CountedFragments
 from .._projected_meshes import ProjectedMeshes
 from ..fragments import Fragments
 
@@ -69,11 +70,19 @@ class GenDRFragments(PyTorch3DFragments):
         return self._meshes
 
     @property
+    def counted(self) -> CountedFragments:
+        """All of them, counted."""
+        if "_counted" not in self.__dict__:
+            with _graph_of(self.meshes.face_vertices):
+                object.__setattr__(self, "_counted", self.meshes.count_fragments())
+        return self._counted  # type: ignore[attr-defined, no-any-return]
+
+    @property
     def found(self) -> Fragments:
         """Every pair of a pixel and a face in reach, of all images, one behind the other (gendr_adapters.Fragments)."""
         if "_found" not in self.__dict__:
             with _graph_of(self.meshes.face_vertices):
-                found = self.meshes.find_fragments()
+                found = self.counted.find()
             self._keep_found(found)
         return self._found  # type: ignore[attr-defined, no-any-return]
 
@@ -128,7 +137,7 @@ class GenDRFragments(PyTorch3DFragments):
         if name not in _DENSE or "_meshes" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__} has no {name!r}")
         with _graph_of(self.meshes.face_vertices):
-            self._keep_dense(dense_view(self.meshes, self._faces_per_pixel or most_at_a_pixel(self.found)))
+            self._keep_dense(dense_view(self.meshes, self._faces_per_pixel or most_at_a_pixel(self.counted)))
         return self.__dict__[name]
 
     def __repr__(self) -> str:
@@ -183,9 +192,9 @@ def dense_view(meshes: ProjectedMeshes, faces_per_pixel: int) -> tuple[Tensor, T
     return face, depth, weights, distance2
 
 
-def most_at_a_pixel(found: Fragments) -> int:
+def most_at_a_pixel(counted: CountedFragments) -> int:
     """How many fragments there are at the pixel that has most; 1 if there are none."""
-    counts = torch.diff(found.offsets)
+    counts = torch.diff(counted.offsets)
     return max(1, int(counts.max())) if counts.numel() else 1
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .. import ops
 from ..render import gather_corners
+from ._copies import own_copy
 
 
 class Lighting(NamedTuple):
@@ -20,6 +21,10 @@ class Lighting(NamedTuple):
     @property
     def can_pick(self) -> bool:
         return all(hasattr(x, "gather_props") for x in (self.lights, self.materials))
+
+    def own_copy(self) -> "Lighting":
+        """Of the same tensors."""
+        return Lighting(own_copy(self.lights), own_copy(self.materials), self.eye)
 
     def pick(self, index: Tensor) -> "Lighting":
         """The entries of each batch at index; what has batch size 1 stays."""

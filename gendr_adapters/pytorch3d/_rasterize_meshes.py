@@ -62,4 +62,4 @@ def rasterize_meshes(
         projection=projection,
         cull_to_frustum=cull_to_frustum,
     )
-    return dense_view(projected, k or most_at_a_pixel(projected.detach().find_fragments()))
+    return dense_view(projected, k or most_at_a_pixel(projected.detach().count_fragments()))

@@ -1,22 +1,27 @@
 """Shaders that blend every face at the pixel, of the kinds PyTorch3D has, and one for normals."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from pytorch3d.renderer import TexturesAtlas, TexturesUV, TexturesVertex
-from pytorch3d.renderer.mesh.rasterizer import Fragments
+from pytorch3d.renderer.mesh.rasterizer import Fragments as PyTorch3DFragments
 from pytorch3d.renderer.mesh.shader import ShaderBase
 from pytorch3d.renderer.utils import TensorProperties
 from torch import Tensor
 
+from .._max_memory import checked
+from .._pieces import Piece, ShadePiece, pieces_for, shade_in_pieces, tensors_in
 from .._projected_meshes import ProjectedMeshes
 from .._warnings import log_once
+from ..fragments import Fragments
 from ..render import gather_corners
 from ..shading import TextureMaps
 from ._autocast import geometry
 from ._blend import Range, background_of, blend_shaded, blend_shown, depth_ranges, image_dtype, silhouette
 from ._blend_params import GenDRBlendParams, as_gendr
 from ._cameras import check_cameras
+from ._copies import own_copy_of_meshes
 from ._core_shading import BeyondTheCore, Shown, Surface, show
 from ._fragment_shading import interpolate, sample_textures, shade_fragments
 from ._fragments import GenDRFragments
@@ -116,23 +121,67 @@ class GenDRGouraudShader(_GenDRShader):
             )
         ranges = self._ranges(_ours(fragments, meshes), kwargs)
         if meshes.isempty():
-            return blend_shaded(fragments, _no_colours(fragments, meshes), self._params(kwargs), ranges)
+            return _picture_of_nothing(fragments, meshes, self._params(kwargs), ranges)
         colours = gather_corners(lit_vertices(meshes, self._lighting(meshes, kwargs)), meshes.faces_packed())
         shown = Shown(colours.to(image_dtype(colours, fragments.meshes)))
         return blend_shown(fragments.meshes, shown, self._params(kwargs), ranges)
 
 
+# From a piece and its fragments to what these show, (M, C).
+_Colours = Callable[[Piece, Fragments], Tensor]
+
+
 class _FragmentShader(_GenDRShader):
-    """Shades fragments one by one, and blends them."""
+    """Shades fragments one by one, and blends them.
+
+    Args as _GenDRShader; max_memory: bytes that fragments which the core cannot shade may take at a time, at least 1;
+    may be given to the call, too. A picture that needs more is made in pieces, of whole images or of runs of pixels,
+    and in backward again; those of one pixel may take more. The picture is the same. None: a quarter of what is free on
+    the device, down to a power of two.
+    """
+
+    def __init__(
+        self,
+        device: Any = "cpu",
+        cameras: Any = None,
+        lights: Any = None,
+        materials: Any = None,
+        blend_params: Any = None,
+        max_memory: int | None = None,
+    ) -> None:
+        super().__init__(device, cameras, lights, materials, blend_params)
+        self.max_memory = checked(max_memory)
 
     @geometry
     def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
         ranges, params = self._ranges(_ours(fragments, meshes), kwargs), self._params(kwargs)
-        colours = _no_colours(fragments, meshes) if meshes.isempty() else self._colours(fragments, meshes, kwargs)
-        return blend_shaded(fragments, colours, params, ranges)
+        max_memory = self._max_memory(kwargs)
+        if meshes.isempty():
+            return _picture_of_nothing(fragments, meshes, params, ranges)
+        projected, lighting = fragments.meshes, self._light(meshes, kwargs)
 
-    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
-        """(M, C): what each of fragments.found shows."""
+        def shade_with(colours_of: _Colours) -> ShadePiece:
+            return lambda piece, found: blend_shaded(found, projected, piece, colours_of(piece, found), params, ranges)
+
+        shade = shade_with(self._colours(meshes, lighting))
+        pieces = pieces_for(fragments.counted, projected.n_pixels, shade, max_memory)
+        if len(pieces) == 1:
+            picture = shade(pieces[0], fragments.found)
+        else:
+            # What becomes of the objects until backward is not seen.
+            meshes, lighting = own_copy_of_meshes(meshes), None if lighting is None else lighting.own_copy()
+            made_of = tensors_in(projected, params, meshes.textures, *(lighting or ()))
+            shade = shade_with(self._colours(meshes, lighting))
+            picture = shade_in_pieces(fragments.counted, pieces, shade, made_of)
+        return picture.view(len(projected), *projected.image_size, -1)
+
+    def _max_memory(self, kwargs: dict[str, Any]) -> int | None:
+        return checked(kwargs.get("max_memory", self.max_memory))
+
+    def _light(self, meshes: Any, kwargs: dict[str, Any]) -> Lighting | None:
+        return None
+
+    def _colours(self, meshes: Any, lighting: Lighting | None) -> _Colours:
         raise NotImplementedError
 
 
@@ -149,6 +198,7 @@ class _LitShader(_FragmentShader):
                 "meshes have no textures: give them some, e.g. Meshes(..., textures=TexturesVertex(colours))"
             )
         ranges, params = self._ranges(_ours(fragments, meshes), kwargs), self._params(kwargs)
+        self._max_memory(kwargs)
         if not meshes.isempty():
             try:
                 shown = self._shown(fragments.meshes, meshes, params, kwargs)
@@ -168,15 +218,19 @@ class _LitShader(_FragmentShader):
                 raise BeyondTheCore("maps are padded with zeros before a background that is a picture")
         return shown
 
-    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
+    def _light(self, meshes: Any, kwargs: dict[str, Any]) -> Lighting:
+        return self._lighting(meshes, kwargs)
+
+    def _colours(self, meshes: Any, lighting: Lighting | None) -> _Colours:
         surface = torch.cat(self._surface(meshes), 2)
 
-        def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
+        def shade(some: PyTorch3DFragments, images: list[int], lighting: Lighting | None) -> Tensor:
             assert lighting is not None
             light, specular = lighting.shine(*interpolate(some, surface).split(3, -1))
             return light * sample_textures(meshes, some, images) + specular
 
-        return shade_fragments(fragments, shade, self._lighting(meshes, kwargs), meshes.textures)
+        n = len(meshes)
+        return lambda piece, found: shade_fragments(found, piece, n, shade, lighting, meshes.textures)
 
     def _surface(self, meshes: Any) -> Surface:
         """What the light shines on."""
@@ -215,13 +269,14 @@ class GenDRNormalShader(_FragmentShader):
     def _params(self, kwargs: dict[str, Any]) -> GenDRBlendParams:
         return super()._params(kwargs)._replace(background_color=(0.0, 0.0, 0.0))
 
-    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
+    def _colours(self, meshes: Any, lighting: Lighting | None) -> _Colours:
         at_corners = gather_corners(vertex_normals(meshes), meshes.faces_packed())
 
-        def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
+        def shade(some: PyTorch3DFragments, images: list[int], lighting: Lighting | None) -> Tensor:
             return unit(interpolate(some, at_corners))
 
-        return shade_fragments(fragments, shade)
+        n = len(meshes)
+        return lambda piece, found: shade_fragments(found, piece, n, shade)
 
 
 class GenDRDepthShader(_GenDRShader):
@@ -250,6 +305,15 @@ def _ours(fragments: Any, meshes: Any) -> GenDRFragments:
         )
     fragments.check_untouched()
     return fragments
+
+
+def _picture_of_nothing(
+    fragments: GenDRFragments, meshes: Any, params: GenDRBlendParams, ranges: list[Range]
+) -> Tensor:
+    projected = fragments.meshes
+    everything, colours = Piece.of_all(len(projected), projected.n_pixels), _no_colours(fragments, meshes)
+    picture = blend_shaded(fragments.found, projected, everything, colours, params, ranges)
+    return picture.view(len(projected), *projected.image_size, -1)
 
 
 def _no_colours(fragments: GenDRFragments, meshes: Any) -> Tensor:
