@@ -151,7 +151,7 @@ def test_ranges_blend_as_the_whole(settings: dict[str, Any], cuts: str, device: 
 @DEVICES
 @pytest.mark.parametrize("t_conorm", ["probabilistic", "max", "einstein", "yager"])
 def test_pixels_of_many_fragments(t_conorm: str, device: str) -> None:
-    """More than the core blends at a time (256): where a pixel's are divided does not depend on the pixels before it."""
+    """More than the core blends at a time (256): where they are divided does not depend on the pixels before."""
     settings = {"t_conorm": t_conorm, "t_conorm_p": 2.0 if t_conorm == "yager" else None, "near": 1.0, "far": 6.0}
     corners, face_offsets = three_images(torch.float32, device, 1500)
     counts = count_fragments(corners, SIZE, face_offsets, RenderSettings(**{**BASE, **settings})).offsets.diff()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, UntypedStorage
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import Module
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -20,7 +20,7 @@ from .fragments import Fragments
 # A fragment takes less: pictures of few fragments are not looked at any closer.
 _MOST_BYTES = 16 << 10
 # How many fragments are shaded to see what one takes, and in how many places.
-_SAMPLE, _PLACES = 512, 3
+_SAMPLE, _PLACES = 256, 3
 _MOST_FRAGMENTS = 2**31 - 2  # that the core blends at a time
 
 
@@ -147,17 +147,16 @@ class _Taken(NamedTuple):
 
 def _measure(counted: CountedFragments, piece: Piece, shade: ShadePiece) -> _Taken:
     device = counted.offsets.device
-    kept: dict[int, int] = {}
+    kept: dict[int, UntypedStorage] = {}
 
-    def keep(tensor: Tensor) -> Tensor:
-        kept[_memory_of(tensor)] = tensor.untyped_storage().nbytes()
-        return tensor
+    def keep(tensor: Tensor) -> None:  # not the tensor: it may hold the node that would hold it
+        kept[_memory_of(tensor)] = tensor.untyped_storage()
 
     made = _Made()
     with torch.random.fork_rng([device] if device.type == "cuda" else []), made, saved_tensors_hooks(keep, lambda x: x):
         found = counted.find_in(piece.first, piece.last)
         shade(piece, found)
-    return _Taken(found.pixel.shape[0], made.bytes, sum(kept.values()))
+    return _Taken(found.pixel.shape[0], made.bytes, sum(x.nbytes() for x in kept.values()))
 
 
 class _Made(TorchDispatchMode):
