@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from gendr_adapters import Fragments, RenderSettings, _native, blend_fragments, find_fragments, render
+from gendr_adapters._counted_fragments import count_fragments
 from gendr_adapters.distributions import DISTRIBUTIONS
 from gendr_adapters.kaolin import dibr_soft_mask
 
@@ -139,6 +140,23 @@ def assert_same_for_all_roundings(*scene: Any, **settings: Any) -> Fragments:
             if isinstance(value, Tensor):
                 assert torch.equal(getattr(found, name).nan_to_num(7), value.nan_to_num(7)), name
     return expected
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_fragments_of_ranges(dtype: torch.dtype) -> None:
+    """Each range is filled, and nothing else written, whichever build counts and whichever fills."""
+    near, far, depths = next(iter(PLANES.values()))
+    corners = faces_on_planes(depths, dtype)
+    settings = RenderSettings(near=near, far=far, reach=0.2, min_coverage=0.0)
+    n_pixels = SIZE[0] * SIZE[1]
+    cuts = [0, 1, n_pixels // 3, n_pixels // 2, n_pixels]
+    expected = found_with(cores().fused, cores().fused, corners, SIZE, **vars(settings))
+    for counting, filling in product(cores(), repeat=2):
+        with library(Passes(counting, gendr_fill_fragments=fill_with(filling))):
+            counted = count_fragments(corners, SIZE, settings=settings)
+            parts = [counted.find_in(first, last) for first, last in zip(cuts[:-1], cuts[1:], strict=True)]
+        for i, name in enumerate(Fragments._fields[1:], 1):
+            assert torch.equal(torch.cat([part[i] for part in parts]), expected[i]), name
 
 
 @pytest.mark.parametrize("near_clip", [None, 1.1])

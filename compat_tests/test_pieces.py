@@ -1,0 +1,165 @@
+"""How pixels are divided into pieces, and how much memory these may take."""
+
+import types
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gendr_adapters import RenderSettings, _max_memory, gather_corners
+from gendr_adapters._counted_fragments import count_fragments
+from gendr_adapters._max_memory import bytes_allowed, checked
+from gendr_adapters._pieces import Piece, _divide, bytes_of_a_fragment, pieces_for, shade_in_pieces, tensors_in
+from gendr_adapters.fragments import Fragments
+
+CPU, GIB = torch.device("cpu"), 1 << 30
+
+
+@pytest.mark.parametrize("most", [1, 7, 40, 100, 300, 10_000])
+@pytest.mark.parametrize("density", [0.0, 0.1, 3.0])
+def test_pieces_cover_all_pixels(density: float, most: int) -> None:
+    """One after the other, none too large but single pixels, none of parts of two images, none that could be longer."""
+    n_pixels, n_images = 20, 6
+    counts = torch.poisson(torch.full((n_images * n_pixels,), density), generator=torch.Generator().manual_seed(1))
+    counts[45] = 50 * (density > 0)
+    offsets = torch.cat([torch.zeros(1), counts.cumsum(0)]).long()
+    pieces = _divide(offsets, n_pixels, most)
+    assert pieces[0].first == 0 and pieces[-1].last == len(counts)
+    assert all(a.last == b.first for a, b in pairwise(pieces))
+    for piece in pieces:
+        n = int(offsets[piece.last] - offsets[piece.first])
+        assert n <= most or piece.last == piece.first + 1
+        first_image, last_image = piece.images.start, piece.images.stop
+        assert piece.whole or last_image == first_image + 1
+        longer = piece.last + (n_pixels if piece.last % n_pixels == 0 and piece.first % n_pixels == 0 else 1)
+        ends_at_image = piece.last % n_pixels == 0 and piece.first % n_pixels != 0
+        assert ends_at_image or longer > len(counts) or int(offsets[longer] - offsets[piece.first]) > most
+
+
+def test_what_pieces_take_of_rows() -> None:
+    rows = torch.arange(5)
+    whole, part = Piece(20, 60, 20), Piece(25, 37, 20)
+    assert whole.whole and torch.equal(whole.rows(rows), rows[1:3])
+    assert not part.whole and torch.equal(part.rows(rows), rows[1:2]) and part.in_image == slice(5, 17)
+    for single in (torch.ones(1), torch.tensor(3.0), None, 0.5):
+        assert part.rows(single) is single
+
+
+def scene(n_channels: int) -> tuple[Any, Any]:
+    """Counted fragments, and a function that shades them and keeps about n_channels numbers of each."""
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.rand(40, 3, 3, generator=generator, dtype=torch.float64) * 1.6 - 0.8
+    corners[..., 2] += 3
+    counted = count_fragments(corners, 16, settings=RenderSettings(reach=0.3, min_coverage=0.0))
+    weights = torch.rand(3, n_channels, generator=generator, dtype=torch.float64, requires_grad=True)
+
+    def shade(piece: Piece, found: Fragments) -> Tensor:
+        values = (found.weights @ weights).exp().sum(1)  # exp keeps its result
+        sums = values.new_zeros(piece.last - piece.first)
+        return sums.index_add(0, found.pixel - piece.first, values)[:, None]
+
+    return counted, shade
+
+
+def test_what_a_fragment_takes() -> None:
+    counted, shade = scene(500)
+    kept = bytes_of_a_fragment(counted, 256, shade)
+    assert 8 * 500 < kept < 1.3 * 8 * 500
+    with torch.no_grad():  # half of the product and of its exponential
+        assert 8 * 500 < bytes_of_a_fragment(counted, 256, shade) < 1.3 * 8 * 500
+
+
+def test_few_fragments_are_not_measured() -> None:
+    counted, _ = scene(500)
+
+    def refuse(piece: Piece, found: Fragments) -> Tensor:
+        raise AssertionError("shaded all the same")
+
+    assert pieces_for(counted, 256, refuse, GIB) == [Piece(0, 256, 256)]
+    with pytest.raises(AssertionError, match="shaded all the same"):
+        pieces_for(counted, 256, refuse, 100_000)
+
+
+def test_only_two_passes() -> None:
+    """Each piece is made once in forward, and once in backward, in reverse order."""
+    counted, shade = scene(20)
+    pieces, made = [Piece(0, 100, 256), Piece(100, 256, 256)], []
+
+    def watched(piece: Piece, found: Fragments) -> Tensor:
+        made.append(piece.first)
+        return shade(piece, found)
+
+    picture = shade_in_pieces(counted, pieces, watched, [])
+    assert made == [0, 100] and torch.allclose(picture, shade(Piece(0, 256, 256), counted.find()))
+    picture.sum().backward()
+    assert made == [0, 100, 100, 0]
+
+
+def test_tensors_in_what_objects_hold() -> None:
+    a, b, c, d = (torch.zeros(i) for i in range(4))
+    net = torch.nn.Linear(2, 2)
+    thing = types.SimpleNamespace(tensor=a, several=[b, {"c": c}], net=net, name="thing")
+    assert [id(x) for x in tensors_in(thing, d, None, 5)] == [id(x) for x in (a, b, c, net.weight, net.bias, d)]
+
+
+@pytest.mark.parametrize(
+    "free, allowed",
+    [(16 * GIB, 4 * GIB), (31 * GIB, 4 * GIB), (4 * GIB - 1, GIB // 2), (1000, 64 << 20), (0, 64 << 20)],
+)
+def test_a_quarter_of_what_is_free(free: int, allowed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Down to a power of two, at least 64 MiB."""
+    monkeypatch.setattr(_max_memory, "_available", lambda: free)
+    monkeypatch.setattr(_max_memory, "_left_in_cgroups", list)
+    assert bytes_allowed(None, CPU) == allowed
+    assert bytes_allowed(12345, CPU) == 12345
+    monkeypatch.setattr(_max_memory, "_left_in_cgroups", lambda: [8 * GIB, GIB])
+    assert bytes_allowed(None, CPU) == min(allowed, GIB // 4)
+
+
+def test_this_machine_says_what_is_free() -> None:
+    assert 0 < _max_memory._available() < 1 << 50
+    assert all(0 <= left for left in _max_memory._left_in_cgroups())
+
+
+def test_where_nothing_says_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(_max_memory.Path, "read_text", refuse)
+    assert bytes_allowed(None, CPU) == GIB
+
+
+def test_numbers_of_other_types() -> None:
+    assert checked(torch.tensor(7)) == 7 and checked(None) is None
+
+
+@pytest.mark.cuda
+def test_what_torch_keeps_is_free() -> None:
+    device = torch.device("cuda")
+    before = _max_memory._free(device)
+    tensor = torch.zeros(GIB, dtype=torch.uint8, device=device)
+    assert before - _max_memory._free(device) >= GIB // 2
+    del tensor
+    assert _max_memory._free(device) > before - GIB // 2
+
+
+def test_gather_and_pieces_share_no_state() -> None:
+    """Two pictures at a time, backward in either order."""
+    vertices = torch.rand(6, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64) + 1
+    faces = torch.tensor([[0, 1, 2], [3, 4, 5]])
+    leaf = vertices.requires_grad_()
+
+    def draw() -> Tensor:
+        counted = count_fragments(gather_corners(leaf, faces), 16, settings=RenderSettings(reach=3.0, min_coverage=0.0))
+
+        def shade(piece: Piece, found: Fragments) -> Tensor:
+            sums = found.depth.new_zeros(piece.last - piece.first)
+            return sums.index_add(0, found.pixel - piece.first, found.depth * found.distance2)[:, None]
+
+        return shade_in_pieces(counted, [Piece(0, 99, 256), Piece(99, 256, 256)], shade, [])
+
+    first, second = draw(), draw()
+    gradients = [torch.autograd.grad(x.square().sum(), leaf)[0] for x in (second, first)]
+    assert torch.equal(*gradients) and gradients[0].any()
