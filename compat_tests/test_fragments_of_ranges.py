@@ -97,9 +97,14 @@ def test_gradients_are_those_of_the_whole(device: str) -> None:
 
 
 def pieces_of(cuts: list[int]) -> list[Piece]:
-    """Of ranges, cut at images where they hold more than whole ones."""
-    bounds = sorted({*cuts, *(i * N_PIXELS for i in range(4))} if any(c % N_PIXELS for c in cuts) else {*cuts})
-    return [Piece(first, last, N_PIXELS) for first, last in pairwise(bounds)]
+    """Of ranges, cut further where they are no whole images or rows, and no part of a row."""
+    bounds = set(cuts)
+    for first, last in pairwise(cuts):
+        if first % N_PIXELS or last % N_PIXELS:
+            bounds |= {i for i in range(first, last) if i % N_PIXELS == 0}
+            if first % SIZE[1] or last % SIZE[1]:
+                bounds |= {i for i in range(first, last) if i % SIZE[1] == 0}
+    return [Piece(first, last, SIZE) for first, last in pairwise(sorted(bounds))]
 
 
 def blended(
@@ -165,7 +170,7 @@ def test_pixels_of_many_fragments(t_conorm: str, device: str) -> None:
 def test_scales_and_backgrounds_that_do_not_fit(device: str) -> None:
     """Not even where a piece needs but one of their rows."""
     corners, face_offsets = three_images(torch.float32, device)
-    piece = Piece(0, 10, N_PIXELS)
+    piece = Piece(0, 10, SIZE)
     for name in ("dist_scale", "gamma"):
         settings = RenderSettings(**{**BASE, name: torch.full((2,), 0.1, device=device)})
         meshes = ProjectedMeshes(corners, face_offsets, SIZE, settings)

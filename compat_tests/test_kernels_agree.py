@@ -147,13 +147,13 @@ def test_fragments_of_ranges(dtype: torch.dtype) -> None:
     """Each range is filled, and nothing else written, whichever build counts and whichever fills."""
     near, far, depths = next(iter(PLANES.values()))
     corners = faces_on_planes(depths, dtype)
-    settings = RenderSettings(near=near, far=far, reach=0.2, min_coverage=0.0)
+    settings = {"near": near, "far": far, "reach": 0.2, "min_coverage": 0.0}
     n_pixels = SIZE[0] * SIZE[1]
     cuts = [0, 1, n_pixels // 3, n_pixels // 2, n_pixels]
-    expected = found_with(cores().fused, cores().fused, corners, SIZE, **vars(settings))
+    expected = found_with(cores().fused, cores().fused, corners, SIZE, **settings)
     for counting, filling in product(cores(), repeat=2):
         with library(Passes(counting, gendr_fill_fragments=fill_with(filling))):
-            counted = count_fragments(corners, SIZE, settings=settings)
+            counted = count_fragments(corners, SIZE, settings=RenderSettings(**settings))
             parts = [counted.find_in(first, last) for first, last in zip(cuts[:-1], cuts[1:], strict=True)]
         for i, name in enumerate(Fragments._fields[1:], 1):
             assert torch.equal(torch.cat([part[i] for part in parts]), expected[i]), name

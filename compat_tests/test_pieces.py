@@ -12,37 +12,50 @@ from gendr_adapters import RenderSettings, _max_memory, gather_corners
 from gendr_adapters._counted_fragments import count_fragments
 from gendr_adapters._max_memory import bytes_allowed, checked
 from gendr_adapters._pieces import Piece, _divide, bytes_of_a_fragment, pieces_for, shade_in_pieces, tensors_in
+from gendr_adapters._projected_meshes import ProjectedMeshes
 from gendr_adapters.fragments import Fragments
 
 CPU, GIB = torch.device("cpu"), 1 << 30
 
 
-@pytest.mark.parametrize("most", [1, 7, 40, 100, 300, 10_000])
+@pytest.mark.parametrize("most", [1, 7, 20, 40, 100, 300, 10_000])
 @pytest.mark.parametrize("density", [0.0, 0.1, 3.0])
-def test_pieces_cover_all_pixels(density: float, most: int) -> None:
-    """One after the other, none too large but single pixels, none of parts of two images, none that could be longer."""
-    n_pixels, n_images = 20, 6
+@pytest.mark.parametrize("size", [(4, 5), (1, 20), (20, 1), (1, 1)])
+def test_pieces_cover_all_pixels(size: tuple[int, int], density: float, most: int) -> None:
+    """One after the other, none too large but single pixels; whole images, rows or pixels of a row, as many as fit."""
+    n_pixels, n_images = size[0] * size[1], 6
     counts = torch.poisson(torch.full((n_images * n_pixels,), density), generator=torch.Generator().manual_seed(1))
-    counts[45] = 50 * (density > 0)
+    counts[len(counts) // 2] = 50 * (density > 0)
     offsets = torch.cat([torch.zeros(1), counts.cumsum(0)]).long()
-    pieces = _divide(offsets, n_pixels, most)
+    pieces = _divide(offsets, size, most)
     assert pieces[0].first == 0 and pieces[-1].last == len(counts)
     assert all(a.last == b.first for a, b in pairwise(pieces))
+
+    def fits(first: int, last: int) -> bool:
+        return last <= len(counts) and int(offsets[last] - offsets[first]) <= most
+
     for piece in pieces:
-        n = int(offsets[piece.last] - offsets[piece.first])
-        assert n <= most or piece.last == piece.first + 1
-        first_image, last_image = piece.images.start, piece.images.stop
-        assert piece.whole or last_image == first_image + 1
-        longer = piece.last + (n_pixels if piece.last % n_pixels == 0 and piece.first % n_pixels == 0 else 1)
-        ends_at_image = piece.last % n_pixels == 0 and piece.first % n_pixels != 0
-        assert ends_at_image or longer > len(counts) or int(offsets[longer] - offsets[piece.first]) > most
+        first, last, width = piece.first, piece.last, size[1]
+        assert fits(first, last) or last == first + 1
+        height_now, width_now = piece.image_size
+        if piece.whole:
+            assert piece.image_size == size and not fits(first, last + n_pixels)
+            continue
+        assert piece.images.stop == piece.images.start + 1 and height_now * width_now == last - first
+        if width_now == width and first % width == 0:
+            assert last % n_pixels == 0 or not fits(first, last + width)
+        else:
+            assert height_now == 1 and first // width == (last - 1) // width
+            assert last % width == 0 or not fits(first, last + 1)
 
 
 def test_what_pieces_take_of_rows() -> None:
-    rows = torch.arange(5)
-    whole, part = Piece(20, 60, 20), Piece(25, 37, 20)
-    assert whole.whole and torch.equal(whole.rows(rows), rows[1:3])
-    assert not part.whole and torch.equal(part.rows(rows), rows[1:2]) and part.in_image == slice(5, 17)
+    rows, size = torch.arange(5), (4, 5)
+    whole, part = Piece(20, 60, size), Piece(26, 29, size)
+    assert whole.whole and whole.image_size == size and torch.equal(whole.rows(rows), rows[1:3])
+    assert not part.whole and torch.equal(part.rows(rows), rows[1:2])
+    assert part.image_size == (1, 3) and part.in_image == slice(6, 9)
+    assert Piece(25, 35, size).image_size == (2, 5)
     for single in (torch.ones(1), torch.tensor(3.0), None, 0.5):
         assert part.rows(single) is single
 
@@ -65,10 +78,10 @@ def scene(n_channels: int) -> tuple[Any, Any]:
 
 def test_what_a_fragment_takes() -> None:
     counted, shade = scene(500)
-    kept = bytes_of_a_fragment(counted, 256, shade)
+    kept = bytes_of_a_fragment(counted, (16, 16), shade)
     assert 8 * 500 < kept < 1.3 * 8 * 500
     with torch.no_grad():  # half of the product and of its exponential
-        assert 8 * 500 < bytes_of_a_fragment(counted, 256, shade) < 1.3 * 8 * 500
+        assert 8 * 500 < bytes_of_a_fragment(counted, (16, 16), shade) < 1.3 * 8 * 500
 
 
 def test_few_fragments_are_not_measured() -> None:
@@ -77,24 +90,24 @@ def test_few_fragments_are_not_measured() -> None:
     def refuse(piece: Piece, found: Fragments) -> Tensor:
         raise AssertionError("shaded all the same")
 
-    assert pieces_for(counted, 256, refuse, GIB) == [Piece(0, 256, 256)]
+    assert pieces_for(counted, (16, 16), refuse, GIB) == [Piece(0, 256, (16, 16))]
     with pytest.raises(AssertionError, match="shaded all the same"):
-        pieces_for(counted, 256, refuse, 100_000)
+        pieces_for(counted, (16, 16), refuse, 100_000)
 
 
 def test_only_two_passes() -> None:
     """Each piece is made once in forward, and once in backward, in reverse order."""
     counted, shade = scene(20)
-    pieces, made = [Piece(0, 100, 256), Piece(100, 256, 256)], []
+    pieces, made = [Piece(0, 96, (16, 16)), Piece(96, 256, (16, 16))], []
 
     def watched(piece: Piece, found: Fragments) -> Tensor:
         made.append(piece.first)
         return shade(piece, found)
 
     picture = shade_in_pieces(counted, pieces, watched, [])
-    assert made == [0, 100] and torch.allclose(picture, shade(Piece(0, 256, 256), counted.find()))
+    assert made == [0, 96] and torch.allclose(picture, shade(Piece(0, 256, (16, 16)), counted.find()))
     picture.sum().backward()
-    assert made == [0, 100, 100, 0]
+    assert made == [0, 96, 96, 0]
 
 
 def test_tensors_in_what_objects_hold() -> None:
@@ -158,8 +171,21 @@ def test_gather_and_pieces_share_no_state() -> None:
             sums = found.depth.new_zeros(piece.last - piece.first)
             return sums.index_add(0, found.pixel - piece.first, found.depth * found.distance2)[:, None]
 
-        return shade_in_pieces(counted, [Piece(0, 99, 256), Piece(99, 256, 256)], shade, [])
+        return shade_in_pieces(counted, [Piece(0, 96, (16, 16)), Piece(96, 256, (16, 16))], shade, [])
 
     first, second = draw(), draw()
     gradients = [torch.autograd.grad(x.square().sum(), leaf)[0] for x in (second, first)]
     assert torch.equal(*gradients) and gradients[0].any()
+
+
+def test_parts_of_pictures_larger_than_a_side_may_be() -> None:
+    """As pictures of a single row they would be too wide (more than 32768 pixels)."""
+    corners = torch.tensor([[[-9.0, -9, 2], [9, -9, 2], [0, 9, 2]]])
+    meshes = ProjectedMeshes(corners, torch.tensor([0, 1]), (300, 200), RenderSettings())
+    counted = meshes.count_fragments()
+    pieces = _divide(counted.known_offsets, meshes.image_size, 40_000)
+    assert counted.total == 60_000 and [p.image_size for p in pieces] == [(200, 200), (100, 200)]
+    for piece in pieces:
+        found = counted.find_in(piece.first, piece.last)
+        alpha = meshes.blend_fragments(found, found.weights, piece).alpha
+        assert alpha is not None and alpha.shape == (1, *piece.image_size) and bool((alpha > 0.99).all())

@@ -26,30 +26,40 @@ _MOST_FRAGMENTS = 2**31 - 2  # that the core blends at a time
 
 @dataclass(frozen=True)
 class Piece:
-    """Pixels [first, last) of images of n_pixels pixels, counted through all images: one or more whole images, or a
-    part of one."""
+    """Pixels [first, last) of images of size (H, W), counted through all images: whole images, whole rows of one, or
+    pixels of one row."""
 
     first: int
     last: int
-    n_pixels: int
+    size: tuple[int, int]
 
     @classmethod
-    def of_all(cls, n_images: int, n_pixels: int) -> "Piece":
-        return cls(0, n_images * n_pixels, n_pixels)
+    def of_all(cls, n_images: int, size: tuple[int, int]) -> "Piece":
+        return cls(0, n_images * size[0] * size[1], size)
 
     @property
     def whole(self) -> bool:
-        return self.first % self.n_pixels == 0 and self.last % self.n_pixels == 0
+        """Is it of whole images?"""
+        n_pixels = self.size[0] * self.size[1]
+        return self.first % n_pixels == 0 and self.last % n_pixels == 0
 
     @property
     def images(self) -> slice:
-        return slice(self.first // self.n_pixels, -(-self.last // self.n_pixels))
+        n_pixels = self.size[0] * self.size[1]
+        return slice(self.first // n_pixels, -(-self.last // n_pixels))
 
     @property
     def in_image(self) -> slice:
         """Which pixels of its image a part is."""
-        begin = self.images.start * self.n_pixels
+        begin = self.images.start * self.size[0] * self.size[1]
         return slice(self.first - begin, self.last - begin)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Of a picture of these pixels alone."""
+        n, width = self.last - self.first, self.size[1]
+        rows = self.first % width == 0 and n % width == 0
+        return self.size if self.whole else (n // width, width) if rows else (1, n)
 
     def rows(self, values: Any) -> Any:
         """Of a tensor with a row an image those of the piece; anything else, and a single row, as it is."""
@@ -91,26 +101,31 @@ def tensors_in(*values: Any) -> list[Tensor]:
     return tensors
 
 
-def pieces_for(counted: CountedFragments, n_pixels: int, shade: ShadePiece, max_memory: int | None) -> list[Piece]:
+def pieces_for(
+    counted: CountedFragments, size: tuple[int, int], shade: ShadePiece, max_memory: int | None
+) -> list[Piece]:
     """All pixels in pieces of which each takes max_memory bytes at most, as far as a few fragments can tell; those of a
-    single pixel may take more. None: a quarter of what is free, see `bytes_allowed`. n_pixels: of an image."""
+    single pixel may take more. None: a quarter of what is free, see `bytes_allowed`. size: of an image, (H, W)."""
     allowed = bytes_allowed(max_memory, counted.offsets.device)
-    everything = Piece.of_all((counted.offsets.shape[0] - 1) // n_pixels, n_pixels)
+    everything = Piece(0, counted.offsets.shape[0] - 1, size)
     if counted.total <= min(allowed // _MOST_BYTES, _MOST_FRAGMENTS):
         return [everything]
-    most = min(allowed // bytes_of_a_fragment(counted, n_pixels, shade), _MOST_FRAGMENTS)
-    return [everything] if counted.total <= most else _divide(counted.known_offsets, n_pixels, most)
+    most = min(allowed // bytes_of_a_fragment(counted, size, shade), _MOST_FRAGMENTS)
+    return [everything] if counted.total <= most else _divide(counted.known_offsets, size, most)
 
 
-def _divide(offsets: Tensor, n_pixels: int, most: int) -> list[Piece]:
-    """Pieces of at most so many fragments, or of one pixel. Whole images, as many as fit; else parts of one."""
+def _divide(offsets: Tensor, size: tuple[int, int], most: int) -> list[Piece]:
+    """Pieces of at most so many fragments, or of one pixel. Whole images, as many as fit; else rows; else pixels."""
     pieces, first, n = [], 0, offsets.shape[0] - 1
     while first < n:
-        last = _end_of(offsets, first, most)
-        image_end = first - first % n_pixels + n_pixels
-        whole = first % n_pixels == 0 and last >= image_end
-        last = last - last % n_pixels if whole else max(first + 1, min(last, image_end))
-        pieces.append(Piece(first, last, n_pixels))
+        last = max(first + 1, _end_of(offsets, first, most))
+        for unit in (size[0] * size[1], size[1]):
+            if first % unit:  # at the end of the image or row it is in the middle of
+                last = min(last, first - first % unit + unit)
+            elif last >= first + unit:
+                last -= last % unit
+                break
+        pieces.append(Piece(first, last, size))
         first = last
     return pieces
 
@@ -120,20 +135,21 @@ def _end_of(offsets: Tensor, first: int, most: int) -> int:
     return int(torch.searchsorted(offsets, int(offsets[first]) + most, right=True)) - 1
 
 
-def bytes_of_a_fragment(counted: CountedFragments, n_pixels: int, shade: ShadePiece) -> int:
+def bytes_of_a_fragment(counted: CountedFragments, size: tuple[int, int], shade: ShadePiece) -> int:
     """How much memory a fragment takes while its piece is made: what autograd keeps of it; at least half of all tensors
     that come into being, which is more than are there at a time. Measured on a few fragments in some places, the most
     of these."""
-    offsets, most = counted.known_offsets, 1.0
+    offsets, width, most = counted.known_offsets, size[1], 1.0
     for part in range(1, _PLACES + 1):
-        # A pixel there, and what fits in the sample from it on.
+        # A pixel there, and what of its row fits in the sample from it on.
         first = int(torch.searchsorted(offsets, counted.total * part // (_PLACES + 1), right=True)) - 1
-        image_end = first - first % n_pixels + n_pixels
-        last = max(first + 1, min(image_end, _end_of(offsets, first, _SAMPLE)))
-        few, many = (_measure(counted, Piece(first, end, n_pixels), shade) for end in (first + 1, last))
+        last = max(first + 1, min(first - first % width + width, _end_of(offsets, first, _SAMPLE)))
+        few, many = (_measure(counted, Piece(first, end, size), shade) for end in (first + 1, last))
         if many.fragments > few.fragments:  # less what is there once, however many fragments
-            many = _Taken(*(m - f for m, f in zip(many, few, strict=True)))
-        most = max(most, max(many.kept, many.made / 2) / many.fragments)
+            n, made, kept = (m - f for m, f in zip(many, few, strict=True))
+            most = max(most, kept / n, made / 2 / n)
+        else:
+            most = max(most, many.made / many.fragments)
     return int(most) + 1
 
 

@@ -87,7 +87,7 @@ class ProjectedMeshes:
     def blend_fragments(
         self, found: Fragments, features: Tensor, piece: Piece, background: Tensor | None = None
     ) -> Rendered:
-        """Of some of the pixels. A part of an image is one of a single row. See `gendr_adapters.blend_fragments`.
+        """Of some of the pixels, an image of its own if they are a part of one. See `gendr_adapters.blend_fragments`.
 
         found: of the piece. features: (M, C), what each fragment shows. background: (1, C) or (N, C).
         """
@@ -100,7 +100,7 @@ class ProjectedMeshes:
         return blend_fragments(
             found,
             features,
-            self.image_size if piece.whole else (1, piece.last - piece.first),
+            piece.image_size,
             replace(self.settings, **scales),
             piece.rows(background),
             self.face_offsets[first : last + 1],

@@ -36,9 +36,9 @@ struct RunValues {
     const T& operator[](int i) const { return v[i]; }
 };
 
-// Calls use(run) for the fragments of pixels [first_pixel, last_pixel), in order. A run ends with the last pixel of which
-// it has room for all. A pixel of more than kRun begins a run, and goes on in the next: so its fragments are divided
-// alike, and its sums are the same, whatever pixels come before it. Leaves off if the call is interrupted.
+// Calls use(run) for the fragments of pixels [first_pixel, last_pixel), in order. A run ends with the last pixel of
+// which it has room for all. A pixel of more than kRun begins a run, and goes on in the next: so its fragments are
+// divided alike, and its sums are the same, whatever pixels come before it. Leaves off if the call is interrupted.
 template <class Use>
 void for_each_run(const int64_t* offsets, int64_t first_pixel, int64_t last_pixel, Use&& use) {
     FragmentRun run;

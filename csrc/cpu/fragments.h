@@ -48,20 +48,21 @@ class FragmentLists {
             const Rows rows = {int32_t(first / width - image_row), int32_t((last - 1) / width - image_row) + 1};
             // counts becomes what is already there.
             std::fill(args_.counts + (first - begin), args_.counts + (last - begin), 0);
-            for_each_fragment(image, band, rows, [&](const FragmentBlock<T>& block, int l, int64_t pixel, int64_t face) {
-                if (pixel < first || pixel >= last) return;
-                const int64_t i = pixel - begin, to = args_.offsets[i] + args_.counts[i];
-                if (to >= args_.offsets[i + 1]) return;
-                ++args_.counts[i];
-                args_.pixel[to] = pixel;
-                args_.face[to] = face;
-                T* weights = static_cast<T*>(args_.weights) + 3 * to;
-                weights[0] = block.interpolation.v0[l];
-                weights[1] = block.interpolation.v1[l];
-                weights[2] = block.interpolation.v2[l];
-                static_cast<T*>(args_.depth)[to] = block.interpolation.z[l];
-                static_cast<T*>(args_.distance2)[to] = block.distance2(l);
-            });
+            for_each_fragment(image, band, rows,
+                              [&](const FragmentBlock<T>& block, int l, int64_t pixel, int64_t face) {
+                                  if (pixel < first || pixel >= last) return;
+                                  const int64_t i = pixel - begin, to = args_.offsets[i] + args_.counts[i];
+                                  if (to >= args_.offsets[i + 1]) return;
+                                  ++args_.counts[i];
+                                  args_.pixel[to] = pixel;
+                                  args_.face[to] = face;
+                                  T* weights = static_cast<T*>(args_.weights) + 3 * to;
+                                  weights[0] = block.interpolation.v0[l];
+                                  weights[1] = block.interpolation.v1[l];
+                                  weights[2] = block.interpolation.v2[l];
+                                  static_cast<T*>(args_.depth)[to] = block.interpolation.z[l];
+                                  static_cast<T*>(args_.distance2)[to] = block.distance2(l);
+                              });
             for (int64_t pixel = first; pixel < last; ++pixel) {
                 const int64_t i = pixel - begin;
                 for (int64_t to = args_.offsets[i] + args_.counts[i]; to < args_.offsets[i + 1]; ++to) {
@@ -96,9 +97,8 @@ class FragmentLists {
     template <class Use>
     void for_each_band(int64_t first, int64_t last, Use&& use) {
         const int32_t n_bands = faces_.n_bands();
-        parallel_for(args_.scene.n_threads, last - first + 1, [&](int64_t task, int) {
-            use(int((first + task) / n_bands), int32_t((first + task) % n_bands));
-        });
+        parallel_for(args_.scene.n_threads, last - first + 1,
+                     [&](int64_t task, int) { use(int((first + task) / n_bands), int32_t((first + task) % n_bands)); });
     }
 
     // Calls use(block, lane, pixel, face) in some rows of a band, for a pixel in the same order whichever rows.

@@ -192,9 +192,9 @@ typedef struct gendr_backward {
  * and distance2 are then (B, H, W, K), M = B H W K slots, those of a pixel by depth, of equal depths by face; where
  * there are fewer, all of a slot's numbers are -1. */
 typedef struct gendr_fragments {
-    gendr_scene scene;    /* features, gamma and background are not read */
-    int64_t n_fragments;  /* M; not read by gendr_nearest_fragments, for which it may be 0 */
-    int64_t first_pixel;  /* the range that gendr_fill_fragments lists, among all B * H * W; others do not read it */
+    gendr_scene scene;   /* features, gamma and background are not read */
+    int64_t n_fragments; /* M; not read by gendr_nearest_fragments, for which it may be 0 */
+    int64_t first_pixel; /* the range that gendr_fill_fragments lists, among all B * H * W; others do not read it */
     int64_t n_pixels;
     int32_t n_nearest;    /* K >= 1: slots of a pixel; 0: lists. With K, counts, offsets and pixel are not read */
     double weight_factor; /* with K: what weights and distance2 are multiplied by, and their gradients */

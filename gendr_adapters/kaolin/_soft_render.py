@@ -77,7 +77,7 @@ def _picture(scene: MeshScene, background: Tensor | Sequence[float] | None, max_
         return cat([blended.image, blended.alpha[:, None]], 1).permute(0, 2, 3, 1).flatten(0, 2)
 
     counted = meshes.count_fragments()
-    pieces = pieces_for(counted, n_pixels, shade, max_memory)
+    pieces = pieces_for(counted, meshes.image_size, shade, max_memory)
     if len(pieces) == 1:
         picture = shade(pieces[0], counted.find())
     else:

@@ -81,7 +81,7 @@ def blend_shaded(
         bounds, n = bounds_of(found, len(own)), meshes.n_pixels
         parts = []
         for k, (begin, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
-            image = Piece(piece.first + k * n, piece.first + (k + 1) * n, n)
+            image = Piece(piece.first + k * n, piece.first + (k + 1) * n, meshes.image_size)
             of_it = (values[begin:end] for values in found[1:])
             its_own = Fragments(found.offsets[k * n : (k + 1) * n + 1] - begin, *of_it)
             parts.append(blend_shaded(its_own, meshes, image, colours[begin:end], params, ranges))
@@ -97,7 +97,7 @@ def blend_shaded(
     if background.dim() == 4:
         background = piece.rows(background)
         if not piece.whole:
-            background = background.flatten(1, 2)[:, None, piece.in_image]
+            background = background.flatten(1, 2)[:, piece.in_image].unflatten(1, piece.image_size)
     return _over_background(blend, background).flatten(0, 2)
 
 

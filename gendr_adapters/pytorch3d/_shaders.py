@@ -164,7 +164,7 @@ class _FragmentShader(_GenDRShader):
             return lambda piece, found: blend_shaded(found, projected, piece, colours_of(piece, found), params, ranges)
 
         shade = shade_with(self._colours(meshes, lighting))
-        pieces = pieces_for(fragments.counted, projected.n_pixels, shade, max_memory)
+        pieces = pieces_for(fragments.counted, projected.image_size, shade, max_memory)
         if len(pieces) == 1:
             picture = shade(pieces[0], fragments.found)
         else:
@@ -311,7 +311,7 @@ def _picture_of_nothing(
     fragments: GenDRFragments, meshes: Any, params: GenDRBlendParams, ranges: list[Range]
 ) -> Tensor:
     projected = fragments.meshes
-    everything, colours = Piece.of_all(len(projected), projected.n_pixels), _no_colours(fragments, meshes)
+    everything, colours = Piece.of_all(len(projected), projected.image_size), _no_colours(fragments, meshes)
     picture = blend_shaded(fragments.found, projected, everything, colours, params, ranges)
     return picture.view(len(projected), *projected.image_size, -1)
 
