@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from gendr_adapters import RenderSettings
-from gendr_adapters._pieces import pieces_for
+from gendr_adapters._shading_in_pieces import pieces_for
 from gendr_adapters.kaolin import _soft_render, soft_render
 
 SOFT = RenderSettings(dist_scale=3e-3, gamma=3e-3, background_eps=0.02)

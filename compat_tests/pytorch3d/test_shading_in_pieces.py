@@ -13,7 +13,7 @@ from test_core_shading import Scene, fragment_by_fragment
 from torch import Tensor
 from torch.testing import assert_close
 
-from gendr_adapters._pieces import pieces_for
+from gendr_adapters._shading_in_pieces import pieces_for
 from gendr_adapters.pytorch3d import (
     GenDRBlendParams,
     GenDRFlatShader,

@@ -6,7 +6,8 @@ from typing import Any
 from torch import Tensor, cat
 
 from .._inputs import background_rows
-from .._pieces import Piece, pieces_for, shade_in_pieces, tensors_in
+from .._pieces import Piece
+from .._shading_in_pieces import pieces_for, shade_in_pieces, tensors_in
 from .._untraced import untraced
 from ..fragments import Fragments
 from ..settings import RenderSettings

@@ -10,9 +10,11 @@ from pytorch3d.renderer.mesh.shader import ShaderBase
 from pytorch3d.renderer.utils import TensorProperties
 from torch import Tensor
 
+from .._fragment_memory import ShadePiece
 from .._max_memory import checked
-from .._pieces import Piece, ShadePiece, pieces_for, shade_in_pieces, tensors_in
+from .._pieces import Piece
 from .._projected_meshes import ProjectedMeshes
+from .._shading_in_pieces import pieces_for, shade_in_pieces, tensors_in
 from .._warnings import log_once
 from ..fragments import Fragments
 from ..render import gather_corners
