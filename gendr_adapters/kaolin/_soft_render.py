@@ -41,9 +41,9 @@ def soft_render(
             in the softmax runs from its near to its far plane unless softmax_range says otherwise. With an orthographic
             camera clip 'unit' is 'nonnegative'.
         background: colour behind everything, (3,) or (N, 3); None: black.
-        max_memory: bytes that shading may take at a time, at least 1. A picture that needs more, about 1 kB a fragment,
-            is made in pieces, of whole images or of runs of pixels, and in backward again; those of one pixel may take
-            more. The picture is the same. None: a quarter of what is free on the device, down to a power of two.
+        max_memory: bytes that shading may take at a time, at least 1. A picture that needs more (0.7 kB a fragment with
+            one light) is made in pieces, of whole images, rows or pixels of a row, and in backward again; those of one
+            pixel may take more. None: a quarter of what is free on the device, down to a power of two.
 
     Returns:
         (N, height, width, 4): red, green, blue, not clamped, and alpha in [0, 1]. Gradients go to vertices, normals,

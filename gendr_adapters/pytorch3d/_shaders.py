@@ -137,9 +137,9 @@ class _FragmentShader(_GenDRShader):
     """Shades fragments one by one, and blends them.
 
     Args as _GenDRShader; max_memory: bytes that fragments which the core cannot shade may take at a time, at least 1;
-    may be given to the call, too. A picture that needs more is made in pieces, of whole images or of runs of pixels,
-    and in backward again; those of one pixel may take more. The picture is the same. None: a quarter of what is free on
-    the device, down to a power of two.
+    may be given to the call, too. A picture that needs more is made in pieces, of whole images, rows or pixels of a
+    row, and in backward again; those of one pixel may take more. None: a quarter of what is free on the device, down to
+    a power of two.
     """
 
     def __init__(
