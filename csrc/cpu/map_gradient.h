@@ -99,11 +99,15 @@ class MapGradient {
         list_.count = 0;
     }
 
+    static constexpr int64_t kAhead = 16;  // fragments whose texels are on their way from memory
+
     // kChannels: their number where that is known, or 0.
     template <int kChannels>
     void add_list() {
         const int64_t n = kChannels > 0 ? kChannels : n_channels_;
         for (int64_t i = 0; i < list_.count; ++i) {
+            const int64_t later = std::min(i + kAhead, list_.count - 1);
+            for (int k = 0; k < 4; k += 2) __builtin_prefetch(maps_ + n * list_.texels[4 * later + k], 1);
             const T* values = list_.values + n * i;
             for (int k = 0; k < 4; ++k) {
                 const T weight = list_.weights[4 * i + k];

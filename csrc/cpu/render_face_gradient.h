@@ -72,7 +72,7 @@ class FaceGradient {
         const bool short_path = scene_.fused && !pairs.colour && !pairs.depth_matters && !scene_.barycentric &&
                                 !reference_ && !(f.flags & kCut);
         const bool edges = edges_matter(scene_, view.params, f);
-        for_each_block(scene_, view.params, f, row_begin, row_end, [&](const BlockPosition<T>& at) {
+        for_each_block(scene_, view.params, f, row_begin, row_end, 4, [&](const BlockPosition<T>& at) {
             pairs.move_to(at);
             if (!short_path) {
                 add_block(pairs, sums);
@@ -136,7 +136,7 @@ class FaceGradient {
         template <class Value>
         Lanes<Value> load(const Value* plane) const {
             Lanes<Value> out;
-            load_lanes(plane + offset, view.pixels.stride, at.log2_rows, out.v);
+            load_lanes(plane + offset, view.pixels.stride, at.rows, out.v);
             return out;
         }
     };
@@ -415,8 +415,8 @@ class FaceGradient {
         const T inv_tau = p.view.params.inv_tau;
         const Lanes<T> pull = find_pull(p);
         const T col0 = T(p.at.col), row0 = T(p.at.row);
-        const T* lane_col = kLaneColumns<T>[p.at.log2_rows];
-        const T* lane_row = kLaneRows<T>[p.at.log2_rows];
+        const T* lane_col = lane_columns(p.at);
+        const T* lane_row = lane_rows(p.at);
         GENDR_LANES {
             const T x = grid.x(col0 + lane_col[l]), y = grid.y(row0 + lane_row[l]);
             const CutSight<T> s = see_cut(cut, bounded, x, y);
