@@ -24,7 +24,7 @@ from .._projected_meshes import ProjectedMeshes
 from ..render import gather_corners
 from ..shading import Lighting as CoreLighting
 from ..shading import TextureMaps
-from ._lighting import Lighting
+from ._lighting import Lighting, face_cross_products, lit_vertices, unit, vertex_normals
 
 _COLOURS = {
     TexturesVertex: TexturesVertex.verts_features_packed,
@@ -98,6 +98,25 @@ class Shown(NamedTuple):
                     diffuse=with_channel(lighting.diffuse, 0.0), specular=with_channel(lighting.specular, 0.0)
                 )
         return Shown(features, lighting)
+
+
+def phong_surface(meshes: Any) -> Surface:
+    """Vertices, and their normals."""
+    faces = meshes.faces_packed()
+    return Surface(gather_corners(meshes.verts_packed(), faces), gather_corners(vertex_normals(meshes), faces))
+
+
+def flat_surface(meshes: Any) -> Surface:
+    """The middle of each face, and its own normal."""
+    middles = gather_corners(meshes.verts_packed(), meshes.faces_packed()).mean(1)
+    normals = unit(face_cross_products(meshes))
+    return Surface(*(x[:, None].expand(-1, 3, -1) for x in (middles, normals)))
+
+
+def lit_corners(meshes: Any, projected: ProjectedMeshes, lighting: Lighting) -> Shown:
+    """The colours of the vertices under the lights, for Gouraud shading."""
+    colours = gather_corners(lit_vertices(meshes, lighting), meshes.faces_packed())
+    return Shown(colours.to(torch.promote_types(colours.dtype, projected.face_vertices.dtype)))
 
 
 def with_channel(values: Tensor, value: float) -> Tensor:

@@ -3,6 +3,9 @@
 from typing import Any
 
 from pytorch3d.renderer import (
+    HardFlatShader,
+    HardGouraudShader,
+    HardPhongShader,
     MeshRasterizer,
     MeshRenderer,
     MeshRendererWithFragments,
@@ -10,16 +13,26 @@ from pytorch3d.renderer import (
     SoftPhongShader,
     SoftSilhouetteShader,
 )
-from pytorch3d.renderer.mesh.shader import SoftDepthShader, SplatterPhongShader
+from pytorch3d.renderer.mesh.shader import HardDepthShader, SoftDepthShader, SplatterPhongShader
 
 from ._blend_params import as_gendr
+from ._hard_shaders import (
+    GenDRHardDepthShader,
+    GenDRHardFlatShader,
+    GenDRHardGouraudShader,
+    GenDRHardPhongShader,
+)
 from ._rasterizer import GenDRRasterizer, copy_of
 from ._shaders import GenDRDepthShader, GenDRGouraudShader, GenDRPhongShader, GenDRSilhouetteShader
 
-_SOFT_SHADERS = {
+_OURS = {
     SoftPhongShader: GenDRPhongShader,
     SoftGouraudShader: GenDRGouraudShader,
     SoftDepthShader: GenDRDepthShader,
+    HardPhongShader: GenDRHardPhongShader,
+    HardGouraudShader: GenDRHardGouraudShader,
+    HardFlatShader: GenDRHardFlatShader,
+    HardDepthShader: GenDRHardDepthShader,
 }
 
 
@@ -66,9 +79,9 @@ def _shader(shader: Any) -> Any:
         raise TypeError(f"{_name(shader)} splats the pixels of a hard rasteriser, and has no soft counterpart here")
     if type(shader) is SoftSilhouetteShader:
         return GenDRSilhouetteShader(as_gendr(shader.blend_params))
-    if type(shader) not in _SOFT_SHADERS:
+    if type(shader) not in _OURS:
         return shader
-    return _SOFT_SHADERS[type(shader)](
+    return _OURS[type(shader)](
         cameras=shader.cameras,
         lights=shader.lights,
         materials=shader.materials,
