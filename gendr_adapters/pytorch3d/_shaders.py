@@ -9,15 +9,23 @@ from torch import Tensor
 
 from .._projected_meshes import ProjectedMeshes
 from .._warnings import log_once
-from ..render import gather_corners
 from ..shading import TextureMaps
 from ._autocast import geometry
 from ._blend import background_of, blend_shaded, blend_shown, silhouette
 from ._blend_params import GenDRBlendParams
-from ._core_shading import BeyondTheCore, Shown, Surface, flat_surface, lit_corners, phong_surface, show
+from ._core_shading import (
+    BeyondTheCore,
+    Shown,
+    Surface,
+    flat_surface,
+    lit_corners,
+    normals_as_colours,
+    phong_surface,
+    show,
+)
 from ._fragment_shading import interpolate, sample_textures, shade_fragments
 from ._fragments import GenDRFragments
-from ._lighting import Lighting, unit, vertex_normals
+from ._lighting import Lighting
 from ._shader_base import GenDRShader, check_vertex_textures, checked, no_colours
 from ._soft_depth import soft_depth
 
@@ -54,21 +62,7 @@ class GenDRGouraudShader(GenDRShader):
         return blend_shown(fragments.meshes, shown, self._params(kwargs), ranges)
 
 
-class _FragmentShader(GenDRShader):
-    """Shades fragments one by one, and blends them."""
-
-    @geometry
-    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
-        ranges, params = self._ranges(len(checked(fragments, meshes).meshes), kwargs), self._params(kwargs)
-        colours = no_colours(fragments.meshes, meshes) if meshes.isempty() else self._colours(fragments, meshes, kwargs)
-        return blend_shaded(fragments, colours, params, ranges)
-
-    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
-        """(M, C): what each of fragments.found shows."""
-        raise NotImplementedError
-
-
-class _LitShader(_FragmentShader):
+class _LitShader(GenDRShader):
     """Lights on textures, in one pass over the faces.
 
     What the core cannot show is shaded fragment by fragment. A record of the logger 'gendr_adapters', of level INFO,
@@ -81,14 +75,15 @@ class _LitShader(_FragmentShader):
                 "meshes have no textures: give them some, e.g. Meshes(..., textures=TexturesVertex(colours))"
             )
         ranges, params = self._ranges(len(checked(fragments, meshes).meshes), kwargs), self._params(kwargs)
-        if not meshes.isempty():
-            try:
-                shown = self._shown(fragments.meshes, meshes, params, kwargs)
-            except BeyondTheCore as reason:
-                log_once(f"{type(self).__name__} shades fragments one by one: {reason}")
-            else:
-                return blend_shown(fragments.meshes, shown, params, ranges)
-        return super().forward(fragments, meshes, **kwargs)  # type: ignore[no-any-return]
+        if meshes.isempty():
+            return blend_shaded(fragments, no_colours(fragments.meshes, meshes), params, ranges)
+        try:
+            shown = self._shown(fragments.meshes, meshes, params, kwargs)
+        except BeyondTheCore as reason:
+            log_once(f"{type(self).__name__} shades fragments one by one: {reason}")
+        else:
+            return blend_shown(fragments.meshes, shown, params, ranges)
+        return blend_shaded(fragments, self._colours(fragments, meshes, kwargs), params, ranges)
 
     def _shown(
         self, projected: ProjectedMeshes, meshes: Any, params: GenDRBlendParams, kwargs: dict[str, Any]
@@ -101,10 +96,10 @@ class _LitShader(_FragmentShader):
         return shown
 
     def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
+        """(M, C): what each of fragments.found shows."""
         surface = torch.cat(self._surface(meshes), 2)
 
-        def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
-            assert lighting is not None
+        def shade(some: Fragments, images: list[int], lighting: Lighting) -> Tensor:
             light, specular = lighting.shine(*interpolate(some, surface).split(3, -1))
             return light * sample_textures(meshes, some, images) + specular
 
@@ -132,22 +127,22 @@ class GenDRFlatShader(_LitShader):
     _surface = staticmethod(flat_surface)
 
 
-class GenDRNormalShader(_FragmentShader):
-    """Unit normals in world space, interpolated from the vertices', blended as colours are, over a background of 0.
+class GenDRNormalShader(GenDRShader):
+    """Unit normals in world space, interpolated from the vertices', blended as colours are, over a background of 0, in
+    one pass over the faces.
 
     Returns (N, H, W, 4): x, y, z, and alpha.
     """
 
-    def _params(self, kwargs: dict[str, Any]) -> GenDRBlendParams:
-        return super()._params(kwargs)._replace(background_color=(0.0, 0.0, 0.0))
-
-    def _colours(self, fragments: GenDRFragments, meshes: Any, kwargs: dict[str, Any]) -> Tensor:
-        at_corners = gather_corners(vertex_normals(meshes), meshes.faces_packed())
-
-        def shade(some: Fragments, images: list[int], lighting: Lighting | None) -> Tensor:
-            return unit(interpolate(some, at_corners))
-
-        return shade_fragments(fragments, shade)
+    @geometry
+    def forward(self, fragments: GenDRFragments, meshes: Any, **kwargs: Any) -> Tensor:
+        projected = checked(fragments, meshes).meshes
+        params = self._params(kwargs)._replace(background_color=(0.0, 0.0, 0.0))
+        if meshes.isempty():
+            shown = Shown(projected.face_vertices.new_zeros(0, 3, 3))
+        else:
+            shown = normals_as_colours(meshes, projected)
+        return blend_shown(projected, shown, params, self._ranges(len(projected), kwargs))
 
 
 class GenDRDepthShader(GenDRShader):
