@@ -27,6 +27,7 @@ from pytorch3d.renderer import (
 from pytorch3d.renderer.mesh.rasterizer import Fragments
 from pytorch3d.renderer.mesh.shader import HardDepthShader
 from pytorch3d.structures import Meshes
+from support.allocations import peak_of_allocations
 from torch import Tensor
 
 from gendr_adapters import _warnings
@@ -387,3 +388,24 @@ def test_gouraud_needs_vertex_colours() -> None:
     scene = scene_of(HardGouraudShader)
     with pytest.raises(ValueError, match="meshes need TexturesVertex, got TexturesUV"):
         renderer_of(GenDRHardGouraudShader(**scene), scene["cameras"], **SHARP)(meshes)
+
+
+@SHADERS
+@pytest.mark.parametrize("blur_radius", [0.0, 1e-3])
+def test_memory_does_not_grow_with_the_slots(blur_radius: float, theirs: Any) -> None:
+    """There is one that counts."""
+
+    def peak(k: int) -> int:
+        scene = scene_of(theirs)
+        settings = {"blur_radius": blur_radius, "faces_per_pixel": k, "image_size": 40}
+        renderer = renderer_of(ALL[theirs](**scene), scene["cameras"], **settings)
+
+        def step() -> None:
+            meshes, leaves = two_meshes()
+            gradients(renderer(meshes, zfar=9.0), leaves)
+
+        step()
+        return peak_of_allocations(step)
+
+    few, many = peak(1), peak(50)
+    assert 0 < many <= 1.01 * few
