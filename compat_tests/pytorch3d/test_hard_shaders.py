@@ -10,7 +10,7 @@ import pytest
 import torch
 from door_scenes import SIZE, as_dtype, cameras_of, gradients, lights_of, renderer_of, two_meshes
 from golden_fragments import FragmentsCase, fragments_cases
-from golden_noise import leaf_meshes, rounding
+from golden_noise import MANY_TIES, leaf_meshes, rounding
 from lit_scene import LIGHTS, Scene
 from pytorch3d.renderer import (
     BlendParams,
@@ -273,7 +273,7 @@ def test_golden_fragments(case: FragmentsCase) -> None:
         # test_rasterizer_parity.py, which shows that there is nothing else.
         ours = GenDRRasterizer(cameras, RasterizationSettings(**case.settings))(meshes)
         same = ours.pix_to_face[..., 0] == golden.pix_to_face[..., 0]
-        assert same.float().mean() > 0.9
+        assert same.float().mean() > (0.5 if case.id.startswith(MANY_TIES) else 0.98)
         tolerance = 1e-3 + 10 * rounding(golden.bary_coords[..., 0, :])
         off = ((image - expected).abs() > tolerance[..., None]).any(-1) & same
         assert int(off.sum()) <= 1e-3 * off.numel(), theirs.__name__
