@@ -63,7 +63,7 @@ class MapGradient {
           task_(task),
           list_(room) {}
 
-    // A block adds values (C lanes) to the texels at two axes; first: of the face's map. on: not 0 for the lanes that do.
+    // A block adds values (C lanes) to the texels at two axes, where a lane of `on` is not 0; first: of the face's map.
     void add(int64_t first, const AxisLanes<T>& x, const AxisLanes<T>& y, const Lanes<T>* values, const Lanes<T>& on) {
         if (list_.count == capacity_) flush();
         Lanes<int32_t>* texels = list_.texels + 4 * list_.count;
