@@ -41,7 +41,11 @@ template <class T>
 class FaceGradient {
   public:
     FaceGradient(const gendr_backward& args, const Scene<T>& scene)
-        : args_(args), scene_(scene), shader_(scene), shading_(scene), shaded_(is_shaded(args.scene)) {
+        : args_(args),
+          scene_(scene),
+          shader_(scene, args.grad_lighting),
+          shading_(scene),
+          shaded_(is_shaded(args.scene)) {
         coverage_ = coverage_function<T>(args.scene.settings.distribution);
         tconorm_ = tconorm_functions<T>(scene.tconorm.kind);
         reference_ = args.scene.settings.gradient == GENDR_REFERENCE;

@@ -73,7 +73,7 @@ class Forward {
           scene_(args.scene),
           workspace_(args.workspace),
           layout_(scene_, args, workspace_),
-          shader_(scene_),
+          shader_(scene_, false),
           shaded_(is_shaded(args.scene)) {
         coverage_ = coverage_function<T>(args.scene.settings.distribution);
         tconorm_ = tconorm_functions<T>(scene_.tconorm.kind);
