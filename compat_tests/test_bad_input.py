@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.op_calls import call_op, packed
 from torch import Tensor
 
-from gendr_adapters import RenderSettings, gather_corners, render
+from gendr_adapters import RenderSettings, gather_corners, ops, render
 from gendr_adapters.gendr.functional import render as gendr_render
 from gendr_adapters.softras.functional import soft_rasterize
 
@@ -321,14 +322,12 @@ def test_integers_cannot_ask_for_gradients() -> None:
 @pytest.mark.cpu_core
 def test_the_library_checks_offsets_itself() -> None:
     """Under torch.compile Python does not see their values."""
-    settings = RenderSettings()
     one, none = torch.ones(1), torch.empty(0)
+    scene = {"face_vertices": FACES, "features": none, "dist_scale": one, "gamma": one, "background": torch.empty(1, 0)}
+    how = {"sampling": [], "outputs": ops.ALPHA, **packed(RenderSettings())}
     for offsets in ([0, 3, 2, 4], [0, 5], [1, 4], [0, 3]):
         with pytest.raises(ValueError, match="face_offsets"):
-            torch.ops.gendr_adapters.render(
-                FACES, none, one, one, torch.empty(1, 0), None, None, None, torch.tensor(offsets), None, [],
-                [len(offsets) - 1, 8, 8], 2, *settings.packed,
-            )  # fmt: skip
+            call_op("render", **scene, face_offsets=torch.tensor(offsets), size=[len(offsets) - 1, 8, 8], **how)
 
 
 @pytest.mark.cpu_core

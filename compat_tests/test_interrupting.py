@@ -9,15 +9,14 @@ import pytest
 from support.interrupted_calls import CASES
 
 pytestmark = [pytest.mark.cpu_core, pytest.mark.slow]  # calls of the CUDA core do not wait
-SCRIPT = Path(__file__).parent / "support" / "interrupted_calls.py"
 LARGE = {"blend", "blend_backward", "gather", "scatter"}  # a GB of memory, or nearly
 
 
 def run(threads: int, names: list[str]) -> None:
     environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
-    done = subprocess.run(
-        [sys.executable, SCRIPT, str(threads), *names], env=environment, capture_output=True, text=True, timeout=600
-    )
+    command = [sys.executable, "-m", "support.interrupted_calls", str(threads), *names]
+    beside = Path(__file__).parent
+    done = subprocess.run(command, cwd=beside, env=environment, capture_output=True, text=True, timeout=600)
     assert done.stdout.split() == names, done.stderr
     assert not done.stderr, done.stderr
 

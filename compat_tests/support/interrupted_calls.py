@@ -1,7 +1,7 @@
 """Native calls, each far too long to wait for, and signals while they last: run by test_interrupting.py, in a process
 of its own. Prints the names of the cases that held.
 
-    python compat_tests/support/interrupted_calls.py THREADS CASE...
+    cd compat_tests && python -m support.interrupted_calls THREADS CASE...
 """
 
 import gc
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from support.op_calls import call_op, packed
 from torch import Tensor
 
 from gendr_adapters import RenderSettings, blend_fragments, find_fragments, gather_corners, ops, render
@@ -56,12 +57,12 @@ def many_fragments() -> tuple[Fragments, Tensor]:
 
 def render_backward() -> Callable[[], Any]:
     """The op, on states that no forward had to compute."""
-    n = 20000
     plane, none = torch.ones(1, WIDE, WIDE), torch.empty(0)
-    index = torch.empty(0, dtype=torch.int64)
-    states = [none, index, plane, none.int(), none, none.int()]
-    tensors = [None, plane, None, faces(n), none, None, None, None, None, *states]
-    return lambda: ops.apply("render_backward", *tensors, [1, WIDE, WIDE], *SETTINGS.packed, [True] + [False] * 4)
+    states = {"image": none, "face_index": none.long(), "alpha_state": plane, "alpha_winner": none.int()}
+    states |= {"softmax_state": none, "softmax_leader": none.int()}
+    arguments = {"grad_alpha": plane, "face_vertices": faces(20000), "features": none, **states}
+    how = {"sampling": [], "size": [1, WIDE, WIDE], "needs": [True] + [False] * 7, **packed(SETTINGS)}
+    return lambda: call_op("render_backward", **arguments, **how)
 
 
 def autograd_backward() -> Callable[[], Any]:

@@ -14,8 +14,9 @@ GENDR_BEGIN_NAMESPACE
 namespace {
 
 template <class T>
-__global__ void __launch_bounds__(kThreads) evaluate(Distribution d, const DistributionParams<T> params, int64_t n,
-                                                     const T* u, T* cdf, T* log_survival, T* hazard) {
+__global__ void __launch_bounds__(kThreads)
+    evaluate(Distribution d, const __grid_constant__ DistributionParams<T> params, int64_t n, const T* u, T* cdf,
+             T* log_survival, T* hazard) {
     const int64_t i = global_thread();
     if (i >= n) return;
     const Coverage<T> c = coverage_at(d, u[i], params);

@@ -61,7 +61,7 @@ __device__ T value_gradients(const BlendCall<T>& call, const BlendPlace& at, int
 }
 
 template <class T, bool kFused>
-__global__ void __launch_bounds__(kThreads) differentiate_pixels(const BlendCall<T> call) {
+__global__ void __launch_bounds__(kThreads) differentiate_pixels(const __grid_constant__ BlendCall<T> call) {
     const Scene<T>& scene = call.scene;
     const gendr_fragment_blend& a = call.args;
     BlendPlace at;

@@ -86,7 +86,7 @@ __device__ __forceinline__ void write_image(const BlendCall<T>& call, const Blen
 }
 
 template <class T, bool kFused>
-__global__ void __launch_bounds__(kThreads) blend_pixels(const BlendCall<T> call) {
+__global__ void __launch_bounds__(kThreads) blend_pixels(const __grid_constant__ BlendCall<T> call) {
     const Scene<T>& scene = call.scene;
     const gendr_outputs& out = call.args.out;
     BlendPlace at;

@@ -12,7 +12,7 @@ GENDR_BEGIN_NAMESPACE
 namespace {
 
 template <class T>
-__global__ void __launch_bounds__(kThreads) gather(const gendr_corners a) {
+__global__ void __launch_bounds__(kThreads) gather(const __grid_constant__ gendr_corners a) {
     const int64_t corner = global_thread();
     if (corner >= 3 * a.n_faces) return;
     const int64_t vertex = a.faces[corner];
@@ -25,7 +25,7 @@ __global__ void __launch_bounds__(kThreads) gather(const gendr_corners a) {
 }
 
 // A corner's key is its vertex; those of vertices that do not exist come last.
-__global__ void __launch_bounds__(kThreads) find_vertices(const gendr_corners a, uint32_t* keys) {
+__global__ void __launch_bounds__(kThreads) find_vertices(const __grid_constant__ gendr_corners a, uint32_t* keys) {
     const int64_t i = global_thread();
     if (i >= 3 * a.n_faces) return;
     const int64_t vertex = a.faces[i];
@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(kThreads) find_vertices(const gendr_corners a,
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    scatter(const gendr_corners a, const int32_t* starts, const int32_t* order) {
+    scatter(const __grid_constant__ gendr_corners a, const int32_t* starts, const int32_t* order) {
     const int64_t vertex = global_thread();
     if (vertex >= a.n_vertices) return;
     const int32_t first = starts[vertex], last = starts[vertex + 1];

@@ -32,7 +32,7 @@ __device__ void write_empty(const ListCall<T>& call, int64_t slot, int64_t pixel
 
 // kFill: write the fragments; else count them.
 template <class T, bool kFill, bool kCuts>
-__global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> call) {
+__global__ void __launch_bounds__(kThreads) list_fragments(const __grid_constant__ ListCall<T> call) {
     GENDR_SHARED(Face<T>, batches, (kWarps * kBatch));
     GENDR_SHARED(int32_t, ids, (kWarps * kBatch));
     GENDR_SHARED(int32_t, queues, (kWarps * kQueue));
@@ -89,14 +89,15 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const ListCall<T> cal
 }
 
 // A slot without a fragment, of face -1, goes behind all faces.
-__global__ void __launch_bounds__(kThreads) find_faces(const gendr_fragments a, uint32_t* keys) {
+__global__ void __launch_bounds__(kThreads) find_faces(const __grid_constant__ gendr_fragments a, uint32_t* keys) {
     const int64_t i = global_thread();
     if (i < a.n_fragments) keys[i] = min_(uint32_t(a.face[i]), uint32_t(a.scene.n_faces));
 }
 
 template <class T, bool kCuts>
 __global__ void __launch_bounds__(kThreads)
-    sum_fragments(const Scene<T> scene, const gendr_fragments a, const int32_t* starts, const int32_t* order) {
+    sum_fragments(const __grid_constant__ Scene<T> scene, const __grid_constant__ gendr_fragments a,
+                  const int32_t* starts, const int32_t* order) {
     const int64_t face = int64_t(blockIdx.x) * kWarps + warp_of_block();
     if (face >= scene.args.n_faces) return;
     const int lane = lane_of_thread();

@@ -13,7 +13,8 @@ GENDR_BEGIN_NAMESPACE
 
 // sums: (F, kLightSums).
 template <class T>
-__global__ void __launch_bounds__(kThreads) sum_light_parts(const Scene<T> scene, const T* sums, double* chunks) {
+__global__ void __launch_bounds__(kThreads)
+    sum_light_parts(const __grid_constant__ Scene<T> scene, const T* sums, double* chunks) {
     const int chunk = int(blockIdx.x) % kChunks, image = int(blockIdx.x) / kChunks;
     // Offsets in device memory may be anything.
     const int64_t first = clamp_(scene.first_face(image), int64_t(0), scene.args.n_faces);
@@ -31,7 +32,8 @@ __global__ void __launch_bounds__(kThreads) sum_light_parts(const Scene<T> scene
 // Block i: value i % kLightSums of row i / kLightSums.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    add_light_part(const Scene<T> scene, const LightPart part, double* chunks, double* rows) {
+    add_light_part(const __grid_constant__ Scene<T> scene, const __grid_constant__ LightPart part, double* chunks,
+                   double* rows) {
     const gendr_scene& a = scene.args;
     const int value = int(blockIdx.x) % kLightSums, row = int(blockIdx.x) / kLightSums;
     const int first = a.lighting.n_rows > 1 ? row : 0, last = a.lighting.n_rows > 1 ? row + 1 : a.n_images;

@@ -71,7 +71,7 @@ __device__ __forceinline__ void add_to_map(const MapSums<T>& maps, const gendr_s
 // The sum of |g_c| over a part of an image's pixels: a block for each of kChunks parts.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    sum_image_gradient(const Scene<T> scene, const T* grad_image, double* chunks) {
+    sum_image_gradient(const __grid_constant__ Scene<T> scene, const T* grad_image, double* chunks) {
     const gendr_scene& a = scene.args;
     const int64_t plane = int64_t(blockIdx.x) / kChunks, chunk = int64_t(blockIdx.x) % kChunks;
     const int64_t pixels = int64_t(a.height) * a.width;
@@ -102,7 +102,8 @@ __device__ double light_bound(const gendr_scene& a, int image, int channel) {
 
 // A block for each channel: B_c, and from it s_c.
 template <class T>
-__global__ void __launch_bounds__(kThreads) choose_map_scales(const Scene<T> scene, const double* chunks, double* out) {
+__global__ void __launch_bounds__(kThreads)
+    choose_map_scales(const __grid_constant__ Scene<T> scene, const double* chunks, double* out) {
     const gendr_scene& a = scene.args;
     const int channel = int(blockIdx.x);
     double bound = 0.0;
@@ -123,7 +124,8 @@ __global__ void __launch_bounds__(kThreads) choose_map_scales(const Scene<T> sce
 
 // From integers to the result.
 template <class T>
-__global__ void __launch_bounds__(kThreads) finish_maps(const MapSums<T> maps, int64_t n, int n_channels) {
+__global__ void __launch_bounds__(kThreads)
+    finish_maps(const __grid_constant__ MapSums<T> maps, int64_t n, int n_channels) {
     const int64_t i = global_thread();
     if (i >= n) return;
     const double sum = double(static_cast<long long>(maps.sums[i])) / maps.scales[i % n_channels];

@@ -16,7 +16,7 @@ struct NearestCall {
 };
 
 template <class T, bool kCuts>
-__global__ void __launch_bounds__(kThreads) keep_nearest(const NearestCall<T> call) {
+__global__ void __launch_bounds__(kThreads) keep_nearest(const __grid_constant__ NearestCall<T> call) {
     GENDR_SHARED(Face<T>, batches, (kWarps * kBatch));
     GENDR_SHARED(int32_t, ids, (kWarps * kBatch));
     GENDR_SHARED(int32_t, queues, (kWarps * kQueue));

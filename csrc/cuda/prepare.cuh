@@ -27,7 +27,8 @@ struct PrepareOutputs {
 
 template <class T, bool kCuts>
 __global__ void __launch_bounds__(kThreads)
-    prepare(const Scene<T> scene, const TileTree tree, Face<T>* faces, ImageParams<T>* images, PrepareOutputs out) {
+    prepare(const __grid_constant__ Scene<T> scene, const __grid_constant__ TileTree tree, Face<T>* faces,
+            ImageParams<T>* images, PrepareOutputs out) {
     const int64_t i = global_thread();
     if (i < scene.args.n_images) images[i] = scene.image_params(int(i));
     int64_t pixels = 0;

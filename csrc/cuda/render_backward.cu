@@ -237,19 +237,20 @@ __device__ __forceinline__ void sum_face(const FaceCall<T>& call) {
 }
 
 template <class T, bool kFused, bool kColour, bool kCuts>
-__global__ void __launch_bounds__(kThreads) sum_faces(const FaceCall<T> call) {
+__global__ void __launch_bounds__(kThreads) sum_faces(const __grid_constant__ FaceCall<T> call) {
     sum_face<T, kFused, kColour, kCuts, NoShading>(call);
 }
 
 // With texture maps or light, whatever else the scene is.
 template <class T>
-__global__ void __launch_bounds__(kThreads) sum_shaded_faces(const FaceCall<T> call) {
+__global__ void __launch_bounds__(kThreads) sum_shaded_faces(const __grid_constant__ FaceCall<T> call) {
     sum_face<T, false, true, true, ShadingSums<T>>(call);
 }
 
 // A part of the lights' gradient.
 template <class T>
-__global__ void __launch_bounds__(kThreads) sum_lights(const FaceCall<T> call, const LightPart part, FaceRows<T> to) {
+__global__ void __launch_bounds__(kThreads)
+    sum_lights(const __grid_constant__ FaceCall<T> call, const __grid_constant__ LightPart part, FaceRows<T> to) {
     GENDR_SHARED(Face<T>, faces, kWarps);
     const Item item = item_of_warp(call);
     if (!item.exists) return;
@@ -271,7 +272,8 @@ __global__ void __launch_bounds__(kThreads) sum_lights(const FaceCall<T> call, c
 
 // One warp for each face that was split: n sums of its pieces, in order.
 template <class T>
-__global__ void __launch_bounds__(kThreads) join_rows(const Pieces pieces, const FaceRows<T> rows, int n) {
+__global__ void __launch_bounds__(kThreads)
+    join_rows(const Pieces pieces, const __grid_constant__ FaceRows<T> rows, int n) {
     const int64_t item = int64_t(blockIdx.x) * kWarps + warp_of_block();
     if (item >= *pieces.count) return;
     const Piece piece = pieces.list[item];
@@ -287,7 +289,7 @@ __global__ void __launch_bounds__(kThreads) join_rows(const Pieces pieces, const
 
 // One warp for each face that was split: its pieces' sums, in order.
 template <class T>
-__global__ void __launch_bounds__(kThreads) join_pieces(const FaceCall<T> call) {
+__global__ void __launch_bounds__(kThreads) join_pieces(const __grid_constant__ FaceCall<T> call) {
     const int64_t item = int64_t(blockIdx.x) * kWarps + warp_of_block();
     if (item >= *call.pieces.count) return;
     const Piece piece = call.pieces.list[item];

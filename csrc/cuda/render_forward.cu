@@ -275,13 +275,13 @@ __device__ __forceinline__ void render_tile(const TileCall<T>& call) {
 }
 
 template <class T, bool kFused, bool kColour, bool kCuts>
-__global__ void __launch_bounds__(kThreads) render_tiles(const TileCall<T> call) {
+__global__ void __launch_bounds__(kThreads) render_tiles(const __grid_constant__ TileCall<T> call) {
     render_tile<T, kFused, kColour, kCuts, false>(call);
 }
 
 // With texture maps or light, whatever else the scene is: shading takes longer than what other kernels save.
 template <class T>
-__global__ void __launch_bounds__(kThreads) render_shaded_tiles(const TileCall<T> call) {
+__global__ void __launch_bounds__(kThreads) render_shaded_tiles(const __grid_constant__ TileCall<T> call) {
     render_tile<T, false, true, true, true>(call);
 }
 

@@ -42,8 +42,8 @@ __device__ inline double* chunks_of(double* chunks, int n_values, int image, int
 
 // per_image: entries of scales an image has; 0: those of its faces.
 template <class T>
-__global__ void __launch_bounds__(kThreads)
-    sum_scales(const Scene<T> scene, const T* scales, int64_t per_image, int n_values, double* chunks) {
+__global__ void __launch_bounds__(kThreads) sum_scales(const __grid_constant__ Scene<T> scene, const T* scales,
+                                                       int64_t per_image, int n_values, double* chunks) {
     const int chunk = int(blockIdx.x) % kChunks, which = int(blockIdx.x) / kChunks % 2;
     const int image = int(blockIdx.x) / (2 * kChunks);
     // Offsets in device memory may be anything.
@@ -61,7 +61,8 @@ __global__ void __launch_bounds__(kThreads)
 // The background is one more competitor, of coverage 1.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    sum_background(const Scene<T> scene, const gendr_outputs out, const T* grad_image, int n_values, double* chunks) {
+    sum_background(const __grid_constant__ Scene<T> scene, const __grid_constant__ gendr_outputs out,
+                   const T* grad_image, int n_values, double* chunks) {
     const gendr_scene& a = scene.args;
     const int chunk = int(blockIdx.x) % kChunks, value = int(blockIdx.x) / kChunks % (a.n_channels + 1);
     const int image = int(blockIdx.x) / kChunks / (a.n_channels + 1);
@@ -98,7 +99,8 @@ struct ScaleResults {
 // Block i writes entry i of dist_scale's gradient, then gamma's, then the background's.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    finish_scales(const Scene<T> scene, int n_values, double* chunks, const ScaleResults results) {
+    finish_scales(const __grid_constant__ Scene<T> scene, int n_values, double* chunks,
+                  const __grid_constant__ ScaleResults results) {
     const gendr_scene& a = scene.args;
     const int n_tau = results.dist_scale ? a.n_scales : 0, n_gamma = results.gamma ? a.n_gammas : 0;
     int entry = int(blockIdx.x), rows = a.n_scales, channel = 0;

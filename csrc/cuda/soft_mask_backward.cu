@@ -21,7 +21,7 @@ struct MaskGradient {
 };
 
 template <class T>
-__global__ void __launch_bounds__(kThreads) find_tile_last(const MaskGradient<T> call) {
+__global__ void __launch_bounds__(kThreads) find_tile_last(const __grid_constant__ MaskGradient<T> call) {
     const gendr_scene& a = call.scene.args;
     const int64_t n_tiles = int64_t(call.tree.columns) * call.tree.rows;
     const int64_t tile = int64_t(blockIdx.x) * kWarps + warp_of_block();
@@ -70,7 +70,7 @@ __device__ void add_pair(const MaskGradient<T>& call, const Face<T>& f, const Ma
 }
 
 template <class T, bool kCuts>
-__global__ void __launch_bounds__(kThreads) sum_mask_faces(const MaskGradient<T> call) {
+__global__ void __launch_bounds__(kThreads) sum_mask_faces(const __grid_constant__ MaskGradient<T> call) {
     const Scene<T>& scene = call.scene;
     const int lane = lane_of_thread();
     // Pieces first: they take longest.
@@ -119,7 +119,7 @@ __global__ void __launch_bounds__(kThreads) sum_mask_faces(const MaskGradient<T>
 
 // One warp for each face that was split: its pieces' sums, in order.
 template <class T>
-__global__ void __launch_bounds__(kThreads) join_mask_pieces(const MaskGradient<T> call) {
+__global__ void __launch_bounds__(kThreads) join_mask_pieces(const __grid_constant__ MaskGradient<T> call) {
     const int64_t item = int64_t(blockIdx.x) * kWarps + warp_of_block();
     if (item >= *call.pieces.count) return;
     const Piece piece = call.pieces.list[item];

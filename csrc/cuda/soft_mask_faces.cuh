@@ -20,7 +20,8 @@ struct MaskFaces {
 };
 
 template <class T, bool kCuts>
-__global__ void __launch_bounds__(kThreads) prepare_mask_faces(const Scene<T> scene, const MaskFaces<T> to) {
+__global__ void __launch_bounds__(kThreads)
+    prepare_mask_faces(const __grid_constant__ Scene<T> scene, const __grid_constant__ MaskFaces<T> to) {
     const int64_t i = global_thread();
     PixelBox all = no_pixels();
     int64_t pixels = 0;

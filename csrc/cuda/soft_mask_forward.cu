@@ -15,7 +15,7 @@ struct MaskCall {
 };
 
 template <class T, bool kCuts>
-__global__ void __launch_bounds__(kThreads) mask_pixels(const MaskCall<T> call) {
+__global__ void __launch_bounds__(kThreads) mask_pixels(const __grid_constant__ MaskCall<T> call) {
     const Scene<T>& scene = call.scene;
     const gendr_soft_mask& out = call.out;
     const int64_t n_tiles = int64_t(call.tree.columns) * call.tree.rows;

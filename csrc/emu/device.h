@@ -14,6 +14,7 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
+#define __grid_constant__
 
 // `name` is an array, the same for all threads of a block, full of NaN (0xff bytes) when the block starts.
 #define GENDR_SHARED(type, name, count)                                       \
