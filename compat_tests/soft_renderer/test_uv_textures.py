@@ -252,6 +252,21 @@ def test_meshes_without_faces() -> None:
     assert not rasterizer(sr, **SOFT[sr])(lit(sr, mesh)).any()
 
 
+def test_a_face_that_is_no_number_does_not_dim_the_others() -> None:
+    vertices, textures = numbers(10, 2, 6, 3) * 0.8, some_maps()
+    wild = vertices.clone()
+    wild[:, 5] = torch.nan  # of the last face alone
+    pictures = []
+    for mesh in (
+        mesh_of(textures, 2, wild),
+        sr.Mesh(vertices, FACES[:4].expand(2, 4, 3), textures._replace(uvs=textures.uvs[:, :4]), texture_type="uv"),
+    ):
+        pictures.append(rasterizer(gendr, **SOFT[gendr])(gendr.LookAt()(lit(gendr, mesh))))
+    assert_close(pictures[0], pictures[1], rtol=0, atol=1e-12)
+    nowhere = gendr.LookAt()(lit(gendr, mesh_of(textures, 2, torch.full_like(wild, torch.nan))))
+    assert not rasterizer(gendr, **SOFT[gendr])(nowhere).any()
+
+
 def test_float32_light() -> None:
     """A little of it, over much of it: to a few roundings of all of it."""
     pictures = []

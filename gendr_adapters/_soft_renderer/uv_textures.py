@@ -94,7 +94,10 @@ def _multiplied_by(light: Tensor, zeros: int) -> Lighting:
 
         light_c = ambient_c + s n_c / 1e-6,    ambient < light for all faces,  |n| < 1e-6.
     """
-    low, high = light.detach().aminmax(dim=1)
+    # Of faces that are no numbers, and so not seen, the others' light does not depend.
+    known, seen = light.detach().isfinite(), light.detach()
+    low, high = torch.where(known, seen, torch.inf).amin(1), torch.where(known, seen, -torch.inf).amax(1)
+    low, high = (torch.where(x.isfinite(), x, 0.0) for x in (low, high))
     span = (high - low).amax(1)
     span = torch.where(span > 0, span, 1.0)[:, None]
     ambient, scale = low - span, 4 * span  # so light - ambient is from 1/4 to 1/2 of the scale, |n| below 0.9e-6
