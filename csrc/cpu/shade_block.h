@@ -155,12 +155,18 @@ class BlockShader {
     template <int kChannels>
     void mix(const T* map, int64_t n_channels, const Lanes<T>& on, ShadedLanes<T>& out) const {
         const int64_t n = kChannels > 0 ? kChannels : n_channels, width = args_.maps.width;
+        int wanted[kLanes], n_wanted = 0;  // found without a branch, which could not be foretold
         for (int l = 0; l < kLanes; ++l) {
-            if (!(on[l] > T(0))) {
-                for (int64_t c = 0; c < n; ++c) out.texel[c][l] = T(0);
-                for (int64_t c = 0; c < (out.slope_u ? n : 0); ++c) out.slope_u[c][l] = out.slope_v[c][l] = T(0);
-                continue;
-            }
+            wanted[n_wanted] = l;
+            n_wanted += on[l] > T(0);
+        }
+        std::fill(out.texel, out.texel + n, Lanes<T>{});
+        if (out.slope_u) {
+            std::fill(out.slope_u, out.slope_u + n, Lanes<T>{});
+            std::fill(out.slope_v, out.slope_v + n, Lanes<T>{});
+        }
+        for (int i = 0; i < n_wanted; ++i) {
+            const int l = wanted[i];
             const TexelAxis<T> x = out.column.at(l), y = out.row.at(l);
             const T *row0 = map + y.first * width * n, *row1 = map + y.second * width * n;
             const T *t00 = row0 + x.first * n, *t01 = row0 + x.second * n;

@@ -190,9 +190,7 @@ class ShadingGradient {
         pull_attributes<2>(uvs, 2, weights, grad_uv, sums.uvs, grad_weight);
         if (!sums.maps) return;
         const int64_t first = map_of(args_, face, image) * texels_per_map(args_);
-        for (int l = 0; l < kLanes; ++l) {
-            if (any_grad[l] != T(0)) sums.maps->add(first, shaded.column.at(l), shaded.row.at(l), grad, l);
-        }
+        sums.maps->add(first, shaded.column, shaded.row, grad, any_grad);
     }
 
     const Scene<T>& scene_;

@@ -18,12 +18,10 @@ _MAX_PADDING = 0.25
 _INSIDE = 1024
 
 # From fragments (n, 1, M, 1) of some images, and what lights those, to what they show, (n, 1, M, 1, C).
-ShadeFragments = Callable[[Fragments, list[int], Lighting | None], Tensor]
+ShadeFragments = Callable[[Fragments, list[int], Lighting], Tensor]
 
 
-def shade_fragments(
-    fragments: GenDRFragments, shade: ShadeFragments, lighting: Lighting | None = None, textures: Any = None
-) -> Tensor:
+def shade_fragments(fragments: GenDRFragments, shade: ShadeFragments, lighting: Lighting, textures: Any) -> Tensor:
     """(M, C): what each of fragments.found shows.
 
     Images with about as many fragments are shaded together, as (n, 1, M, 1), padded to the largest; those without any
@@ -33,11 +31,11 @@ def shade_fragments(
     found, n_images = fragments.found, len(fragments.meshes)
     bounds = bounds_of(found, n_images)
     counts = [end - start for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
-    together = not any(counts) or (lighting is not None and not lighting.can_pick) or _resizes_maps(textures)
+    together = not any(counts) or not lighting.can_pick or _resizes_maps(textures)
     colours: dict[int, Tensor] = {}
     for images in [list(range(n_images))] if together else groups(counts):
         of_these = lighting
-        if lighting is not None and len(images) < n_images:
+        if len(images) < n_images:
             of_these = lighting.pick(torch.tensor(images, device=found.face.device))
         shaded = shade(lay_out(found, images, bounds), images, of_these)
         colours |= {i: shaded[k, 0, : counts[i], 0] for k, i in enumerate(images)}
