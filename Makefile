@@ -40,11 +40,11 @@ example: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
 EMULATED_TESTS := test_parity test_core_vs_reference test_cuda test_cuda_inputs test_distributions test_fragments
 EMULATED_TESTS += test_nearest_fragments
 EMULATED_TESTS += test_blend test_near_clip pytorch3d/test_fragments_parity
-EMULATED_TESTS += test_shading test_map_gradients test_shading_kernels test_depths_of_any_sign kaolin/test_any_z test_edge_gradients
+EMULATED_TESTS += test_shading test_map_gradients test_depths_of_any_sign kaolin/test_any_z test_edge_gradients
 EMULATED_TESTS += test_reach_shape kaolin/test_rasterize kaolin/test_soft_mask kaolin/test_dibr kaolin/test_kaolin_golden
 EMULATED_TESTS += kaolin/test_soft_mask_native kaolin/test_kaolin_near_plane
-EMULATED_TESTS += soft_renderer/test_door_devices soft_renderer/test_mesh soft_renderer/test_mesh_losses
-EMULATED_TESTS += redner/test_samples redner/test_point_queries redner/test_redner_on_gpu
+EMULATED_TESTS += soft_renderer/test_door_devices soft_renderer/test_mesh soft_renderer/test_mesh_losses soft_renderer/test_uv_textures
+EMULATED_TESTS += redner/test_samples redner/test_point_queries redner/test_redner_on_gpu redner/test_redner_core_shading
 BASELINE_TESTS := test_parity test_core_vs_reference pytorch3d/test_fragments_parity pytorch3d/test_image_parity
 BASELINE_TESTS += pytorch3d/test_shader_batches kaolin/test_kaolin_golden
 

@@ -23,6 +23,7 @@ from pytorch3d.io import load_obj
 from pytorch3d.renderer import (
     BlendParams,
     FoVPerspectiveCameras,
+    HardPhongShader,
     MeshRasterizer,
     MeshRenderer,
     PointLights,
@@ -49,8 +50,18 @@ SIGMA = 1e-4
 BLUR_RADIUS = math.log(1 / 1e-4 - 1) * SIGMA  # where D falls to 1e-4
 # Of PyTorch3D's Fragments: pix_to_face int64, zbuf, three of bary_coords and dists float32.
 BYTES_PER_SLOT = 8 + 4 + 12 + 4
-SHADERS = {"phong": SoftPhongShader, "gouraud": SoftGouraudShader, "silhouette": SoftSilhouetteShader}
-TITLES = {"phong": "Phong, TexturesUV", "gouraud": "Gouraud, TexturesVertex", "silhouette": "silhouette"}
+SHADERS = {
+    "phong": SoftPhongShader,
+    "gouraud": SoftGouraudShader,
+    "silhouette": SoftSilhouetteShader,
+    "hard": HardPhongShader,
+}
+TITLES = {
+    "phong": "Phong, TexturesUV",
+    "gouraud": "Gouraud, TexturesVertex",
+    "silhouette": "silhouette",
+    "hard": "hard Phong, TexturesUV",
+}
 # What a Phong shader's forward pass consists of, and the functions whose time that is.
 STAGES = {
     "project": (GenDRRasterizer, "forward"),
@@ -80,7 +91,8 @@ def renderer(kind: str, image_size: int, faces_per_pixel: int = 50) -> MeshRende
     """PyTorch3D's own, before any swap; from where the other benchmarks see her."""
     rotation, translation = look_at_view_transform(2.732, 30.0, 180.0)
     cameras = FoVPerspectiveCameras(R=rotation, T=translation, fov=60.0)
-    settings = RasterizationSettings(image_size=image_size, blur_radius=BLUR_RADIUS, faces_per_pixel=faces_per_pixel)
+    blur_radius = 0.0 if kind == "hard" else BLUR_RADIUS
+    settings = RasterizationSettings(image_size=image_size, blur_radius=blur_radius, faces_per_pixel=faces_per_pixel)
     blend = BlendParams(sigma=SIGMA)
     if kind == "silhouette":
         shader = SoftSilhouetteShader(blend)
@@ -93,7 +105,7 @@ class Job:
     """One mesh and one renderer; `forward` gives a picture that `backward` takes to the vertices."""
 
     def __init__(self, kind: str, render: MeshRenderer) -> None:
-        self.mesh = spot("uv" if kind == "phong" else "vertex")
+        self.mesh = spot("uv" if kind in ("phong", "hard") else "vertex")
         self.render = render
         self.offsets = torch.zeros_like(self.mesh.verts_packed(), requires_grad=True)
 
@@ -192,7 +204,7 @@ def measure(seconds: float, image_size: int = 256) -> dict[str, Any]:
         theirs = {
             f"{kind}, K={k}": time_job(Job(kind, renderer(kind, image_size, k)), seconds)
             for kind in SHADERS
-            for k in (8, 50)
+            for k in ((1,) if kind == "hard" else (8, 50))
         }
     return {
         "image_size": image_size,

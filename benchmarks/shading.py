@@ -29,6 +29,15 @@ KINDS = ("silhouette", "vertex colours", "map", "vertex colours, Phong", "map, P
 Run = Callable[[], tuple[list[Tensor], Tensor]]
 
 
+def lamp(positions: Tensor, normals: Tensor) -> Lighting:
+    """A point light before and above spot, half of it ambient. positions, normals: of corners, in the world."""
+    white = positions.new_ones(1, 3)
+    return Lighting(
+        positions, normals, positions.new_tensor([0.0, 1.4, -2.4]), 0.5 * white[0],
+        positions.new_tensor([[0.0, 2.0, -3.0, 1.0]]), 0.3 * white, 0.2 * white,
+    )  # fmt: skip
+
+
 def spot(kind: str, size: int) -> Run:
     """A function that renders; returns the pictures and the faces that gradients go to. The map is of 1024 x 1024."""
     mesh, corner_uvs = load_obj(data.path("spot.obj")), load_corner_uv(data.path("spot.obj"))
@@ -36,11 +45,7 @@ def spot(kind: str, size: int) -> Run:
     faces = gather_corners(project(mesh.vertices, camera, 30.0), mesh.faces)[0].requires_grad_()
     positions, normals = mesh.vertices[mesh.faces], vertex_normals(mesh)[mesh.faces]
     maps = load_texture(data.path("spot_texture.png")).requires_grad_()
-    white = torch.ones(1, 3)
-    light = Lighting(
-        positions, normals, torch.tensor([0.0, 1.4, -2.4]), 0.5 * white[0], torch.tensor([[0.0, 2.0, -3.0, 1.0]]),
-        0.3 * white, 0.2 * white,
-    )  # fmt: skip
+    light = lamp(positions, normals)
 
     def run() -> tuple[list[Tensor], Tensor]:
         if kind == "silhouette":

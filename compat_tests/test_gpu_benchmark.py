@@ -21,6 +21,7 @@ from benchmarks.gpu import __main__ as benchmark  # noqa: E402
 from benchmarks.gpu import one_scene, small_scene  # noqa: E402
 from benchmarks.gpu.goals import judge  # noqa: E402
 from benchmarks.gpu.kernels import short_name  # noqa: E402
+from benchmarks.gpu.measure import difference  # noqa: E402
 from benchmarks.gpu.peers import PEERS  # noqa: E402
 from benchmarks.gpu.scenes import (  # noqa: E402
     BASE,
@@ -31,7 +32,11 @@ from benchmarks.gpu.scenes import (  # noqa: E402
     standard_cases,
     view,
 )
+from benchmarks.gpu.shaded import _lit, quick_shaded_cases, shaded, shaded_cases  # noqa: E402
+from benchmarks.gpu.timing import Repeated  # noqa: E402
+from benchmarks.shading import lamp  # noqa: E402
 from benchmarks.spheres import icosphere, uv_sphere  # noqa: E402
+from gendr_adapters import RenderSettings, render  # noqa: E402
 from gendr_adapters.utils.meshes import Mesh  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -79,6 +84,10 @@ def test_a_run_on_the_cpu(
             assert row[key] > 0, key
         assert row["noise"] >= 0 and row["fp32_share"] > 0 and row["memory_share"] > 0
         assert row["peak_mib"] is row["replay_ms"] is None
+    assert [row["scene"] for row in result["shaded"]] == [case.name for case in quick_shaded_cases()]
+    for row in result["shaded"]:
+        assert "error" not in row and row["peak_mib"] is row["replay_ms"] is None
+        assert all(row[key] > 0 for key in ("forward_ms", "backward_ms", "both_ms")), row
     rows = {(row["renderer"], row["scene"]): row for row in result["peers"]}
     for renderer in ("gendr_adapters, corners", "gendr_adapters, vertices", "SoftRas"):
         for case in quick_cases():
@@ -90,7 +99,11 @@ def test_a_run_on_the_cpu(
     assert rows["Kaolin DIB-R", "all"]["error"].startswith("ended with -")
     assert result["goals"] == []  # a CPU is not judged
     shown = capsys.readouterr().out
-    assert all(case.name in shown for case in quick_cases()) and "NaN" not in shown and "nan" not in shown
+    assert (
+        all(case.name in shown for case in [*quick_cases(), *quick_shaded_cases()])
+        and "NaN" not in shown
+        and "nan" not in shown
+    )
 
 
 @pytest.mark.parametrize("name", ["softras", "gendr"])
@@ -125,6 +138,50 @@ def test_cases() -> None:
     assert standard_cases()[0] == BASE and {BASE, SPHERE_300K} < set(peer_cases())
     assert len(all_cases()) == 5 * 3 * 3 * 2 * 2
     assert view(BASE, CPU).corners.shape == (1, 5856, 3, 3)
+
+
+def test_shaded_cases() -> None:
+    """Those of the table in issue 16; each shows something, and all leaves have a gradient."""
+    assert [case.name for case in shaded_cases()] == [
+        "Phong 256^2, map 1024^2",
+        "Phong 1024^2, map 1024^2",
+        "hard Phong 256^2, map 1024^2",
+        "Gouraud 256^2",
+        "soft mask 256^2",
+    ]
+    assert {case.shading for case in quick_shaded_cases()} == {case.shading for case in shaded_cases()}
+    pictures = {}
+    for case in quick_shaded_cases():
+        work = shaded(case, CPU)
+        pictures[case.shading] = work.forward()
+        gradients = torch.autograd.grad([x.square().sum() for x in pictures[case.shading]], work.leaf)
+        assert all(gradient.any() and gradient.isfinite().all() for gradient in gradients)
+    soft, hard = pictures["Phong"], pictures["hard Phong"]
+    assert torch.equal(soft[1], hard[1]) and not torch.allclose(soft[0], hard[0], atol=0.01)
+    assert pictures["soft mask"][0].shape == soft[1].shape
+
+
+def test_works_are_compared_with_the_cpu() -> None:
+    case = quick_shaded_cases()[0]
+    assert difference(Repeated(lambda: shaded(case, CPU), 1), shaded(case, CPU)) == 0
+    other = shaded(case._replace(map_size=17), CPU)
+    with pytest.raises(RuntimeError):
+        difference(Repeated(lambda: shaded(case, CPU), 1), other)
+
+
+def test_gouraud_is_lit_as_the_core_does() -> None:
+    """At the vertices the formula written with torch is the core's."""
+    positions = torch.rand(6, 3, generator=torch.Generator().manual_seed(1)) - 0.5
+    normals = torch.nn.functional.normalize(positions, dim=1)
+    colours = torch.rand(6, 3, generator=torch.Generator().manual_seed(2))
+    faces = torch.tensor([[[-3.0, -3.0, 2.0], [3.0, -3.0, 2.0], [0.0, 5.0, 2.0]]])
+    for i in range(6):
+        light = lamp(positions[i].expand(1, 3, 3), normals[i].expand(1, 3, 3))
+        settings = RenderSettings(blend="hard", near=0.1)
+        drawn = render(faces, 1, colours[i].expand(1, 3, 3), settings=settings, lighting=light).image
+        assert drawn is not None
+        lit = _lit(colours[i : i + 1], positions[i : i + 1], normals[i : i + 1])
+        torch.testing.assert_close(drawn.view(1, 3), lit, rtol=1e-5, atol=1e-6)
 
 
 def test_goals() -> None:
@@ -171,8 +228,8 @@ def test_out_of_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     file = tmp_path / "bench.json"
     benchmark.main(["--device", "cpu", "--quick", "--json", str(file), "--limit", "1e-9"])
     result = json.loads(file.read_text())
-    assert len(result["scenes"]) == len(quick_cases())
-    for row in result["scenes"] + result["peers"]:
+    assert len(result["scenes"]) == len(quick_cases()) and len(result["shaded"]) == len(quick_shaded_cases())
+    for row in result["scenes"] + result["peers"] + result["shaded"]:
         assert "out of time" in row["error"] or "not installed" in row["error"], row
     assert "out of time" in capsys.readouterr().out
 
@@ -199,9 +256,10 @@ def test_limits_that_are_none(limit: str, capsys: pytest.CaptureFixture[str]) ->
     assert ended.value.code == 2 and "--limit" in capsys.readouterr().err
 
 
-def test_one_scene(capsys: pytest.CaptureFixture[str]) -> None:
-    one_scene.main(["silhouette", "--device", "cpu"])
-    assert "silhouette: rendered" in capsys.readouterr().out
+@pytest.mark.parametrize("name", ["silhouette", "phong"])
+def test_one_scene(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    one_scene.main([name, "--device", "cpu"])
+    assert f"{name}: rendered" in capsys.readouterr().out
 
 
 def test_nothing_here_needs_what_a_lent_machine_lacks() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from gendr_adapters import RenderSettings, _max_memory, gather_corners
 from gendr_adapters._counted_fragments import count_fragments
 from gendr_adapters._fragment_memory import bytes_of_a_fragment
-from gendr_adapters._max_memory import bytes_allowed, checked
+from gendr_adapters._max_memory import bytes_allowed, check_max_memory
 from gendr_adapters._pieces import Piece, divide
 from gendr_adapters._projected_meshes import ProjectedMeshes
 from gendr_adapters._shading_in_pieces import pieces_for, shade_in_pieces, tensors_in
@@ -149,7 +149,7 @@ def test_where_nothing_says_what_is_free(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_numbers_of_other_types() -> None:
-    assert checked(torch.tensor(7)) == 7 and checked(None) is None
+    assert check_max_memory(torch.tensor(7)) == 7 and check_max_memory(None) is None
 
 
 @pytest.mark.cuda

@@ -10,7 +10,7 @@ import torch
 _UNKNOWN, _LEAST = 4 << 30, 64 << 20
 
 
-def checked(max_memory: Any) -> int | None:
+def check_max_memory(max_memory: Any) -> int | None:
     """Raises TypeError or ValueError for what is no max_memory."""
     if max_memory is None:
         return None
@@ -28,7 +28,7 @@ def checked(max_memory: Any) -> int | None:
 def bytes_allowed(max_memory: Any, device: torch.device) -> int:
     """max_memory, checked. None: a quarter of what is free on the device, down to the next power of two, so that it is
     the same number most of the time."""
-    n_bytes = checked(max_memory)
+    n_bytes = check_max_memory(max_memory)
     return max(_LEAST, 1 << (_free(device) // 4).bit_length() >> 1) if n_bytes is None else n_bytes
 
 

@@ -17,12 +17,22 @@ from benchmarks.gpu.ceilings import measure_ceilings
 from benchmarks.gpu.goals import judge
 from benchmarks.gpu.kernels import kernel_times
 from benchmarks.gpu.machine import describe as describe_machine
-from benchmarks.gpu.measure import COPIES, OURS, Row, describe, measure_peer, measure_renderer, measure_scene
+from benchmarks.gpu.measure import (
+    COPIES,
+    OURS,
+    Row,
+    describe,
+    measure_peer,
+    measure_renderer,
+    measure_scene,
+    measure_shaded,
+)
 from benchmarks.gpu.ours import from_corners
 from benchmarks.gpu.overhead import measure_overhead
 from benchmarks.gpu.peers import PEERS
 from benchmarks.gpu.report import table
 from benchmarks.gpu.scenes import all_cases, peer_cases, quick_cases, standard_cases, view
+from benchmarks.gpu.shaded import quick_shaded_cases, shaded_cases
 from benchmarks.gpu.timing import Repeated
 from gendr_adapters.utils.command_line import positive_float
 
@@ -76,6 +86,7 @@ def measure(options: argparse.Namespace, device: torch.device, result: dict[str,
         "overhead": {},
         "kernels": [],
         "scenes": [],
+        "shaded": [],
         "peers": [],
         "goals": [],
     }
@@ -113,6 +124,13 @@ def measure(options: argparse.Namespace, device: torch.device, result: dict[str,
     for name in PEERS:
         progress(PEERS[name].title)
         result["peers"] += run_peer(name, options, deadline - time.monotonic())
+        keep()
+    for shaded_case in quick_shaded_cases() if options.quick else shaded_cases():
+        if time.monotonic() > deadline:
+            result["shaded"].append({"scene": shaded_case.name, **shaded_case._asdict(), "error": OUT_OF_TIME})
+            continue
+        progress(shaded_case.name)
+        result["shaded"].append(measure_shaded(shaded_case, device, options.seconds))
         keep()
     for case in cases:
         if time.monotonic() > deadline:

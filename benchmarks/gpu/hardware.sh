@@ -7,7 +7,7 @@
 # bench     python -m benchmarks.gpu: timings, and the CPU core's results beside them
 # check     the tests marked `cuda`; none may skip for want of a GPU. Streams and determinism alone, the rest in parallel
 # sanitize  compute-sanitizer's memcheck, initcheck, racecheck and synccheck over benchmarks/gpu/small_scene.py
-# profile   ncu of the two large kernels: a silhouette, colour, and 327,680 faces
+# profile   ncu of the two large kernels: a silhouette, colour, 327,680 faces, and textures in Phong's light
 #
 # $OUT (default: out/hardware) gets summary.txt, bench.json and logs.tar.gz with everything else, anew after each stage.
 # Nothing is downloaded or installed, but Python packages the machine lacks are taken from wheels in .whl/. Settings of
@@ -140,9 +140,9 @@ profile() {
         note profile 127 0 "ncu not found"
         return
     fi
-    for scene in silhouette colour 300k; do
+    for scene in silhouette colour 300k phong; do
         # The clocks stay as they are. The first pass, which loads the kernels, and the forward before it are left out.
-        stage "profile-$scene" 150 "$ncu" --clock-control none --set full --kernel-name 'regex:render_tiles|sum_faces' \
+        stage "profile-$scene" 150 "$ncu" --clock-control none --set full --kernel-name 'regex:render_(shaded_)?tiles|sum_(shaded_)?faces' \
             --launch-skip 3 --launch-count 2 --force-overwrite --export "$logs/$scene" \
             "$PYTHON" -m benchmarks.gpu.one_scene "$scene" &&
             "$ncu" --import "$logs/$scene.ncu-rep" --page details >"$logs/$scene.txt"

@@ -9,6 +9,7 @@ import torch
 from benchmarks.gpu.ours import from_corners, from_vertices
 from benchmarks.gpu.peers import PEERS
 from benchmarks.gpu.scenes import Case, View, view
+from benchmarks.gpu.shaded import ShadedCase, shaded
 from benchmarks.gpu.timing import Clock, Repeated, Stats, Work, peak_mib, time_call, time_passes, time_replays
 from benchmarks.gpu.work import least_work
 
@@ -43,7 +44,23 @@ def measure_scene(case: Case, device: torch.device, seconds: float, ceilings: Ro
         row["fp32_share"] = least.flops / best / 1e6 / ceilings["fp32_gflop_s"] if ceilings else None
         row["memory_share"] = least.bytes / best / 1e6 / ceilings["memory_gb_s"] if ceilings else None
         if device.type == "cuda" and row["pairs"] <= COMPARED_PAIRS:
-            row["largest_difference_from_cpu"] = difference_from_cpu(scene, work)
+            on_cpu = View(case, scene.vertices.cpu(), scene.faces.cpu(), scene.colours.cpu())
+            row["largest_difference_from_cpu"] = difference(work, from_corners(on_cpu))
+        return row
+
+    return {"scene": case.name, **case._asdict(), **attempt(measure)}
+
+
+def measure_shaded(case: ShadedCase, device: torch.device, seconds: float) -> Row:
+    """A shaded scene. seconds: for all of its timings together."""
+
+    def measure() -> Row:
+        clock = Clock(device)
+        work = Repeated(lambda: shaded(case, device), COPIES)
+        row = {**time_all(work, clock, seconds / 3), "peak_mib": peak_mib(work.both, device)}
+        row |= _replays(work, clock, device, seconds / 3)
+        if device.type == "cuda":
+            row["largest_difference_from_cpu"] = difference(work, shaded(case, torch.device("cpu")))
         return row
 
     return {"scene": case.name, **case._asdict(), **attempt(measure)}
@@ -97,9 +114,8 @@ def _named(name: str, stats: Stats) -> Row:
     }
 
 
-def difference_from_cpu(scene: View, work: Repeated) -> float:
-    """Over all pictures and gradients, the largest relative L2 distance from the CPU core's."""
-    theirs = from_corners(View(scene.case, scene.vertices.cpu(), scene.faces.cpu(), scene.colours.cpu()))
+def difference(work: Repeated, theirs: Work) -> float:
+    """Over all pictures and gradients, the largest relative L2 distance from those of a work on the CPU."""
     pictures, expected = work.forward(0), theirs.forward()
     gradients = torch.autograd.grad(expected, theirs.leaf, [gradient.cpu() for gradient in work.gradients[0]])
     pairs = zip((*pictures, *work.backward(0, pictures)), (*expected, *gradients), strict=True)

@@ -5,10 +5,16 @@ import argparse
 import torch
 
 from benchmarks.gpu.ours import from_corners
-from benchmarks.gpu.scenes import BASE, SPHERE_300K, SPOT_COLOUR, view
-from benchmarks.gpu.timing import Repeated
+from benchmarks.gpu.scenes import BASE, SPHERE_300K, SPOT_COLOUR, Case, view
+from benchmarks.gpu.shaded import PHONG, ShadedCase, shaded
+from benchmarks.gpu.timing import Repeated, Work
 
-SCENES = {"silhouette": BASE, "colour": SPOT_COLOUR, "300k": SPHERE_300K}
+SCENES: dict[str, Case | ShadedCase] = {
+    "silhouette": BASE,
+    "colour": SPOT_COLOUR,
+    "300k": SPHERE_300K,
+    "phong": PHONG,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -17,7 +23,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cuda")
     options = parser.parse_args(arguments)
     device = torch.device(options.device)
-    work = Repeated(lambda: from_corners(view(SCENES[options.scene], device)), copies=1)
+    case = SCENES[options.scene]
+
+    def make() -> Work:
+        return shaded(case, device) if isinstance(case, ShadedCase) else from_corners(view(case, device))
+
+    work = Repeated(make, copies=1)
     for _ in range(3):
         work.both(0)
     if device.type == "cuda":

@@ -10,6 +10,8 @@ def table(result: Mapping[str, Any]) -> str:
     parts = [_machine(result["machine"], result["ceilings"])]
     if result["scenes"]:
         parts.append(_rows("Scenes (medians; gendr_adapters, from corners)", SCENE_COLUMNS, result["scenes"]))
+    if result["shaded"]:
+        parts.append(_rows("Textures, light, soft masks (spot, from world vertices)", SHADED_COLUMNS, result["shaded"]))
     if result["kernels"]:
         parts.append(_rows("Kernels and copies of the first scene, a call", KERNEL_COLUMNS, result["kernels"]))
     parts.append(_overhead(result["overhead"]))
@@ -29,6 +31,11 @@ SCENE_COLUMNS: list[Column] = [
     ("backward_ms", "backward", 9, 4), ("both_ms", "both", 9, 4), ("noise", "noise", 6, 3),
     ("replay_ms", "replay", 9, 4), ("ns_per_pair", "ns/pair", 8, 4), ("fp32_share", "fp32", 6, 3),
     ("memory_share", "memory", 6, 3), ("peak_mib", "MiB", 8, 1), ("error", "", -1, 0),
+]  # fmt: skip
+SHADED_COLUMNS: list[Column] = [
+    ("scene", "scene", -46, 0), ("forward_ms", "forward ms", 10, 4), ("backward_ms", "backward", 9, 4),
+    ("both_ms", "both", 9, 4), ("replay_forward_ms", "replay fwd", 10, 4), ("replay_ms", "replay", 9, 4),
+    ("peak_mib", "MiB", 8, 1), ("error", "", -1, 0),
 ]  # fmt: skip
 KERNEL_COLUMNS: list[Column] = [
     ("kernel", "kernel", -60, 0), ("launches", "launches", 8, 1), ("us", "us each", 8, 2), ("total_us", "us", 8, 2)

@@ -10,10 +10,10 @@ from torch import Tensor
 
 
 class Work(NamedTuple):
-    """Something to time. forward() renders, differentiably; its gradient goes to `leaf`."""
+    """Something to time. forward() renders, differentiably; its gradient goes to `leaf`, one or several."""
 
     forward: Callable[[], tuple[Tensor, ...]]
-    leaf: Tensor
+    leaf: Tensor | tuple[Tensor, ...]
 
 
 class Stats(NamedTuple):

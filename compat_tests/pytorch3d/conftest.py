@@ -53,3 +53,13 @@ def slow_rasterizer(monkeypatch: pytest.MonkeyPatch) -> None:
         return rasterize_meshes_python(meshes, **settings)
 
     monkeypatch.setattr(rasterizer, "rasterize_meshes", rasterize)
+
+
+@pytest.fixture
+def normals_of_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the length of a test PyTorch3D has the normals of faces from us: its own are compiled code."""
+    from pytorch3d.structures import Meshes
+
+    from gendr_adapters.pytorch3d._lighting import face_cross_products, unit
+
+    monkeypatch.setattr(Meshes, "faces_normals_packed", lambda meshes: unit(face_cross_products(meshes)))

@@ -8,6 +8,10 @@ from golden_fragments import FragmentsCase
 from pytorch3d.structures import Meshes
 from torch import Tensor
 
+# In these cases more than one slot in a thousand has another face; test_rasterizer_parity.py shows that every one is
+# a tie in depth, as of two coplanar faces, or of two that are clipped to the edge they share.
+MANY_TIES = ("005", "013", "019", "025", "033", "037", "039", "045", "057", "059")
+
 
 def leaf_meshes(case: FragmentsCase, moved: int = 0) -> tuple[Meshes, list[Tensor]]:
     """The meshes of a case, and their vertices, which gradients go to; moved: seed for moving these by 1e-6."""

@@ -13,14 +13,15 @@ import gendr_adapters.pytorch3d as door
 from gendr_adapters.pytorch3d import GenDRRasterizer, rasterize_meshes, swap
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("quiet_compiler")]
-SHADERS = ["Phong", "Gouraud", "Flat", "Silhouette"]
+SHADERS = ["Phong", "Gouraud", "Flat", "Silhouette", "Normal", "HardPhong"]
 
 
 def renderer(name: str) -> Any:
     cameras = cameras_of()
     of_scene = {} if name == "Silhouette" else {"cameras": cameras, "lights": lights_of()}
     shader = getattr(door, f"GenDR{name}Shader")(blend_params=BlendParams(sigma=1e-3), **of_scene)
-    return swap(renderer_of(shader, cameras))
+    settings = {"blur_radius": 0.0} if name == "HardPhong" else {}
+    return swap(renderer_of(shader, cameras, **settings))
 
 
 @pytest.mark.parametrize("name", SHADERS)

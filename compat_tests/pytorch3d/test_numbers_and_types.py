@@ -24,6 +24,10 @@ from gendr_adapters.cameras import from_opencv, from_pytorch3d, to_pytorch3d
 from gendr_adapters.pytorch3d import (
     GenDRFlatShader,
     GenDRGouraudShader,
+    GenDRHardFlatShader,
+    GenDRHardGouraudShader,
+    GenDRHardPhongShader,
+    GenDRNormalShader,
     GenDRPhongShader,
     GenDRRasterizer,
     GenDRSilhouetteShader,
@@ -137,7 +141,8 @@ def test_scales_as_tensors() -> None:
 @pytest.mark.parametrize("shader, textures", [
     (GenDRPhongShader, "vertex"), (GenDRPhongShader, "uv"), (GenDRPhongShader, "atlas"),
     (GenDRFlatShader, "vertex"), (GenDRFlatShader, "uv"), (GenDRFlatShader, "atlas"),
-    (GenDRGouraudShader, "vertex"), (GenDRSilhouetteShader, "vertex"),
+    (GenDRGouraudShader, "vertex"), (GenDRSilhouetteShader, "vertex"), (GenDRNormalShader, "vertex"),
+    (GenDRHardPhongShader, "uv"), (GenDRHardFlatShader, "vertex"), (GenDRHardGouraudShader, "vertex"),
 ])  # fmt: skip
 def test_autocast_has_no_say(shader: Any, textures: str) -> None:
     """The picture and its gradients are those outside of it; so are meshes, colours and poses in float32. PyTorch3D's
@@ -149,8 +154,9 @@ def test_autocast_has_no_say(shader: Any, textures: str) -> None:
         cameras.T.requires_grad_()
         scene = {"cameras": cameras, "lights": lights_of(torch.float32), "blend_params": PARAMS}
         meshes, leaves = two_meshes(textures, torch.float32)
+        settings = settings_of(blur_radius=0.0) if "Hard" in shader.__name__ else settings_of()
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-            fragments = GenDRRasterizer(cameras, settings_of())(meshes)
+            fragments = GenDRRasterizer(cameras, settings)(meshes)
             image = shader(**scene)(fragments, meshes)
             assert image.dtype == fragments.zbuf.dtype == torch.float32
             results.append([image, *torch.autograd.grad(image.square().sum(), [*leaves, cameras.R, cameras.T])])

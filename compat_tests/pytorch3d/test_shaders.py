@@ -7,6 +7,7 @@ import torch
 from door_scenes import (
     GAMMA,
     SIGMA,
+    DoublePerspectiveCameras,
     as_dtype,
     assert_close,
     cameras_of,
@@ -51,13 +52,13 @@ PARAMS = GenDRBlendParams(SIGMA, GAMMA, (0.2, 0.4, 0.9))
 
 @pytest.mark.parametrize("shader", SHADERS)
 def test_nothing_dense_is_computed(shader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silhouettes and Gouraud need no fragments at all; the others need no dense view."""
+    """Depth needs the list of fragments, and no dense view; the others not even that."""
 
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise AssertionError("computed all the same")
 
     monkeypatch.setattr(door_fragments, "dense_view", refuse)
-    if shader in (GenDRSilhouetteShader, GenDRGouraudShader):
+    if shader is not GenDRDepthShader:
         monkeypatch.setattr(ProjectedMeshes, "count_fragments", refuse)
         monkeypatch.setattr(door_fragments, "lay_out", refuse)
     meshes, leaves = two_meshes()
@@ -108,6 +109,44 @@ def test_normals() -> None:
     image = renderer_of(sharp, scene["cameras"], blur_radius=0.0)(meshes)
     lengths = image[..., :3].norm(dim=-1)[image[..., 3] > 0.999]
     torch.testing.assert_close(lengths, torch.ones_like(lengths), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("along", [[0, 0, 1], [0, -1, 0], [1, 1, 0], [-1, 0, 1], [1, 2, -3], [0, 3, 4]], ids=str)
+def test_normals_along_axes_have_slopes(along: list[int]) -> None:
+    """The normals of floors and boxes, to components that are 0, too."""
+    corners = torch.tensor([[-0.6, -0.5, 2.0], [0.7, -0.4, 2.0], [0.1, 0.6, 2.0]], dtype=torch.float64)
+    normals = torch.tensor([along] * 3, dtype=torch.float64).requires_grad_()
+    cameras = DoublePerspectiveCameras(focal_length=2.0)
+    renderer = renderer_of(GenDRNormalShader(cameras=cameras, blend_params=PARAMS), cameras)
+
+    def draw(normals: Tensor) -> Tensor:
+        return renderer(Meshes([corners], [torch.arange(3)[None]], verts_normals=[normals]))
+
+    image = draw(normals)
+    inside = image[..., 3] > 0.9999
+    expected = torch.nn.functional.normalize(normals[0], dim=0).expand(int(inside.sum()), 3)
+    torch.testing.assert_close(image[inside][:, :3], expected, rtol=0, atol=1e-3)
+    (slope,) = gradients(image, [normals])
+    for i in range(9):
+        step = torch.zeros(9, dtype=torch.float64)
+        step[i] = 1e-6
+        ends = [weighted(draw(normals.detach() + sign * step.view(3, 3))) for sign in (1, -1)]
+        torch.testing.assert_close(slope.view(-1)[i], (ends[0] - ends[1]) / 2e-6, rtol=1e-6, atol=1e-7)
+
+
+def test_lengths_of_the_normals_of_the_user() -> None:
+    """All of one length, however short, they have the same directions between them."""
+    plain, verts = two_meshes("none")
+    normals = [torch.randn(v.shape, generator=torch.Generator().manual_seed(5), dtype=v.dtype) for v in verts]
+    results = []
+    for length in (1.0, 1e-9, 1e12):
+        own = [(length * n).requires_grad_() for n in normals]
+        meshes = Meshes(verts, plain.faces_list(), verts_normals=own)
+        image = renderer_of(GenDRNormalShader(cameras=cameras_of(), blend_params=PARAMS), cameras_of())(meshes)
+        results.append([image, *(length * x for x in gradients(image, own))])
+    for result in results[1:]:
+        for a, b in zip(result, results[0], strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-9 * float(b.detach().abs().max()))
 
 
 @pytest.mark.parametrize("theirs, ours", [(SoftPhongShader, GenDRPhongShader), (SoftGouraudShader, GenDRGouraudShader)])

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 import torch
-from door_scenes import SIZE, cameras_of, gradients, lights_of, renderer_of, settings_of, two_meshes
-from pytorch3d.renderer import PointLights, TexturesUV
+from door_scenes import SIZE, as_dtype, cameras_of, gradients, lights_of, renderer_of, settings_of, two_meshes
+from lit_scene import Scene
+from pytorch3d.renderer import PointLights, TexturesUV, TexturesVertex
 from pytorch3d.structures import Meshes
 from pytorch3d.utils import ico_sphere
 from support.allocations import peak_of_allocations
-from test_core_shading import Scene, fragment_by_fragment
+from test_core_shading import fragment_by_fragment
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -17,13 +18,12 @@ from gendr_adapters._shading_in_pieces import pieces_for
 from gendr_adapters.pytorch3d import (
     GenDRBlendParams,
     GenDRFlatShader,
-    GenDRNormalShader,
     GenDRPhongShader,
     GenDRRasterizer,
     _shaders,
 )
 
-SHADERS = pytest.mark.parametrize("shader", [GenDRPhongShader, GenDRFlatShader, GenDRNormalShader])
+SHADERS = pytest.mark.parametrize("shader", [GenDRPhongShader, GenDRFlatShader])
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def assert_pieces_are_the_whole(scene: Scene, shader: Any, n_pieces: list[int], 
         assert n_pieces[-2] == 1 and n_pieces[-1] > 1
         assert_close(picture, whole, rtol=0, atol=1e-12)
         found = gradients(picture, leaves)
-    assert sum(bool(x.any()) for x in expected) > (4 if shader is GenDRNormalShader else 12)
+    assert sum(bool(x.any()) for x in expected) > 12
     for name, a, b in zip(scene.leaves, found, expected, strict=True):
         bound = b.abs().max().item() * (1e-10 if b.dtype == torch.float64 else 1e-5)
         assert_close(a, b, rtol=0, atol=bound, msg=lambda m, n=name: f"{n}: {m}")
@@ -60,8 +60,7 @@ def assert_pieces_are_the_whole(scene: Scene, shader: Any, n_pieces: list[int], 
 @pytest.mark.parametrize("max_memory", [15_000, 100_000, 500_000])
 def test_shaders(shader: Any, max_memory: int, n_pieces: list[int]) -> None:
     """From runs of pixels to images: N = 2 of different counts, lights, materials, scales and backgrounds."""
-    half = 2 if shader is GenDRNormalShader else 1  # of the memory that the others take
-    assert_pieces_are_the_whole(Scene(), shader, n_pieces, max_memory // half)
+    assert_pieces_are_the_whole(Scene(), shader, n_pieces, max_memory)
 
 
 @pytest.mark.parametrize("textures", ["atlas", "uv", "shared map", "maps of two sizes"])
@@ -171,7 +170,8 @@ def test_measuring_takes_no_random_numbers(n_pieces: list[int]) -> None:
 
 def test_the_same_bits_every_time(n_pieces: list[int]) -> None:
     scene = Scene()
-    first, again = (scene.draw(GenDRNormalShader, max_memory=20_000) for _ in range(2))
+    with fragment_by_fragment():
+        first, again = (scene.draw(GenDRPhongShader, max_memory=20_000) for _ in range(2))
     assert n_pieces[0] > 3 and torch.equal(first, again)
     assert all(map(torch.equal, *(gradients(x, list(scene.leaves.values())) for x in (first, again))))
 
@@ -179,17 +179,18 @@ def test_the_same_bits_every_time(n_pieces: list[int]) -> None:
 def test_gradcheck(n_pieces: list[int]) -> None:
     sphere = ico_sphere(0)
     verts = (0.8 * sphere.verts_packed()).double().requires_grad_()
-    cameras = cameras_of(n=1)
-    params = GenDRBlendParams(sigma=1e-2, gamma=0.1)
-    renderer = renderer_of(
-        GenDRNormalShader(cameras=cameras, blend_params=params, max_memory=60_000), cameras, image_size=8,
-        blur_radius=1.0,
-    )  # fmt: skip
+    colours = torch.rand(1, len(verts), 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    cameras, lights = cameras_of(n=1), as_dtype(OwnLights(location=((1.0, 2.0, 1.5),)), torch.float64)
+    shader = GenDRPhongShader(
+        cameras=cameras, lights=lights, blend_params=GenDRBlendParams(sigma=1e-2, gamma=0.1), max_memory=60_000
+    )
+    renderer = renderer_of(shader, cameras, image_size=8, blur_radius=1.0)
 
-    def draw(verts: Tensor) -> Tensor:
-        return renderer(Meshes([verts], sphere.faces_list()))  # type: ignore[no-any-return]
+    def draw(verts: Tensor, colours: Tensor) -> Tensor:
+        return renderer(Meshes([verts], sphere.faces_list(), TexturesVertex(colours)))  # type: ignore[no-any-return]
 
-    assert torch.autograd.gradcheck(draw, verts, eps=1e-7, atol=1e-4, rtol=1e-4, fast_mode=True)
+    inputs = verts, colours.requires_grad_()
+    assert torch.autograd.gradcheck(draw, inputs, eps=1e-7, atol=1e-4, rtol=1e-4, fast_mode=True)
     assert min(n_pieces) > 3
 
 
@@ -208,23 +209,26 @@ def test_few_fragments_are_listed_once(n_pieces: list[int]) -> None:
     meshes, _ = two_meshes()
     cameras = cameras_of()
     fragments = GenDRRasterizer(cameras, settings_of())(meshes)
-    shader = GenDRNormalShader(cameras=cameras)
-    shader(fragments, meshes)
-    found = fragments.found
-    shader(fragments, meshes)
-    assert fragments.found is found and n_pieces == [1, 1]
-    found.depth[:5] = 9.0
-    with pytest.raises(ValueError, match="found.depth of these fragments was edited"):
-        shader(fragments, meshes, max_memory=20_000)
+    shader = GenDRPhongShader(cameras=cameras, lights=lights_of())
+    with fragment_by_fragment():
+        shader(fragments, meshes)
+        found = fragments.found
+        shader(fragments, meshes)
+        assert fragments.found is found and n_pieces == [1, 1]
+        found.depth[:5] = 9.0
+        with pytest.raises(ValueError, match="found.depth of these fragments was edited"):
+            shader(fragments, meshes, max_memory=20_000)
 
 
 def test_many_fragments_are_not_kept(n_pieces: list[int]) -> None:
     meshes, _ = two_meshes()
     cameras = cameras_of()
     fragments = GenDRRasterizer(cameras, settings_of())(meshes)
-    picture = GenDRNormalShader(cameras=cameras, max_memory=20_000)(fragments, meshes)
-    assert n_pieces[0] > 3 and "_found" not in vars(fragments)
-    assert_close(GenDRNormalShader(cameras=cameras)(fragments, meshes), picture, rtol=0, atol=1e-12)
+    shader = GenDRPhongShader(cameras=cameras, lights=lights_of(), max_memory=20_000)
+    with fragment_by_fragment():
+        picture = shader(fragments, meshes)
+        assert n_pieces[0] > 3 and "_found" not in vars(fragments)
+        assert_close(shader(fragments, meshes, max_memory=None), picture, rtol=0, atol=1e-12)
 
 
 def test_objects_that_change_before_backward() -> None:

@@ -22,7 +22,6 @@ from pytorch3d.renderer import (
 from pytorch3d.renderer.blending import hard_rgb_blend
 from pytorch3d.renderer.mesh.shader import HardDepthShader, HardGouraudShader, ShaderBase, SoftDepthShader
 from pytorch3d.renderer.mesh.shader import SplatterPhongShader as Splatter
-from pytorch3d.structures import Meshes
 from torch import Tensor
 
 from gendr_adapters.pytorch3d import (
@@ -30,21 +29,30 @@ from gendr_adapters.pytorch3d import (
     GenDRDepthShader,
     GenDRFragments,
     GenDRGouraudShader,
+    GenDRHardDepthShader,
+    GenDRHardFlatShader,
+    GenDRHardGouraudShader,
+    GenDRHardPhongShader,
     GenDRPhongShader,
     GenDRRasterizer,
     GenDRSilhouetteShader,
     swap,
 )
-from gendr_adapters.pytorch3d._lighting import face_cross_products, unit
 
+pytestmark = pytest.mark.usefixtures("normals_of_faces")
 BACK = (0.2, 0.4, 0.9)
 PARAMS = BlendParams(SIGMA, GAMMA, BACK)
-SOFT = {
+OURS = {
     SoftSilhouetteShader: GenDRSilhouetteShader,
     SoftPhongShader: GenDRPhongShader,
     SoftGouraudShader: GenDRGouraudShader,
     SoftDepthShader: GenDRDepthShader,
+    HardPhongShader: GenDRHardPhongShader,
+    HardGouraudShader: GenDRHardGouraudShader,
+    HardFlatShader: GenDRHardFlatShader,
+    HardDepthShader: GenDRHardDepthShader,
 }
+DEPTH = (SoftDepthShader, HardDepthShader)
 
 
 class Mine(ShaderBase):
@@ -55,7 +63,10 @@ class Mine(ShaderBase):
 
 
 class MyPhong(SoftPhongShader):
-    """A child of a soft shader may do anything: it is the user's."""
+    """A child of a shader may do anything: it is the user's."""
+
+
+class MyHardPhong(HardPhongShader): ...
 
 
 def scene_of(dtype: torch.dtype = torch.float32) -> dict[str, Any]:
@@ -82,26 +93,26 @@ def state(renderer: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("wrapper", [MeshRenderer, MeshRendererWithFragments])
-@pytest.mark.parametrize("shader", SOFT)
-def test_soft_shaders_become_ours(shader: Any, wrapper: Any) -> None:
+@pytest.mark.parametrize("shader", OURS)
+def test_shaders_become_ours(shader: Any, wrapper: Any) -> None:
     renderer = renderer_of(shader, wrapper)
     swapped = swap(renderer)
     assert type(swapped) is wrapper and swapped is not renderer
-    assert type(swapped.rasterizer) is GenDRRasterizer and type(swapped.shader) is SOFT[shader]
+    assert type(swapped.rasterizer) is GenDRRasterizer and type(swapped.shader) is OURS[shader]
     assert swapped.shader.blend_params == GenDRBlendParams(SIGMA, GAMMA, BACK)
     assert swapped.rasterizer.cameras is renderer.rasterizer.cameras
     if shader is not SoftSilhouetteShader:
         for name in ("cameras", "lights", "materials"):
             assert getattr(swapped.shader, name) is getattr(renderer.shader, name)
     meshes, _ = two_meshes(dtype=torch.float32)
-    result = swapped(meshes, zfar=9.0) if shader is SoftDepthShader else swapped(meshes)
+    result = swapped(meshes, zfar=9.0) if shader in DEPTH else swapped(meshes)
     image, fragments = result if wrapper is MeshRendererWithFragments else (result, None)
-    assert image.shape == (2, 20, 24, 1 if shader is SoftDepthShader else 4)
+    assert image.shape == (2, 20, 24, 1 if shader in DEPTH else 4)
     if fragments is not None:
         assert isinstance(fragments, GenDRFragments) and fragments.zbuf.shape == (2, 20, 24, 200)
 
 
-@pytest.mark.parametrize("shader", [*SOFT, HardPhongShader, Mine])
+@pytest.mark.parametrize("shader", [*OURS, Mine, MyHardPhong])
 def test_the_original_is_left_alone(shader: Any) -> None:
     renderer = renderer_of(shader)
     parts, before = (renderer.rasterizer, renderer.shader), state(renderer)
@@ -124,7 +135,7 @@ def test_the_original_is_left_alone(shader: Any) -> None:
 
 @pytest.mark.parametrize(
     "shader, k",
-    [(HardPhongShader, 1), (HardGouraudShader, 1), (HardDepthShader, 2), (Mine, 1), (Mine, 4), (MyPhong, 3)],
+    [(Mine, 1), (Mine, 4), (MyPhong, 3), (MyHardPhong, 1), (MyHardPhong, 2)],
 )
 def test_other_shaders_are_kept(shader: Any, k: int, slow_rasterizer: None) -> None:
     """The same object, with its K faces at the pixel, and the picture PyTorch3D's own rasteriser gives it."""
@@ -132,34 +143,40 @@ def test_other_shaders_are_kept(shader: Any, k: int, slow_rasterizer: None) -> N
     swapped = swap(renderer)
     assert swapped.shader is renderer.shader and type(swapped.rasterizer) is GenDRRasterizer
     meshes, _ = two_meshes(dtype=torch.float32)
-    kwargs = {"zfar": 9.0} if shader is HardDepthShader else {}
-    image, fragments = swapped(meshes, **kwargs)
-    expected, theirs = renderer(meshes, **kwargs)
+    image, fragments = swapped(meshes)
+    expected, theirs = renderer(meshes)
     assert torch.equal(fragments.pix_to_face, theirs.pix_to_face) and fragments.pix_to_face.shape[-1] == k
     torch.testing.assert_close(image, expected, rtol=0, atol=1e-4)
     assert expected.std() > 0.1
 
 
+@pytest.mark.parametrize("blur_radius", [0.0, 1e-3])
+@pytest.mark.parametrize("shader", [HardPhongShader, HardGouraudShader, HardFlatShader, HardDepthShader])
+def test_hard_pictures_are_those_of_pytorch3d(shader: Any, blur_radius: float, slow_rasterizer: None) -> None:
+    """With its own rasteriser."""
+    renderer = renderer_of(shader, faces_per_pixel=1, image_size=(6, 7), blur_radius=blur_radius)
+    meshes, _ = two_meshes(dtype=torch.float32)
+    expected = renderer(meshes, zfar=9.0)
+    torch.testing.assert_close(swap(renderer)(meshes, zfar=9.0), expected, rtol=0, atol=1e-4)
+    assert expected.std() > 0.1
+
+
 @pytest.mark.parametrize("shader", [HardPhongShader, HardGouraudShader, HardFlatShader])
-def test_hard_shaders_and_colours_in_double(
-    shader: Any, slow_rasterizer: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """PyTorch3D blends them over a background of their own dtype only: a tensor. The picture is float64 then."""
-    # PyTorch3D's own normals of faces are compiled code.
-    monkeypatch.setattr(Meshes, "faces_normals_packed", lambda meshes: unit(face_cross_products(meshes)))
+def test_hard_shaders_and_colours_in_double(shader: Any, slow_rasterizer: None) -> None:
+    """The picture is float64 then. PyTorch3D needs a background of their own dtype for that: a tensor."""
     meshes, _ = two_meshes(dtype=torch.float32)
     pictures = []
     for dtype in (torch.float32, torch.float64):
         meshes.textures = TexturesVertex([x.to(dtype) for x in meshes.textures.verts_features_list()])
-        renderer = renderer_of(shader, faces_per_pixel=1, image_size=(4, 5))
+        renderer = renderer_of(shader, faces_per_pixel=1, image_size=(4, 5), blur_radius=0.0)
         renderer.shader.blend_params = PARAMS._replace(background_color=torch.tensor(BACK, dtype=dtype))
         pictures.append(swap(renderer)(meshes))
         assert pictures[-1].dtype == renderer(meshes).dtype == dtype
     torch.testing.assert_close(pictures[0].double(), pictures[1], rtol=0, atol=1e-6)
     renderer.shader.blend_params = PARAMS
-    for either in (renderer, swap(renderer)):
-        with pytest.raises(RuntimeError, match="same dtypes"):
-            either(meshes)
+    torch.testing.assert_close(swap(renderer)(meshes), pictures[1], rtol=0, atol=1e-6)
+    with pytest.raises(RuntimeError, match="same dtypes"):
+        renderer(meshes)
 
 
 def test_silhouette_in_double_precision() -> None:
@@ -168,7 +185,7 @@ def test_silhouette_in_double_precision() -> None:
     assert swap(renderer)(meshes).dtype == torch.float64
 
 
-@pytest.mark.parametrize("shader", SOFT)
+@pytest.mark.parametrize("shader", OURS)
 def test_twice(shader: Any) -> None:
     """Ours come through a second swap unchanged: the same objects, the same picture."""
     once = swap(renderer_of(shader))

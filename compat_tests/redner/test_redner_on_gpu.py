@@ -1,6 +1,7 @@
 """Pictures and gradients on a GPU, or on the emulated CUDA core, against those of the CPU core."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -27,27 +28,43 @@ def depth(settings: RenderSettings | None) -> Callable[[str], Rendered]:
     return rendered
 
 
-def deferred(device: str) -> Rendered:
+def lit_by_point(device: str) -> Rendered:
+    light = pyredner.PointLight(tensor([0.5, 1.5, -2.0]).requires_grad_(), tensor([4.0, 5.0, 6.0]))
+    return deferred(device, [light], [light.position])
+
+
+def lit_by_the_core(device: str) -> Rendered:
+    lights = [
+        pyredner.AmbientLight(tensor([0.4, 0.5, 0.6]).requires_grad_()),
+        pyredner.DirectionalLight(tensor([0.3, -0.5, 2.0]).requires_grad_(), tensor([1.0, 0.5, 2.0])),
+    ]
+    return deferred(device, lights, [lights[0].intensity, lights[1].direction])
+
+
+def deferred(device: str, lights: list[Any], of_lights: list[Tensor]) -> Rendered:
     """The camera and the lights stay on the CPU."""
     world = scene()
     for shape in world.shapes:
         for name in ("vertices", "indices", "normals", "uvs", "colors"):
             if (value := getattr(shape, name)) is not None:
                 setattr(shape, name, value.detach().to(device))
-    light = pyredner.PointLight(tensor([0.5, 1.5, -2.0]).requires_grad_(), tensor([4.0, 5.0, 6.0]))
     texels = world.materials[1].diffuse_reflectance.texels.to(device).requires_grad_()
     world.materials[1].diffuse_reflectance.texels = texels
     world.camera.position.requires_grad_()
     leaves = [shape.vertices.requires_grad_() for shape in world.shapes]
-    picture = pyredner.render_deferred(world, [light], alpha=True, seed=1)
-    return picture, [*leaves, world.camera.position, light.position, texels]
+    picture = pyredner.render_deferred(world, lights, alpha=True, seed=1)
+    return picture, [*leaves, world.camera.position, *of_lights, texels]
 
 
 SOFT = RenderSettings(dist_scale=0.01, gamma=0.1, near=1.0, far=6.0)
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("rendered", [depth(None), depth(SOFT), deferred], ids=["depth", "soft depth", "deferred"])
+@pytest.mark.parametrize(
+    "rendered",
+    [depth(None), depth(SOFT), lit_by_point, lit_by_the_core],
+    ids=["depth", "soft depth", "deferred", "deferred, in the core"],
+)
 def test_as_on_the_cpu(rendered: Callable[[str], Rendered], device: str) -> None:
     found = []
     for where in (device, "cpu"):

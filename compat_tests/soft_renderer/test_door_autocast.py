@@ -11,7 +11,7 @@ from torch import Tensor
 
 import gendr_adapters.gendr as gendr
 import gendr_adapters.softras as sr
-from gendr_adapters import data
+from gendr_adapters import TextureMaps, data
 
 LOW = pytest.mark.parametrize("low", [torch.bfloat16, torch.float16])
 
@@ -64,6 +64,12 @@ def gendr_picture(vertices: Tensor, texels: Tensor, eyes: Tensor, scale: Tensor,
     return renderer(camera(gendr.Lighting()(gendr.Mesh(vertices, MESHES, texels))))
 
 
+def uv_picture(vertices: Tensor, maps: Tensor, uvs: Tensor, light: Tensor) -> Tensor:
+    mesh = gendr.Mesh(vertices, MESHES, TextureMaps(maps, uvs), texture_type="uv")
+    mesh = gendr.Lighting(light)(gendr.Lighting()(mesh))
+    return gendr.GenDR(SIZE, dist_scale=0.05, texture_type="uv", gradient="exact", double_side=True)(mesh)
+
+
 P, BENDS = (
     single(8, 2, 3, 4) / 4 + torch.tensor([[1.2, 0, 0.2, 0], [0, 0.9, 0.1, 0], [0, 0, 1, 3]]),
     single(9, 2, 5) / 9,
@@ -78,6 +84,7 @@ CALLS: dict[str, tuple[Callable[..., Any], list[Tensor]]] = {
     "projection": (lambda *x: sr.functional.projection(*x, 2), [VERTICES, P, BENDS]),
     "SoftRenderer": (softras_picture, SCENE),
     "GenDR": (gendr_picture, SCENE),
+    "uv textures": (uv_picture, [ahead(VERTICES), single(11, 2, 4, 5, 3).abs(), single(12, 2, 5, 3, 2), ANGLES / 20]),
     "soft_rasterize": (lambda f, t: sr.functional.soft_rasterize(f, t, SIZE, sigma_val=1e-2), [FACE_VERTICES, TEXELS]),
     "render": (lambda f, t: gendr.functional.render(f, t, SIZE, dist_scale=0.05), [FACE_VERTICES, TEXELS]),
     "forward_tensors": (lambda f, t: gendr.GenDR(SIZE).forward_tensors(f, t), [FACE_VERTICES, TEXELS]),

@@ -11,6 +11,7 @@ from torch import Tensor
 
 import gendr_adapters.gendr as gendr
 import gendr_adapters.softras as sr
+from gendr_adapters import TextureMaps
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -58,8 +59,15 @@ def gendr_picture(vertices: Tensor, colours: Tensor) -> Tensor:
     return renderer(camera(gendr.Lighting()(mesh)))
 
 
+def uv_picture(vertices: Tensor, colours: Tensor) -> Tensor:
+    textures = TextureMaps(colours.reshape(2, 2, 3, 3), numbers(13, 5, 3, 2).to(colours), padding="repeat")
+    mesh = gendr.Mesh(vertices, FACES.to(vertices.device).expand(2, -1, -1), textures, texture_type="uv")
+    camera = gendr.LookAt(eye=(1.5, 1.0, -2.0))
+    return gendr.GenDR(32, aggr_rgb_gamma=0.1, far=6, texture_type="uv")(camera(gendr.Lighting()(mesh)))
+
+
 @pytest.mark.cuda
-@pytest.mark.parametrize("draw", [softras_picture, gendr_picture])
+@pytest.mark.parametrize("draw", [softras_picture, gendr_picture, uv_picture])
 def test_pictures_and_gradients_on_a_gpu(draw: Any, device: str) -> None:
     def results(device: str) -> list[Tensor]:
         inputs = [x.to(device).requires_grad_() for x in (numbers(10, 2, 6, 3), numbers(11, 2, 6, 3).abs())]

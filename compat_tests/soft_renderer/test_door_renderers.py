@@ -234,7 +234,7 @@ def test_setters_of_soft_renderer() -> None:
     assert torch.equal(renderer.render_mesh(mesh), expected)
     renderer.set_texture_mode("surface")
     assert renderer.lighting.light_mode == renderer.rasterizer.texture_type == "surface"
-    with pytest.raises(ValueError, match="the texture mode must be 'surface' or 'vertex', got 'face'"):
+    with pytest.raises(ValueError, match="the texture mode must be 'surface', 'vertex' or 'uv', got 'face'"):
         renderer.set_texture_mode("face")
 
 
@@ -357,9 +357,12 @@ def test_numbers_for_names() -> None:
         (lambda: sr.SoftRasterizer(dist_func="soft"), "dist_func must be one of 'hard', 'euclidean', 'barycentric'"),
         (lambda: sr.SoftRasterizer(aggr_func_rgb="sum"), "aggr_func_rgb must be one of 'hard', 'softmax', got 'sum'"),
         (lambda: sr.SoftRasterizer(aggr_func_alpha="max"), "aggr_func_alpha must be one of 'hard', 'prod', 'sum'"),
-        (lambda: sr.SoftRasterizer(texture_type="face"), "texture_type must be one of 'surface', 'vertex', got 'face'"),
+        (
+            lambda: sr.SoftRasterizer(texture_type="face"),
+            "texture_type must be one of 'surface', 'vertex', 'uv', got 'face'",
+        ),
         (lambda: sr.SoftRasterizer()(in_the_picture("vertex")), "'surface' textures must have R\\*R texels a face"),
-        (lambda: gendr.GenDR(texture_type="face"), "texture_type must be one of 'surface', 'vertex', got 'face'"),
+        (lambda: gendr.GenDR(texture_type="face"), "texture_type must be one of 'surface', 'vertex', 'uv', got 'face'"),
         (lambda: gendr.GenDR(aggr_rgb_func="max"), "aggr_rgb_func must be one of 'hard', 'softmax', got 'max'"),
         (lambda: gendr.GenDR(dist_scale=None)(in_the_picture()), "dist_scale is None: set it"),
         (lambda: gendr_picture(in_the_picture(), aggr_rgb_func=2), "aggr_rgb_func must be a name or a number"),

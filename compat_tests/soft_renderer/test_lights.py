@@ -135,7 +135,7 @@ def test_modules_hold_what_they_are_given() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: sr.Lighting("face"), "light_mode must be 'surface' or 'vertex', got 'face'"),
+        (lambda: sr.Lighting("face"), "light_mode must be 'surface', 'vertex' or 'uv', got 'face'"),
         (lambda: sr.Lighting("vertex")(some_mesh("surface")), "for 'vertex' textures, the mesh has 'surface'"),
         (
             lambda: sr.functional.ambient_lighting(torch.zeros(2, 3)),

@@ -220,8 +220,8 @@ def test_fill_back_of_colours_at_vertices():
     [
         (
             ValueError,
-            "texture_type must be 'surface' or 'vertex', got 'uv'",
-            lambda v, f: Mesh(v, f, texture_type="uv"),
+            "texture_type must be 'surface', 'vertex' or 'uv', got 'uvs'",
+            lambda v, f: Mesh(v, f, texture_type="uvs"),
         ),
         (
             ValueError,

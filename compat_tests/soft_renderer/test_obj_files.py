@@ -158,7 +158,7 @@ WITH_UV = "mtllib a.mtl\nvt 0 0\n" + TRIANGLE + "usemtl m\n"
 @pytest.mark.parametrize(
     ("mtl", "obj", "message"),
     [
-        ("", TRIANGLE + "f 1 2 3\n", "a.obj: no mtllib, so there is no 'surface' texture to load"),
+        ("", TRIANGLE + "f 1 2 3\n", "a.obj: no mtllib, so there is no texture of faces to load"),
         ("newmtl n\n", WITH_UV + "f 1 2 3\n", "a.obj:7: no library has the face's material 'm'"),
         ("Kd 1 1 1\n", WITH_UV + "f 1 2 3\n", "a.mtl:1: Kd before the first newmtl"),
         ("newmtl\n", WITH_UV + "f 1 2 3\n", "a.mtl:1: newmtl needs a value"),
@@ -212,7 +212,7 @@ def test_textures_that_are_not_there_are_refused(write):
 
 def test_bad_arguments_are_refused(write):
     path = write(a_obj=TRIANGLE + "f 1 2 3\n")
-    with pytest.raises(ValueError, match="texture_type must be 'surface' or 'vertex', got 'face'"):
+    with pytest.raises(ValueError, match="texture_type must be 'surface', 'vertex' or 'uv', got 'face'"):
         load_obj(path, texture_type="face")
     for resolution in (0, 2.0, True):
         with pytest.raises(ValueError, match=f"texture_res must be an int from 1, got {resolution}"):

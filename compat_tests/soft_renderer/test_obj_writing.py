@@ -153,7 +153,7 @@ def test_bad_input_is_refused(mesh, tmp_path):
         r"vertices must be a tensor \(n, 3\), got shape \(1, 12, 3\)": lambda: save_obj(path, vertices[None], faces),
         r"faces must be a tensor \(n, 3\), got list": lambda: save_obj(path, vertices, [[0, 1, 2]]),
         r"faces must be in \[0, 11\), got 0 to 11": lambda: save_obj(path, vertices[:11], faces),
-        "texture_type must be 'surface' or 'vertex', got 'face'": lambda: save_obj(
+        "texture_type must be 'surface', 'vertex' or 'uv', got 'face'": lambda: save_obj(
             path, vertices, faces, texture_type="face"
         ),
         r"'surface' textures must be \(20, R \* R, 3\), got shape \(20, 3, 3\)": lambda: save_obj(

@@ -10,7 +10,7 @@ from torch import Tensor
 import gendr_adapters.gendr as gendr
 import gendr_adapters.redner as redner
 import gendr_adapters.softras as softras
-from gendr_adapters import RenderSettings, blend_fragments, find_fragments, gather_corners, render
+from gendr_adapters import RenderSettings, TextureMaps, blend_fragments, find_fragments, gather_corners, render
 from gendr_adapters.kaolin import dibr_rasterization, dibr_soft_mask, rasterize
 
 SIZE = 24
@@ -139,6 +139,15 @@ def _gendr_renderer(x: Tensor) -> Tensor:
     return total(gendr.GenDR(image_size=SIZE)(mesh))
 
 
+def _uv_textures(x: Tensor) -> Tensor:
+    vertices, faces = sphere(4, 6)
+    uvs = vertices.to(x.dtype)[faces][..., :2] / 2 + 0.5
+    textures = TextureMaps(x[:20, 0].reshape(4, 5, 3), uvs)
+    mesh = gendr.Mesh(vertices.to(x.dtype)[None] + x[:1, :1].mean() * 0.1, faces[None], textures, texture_type="uv")
+    mesh = gendr.LookAt(viewing_angle=30)(gendr.Lighting()(mesh))
+    return total(gendr.GenDR(image_size=SIZE, texture_type="uv")(mesh))
+
+
 def _depth_renderer(x: Tensor, settings: RenderSettings | None = None) -> Tensor:
     vertices, faces = x.reshape(-1, 3), torch.arange(3 * x.shape[0]).reshape(-1, 3)
     renderer = redner.get_depth_renderer(2, False, seed=1, settings=settings)
@@ -166,6 +175,7 @@ CASES = {
     "t_conorm": Case(_t_conorm),
     "softras_renderer": Case(_softras_renderer),
     "gendr_renderer": Case(_gendr_renderer),
+    "uv_textures": Case(_uv_textures),
     "depth_renderer": Case(_depth_renderer, one_graph=False),
     "soft_depth_renderer": Case(_soft_depth_renderer, one_graph=False),
 }

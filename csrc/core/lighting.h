@@ -71,8 +71,8 @@ GENDR_HD Unit<T> towards(const Light<T>& light, T px, T py, T pz) {
     return unit(light.x - light.w * px, light.y - light.w * py, light.z - light.w * pz);
 }
 
-// zero_power: 0^shininess.
-template <class T>
+// zero_power: 0^shininess. kMatte: s is not asked for, since no colour is specular.
+template <bool kMatte = false, class T>
 GENDR_HD Shine<T> shine(const Unit<T>& light, T nx, T ny, T nz, T vx, T vy, T vz, T shininess, T zero_power) {
     Shine<T> s;
     s.cosine = dot(nx, ny, nz, light.x, light.y, light.z);
@@ -81,8 +81,12 @@ GENDR_HD Shine<T> shine(const Unit<T>& light, T nx, T ny, T nz, T vx, T vy, T vz
     const T mirrored = T(2) * s.cosine * s.seen - dot(vx, vy, vz, light.x, light.y, light.z);
     s.base = s.cosine > T(0) ? mirrored : T(0);
     s.base = max_(s.base, T(0));
-    const T power = exp_(shininess * log_(s.base));
-    s.specular = s.base > T(0) ? power : zero_power;
+    if constexpr (kMatte) {
+        s.specular = T(0);
+    } else {
+        const T power = exp_(shininess * log_(s.base));
+        s.specular = s.base > T(0) ? power : zero_power;
+    }
     return s;
 }
 
@@ -93,12 +97,13 @@ struct ShinePull {
     T lx, ly, lz;  // dL/dl
     T shininess;
 };
-template <class T>
+template <bool kMatte = false, class T>
 GENDR_HD ShinePull<T> pull_shine(const Shine<T>& s, const Unit<T>& light, T nx, T ny, T nz, T vx, T vy, T vz,
                                  T shininess, T grad_diffuse, T grad_specular) {
     // Where a is 0, so is s, unless shininess is.
     const T part = grad_specular * s.specular, safe = max_(s.base, Limits<T>::tiny);
-    const T base = part * shininess / safe, log_base = s.base > T(0) ? log_(safe) : T(0);
+    const T base = kMatte ? T(0) : part * shininess / safe;
+    const T log_base = !kMatte && s.base > T(0) ? log_(safe) : T(0);
     const T direct = s.cosine > T(0) ? grad_diffuse : T(0);
     const T cosine = direct + T(2) * s.seen * base, seen = T(2) * s.cosine * base;
     ShinePull<T> g;

@@ -37,6 +37,14 @@ struct LightRow {
     GENDR_HD int64_t specular(int i) const { return diffuse(i) + n_channels; }
 };
 
+// Is no colour of light i specular? lights: a row.
+template <class T>
+GENDR_HD bool is_matte(const LightRow& row, const T* lights, int i) {
+    bool matte = true;
+    for (int c = 0; c < row.n_channels; ++c) matte = matte && lights[row.specular(i) + c] == T(0);
+    return matte;
+}
+
 template <class T>
 GENDR_HD Light<T> light_at(const T* values) {
     return {values[0], values[1], values[2], values[3]};

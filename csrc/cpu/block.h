@@ -1,10 +1,10 @@
-// A block: 16 lanes, each a pixel of one face's neighbourhood. Rows of a narrow face share a block.
+// A block: 16 lanes, each a pixel of one face's neighbourhood: a square of 4 x 4, or 16 of a row.
 //
-//     face wider than 8 pixels: 1 row of 16      up to 8: 2 rows of 8      up to 4: 4 rows of 4
-//
-// Lanes past the face's box or the image are computed and thrown away (valid = 0).
+// Lanes past the face's box or the image are computed and thrown away (valid = 0). Squares have fewer of them, rows are
+// loaded and stored in one piece.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 
 #include "../core/cut_face.h"
@@ -28,53 +28,68 @@ struct Lanes {
     const T& operator[](int l) const { return v[l]; }
 };
 
-// Where a block's lanes are: lane l is pixel (row + l / width, col + l % width), width = 16 >> log2_rows.
+// Where a block's lanes are: lane l is pixel (row + l / across, col + l % across). rows: 1 or 4.
 template <class T>
 struct BlockPosition {
     int32_t row, col;
     int32_t last_row, last_col;  // last pixels wanted
-    int log2_rows;
+    int rows;
+    int across() const { return kLanes / rows; }
 };
+
+// Column and row of lane l within a block.
+template <class T>
+inline const T* lane_columns(const BlockPosition<T>& at) {
+    alignas(64) static constexpr T of_row[kLanes] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    alignas(64) static constexpr T of_square[kLanes] = {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3};
+    return at.rows == 1 ? of_row : of_square;
+}
+template <class T>
+inline const T* lane_rows(const BlockPosition<T>& at) {
+    alignas(64) static constexpr T of_row[kLanes] = {};
+    alignas(64) static constexpr T of_square[kLanes] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};
+    return at.rows == 1 ? of_row : of_square;
+}
 
 // The lanes of a block from / to an array of rows.
 template <class T>
-inline void load_lanes(const T* base, std::ptrdiff_t stride, int log2_rows, T* out) {
-    if (log2_rows == 0) {
-        std::memcpy(out, base, 16 * sizeof(T));
-    } else if (log2_rows == 1) {
-        std::memcpy(out, base, 8 * sizeof(T));
-        std::memcpy(out + 8, base + stride, 8 * sizeof(T));
-    } else {
-        for (int r = 0; r < 4; ++r) std::memcpy(out + 4 * r, base + r * stride, 4 * sizeof(T));
+inline void load_lanes(const T* base, std::ptrdiff_t stride, int rows, T* out) {
+    if (rows == 1) {
+        std::memcpy(out, base, kLanes * sizeof(T));
+        return;
     }
+    // Joined in registers: a vector could not be loaded from memory before its parts are stored there.
+    typedef T Four __attribute__((vector_size(4 * sizeof(T))));
+    Four row[4];
+    for (int r = 0; r < 4; ++r) std::memcpy(&row[r], base + r * stride, sizeof(Four));
+    const auto upper = __builtin_shufflevector(row[0], row[1], 0, 1, 2, 3, 4, 5, 6, 7);
+    const auto lower = __builtin_shufflevector(row[2], row[3], 0, 1, 2, 3, 4, 5, 6, 7);
+    const auto all = __builtin_shufflevector(upper, lower, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    std::memcpy(out, &all, sizeof(all));
 }
 template <class T>
-inline void store_lanes(T* base, std::ptrdiff_t stride, int log2_rows, const T* in) {
-    if (log2_rows == 0) {
-        std::memcpy(base, in, 16 * sizeof(T));
-    } else if (log2_rows == 1) {
-        std::memcpy(base, in, 8 * sizeof(T));
-        std::memcpy(base + stride, in + 8, 8 * sizeof(T));
+inline void store_lanes(T* base, std::ptrdiff_t stride, int rows, const T* in) {
+    if (rows == 1) {
+        std::memcpy(base, in, kLanes * sizeof(T));
     } else {
         for (int r = 0; r < 4; ++r) std::memcpy(base + r * stride, in + 4 * r, 4 * sizeof(T));
     }
 }
 
-// Calls visit(BlockPosition) for blocks that cover every pixel in reach of face f in rows [row_begin, row_end).
+// Calls visit(BlockPosition) for blocks that cover every pixel in reach of face f in rows [row_begin, row_end):
+// squares; on a face wider than 16 pixels blocks of wide_rows rows.
 //
-// A wide face is walked along each row only between the lines that bound its neighbourhood: a pixel in reach lies on
-// the inner side of each edge, moved out by the reach.
+// A wide face is walked only between the lines that bound its neighbourhood: a pixel in reach lies on the inner side of
+// each edge, moved out by the reach.
 template <class T, class Visit>
 void for_each_block(const Scene<T>& scene, const ImageParams<T>& image, const Face<T>& f, int32_t row_begin,
-                    int32_t row_end, Visit&& visit) {
+                    int32_t row_end, int wide_rows, Visit&& visit) {
     const int32_t y0 = f.y0 > row_begin ? f.y0 : row_begin, y1 = f.y1 < row_end - 1 ? f.y1 : row_end - 1;
-    const int32_t width = f.x1 - f.x0 + 1;
-    const int log2_rows = width <= 4 ? 2 : width <= 8 ? 1 : 0;
-    const bool triangle = !(f.flags & (kFlat | kCut));
-    const bool bounded = width > kLanes && triangle && !scene.boxed && std::isfinite(image.box_reach);
-    if (!bounded) {
-        for (int32_t row = y0; row <= y1; row += 1 << log2_rows) {
-            for (int32_t col = f.x0; col <= f.x1; col += kLanes) visit(BlockPosition<T>{row, col, y1, f.x1, log2_rows});
+    const bool wide = f.x1 - f.x0 >= kLanes, triangle = !(f.flags & (kFlat | kCut));
+    const int rows = wide ? wide_rows : 4, across = kLanes / rows;
+    if (!wide || !triangle || scene.boxed || !std::isfinite(image.box_reach)) {
+        for (int32_t row = y0; row <= y1; row += rows) {
+            for (int32_t col = f.x0; col <= f.x1; col += across) visit(BlockPosition<T>{row, col, y1, f.x1, rows});
         }
         return;
     }
@@ -95,33 +110,25 @@ void for_each_block(const Scene<T>& scene, const ImageParams<T>& image, const Fa
         at[k] = x_at * x_scale + half_columns;
         slope[k] = 2.0 * y_step * oy / ox * x_scale;
     }
-    for (int32_t row = y0; row <= y1; ++row) {
+    for (int32_t row = y0; row <= y1; row += rows) {
+        const int32_t last_row = std::min(row + rows - 1, y1);
         double lo = f.x0, hi = f.x1;
         for (int k = 0; k < 3; ++k) {
             if (side[k] == 0) continue;
             // A hundredth of a pixel against rounding: at a corner the lines meet.
-            const double bound = at[k] + slope[k] * row + 0.01 * side[k];
+            const double first = at[k] + slope[k] * row + 0.01 * side[k];
+            const double last = at[k] + slope[k] * last_row + 0.01 * side[k];
             if (side[k] > 0) {
-                hi = bound < hi ? bound : hi;
+                hi = std::min(hi, std::max(first, last));
             } else {
-                lo = bound > lo ? bound : lo;
+                lo = std::max(lo, std::min(first, last));
             }
         }
         if (!(lo <= hi)) continue;  // so both are within the box, and fit an int
         const int32_t first = int32_t(std::ceil(lo)), last = int32_t(std::floor(hi));
-        for (int32_t col = first; col <= last; col += kLanes) visit(BlockPosition<T>{row, col, row, last, 0});
+        for (int32_t col = first; col <= last; col += across) visit(BlockPosition<T>{row, col, last_row, last, rows});
     }
 }
-
-// Column and row of lane l within a block, by log2_rows.
-template <class T>
-alignas(64) constexpr T kLaneColumns[3][kLanes] = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
-                                                   {0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7},
-                                                   {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3}};
-template <class T>
-alignas(64) constexpr T kLaneRows[3][kLanes] = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-                                                {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1},
-                                                {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}};
 
 // A face and, where the near plane cuts it, what is left of it: worked out once for all its blocks.
 template <class T>
@@ -155,8 +162,8 @@ template <bool kWeights, bool kNearest, class T>
     const Grid<T> grid = scene.grid;
     const Flag<T> bounded = scene.cut_rule().bounded;
     const T col0 = T(at.col), row0 = T(at.row), last_col = T(at.last_col), last_row = T(at.last_row);
-    const T* lane_col = kLaneColumns<T>[at.log2_rows];
-    const T* lane_row = kLaneRows<T>[at.log2_rows];
+    const T* lane_col = lane_columns(at);
+    const T* lane_row = lane_rows(at);
     GENDR_LANES {
         const T col = col0 + lane_col[l], row = row0 + lane_row[l];
         const CutSight<T> s = see_cut(cut, bounded, grid.x(col), grid.y(row));
@@ -185,8 +192,8 @@ inline void see_lanes(const Scene<T>& scene, T reach2, const Face<T>& f, const B
     const Grid<T> grid = scene.grid;
     // Whole numbers as T, exact below 2^24: cheaper in a vector than converting integers.
     const T col0 = T(at.col), row0 = T(at.row), last_col = T(at.last_col), last_row = T(at.last_row);
-    const T* lane_col = kLaneColumns<T>[at.log2_rows];
-    const T* lane_row = kLaneRows<T>[at.log2_rows];
+    const T* lane_col = lane_columns(at);
+    const T* lane_row = lane_rows(at);
     GENDR_LANES {
         const T col = col0 + lane_col[l], row = row0 + lane_row[l];
         const Sight<T> s = see<kEdges>(face, grid.x(col), grid.y(row), flat, barycentric, reach2);

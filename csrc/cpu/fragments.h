@@ -110,10 +110,10 @@ class FragmentLists {
         faces_.for_each_face(image, band, [&](const Face<T>& f, int32_t id) {
             if (f.flags & kColourCulled) return;
             const Shape<T> shape(scene_, f);
-            for_each_block(scene_, params, f, rows.begin, rows.end, [&](const BlockPosition<T>& at) {
+            for_each_block(scene_, params, f, rows.begin, rows.end, 1, [&](const BlockPosition<T>& at) {
                 FragmentBlock<T> block;
                 find_in_block(scene_, params, shape, at, block);
-                const int across = kLanes >> at.log2_rows;
+                const int across = at.across();
                 for (int l = 0; l < kLanes; ++l) {
                     if (!(block.interpolation.visible[l] > T(0))) continue;
                     const int64_t row = first_row + at.row + l / across;

@@ -6,30 +6,29 @@
 #include <atomic>
 #include <thread>
 
-#include "../core/shading.h"
-#include "block.h"
 #include "interruption.h"
+#include "shade_block.h"
 
 GENDR_BEGIN_NAMESPACE
 
-// A list's room: a task that has more to add waits for its turn in between.
+// A list's room, in blocks: a task that has more to add waits for its turn in between.
 template <class T>
 struct MapAdditions {
     static constexpr int64_t kBytes = 512 << 10;
 
-    int32_t* texels;  // (capacity, 4), among those of all maps
-    T* weights;       // (capacity, 4)
-    T* values;        // (capacity, C)
+    Lanes<int32_t>* texels;  // (capacity, 4), among those of all maps
+    Lanes<T>* weights;       // (capacity, 4)
+    Lanes<T>* values;        // (capacity, C)
     int64_t count = 0;
 
     static int64_t capacity(const gendr_scene& a) {
-        const int64_t entry = 4 * sizeof(int32_t) + (4 + int64_t(a.n_channels)) * sizeof(T);
-        return std::max<int64_t>(kBytes / entry, kLanes);
+        const int64_t entry = 4 * sizeof(Lanes<int32_t>) + (4 + int64_t(a.n_channels)) * sizeof(Lanes<T>);
+        return std::max<int64_t>(kBytes / entry, 1);
     }
     MapAdditions(Workspace& ws, const gendr_scene& a, bool wanted)
-        : texels(ws.take<int32_t>(wanted ? 4 * capacity(a) : 0)),
-          weights(ws.take<T>(wanted ? 4 * capacity(a) : 0)),
-          values(ws.take<T>(wanted ? a.n_channels * capacity(a) : 0)) {}
+        : texels(ws.take<Lanes<int32_t>>(wanted ? 4 * capacity(a) : 0)),
+          weights(ws.take<Lanes<T>>(wanted ? 4 * capacity(a) : 0)),
+          values(ws.take<Lanes<T>>(wanted ? a.n_channels * capacity(a) : 0)) {}
 };
 
 // Tasks in the order of their numbers.
@@ -64,22 +63,27 @@ class MapGradient {
           task_(task),
           list_(room) {}
 
-    // A fragment adds values (C lanes, of which l) to the texels at two axes; first: of the face's map.
-    void add(int64_t first, const TexelAxis<T>& x, const TexelAxis<T>& y, const Lanes<T>* values, int l) {
+    // A block adds values (C lanes) to the texels at two axes, where a lane of `on` is not 0; first: of the face's map.
+    void add(int64_t first, const AxisLanes<T>& x, const AxisLanes<T>& y, const Lanes<T>* values, const Lanes<T>& on) {
         if (list_.count == capacity_) flush();
-        int32_t* texels = list_.texels + 4 * list_.count;
-        T* weights = list_.weights + 4 * list_.count;
-        const int64_t row0 = first + int64_t(y.first) * width_, row1 = first + int64_t(y.second) * width_;
-        texels[0] = int32_t(row0 + x.first);
-        texels[1] = int32_t(row0 + x.second);
-        texels[2] = int32_t(row1 + x.first);
-        texels[3] = int32_t(row1 + x.second);
-        weights[0] = y.weight0 * x.weight0;
-        weights[1] = y.weight0 * x.weight1;
-        weights[2] = y.weight1 * x.weight0;
-        weights[3] = y.weight1 * x.weight1;
-        T* kept = list_.values + n_channels_ * list_.count;
-        for (int64_t c = 0; c < n_channels_; ++c) kept[c] = values[c][l];
+        Lanes<int32_t>* texels = list_.texels + 4 * list_.count;
+        Lanes<T>* weights = list_.weights + 4 * list_.count;
+        Lanes<int32_t>&t00 = texels[0], &t01 = texels[1], &t10 = texels[2], &t11 = texels[3];
+        Lanes<T>&w00 = weights[0], &w01 = weights[1], &w10 = weights[2], &w11 = weights[3];
+        const int32_t begin = int32_t(first), width = int32_t(width_);
+        GENDR_LANES {
+            const int32_t row0 = begin + y.first[l] * width, row1 = begin + y.second[l] * width;
+            t00[l] = row0 + x.first[l];
+            t01[l] = row0 + x.second[l];
+            t10[l] = row1 + x.first[l];
+            t11[l] = row1 + x.second[l];
+            const T y0 = on[l] != T(0) ? y.weight0[l] : T(0), y1 = on[l] != T(0) ? y.weight1[l] : T(0);
+            w00[l] = y0 * x.weight0[l];
+            w01[l] = y0 * x.weight1[l];
+            w10[l] = y1 * x.weight0[l];
+            w11[l] = y1 * x.weight1[l];
+        }
+        std::copy(values, values + n_channels_, list_.values + n_channels_ * list_.count);
         ++list_.count;
     }
 
@@ -104,13 +108,23 @@ class MapGradient {
     void add_list() {
         const int64_t n = kChannels > 0 ? kChannels : n_channels_;
         for (int64_t i = 0; i < list_.count; ++i) {
-            const T* values = list_.values + n * i;
-            for (int k = 0; k < 4; ++k) {
-                const T weight = list_.weights[4 * i + k];
-                if (weight == T(0)) continue;  // what is added to its neighbour may be no number
-                T* texel = maps_ + n * list_.texels[4 * i + k];
-                for (int64_t c = 0; c < n; ++c) texel[c] += weight * values[c];
+            fetch(std::min(i + 1, list_.count - 1));
+            const Lanes<T>* values = list_.values + n * i;
+            for (int l = 0; l < kLanes; ++l) {
+                for (int k = 0; k < 4; ++k) {
+                    const T weight = list_.weights[4 * i + k][l];
+                    if (weight == T(0)) continue;  // what is added to its neighbour may be no number
+                    T* texel = maps_ + n * list_.texels[4 * i + k][l];
+                    for (int64_t c = 0; c < n; ++c) texel[c] += weight * values[c][l];
+                }
             }
+        }
+    }
+
+    // A block's texels are far apart in memory: they come while those of the block before are added to.
+    void fetch(int64_t i) const {
+        for (int k = 0; k < 4; k += 2) {
+            for (int l = 0; l < kLanes; ++l) __builtin_prefetch(maps_ + n_channels_ * list_.texels[4 * i + k][l], 1);
         }
     }
 

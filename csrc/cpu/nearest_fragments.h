@@ -60,13 +60,13 @@ class NearestFragments {
         layout_.faces.for_each_face(image, band, [&](const Face<T>& f, int32_t id) {
             if (f.flags & kColourCulled) return;
             const Shape<T> shape(scene_, f);
-            for_each_block(scene_, params, f, begin, end, [&](const BlockPosition<T>& at) {
+            for_each_block(scene_, params, f, begin, end, 1, [&](const BlockPosition<T>& at) {
                 FragmentBlock<T> block;
                 find_in_block(scene_, params, shape, at, block);
                 const std::ptrdiff_t first = (at.row - begin) * stride + at.col;
                 Lanes<T> wanted;
-                if (!any_near(block.interpolation, limits + first, stride, at.log2_rows, wanted)) return;
-                const int across = kLanes >> at.log2_rows;
+                if (!any_near(block.interpolation, limits + first, stride, at.rows, wanted)) return;
+                const int across = at.across();
                 for (int l = 0; l < kLanes; ++l) {
                     if (!(wanted[l] > T(0))) continue;
                     const std::ptrdiff_t here = first + l / across * stride + l % across;
@@ -86,11 +86,11 @@ class NearestFragments {
     }
 
     // wanted: 1 where there is a fragment that is not too far.
-    static bool any_near(const InterpolationLanes<T>& found, const T* limits, std::ptrdiff_t stride, int log2_rows,
+    static bool any_near(const InterpolationLanes<T>& found, const T* limits, std::ptrdiff_t stride, int rows,
                          Lanes<T>& wanted) {
         if (!any(found.visible)) return false;
         Lanes<T> limit;
-        load_lanes(limits, stride, log2_rows, limit.v);
+        load_lanes(limits, stride, rows, limit.v);
         GENDR_LANES wanted[l] = found.visible[l] > T(0) && found.z[l] <= limit[l] ? T(1) : T(0);
         return any(wanted);
     }

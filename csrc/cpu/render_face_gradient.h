@@ -41,7 +41,11 @@ template <class T>
 class FaceGradient {
   public:
     FaceGradient(const gendr_backward& args, const Scene<T>& scene)
-        : args_(args), scene_(scene), shader_(scene), shading_(scene), shaded_(is_shaded(args.scene)) {
+        : args_(args),
+          scene_(scene),
+          shader_(scene, args.grad_lighting),
+          shading_(scene),
+          shaded_(is_shaded(args.scene)) {
         coverage_ = coverage_function<T>(args.scene.settings.distribution);
         tconorm_ = tconorm_functions<T>(scene.tconorm.kind);
         reference_ = args.scene.settings.gradient == GENDR_REFERENCE;
@@ -69,10 +73,11 @@ class FaceGradient {
         pairs.colour = (args_.grad_image || args_.grad_depth) && !(f.flags & kColourCulled);
         // The references drop the alpha gradient of pairs out of [near, far], though these count in alpha.
         pairs.depth_matters = pairs.alpha && (reference_ || !scene_.alpha_all) && !(f.flags & kDepthInRange);
+        pairs.nearest_alone = !pairs.alpha && view.pixels.nearest && (scene_.hard_blend || !args_.grad_image);
         const bool short_path = scene_.fused && !pairs.colour && !pairs.depth_matters && !scene_.barycentric &&
                                 !reference_ && !(f.flags & kCut);
         const bool edges = edges_matter(scene_, view.params, f);
-        for_each_block(scene_, view.params, f, row_begin, row_end, [&](const BlockPosition<T>& at) {
+        for_each_block(scene_, view.params, f, row_begin, row_end, 4, [&](const BlockPosition<T>& at) {
             pairs.move_to(at);
             if (!short_path) {
                 add_block(pairs, sums);
@@ -114,6 +119,7 @@ class FaceGradient {
         int64_t index;  // of the face, among all
         int32_t id;     // of the face, in its image
         bool alpha, colour, depth_matters;
+        bool nearest_alone;  // has only the nearest face of a pixel a gradient?
         BlockPosition<T> at;
         std::ptrdiff_t offset;
         SightLanes<T> sight;
@@ -136,7 +142,7 @@ class FaceGradient {
         template <class Value>
         Lanes<Value> load(const Value* plane) const {
             Lanes<Value> out;
-            load_lanes(plane + offset, view.pixels.stride, at.log2_rows, out.v);
+            load_lanes(plane + offset, view.pixels.stride, at.rows, out.v);
             return out;
         }
     };
@@ -155,6 +161,7 @@ class FaceGradient {
     }
 
     void add_block(Pairs& p, Sums& sums) const {
+        if (p.nearest_alone && !is_nearest(p)) return;
         see_block<true, true>(scene_, p.view.params, p.shape, p.at, p.sight);
         if (!any(p.sight.active)) return;
         coverage_(scene_.distribution, p.sight.u, p.coverage);
@@ -177,6 +184,14 @@ class FaceGradient {
             add_distance(p, sums);
         }
         add_barycentrics(p, sums);
+    }
+
+    // Is the face the nearest at one of the pixels?
+    bool is_nearest(const Pairs& p) const {
+        const Lanes<int32_t> nearest = p.load(p.view.pixels.nearest);
+        bool found = false;
+        for (int l = 0; l < kLanes; ++l) found |= nearest[l] == p.id;
+        return found;
     }
 
     void add_alpha(Pairs& p) const {
@@ -415,8 +430,8 @@ class FaceGradient {
         const T inv_tau = p.view.params.inv_tau;
         const Lanes<T> pull = find_pull(p);
         const T col0 = T(p.at.col), row0 = T(p.at.row);
-        const T* lane_col = kLaneColumns<T>[p.at.log2_rows];
-        const T* lane_row = kLaneRows<T>[p.at.log2_rows];
+        const T* lane_col = lane_columns(p.at);
+        const T* lane_row = lane_rows(p.at);
         GENDR_LANES {
             const T x = grid.x(col0 + lane_col[l]), y = grid.y(row0 + lane_row[l]);
             const CutSight<T> s = see_cut(cut, bounded, x, y);

@@ -73,7 +73,7 @@ class Forward {
           scene_(args.scene),
           workspace_(args.workspace),
           layout_(scene_, args, workspace_),
-          shader_(scene_),
+          shader_(scene_, false),
           shaded_(is_shaded(args.scene)) {
         coverage_ = coverage_function<T>(args.scene.settings.distribution);
         tconorm_ = tconorm_functions<T>(scene_.tconorm.kind);
@@ -96,6 +96,9 @@ class Forward {
     }
 
   private:
+    // A pixel's sums are loaded and stored for every face: of a row at once.
+    static constexpr int kWideRows = 1;
+
     struct Band {
         int image;
         int32_t row_begin, row_end;
@@ -122,14 +125,14 @@ class Forward {
             const bool depth_matters = alpha && !scene_.alpha_all && !(f.flags & kDepthInRange);
             const Shape<T> shape(scene_, f);
             if (colour || depth_matters || !scene_.fused) {
-                for_each_block(scene_, band.params, f, band.row_begin, band.row_end, [&](const BlockPosition<T>& at) {
-                    add_block(band, shape, id, at, alpha, colour, depth_matters);
-                });
+                for_each_block(
+                    scene_, band.params, f, band.row_begin, band.row_end, kWideRows,
+                    [&](const BlockPosition<T>& at) { add_block(band, shape, id, at, alpha, colour, depth_matters); });
             } else if (alpha && edges_matter(scene_, band.params, f)) {
-                for_each_block(scene_, band.params, f, band.row_begin, band.row_end,
+                for_each_block(scene_, band.params, f, band.row_begin, band.row_end, kWideRows,
                                [&](const BlockPosition<T>& at) { add_logistic_block<true>(band, shape, at); });
             } else if (alpha) {
-                for_each_block(scene_, band.params, f, band.row_begin, band.row_end,
+                for_each_block(scene_, band.params, f, band.row_begin, band.row_end, kWideRows,
                                [&](const BlockPosition<T>& at) { add_logistic_block<false>(band, shape, at); });
             }
         });
@@ -166,9 +169,9 @@ class Forward {
         see_block<false, false, kEdges>(scene_, band.params, shape, at, sight);
         Lanes<T> state;
         T* base = band.pixels.alpha + band.offset(at);
-        load_lanes(base, band.pixels.stride, at.log2_rows, state.v);
+        load_lanes(base, band.pixels.stride, at.rows, state.v);
         GENDR_LANES state[l] += sight.active[l] > T(0) ? softplus(sight.u[l]) : T(0);
-        store_lanes(base, band.pixels.stride, at.log2_rows, state.v);
+        store_lanes(base, band.pixels.stride, at.rows, state.v);
     }
 
     void add_block(Band& band, const Shape<T>& shape, int32_t id, const BlockPosition<T>& at, bool alpha, bool colour,
@@ -184,16 +187,16 @@ class Forward {
         if (alpha) {
             Lanes<T> state;
             Lanes<int32_t> winner;
-            load_lanes(band.pixels.alpha + offset, stride, at.log2_rows, state.v);
+            load_lanes(band.pixels.alpha + offset, stride, at.rows, state.v);
             const bool has_winner = args_.out.alpha_winner != nullptr;
-            if (has_winner) load_lanes(band.pixels.winner + offset, stride, at.log2_rows, winner.v);
+            if (has_winner) load_lanes(band.pixels.winner + offset, stride, at.rows, winner.v);
             const Lanes<T>& seen = depth_matters ? interpolation.visible : sight.active;
             const T min_u = scene_.alpha_min_u;
             Lanes<T> counts;
             GENDR_LANES counts[l] = counts_in_alpha(coverage.cdf[l], sight.u[l], min_u) ? seen[l] : T(0);
             tconorm_.add(band.tconorm, coverage, counts, state, winner, id);
-            store_lanes(band.pixels.alpha + offset, stride, at.log2_rows, state.v);
-            if (has_winner) store_lanes(band.pixels.winner + offset, stride, at.log2_rows, winner.v);
+            store_lanes(band.pixels.alpha + offset, stride, at.rows, state.v);
+            if (has_winner) store_lanes(band.pixels.winner + offset, stride, at.rows, winner.v);
         }
         if (!colour || !any(interpolation.visible)) return;
         if (nearest_) add_nearest(band, id, at, sight, interpolation);
@@ -245,16 +248,16 @@ class Forward {
         const DepthScale<T> depth = scene_.depth;
         const T scale = band.params.exponent_scale;
         Lanes<T> largest, total, keep, weight;
-        load_lanes(p.exponent + offset, p.stride, at.log2_rows, largest.v);
-        load_lanes(p.weight + offset, p.stride, at.log2_rows, total.v);
+        load_lanes(p.exponent + offset, p.stride, at.rows, largest.v);
+        load_lanes(p.weight + offset, p.stride, at.rows, total.v);
         if (p.leader) {
             Lanes<int32_t> leader;
-            load_lanes(p.leader + offset, p.stride, at.log2_rows, leader.v);
+            load_lanes(p.leader + offset, p.stride, at.rows, leader.v);
             for (int l = 0; l < kLanes; ++l) {
                 const bool on = interpolation.visible[l] > T(0) && has_colour(coverage.cdf[l]);
                 offer_leader(on, depth.exponent(interpolation.z[l], scale), id, largest[l], leader[l]);
             }
-            store_lanes(p.leader + offset, p.stride, at.log2_rows, leader.v);
+            store_lanes(p.leader + offset, p.stride, at.rows, leader.v);
         }
         GENDR_LANES {
             const bool on = interpolation.visible[l] > T(0) && has_colour(coverage.cdf[l]);
@@ -265,16 +268,16 @@ class Forward {
             keep[l] = s.keep;
             weight[l] = s.weight;
         }
-        store_lanes(p.exponent + offset, p.stride, at.log2_rows, largest.v);
-        store_lanes(p.weight + offset, p.stride, at.log2_rows, total.v);
+        store_lanes(p.exponent + offset, p.stride, at.rows, largest.v);
+        store_lanes(p.weight + offset, p.stride, at.rows, total.v);
         const Lanes<int32_t> texels = find_colours(band, id, interpolation, weight);
         for (int c = 0; c < args_.scene.n_channels; ++c) {
             Lanes<T> colour, sum;
             sample(band, id, interpolation, texels, c, colour);
             T* base = p.image + c * p.plane + offset;
-            load_lanes(base, p.stride, at.log2_rows, sum.v);
+            load_lanes(base, p.stride, at.rows, sum.v);
             GENDR_LANES sum[l] = add_weighted(sum[l], keep[l], weight[l], colour[l]);
-            store_lanes(base, p.stride, at.log2_rows, sum.v);
+            store_lanes(base, p.stride, at.rows, sum.v);
         }
     }
 
@@ -284,24 +287,24 @@ class Forward {
         const std::ptrdiff_t offset = band.offset(at);
         Lanes<T> depth, closer;
         Lanes<int32_t> nearest;
-        load_lanes(p.depth + offset, p.stride, at.log2_rows, depth.v);
-        load_lanes(p.nearest + offset, p.stride, at.log2_rows, nearest.v);
+        load_lanes(p.depth + offset, p.stride, at.rows, depth.v);
+        load_lanes(p.nearest + offset, p.stride, at.rows, nearest.v);
         for (int l = 0; l < kLanes; ++l) {
             const bool on = interpolation.visible[l] > T(0) && sight.inside[l] > T(0);
             closer[l] = offer_nearest(on, interpolation.z[l], id, depth[l], nearest[l]) ? T(1) : T(0);
         }
         if (!any(closer)) return;
-        store_lanes(p.depth + offset, p.stride, at.log2_rows, depth.v);
-        store_lanes(p.nearest + offset, p.stride, at.log2_rows, nearest.v);
+        store_lanes(p.depth + offset, p.stride, at.rows, depth.v);
+        store_lanes(p.nearest + offset, p.stride, at.rows, nearest.v);
         if (!args_.out.image || !scene_.hard_blend) return;
         const Lanes<int32_t> texels = find_colours(band, id, interpolation, closer);
         for (int c = 0; c < args_.scene.n_channels; ++c) {
             Lanes<T> colour, sum;
             sample(band, id, interpolation, texels, c, colour);
             T* base = p.image + c * p.plane + offset;
-            load_lanes(base, p.stride, at.log2_rows, sum.v);
+            load_lanes(base, p.stride, at.rows, sum.v);
             GENDR_LANES sum[l] = closer[l] > T(0) ? colour[l] : sum[l];
-            store_lanes(base, p.stride, at.log2_rows, sum.v);
+            store_lanes(base, p.stride, at.rows, sum.v);
         }
     }
 

@@ -65,6 +65,8 @@ struct ShadedLanes {
     Lanes<int32_t> in_face;      // or which of the face's texels
     VectorLanes<T> point;
     UnitLanes<T> normal, view;
+    UnitLanes<T>* to_light;  // of each light, only where gradients are wanted; and how it shines
+    ShineLanes<T>* shine;
 
     ShadedLanes(Workspace& ws, const gendr_scene& a, bool gradients) {
         const int64_t n = is_shaded(a) ? a.n_channels : 0, lit = is_lit(a) ? n : 0;
@@ -74,14 +76,19 @@ struct ShadedLanes {
         colour = lit > 0 ? ws.take<Lanes<T>>(lit) : texel;
         slope_u = ws.take<Lanes<T>>(sloped);
         slope_v = ws.take<Lanes<T>>(sloped);
+        const int64_t n_lights = gradients ? LightRow(a).n_lights : 0;
+        to_light = ws.take<UnitLanes<T>>(n_lights);
+        shine = ws.take<ShineLanes<T>>(n_lights);
     }
 };
 
 template <class T>
 class BlockShader {
   public:
-    explicit BlockShader(const Scene<T>& scene)
+    // all_specular: work out the specular part of a light without specular colours, too.
+    BlockShader(const Scene<T>& scene, bool all_specular)
         : scene_(scene),
+          all_specular_(all_specular),
           args_(scene.args),
           row_(scene.args),
           columns_(scene.args.maps.width, scene.args.maps.align_corners != 0),
@@ -155,12 +162,18 @@ class BlockShader {
     template <int kChannels>
     void mix(const T* map, int64_t n_channels, const Lanes<T>& on, ShadedLanes<T>& out) const {
         const int64_t n = kChannels > 0 ? kChannels : n_channels, width = args_.maps.width;
+        int wanted[kLanes], n_wanted = 0;  // found without a branch, which could not be foretold
         for (int l = 0; l < kLanes; ++l) {
-            if (!(on[l] > T(0))) {
-                for (int64_t c = 0; c < n; ++c) out.texel[c][l] = T(0);
-                for (int64_t c = 0; c < (out.slope_u ? n : 0); ++c) out.slope_u[c][l] = out.slope_v[c][l] = T(0);
-                continue;
-            }
+            wanted[n_wanted] = l;
+            n_wanted += on[l] > T(0);
+        }
+        std::fill(out.texel, out.texel + n, Lanes<T>{});
+        if (out.slope_u) {
+            std::fill(out.slope_u, out.slope_u + n, Lanes<T>{});
+            std::fill(out.slope_v, out.slope_v + n, Lanes<T>{});
+        }
+        for (int i = 0; i < n_wanted; ++i) {
+            const int l = wanted[i];
             const TexelAxis<T> x = out.column.at(l), y = out.row.at(l);
             const T *row0 = map + y.first * width * n, *row1 = map + y.second * width * n;
             const T *t00 = row0 + x.first * n, *t01 = row0 + x.second * n;
@@ -209,23 +222,23 @@ class BlockShader {
             colour = {};
         }
         const T shininess = lights[LightRow::kShininess], none = zero_power(shininess);
+        UnitLanes<T> to_light;
+        ShineLanes<T> shone;
         for (int i = 0; i < row_.n_lights; ++i) {
-            const Light<T> lamp = light_at(lights + row_.light(i));
-            Lanes<T> diffuse, specular;
-            GENDR_LANES {
-                const Unit<T> light = towards(lamp, p.x[l], p.y[l], p.z[l]);
-                const Shine<T> s = shine(light, out.normal.x[l], out.normal.y[l], out.normal.z[l], out.view.x[l],
-                                         out.view.y[l], out.view.z[l], shininess, none);
-                diffuse[l] = s.diffuse;
-                specular[l] = s.specular;
+            UnitLanes<T>& towards_it = out.to_light ? out.to_light[i] : to_light;
+            ShineLanes<T>& by_it = out.shine ? out.shine[i] : shone;
+            const bool matte = !all_specular_ && is_matte(row_, lights, i);
+            if (matte) {
+                find_shine<true>(light_at(lights + row_.light(i)), shininess, none, out, towards_it, by_it);
+            } else {
+                find_shine<false>(light_at(lights + row_.light(i)), shininess, none, out, towards_it, by_it);
             }
             for (int c = 0; c < n; ++c) {
                 const T d = lights[row_.diffuse(i) + c], s = lights[row_.specular(i) + c];
                 Lanes<T>&light = out.light[c], &colour = out.colour[c];
-                GENDR_LANES {
-                    light[l] += d * diffuse[l];
-                    colour[l] += s * specular[l];
-                }
+                GENDR_LANES light[l] += d * by_it.diffuse[l];
+                if (matte) continue;
+                GENDR_LANES colour[l] += s * by_it.specular[l];
             }
         }
         for (int c = 0; c < n; ++c) {
@@ -235,7 +248,20 @@ class BlockShader {
         }
     }
 
+    template <bool kMatte>
+    static void find_shine(const Light<T>& lamp, T shininess, T none, const ShadedLanes<T>& at, UnitLanes<T>& to_light,
+                           ShineLanes<T>& out) {
+        const VectorLanes<T>& p = at.point;
+        const UnitLanes<T>&n = at.normal, &v = at.view;
+        GENDR_LANES {
+            const Unit<T> light = towards(lamp, p.x[l], p.y[l], p.z[l]);
+            to_light.set(l, light);
+            out.set(l, shine<kMatte>(light, n.x[l], n.y[l], n.z[l], v.x[l], v.y[l], v.z[l], shininess, none));
+        }
+    }
+
     const Scene<T>& scene_;
+    bool all_specular_;
     const gendr_scene& args_;
     LightRow row_;
     MapAxis<T> columns_, rows_;

@@ -68,7 +68,7 @@ class ShadingGradient {
                     Lanes<T>* grad, const ShadingSums<T>& sums, Lanes<T> (&grad_weight)[3]) const {
         const int n_channels = args_.n_channels;
         const T* lights = lights_of<T>(args_, image);
-        const T shininess = lights[LightRow::kShininess], none = zero_power(shininess);
+        const T shininess = lights[LightRow::kShininess];
         const UnitLanes<T>&n = shaded.normal, &v = shaded.view;
         const VectorLanes<T>& p = shaded.point;
         VectorLanes<T> grad_normal = {}, grad_view = {};
@@ -89,32 +89,35 @@ class ShadingGradient {
                     specular[l] += g[l] * s;
                 }
             }
-            UnitLanes<T> light;
-            ShineLanes<T> shone;
-            GENDR_LANES {
-                const Unit<T> to_light = towards(lamp, p.x[l], p.y[l], p.z[l]);
-                light.set(l, to_light);
-                shone.set(l, shine(to_light, n.x[l], n.y[l], n.z[l], v.x[l], v.y[l], v.z[l], shininess, none));
-            }
+            const UnitLanes<T>& light = shaded.to_light[i];
+            const ShineLanes<T>& shone = shaded.shine[i];
             Lanes<T> grad_shininess;
             VectorLanes<T> grad_light;
-            GENDR_LANES {
-                const ShinePull<T> g = pull_shine(shone.at(l), light.at(l), n.x[l], n.y[l], n.z[l], v.x[l], v.y[l],
-                                                  v.z[l], shininess, diffuse[l], specular[l]);
-                const Vector<T> g_light = pull_unit(light.at(l), g.lx, g.ly, g.lz);
-                grad_shininess[l] = g.shininess;
-                grad_normal.x[l] += g.nx;
-                grad_normal.y[l] += g.ny;
-                grad_normal.z[l] += g.nz;
-                grad_view.x[l] += g.vx;
-                grad_view.y[l] += g.vy;
-                grad_view.z[l] += g.vz;
-                grad_light.x[l] = g_light.x;
-                grad_light.y[l] = g_light.y;
-                grad_light.z[l] = g_light.z;
-                grad_point[0][l] -= lamp.w * g_light.x;
-                grad_point[1][l] -= lamp.w * g_light.y;
-                grad_point[2][l] -= lamp.w * g_light.z;
+            const auto pull = [&](auto matte) {
+                GENDR_LANES {
+                    const ShinePull<T> g =
+                        pull_shine<decltype(matte)::value>(shone.at(l), light.at(l), n.x[l], n.y[l], n.z[l], v.x[l],
+                                                           v.y[l], v.z[l], shininess, diffuse[l], specular[l]);
+                    const Vector<T> g_light = pull_unit(light.at(l), g.lx, g.ly, g.lz);
+                    grad_shininess[l] = g.shininess;
+                    grad_normal.x[l] += g.nx;
+                    grad_normal.y[l] += g.ny;
+                    grad_normal.z[l] += g.nz;
+                    grad_view.x[l] += g.vx;
+                    grad_view.y[l] += g.vy;
+                    grad_view.z[l] += g.vz;
+                    grad_light.x[l] = g_light.x;
+                    grad_light.y[l] = g_light.y;
+                    grad_light.z[l] = g_light.z;
+                    grad_point[0][l] -= lamp.w * g_light.x;
+                    grad_point[1][l] -= lamp.w * g_light.y;
+                    grad_point[2][l] -= lamp.w * g_light.z;
+                }
+            };
+            if (!sums.lights && is_matte(row_, lights, i)) {
+                pull(std::true_type{});
+            } else {
+                pull(std::false_type{});
             }
             const int64_t at = row_.light(i);
             add_to(LightRow::kShininess, [&](int l) { return grad_shininess[l]; });
@@ -190,9 +193,7 @@ class ShadingGradient {
         pull_attributes<2>(uvs, 2, weights, grad_uv, sums.uvs, grad_weight);
         if (!sums.maps) return;
         const int64_t first = map_of(args_, face, image) * texels_per_map(args_);
-        for (int l = 0; l < kLanes; ++l) {
-            if (any_grad[l] != T(0)) sums.maps->add(first, shaded.column.at(l), shaded.row.at(l), grad, l);
-        }
+        sums.maps->add(first, shaded.column, shaded.row, grad, any_grad);
     }
 
     const Scene<T>& scene_;

@@ -145,8 +145,8 @@ class MaskBackward {
         if (!any(on)) return;
         const Grid<T> grid = scene_.grid;
         const T col0 = T(at.col), row0 = T(at.row), inv_tau = view.inv_tau;
-        const T* lane_col = kLaneColumns<T>[at.log2_rows];
-        const T* lane_row = kLaneRows<T>[at.log2_rows];
+        const T* lane_col = lane_columns(at);
+        const T* lane_row = lane_rows(at);
         if (shape.is_cut()) {
             const Cut<T> cut = shape.cut;
             const Flag<T> bounded(true);

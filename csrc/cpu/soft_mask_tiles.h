@@ -17,15 +17,15 @@ constexpr int32_t mask_tiles(int32_t pixels) {
 template <class T>
 BlockPosition<T> mask_tile(int32_t row, int32_t column) {
     return {row * kMaskTile, column * kMaskTile, row * kMaskTile + kMaskTile - 1, column * kMaskTile + kMaskTile - 1,
-            2};
+            kMaskTile};
 }
 
 // 1 for the lanes in the box of a face.
 template <class T>
 void lanes_in_box(const Face<T>& f, const BlockPosition<T>& at, Lanes<T>& out) {
     const T x0 = T(f.x0), x1 = T(f.x1), y0 = T(f.y0), y1 = T(f.y1), col0 = T(at.col), row0 = T(at.row);
-    const T* lane_col = kLaneColumns<T>[at.log2_rows];
-    const T* lane_row = kLaneRows<T>[at.log2_rows];
+    const T* lane_col = lane_columns(at);
+    const T* lane_row = lane_rows(at);
     GENDR_LANES {
         const T col = col0 + lane_col[l], row = row0 + lane_row[l];
         out[l] = col >= x0 && col <= x1 && row >= y0 && row <= y1 ? T(1) : T(0);
@@ -37,8 +37,8 @@ template <class T>
 void outline_distances(const Scene<T>& scene, const Shape<T>& shape, const BlockPosition<T>& at, Lanes<T>& out) {
     const Grid<T> grid = scene.grid;
     const T col0 = T(at.col), row0 = T(at.row);
-    const T* lane_col = kLaneColumns<T>[at.log2_rows];
-    const T* lane_row = kLaneRows<T>[at.log2_rows];
+    const T* lane_col = lane_columns(at);
+    const T* lane_row = lane_rows(at);
     if (shape.is_cut()) {
         const Cut<T> cut = shape.cut;
         const Flag<T> bounded(true);

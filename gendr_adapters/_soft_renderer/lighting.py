@@ -11,6 +11,7 @@ from .._inputs import check_real, check_same
 from .arguments import Numbers, Scalar, check_counts, scalar_of, vectors
 from .look_at import UPWARDS
 from .meshes import Mesh
+from .uv_textures import Textures, lit
 
 WHITE = (1.0, 1.0, 1.0)
 
@@ -106,14 +107,16 @@ class Lamps(nn.Module):
         self.ambient = AmbientLighting(intensity_ambient, color_ambient)
         self.directionals = nn.ModuleList([DirectionalLighting(intensity_directionals, color_directionals, directions)])
 
-    def lit_textures(self, mesh: Mesh) -> Tensor:
-        """The mesh's textures times the light on its faces ('surface') or vertices ('vertex')."""
+    def lit_textures(self, mesh: Mesh) -> Textures:
+        """The mesh's textures times the light on its faces ('surface', 'uv') or vertices ('vertex')."""
         mesh.check_sizes()
         surface = mesh.texture_type == "surface"
-        normals = mesh.surface_normals if surface else mesh.vertex_normals
+        normals = mesh.vertex_normals if mesh.texture_type == "vertex" else mesh.surface_normals
         light: Any = self.ambient(torch.zeros_like(normals))
         for lamp in self.directionals:
             light = lamp(light, normals)
+        if mesh.texture_type == "uv":
+            return lit(mesh.textures, light)
         return mesh.textures * (light[:, :, None] if surface else light)
 
 

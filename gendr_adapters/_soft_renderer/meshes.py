@@ -13,6 +13,7 @@ from .obj_loading import TEXTURE_TYPES, load_obj
 from .obj_writing import save_obj
 from .statements import Path
 from .surface_textures import reversed_texels
+from .uv_textures import Textures, check_uv_textures, for_meshes, seen_from_behind_too, white_maps
 from .voxels import voxelization
 
 Array = Tensor | np.ndarray
@@ -22,7 +23,8 @@ class Mesh:
     """N meshes of V vertices and F faces each.
 
     Attributes: vertices (N, V, 3); faces (N, F, 3) integers; textures (N, F, R * R, 3) with texture_type 'surface',
-    (N, V, 3) with 'vertex'; all three may be set, also without the batch dimension where N is 1. texture_type.
+    (N, V, 3) with 'vertex', a gendr_adapters.TextureMaps with 'uv' (once it is lit, with the light of the faces); all
+    three may be set, tensors also without the batch dimension where N is 1. texture_type.
     Nothing that is computed from them is kept, so changes in place are seen.
     """
 
@@ -30,7 +32,7 @@ class Mesh:
         self,
         vertices: Array,
         faces: Array,
-        textures: Array | None = None,
+        textures: Textures = None,
         texture_res: int = 1,
         texture_type: str = "surface",
     ) -> None:
@@ -39,12 +41,13 @@ class Mesh:
         Args:
             vertices: (N, V, 3) or (V, 3). faces: (N, F, 3) or (F, 3).
             textures: as the attribute, or without its N. None: white, with texture_res x texture_res texels a face.
-            texture_res: counts only without textures. texture_type: 'surface' or 'vertex'.
+                With 'uv', TextureMaps of maps (H, W, 3) or (M, H, W, 3) and uvs (F, 3, 2) or (N, F, 3, 2).
+            texture_res: counts only without textures. texture_type: 'surface', 'vertex' or 'uv'.
         Arrays go to the device of vertices; where that is an array itself, to torch's default device.
         Raises TypeError, ValueError: types, shapes or names that do not fit.
         """
         if texture_type not in TEXTURE_TYPES:
-            raise ValueError(f"texture_type must be 'surface' or 'vertex', got {texture_type!r}")
+            raise ValueError(f"texture_type must be 'surface', 'vertex' or 'uv', got {texture_type!r}")
         self.texture_type = texture_type
         self._array_device = vertices.device if isinstance(vertices, Tensor) else torch.get_default_device()
         self.vertices = vertices
@@ -73,7 +76,9 @@ class Mesh:
         """Write an OBJ file, see save_obj. Raises ValueError where the batch is not one mesh."""
         if self.batch_size != 1:
             raise ValueError(f"only a batch of one mesh can be saved, got {self.batch_size}")
-        textures = self.textures[0] if save_texture else None
+        textures = None
+        if save_texture:
+            textures = self.textures if self.texture_type == "uv" else self.textures[0]
         save_obj(filename_obj, self.vertices[0], self.faces[0], textures, texture_res_out, self.texture_type)
 
     @property
@@ -96,13 +101,17 @@ class Mesh:
         self._faces = self._batched("faces", faces, np.int32, ("N", "F", "3"))
 
     @property
-    def textures(self) -> Tensor:
-        """(N, F, R * R, 3) or (N, V, 3)."""
+    def textures(self) -> Textures:
+        """(N, F, R * R, 3) or (N, V, 3), or a TextureMaps, lit or not."""
         return self._textures
 
     @textures.setter
     @full_precision
-    def textures(self, textures: Array) -> None:
+    def textures(self, textures: Textures) -> None:
+        if self.texture_type == "uv":
+            check_uv_textures(textures, self.batch_size, self.num_faces)
+            self._textures = textures
+            return
         shape = ("N", "F", "R * R", "3") if self.texture_type == "surface" else ("N", "V", "3")
         self._textures = self._batched("textures", textures, np.float32, shape)
 
@@ -128,7 +137,7 @@ class Mesh:
 
     @property
     def texture_res(self) -> int:
-        """R; 1 with texture_type 'vertex'."""
+        """R; 1 with texture_type 'vertex' and 'uv'."""
         return math.isqrt(self._textures.shape[2]) if self.texture_type == "surface" else 1
 
     @property
@@ -147,11 +156,13 @@ class Mesh:
         return vertex_normals(self.vertices, self.faces)
 
     @property
-    def face_textures(self) -> Tensor:
-        """What the rasterisers take: (N, F, R * R, 3), or the colours at the corners (N, F, 3, 3)."""
+    def face_textures(self) -> Textures:
+        """What the rasterisers take: (N, F, R * R, 3), the colours at the corners (N, F, 3, 3), or TextureMaps."""
         if self.texture_type == "surface":
             return self.textures
         self.check_sizes()
+        if self.texture_type == "uv":
+            return self.textures
         return face_vertices(self.textures, self.faces)
 
     def fill_back_(self) -> None:
@@ -159,6 +170,8 @@ class Mesh:
         if self._fill_back:
             return
         self.faces = torch.cat((self.faces, self.faces.flip(2)), 1)
+        if self.texture_type == "uv":
+            self.textures = seen_from_behind_too(self.textures)
         if self.texture_type == "surface":
             behind = self.textures[:, :, reversed_texels(self.texture_res).to(self.textures.device)]
             self.textures = torch.cat((self.textures, behind), 1)
@@ -169,12 +182,14 @@ class Mesh:
         self._vertices, self._faces, self._textures = self._origin
         self._fill_back = False
 
-    def moved_to(self, vertices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def moved_to(self, vertices: Tensor) -> tuple[Tensor, Tensor, Textures]:
         """Vertices, faces and textures of the mesh with its vertices elsewhere: those of N pictures for one mesh."""
         n = len(vertices)
         if n == self.batch_size or self.batch_size != 1:
             return vertices, self.faces, self.textures
-        return vertices, self.faces.expand(n, -1, -1), self.textures.expand(n, *self.textures.shape[1:])
+        textures = self.textures
+        textures = for_meshes(textures, n) if self.texture_type == "uv" else textures.expand(n, *textures.shape[1:])
+        return vertices, self.faces.expand(n, -1, -1), textures
 
     def voxelize(self, voxel_size: int = 32) -> Tensor:
         """Which of S x S x S voxels the mesh holds: (N, S, S, S) int32 of 0 and 1, S = voxel_size from 2.
@@ -199,7 +214,9 @@ class Mesh:
             check_real(name, values)
         return values if values.dim() == len(shape) else values[None]
 
-    def _white(self, texture_res: int) -> Tensor:
+    def _white(self, texture_res: int) -> Textures:
+        if self.texture_type == "uv":
+            return white_maps(self.num_faces, self._vertices)
         shape = (self.num_faces, texture_res**2) if self.texture_type == "surface" else (self.num_vertices,)
         return self._vertices.new_ones(self.batch_size, *shape, 3)
 
@@ -207,6 +224,9 @@ class Mesh:
         """Raise ValueError unless vertices, faces and textures go together; they may have been set one by one."""
         if self._faces.shape[0] != self.batch_size:
             raise ValueError(f"there must be faces for each of {self.batch_size} meshes, got {self._faces.shape[0]}")
+        if self.texture_type == "uv":
+            check_uv_textures(self._textures, self.batch_size, self.num_faces)
+            return
         shape = tuple(self._textures.shape)
         n_carriers, carriers = (
             (self.num_faces, "faces") if self.texture_type == "surface" else (self.num_vertices, "vertices")

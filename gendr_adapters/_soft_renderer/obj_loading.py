@@ -1,15 +1,18 @@
-"""`load_obj`: an OBJ file as tensors, with its textures as texels or colours of vertices."""
+"""`load_obj`: an OBJ file as tensors, with its textures as texels, colours of vertices or texture maps."""
 
 from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..shading import TextureMaps
 from .obj_files import ObjFile, read_obj
 from .statements import Path
 from .surface_textures import WRAPS, load_textures
+from .uv_loading import load_uv_textures
 
-TEXTURE_TYPES = ("surface", "vertex")
+TEXTURE_TYPES = ("surface", "vertex", "uv")
 
 
 def load_obj(
@@ -20,7 +23,7 @@ def load_obj(
     texture_type: str = "surface",
     *,
     wrap: str = "reference",
-) -> tuple[Tensor, ...]:
+) -> tuple[Any, ...]:
     """Read a Wavefront OBJ file: vertices in the file's order, faces as triangles.
 
     The tensors are on torch's default device.
@@ -30,22 +33,22 @@ def load_obj(
         normalization: move and scale the vertices so that their bounding box is centred at 0 and its longest side is
             [-1, 1].
         load_texture: read textures, too.
-        texture_res: R, the side of the R x R texels a face has, from 1.
+        texture_res: R, the side of the R x R texels a face has with 'surface', from 1.
         texture_type: 'surface' for the materials' pictures and colours, 'vertex' for the colours written behind the
-            vertices' coordinates.
-        wrap: what 'surface' does with texture coordinates outside [0, 1]. 'reference': as SoftRas and GenDR, which wrap
-            each corner by itself, so that a face across the picture's border shows the way back over all of it.
-            'repeat': the picture repeats.
+            vertices' coordinates, 'uv' for the materials' pictures as they are, by the corners' texture coordinates.
+        wrap: what 'surface' and 'uv' do with texture coordinates outside [0, 1]. 'reference': as SoftRas and GenDR,
+            which wrap each corner by itself, so that a face across the picture's border shows the way back over all of
+            it. 'repeat': the picture repeats.
     Returns:
         (vertices, faces) or (vertices, faces, textures): vertices (V, 3) float32; faces (F, 3) int32; textures
-        (F, R * R, 3) or (V, 3) float32, pictures in [0, 1].
+        (F, R * R, 3) or (V, 3) float32, or with 'uv' a gendr_adapters.TextureMaps; pictures in [0, 1].
     Raises:
         FileNotFoundError: the file, or one that it names, is not there.
         ValueError: a file cannot be read (which, and in which line), or an argument is out of range.
         ImportError: there is a picture to be read, and no Pillow.
     """
     if texture_type not in TEXTURE_TYPES:
-        raise ValueError(f"texture_type must be 'surface' or 'vertex', got {texture_type!r}")
+        raise ValueError(f"texture_type must be 'surface', 'vertex' or 'uv', got {texture_type!r}")
     if not isinstance(texture_res, Integral) or isinstance(texture_res, bool) or texture_res < 1:
         raise ValueError(f"texture_res must be an int from 1, got {texture_res!r}")
     if wrap not in WRAPS:
@@ -57,7 +60,11 @@ def load_obj(
     faces = torch.tensor(file.faces, dtype=torch.int32)
     if not load_texture:
         return vertices, faces
-    textures = _vertex_colours(file) if texture_type == "vertex" else load_textures(file, int(texture_res), wrap)
+    textures: Tensor | TextureMaps
+    if texture_type == "surface":
+        textures = load_textures(file, int(texture_res), wrap)
+    else:
+        textures = _vertex_colours(file) if texture_type == "vertex" else load_uv_textures(file, wrap)
     return vertices, faces, textures
 
 

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import refuse_half
+from ..shading import TextureMaps
 from .obj_loading import TEXTURE_TYPES
 from .pictures import write_picture
 from .statements import Path
 from .texture_atlas import paint_atlas
+from .uv_textures import LitMaps, Textures, check_uv_textures
 
 _MATERIAL = "material_1"
 
@@ -24,18 +26,19 @@ def save_obj(
     filename: Path,
     vertices: Tensor,
     faces: Tensor,
-    textures: Tensor | None = None,
+    textures: Textures = None,
     texture_res: int | None = 16,
     texture_type: str = "surface",
 ) -> None:
-    """Write a Wavefront OBJ file; with 'surface' textures also an MTL file and a PNG picture beside it, named alike.
+    """Write a Wavefront OBJ file; with textures of faces also an MTL file and a PNG picture beside it, named alike.
 
     Numbers have nine digits, so that float32 comes back as it was. Names are written so that load_obj finds them.
 
     Args:
         filename: path, ending in .obj.
         vertices: (V, 3). faces: (F, 3), integers in [0, V).
-        textures: 'surface': (F, R * R, 3) in [0, 1], what is outside is clipped; 'vertex': (V, 3), any numbers.
+        textures: 'surface': (F, R * R, 3) in [0, 1], what is outside is clipped; 'vertex': (V, 3), any numbers;
+            'uv': as load_obj has them, a TextureMaps of one map, with align_corners, of uvs in [0, 1] or repeated.
         texture_res: pixels, from 2: the side of the square that a face has in the picture. With 3 R + 3, or from 5 R
             on, loading at the same R gives the texels that were saved, to the picture's 8 bits; others blur them, fewer
             also lose some. None: 3 R + 3.
@@ -46,7 +49,7 @@ def save_obj(
     """
     path = os.fspath(filename)
     _check(vertices, faces, textures, texture_type)
-    _check_name(path, with_files_beside=textures is not None and texture_type == "surface")
+    _check_name(path, with_files_beside=textures is not None and texture_type != "vertex")
     lines = [f"# {os.path.basename(path)}", ""]
     positions = vertices.detach().tolist()
     corners = [[str(index + 1) for index in face] for face in faces.tolist()]
@@ -56,7 +59,12 @@ def save_obj(
         lines += _lines("v", ([*x, *colour] for x, colour in zip(positions, textures.detach().tolist(), strict=True)))
     else:
         stem = os.path.splitext(path)[0]
-        corner_uv = _write_material(stem, textures, texture_res)
+        if texture_type == "uv":
+            picture, corner_uv = _picture_of_map(textures)
+        else:
+            picture, corner_uv = _painted(textures, texture_res)
+        write_picture(stem + ".png", picture.cpu().numpy())
+        _write(stem + ".mtl", [f"newmtl {_MATERIAL}", f"map_Kd {_beside(stem)}.png"])
         lines += [f"mtllib {_beside(stem)}.mtl", "", *_lines("v", positions)]
         lines += ["", *_lines("vt", corner_uv.flatten(0, 1).tolist()), "", f"usemtl {_MATERIAL}"]
         corners = [[f"{v}/{3 * face + k + 1}" for k, v in enumerate(vs)] for face, vs in enumerate(corners)]
@@ -72,15 +80,29 @@ def save_voxel(filename: Path, voxel: Tensor) -> None:
     save_obj(filename, vertices, torch.empty(0, 3, dtype=torch.int64))
 
 
-def _write_material(stem: str, textures: Tensor, texture_res: int | None) -> Tensor:
-    """Write stem.png and stem.mtl; return texture coordinates (F, 3, 2)."""
+def _painted(textures: Tensor, texture_res: int | None) -> tuple[Tensor, Tensor]:
+    """A picture (H, W, 3), and texture coordinates (F, 3, 2)."""
     tile = 3 * math.isqrt(textures.shape[1]) + 3 if texture_res is None else texture_res
     if not isinstance(tile, Integral) or isinstance(tile, bool) or tile < 2:
         raise ValueError(f"texture_res must be None or an int from 2, got {texture_res!r}")
-    picture, corner_uv = paint_atlas(textures.detach(), int(tile))
-    write_picture(stem + ".png", picture.cpu().numpy())
-    _write(stem + ".mtl", [f"newmtl {_MATERIAL}", f"map_Kd {_beside(stem)}.png"])
-    return corner_uv
+    return paint_atlas(textures.detach(), int(tile))
+
+
+def _picture_of_map(textures: TextureMaps) -> tuple[Tensor, Tensor]:
+    """As `_painted`. Raises ValueError for what load_obj would show otherwise."""
+    maps, uvs = textures.maps.detach(), textures.uvs.detach()
+    if maps.shape[:-3] not in ((), (1,)) or uvs.shape[:-3] not in ((), (1,)):
+        raise ValueError(
+            f"a file has one map and its uvs, got maps of shape {tuple(maps.shape)}, uvs of shape {tuple(uvs.shape)}"
+        )
+    if (textures.filter, textures.align_corners) != ("bilinear", True):
+        raise ValueError(
+            "load_obj reads textures with filter='bilinear' and align_corners=True, got "
+            f"{textures.filter!r} and {textures.align_corners}"
+        )
+    if textures.padding != "repeat" and not ((uvs >= 0) & (uvs <= 1)).all():
+        raise ValueError(f"uvs outside [0, 1] are saved with padding='repeat' alone, got {textures.padding!r}")
+    return maps.reshape(maps.shape[-3:]), uvs.reshape(-1, 3, 2)
 
 
 def _beside(stem: str) -> str:
@@ -108,7 +130,7 @@ def _write(path: str, lines: list[str]) -> None:
         file.write("\n".join(lines) + "\n")
 
 
-def _check(vertices: Tensor, faces: Tensor, textures: Tensor | None, texture_type: str) -> None:
+def _check(vertices: Tensor, faces: Tensor, textures: Textures, texture_type: str) -> None:
     refuse_half("vertices", vertices)
     refuse_half("textures", textures)
     for name, values in (("vertices", vertices), ("faces", faces)):
@@ -119,9 +141,16 @@ def _check(vertices: Tensor, faces: Tensor, textures: Tensor | None, texture_typ
     if faces.numel() and not 0 <= int(faces.min()) <= int(faces.max()) < len(vertices):
         raise ValueError(f"faces must be in [0, {len(vertices)}), got {int(faces.min())} to {int(faces.max())}")
     if texture_type not in TEXTURE_TYPES:
-        raise ValueError(f"texture_type must be 'surface' or 'vertex', got {texture_type!r}")
+        raise ValueError(f"texture_type must be 'surface', 'vertex' or 'uv', got {texture_type!r}")
     _check_finite("vertices", vertices)
     if textures is None:
+        return
+    if texture_type == "uv":
+        if isinstance(textures, LitMaps):
+            raise ValueError("the textures are lit, and files hold no light: reset_ the mesh")
+        check_uv_textures(textures, 1, len(faces))
+        for name in ("maps", "uvs"):
+            _check_finite(name, getattr(textures, name))
         return
     _check_finite("textures", textures)
     shape = tuple(textures.shape) if isinstance(textures, Tensor) else ()

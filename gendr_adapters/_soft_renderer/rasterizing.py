@@ -18,7 +18,10 @@ from .._inputs import check_real, check_same, image_shape, refuse_half
 from .._scales import door_scale
 from ..render import render
 from ..settings import RenderSettings
+from ..shading import TextureMaps
 from .arguments import tensor_of
+from .obj_loading import TEXTURE_TYPES
+from .uv_textures import LitMaps, Textures, check_uv_textures, features_of
 
 ImageSize: TypeAlias = int | tuple[int, int]
 # One colour, one an image, or pictures.
@@ -30,7 +33,7 @@ Drawn: TypeAlias = Any
 
 def render_rgba(
     face_vertices: Tensor,
-    textures: Tensor,
+    textures: Textures,
     image_size: ImageSize,
     background_color: Background,
     texture_type: str,
@@ -45,8 +48,8 @@ def render_rgba(
     **settings: Any,
 ) -> Drawn:
     """Red, green, blue, alpha (N, 4, H, W) of batched face_vertices (N, F, 3, 3) or (N, F, 9) with textures
-    (N, F, T, 3); with return_depth also the depth (N, H, W). dist_scale and gamma come with the names that the door has
-    for them."""
+    (N, F, T, 3), or as Mesh has them with 'uv'; with return_depth also the depth (N, H, W). dist_scale and gamma come
+    with the names that the door has for them."""
     height, width = image_shape(image_size)
     check_near_clip(near_clip, gradient)
     face_vertices = _checked_face_vertices(face_vertices)
@@ -66,11 +69,14 @@ def render_rgba(
         projection="perspective" if perspective else "orthographic",
         **settings,
     )
+    # Behind a picture, a fourth channel that only the background has tells how much of it is seen.
+    zeros = 1 if picture else 0
+    features, lighting = features_of(textures, zeros) if texture_type == "uv" else (F.pad(textures, (0, zeros)), None)
     rendered = render(
         face_vertices,
         (height, width),
-        # Behind a picture, a fourth channel that only the background has tells how much of it is seen.
-        features=F.pad(textures, (0, 1)) if picture else textures,
+        features=features,
+        lighting=lighting,
         settings=settings_,
         background=(0.0, 0.0, 0.0, 1.0) if picture else background,
         outputs=("image", "alpha", "depth") if return_depth and perspective else ("image", "alpha"),
@@ -162,11 +168,16 @@ def _checked_face_vertices(face_vertices: Tensor) -> Tensor:
     return face_vertices.reshape(*shape[:2], 3, 3)
 
 
-def _check_texture(texture_type: str, textures: Tensor, face_vertices: Tensor) -> None:
+def _check_texture(texture_type: str, textures: Textures, face_vertices: Tensor) -> None:
+    if texture_type not in TEXTURE_TYPES:
+        raise ValueError(f"texture_type must be 'surface', 'vertex' or 'uv', got {texture_type!r}")
+    if texture_type == "uv":
+        check_uv_textures(textures, *face_vertices.shape[:2])
+        return
+    if isinstance(textures, TextureMaps | LitMaps):
+        raise TypeError(f"{texture_type!r} textures must be a tensor, got texture maps, which are of texture_type 'uv'")
     check_real("textures", textures)
     check_same("textures", textures, face_vertices)
-    if texture_type not in ("surface", "vertex"):
-        raise ValueError(f"texture_type must be 'surface' or 'vertex', got {texture_type!r}")
     if textures.dim() != 4 or textures.shape[-1] != 3:
         raise ValueError(f"textures must be (N, F, T, 3), got shape {tuple(textures.shape)}")
     if textures.shape[2] != 3 if texture_type == "vertex" else textures.shape[2] == 3:

@@ -9,6 +9,7 @@ from .._autocast import full_precision
 from .mtl_files import Material, materials_of_faces, read_materials
 from .obj_files import ObjFile
 from .pictures import read_picture
+from .texture_maps import TextureMap
 
 WRAPS = ("reference", "repeat")
 
@@ -44,14 +45,22 @@ def load_textures(file: ObjFile, resolution: int, wrap: str = "reference") -> Te
     mtllib, without usemtl where there are several materials, materials that no library has, and faces without texture
     coordinates whose material has a picture.
     """
-    if not file.libraries:
-        raise ValueError(f"{file.path}: no mtllib, so there is no 'surface' texture to load")
-    materials = read_materials(file)
     textures = torch.ones(len(file.faces), resolution**2, 3)
-    for name, indices in _faces_by_name(materials_of_faces(file, materials)).items():
-        if name is not None:
-            textures[indices] = _texels(file, indices, materials[name], resolution, wrap)
+    for material, indices in faces_by_material(file):
+        if material is not None:
+            textures[indices] = _texels(file, indices, material, resolution, wrap)
     return textures
+
+
+def faces_by_material(file: ObjFile) -> list[tuple[Material | None, list[int]]]:
+    """Which faces have each material, None before the first usemtl. Raises ValueError, see `load_textures`."""
+    if not file.libraries:
+        raise ValueError(f"{file.path}: no mtllib, so there is no texture of faces to load")
+    materials = read_materials(file)
+    faces: dict[str | None, list[int]] = {}
+    for face, name in enumerate(materials_of_faces(file, materials)):
+        faces.setdefault(name, []).append(face)
+    return [(None if name is None else materials[name], indices) for name, indices in faces.items()]
 
 
 def corner_uv(file: ObjFile, faces: Iterable[int]) -> Tensor:
@@ -65,6 +74,14 @@ def corner_uv(file: ObjFile, faces: Iterable[int]) -> Tensor:
             )
         corners.append([file.texture_vertices[corner] for corner in uv if corner is not None])
     return torch.tensor(corners, dtype=torch.float32)
+
+
+def mapped_uv(uv: Tensor, found: TextureMap) -> Tensor:
+    """Texture coordinates (F, 3, 2) as the options of a picture move them."""
+    if found.is_plain:
+        return uv
+    largest = torch.finfo(uv.dtype).max
+    return (uv * torch.tensor(found.scale) + torch.tensor(found.offset)).clamp(-largest, largest)
 
 
 @full_precision
@@ -123,20 +140,10 @@ def _neighbours(position: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     return before, (before + 1).clamp(max=count - 1), (position - before)[..., None]
 
 
-def _faces_by_name(names: list[str | None]) -> dict[str | None, list[int]]:
-    faces: dict[str | None, list[int]] = {}
-    for face, name in enumerate(names):
-        faces.setdefault(name, []).append(face)
-    return faces
-
-
 def _texels(file: ObjFile, indices: list[int], material: Material, resolution: int, wrap: str) -> Tensor:
     found = material.picture("map_kd")
     if found is None:
         return torch.tensor(material.values.get("kd", (1.0, 1.0, 1.0)))
     picture = torch.from_numpy(read_picture(found.path, found.where)).to(torch.get_default_device())
-    uv = corner_uv(file, indices)
-    if not found.is_plain:
-        largest = torch.finfo(uv.dtype).max
-        uv = (uv * torch.tensor(found.scale) + torch.tensor(found.offset)).clamp(-largest, largest)
+    uv = mapped_uv(corner_uv(file, indices), found)
     return sample_texels(picture, uv, resolution, "clamp" if found.clamp else wrap)

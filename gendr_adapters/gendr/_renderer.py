@@ -6,12 +6,14 @@ from torch import Tensor, nn
 
 from .._soft_renderer.arguments import check_choices
 from .._soft_renderer.meshes import Mesh
+from .._soft_renderer.obj_loading import TEXTURE_TYPES
 from .._soft_renderer.rasterizing import Background, Drawn, ImageSize, antialiased, check_near_clip
+from .._soft_renderer.uv_textures import Textures
 from ._render import render
 
 _CHOICES = {
     "aggr_rgb_func": ("hard", "softmax"),
-    "texture_type": ("surface", "vertex"),
+    "texture_type": TEXTURE_TYPES,
     "gradient": ("reference", "exact"),
 }
 
@@ -22,7 +24,7 @@ class GenDR(nn.Module):
     Args:
         image_size: S or (H, W), pixels. anti_aliasing: average 2 x 2 pixels of a picture twice as large.
         dist_scale: may be None until the first picture.
-        texture_type: 'surface' or 'vertex', that of the meshes to come.
+        texture_type: 'surface', 'vertex' or 'uv', that of the meshes to come.
         The others: those of `functional.render`, with another default of double_side, as in GenDR.
     """
 
@@ -81,8 +83,8 @@ class GenDR(nn.Module):
         anti_aliasing depths are the means of those pixels that see a face."""
         return self.forward_tensors(mesh.face_vertices, mesh.face_textures, return_depth=return_depth)
 
-    def forward_tensors(self, face_vertices: Tensor, face_textures: Tensor, *, return_depth: bool = False) -> Drawn:
-        """`forward` of face_vertices (N, F, 3, 3), face_textures (N, F, R * R, 3), or (N, F, 3, 3) with 'vertex'."""
+    def forward_tensors(self, face_vertices: Tensor, face_textures: Textures, *, return_depth: bool = False) -> Drawn:
+        """`forward` of face_vertices (N, F, 3, 3), face_textures as `render` takes them."""
         if self.dist_scale is None:
             raise ValueError("dist_scale is None: set it before the first picture")
         dist_scale = self.dist_scale

@@ -17,6 +17,12 @@ except ImportError as error:
 
 from ._blend_params import GenDRBlendParams
 from ._fragments import GenDRFragments
+from ._hard_shaders import (
+    GenDRHardDepthShader,
+    GenDRHardFlatShader,
+    GenDRHardGouraudShader,
+    GenDRHardPhongShader,
+)
 from ._rasterize_meshes import rasterize_meshes
 from ._rasterizer import GenDRRasterizer
 from ._shaders import (
@@ -35,6 +41,10 @@ __all__ = [
     "GenDRFlatShader",
     "GenDRFragments",
     "GenDRGouraudShader",
+    "GenDRHardDepthShader",
+    "GenDRHardFlatShader",
+    "GenDRHardGouraudShader",
+    "GenDRHardPhongShader",
     "GenDRNormalShader",
     "GenDRPhongShader",
     "GenDRRasterizer",

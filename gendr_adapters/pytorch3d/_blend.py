@@ -47,6 +47,22 @@ def silhouette(meshes: ProjectedMeshes, params: GenDRBlendParams) -> Tensor:
     return alpha
 
 
+def nearest_shown(meshes: ProjectedMeshes, shown: Shown, params: GenDRBlendParams) -> Tensor:
+    """(N, H, W, C + 1): what is shown of the nearest face that holds a pixel, over the background, and alpha, 1 or 0.
+
+    PyTorch3D's hard_rgb_blend, for a blur_radius of 0: no face beside the pixel is in its reach."""
+    assert meshes.settings.reach == 0
+    settings = replace(meshes.settings, blend="hard", distribution="hard")
+    nearest = replace(meshes, face_vertices=meshes.face_vertices.to(shown.dtype), settings=settings)
+    rendered = nearest.render(shown.features, outputs=("image", "face_index"), lighting=shown.lighting)
+    assert rendered.image is not None and rendered.face_index is not None
+    covered = (rendered.face_index >= 0)[..., None]
+    background = background_of(params, shown.n_channels, shown.dtype, meshes)
+    background = background if background.dim() == 4 else background[:, None, None]
+    image = torch.where(covered, rendered.image.permute(0, 2, 3, 1), background)
+    return torch.cat([image, covered.to(image.dtype)], 3)
+
+
 def blend_shown(meshes: ProjectedMeshes, shown: Shown, params: GenDRBlendParams, ranges: list[Range]) -> Tensor:
     """(N, H, W, C + 1): what is shown of the faces, blended, and alpha, in one pass over them."""
     if len(set(ranges)) > 1:

@@ -24,7 +24,7 @@ from .._projected_meshes import ProjectedMeshes
 from ..render import gather_corners
 from ..shading import Lighting as CoreLighting
 from ..shading import TextureMaps
-from ._lighting import Lighting
+from ._lighting import Lighting, face_cross_products, lit_vertices, unit, vertex_normals
 
 _COLOURS = {
     TexturesVertex: TexturesVertex.verts_features_packed,
@@ -98,6 +98,52 @@ class Shown(NamedTuple):
                     diffuse=with_channel(lighting.diffuse, 0.0), specular=with_channel(lighting.specular, 0.0)
                 )
         return Shown(features, lighting)
+
+
+def phong_surface(meshes: Any) -> Surface:
+    """Vertices, and their normals."""
+    faces = meshes.faces_packed()
+    return Surface(gather_corners(meshes.verts_packed(), faces), gather_corners(vertex_normals(meshes), faces))
+
+
+def flat_surface(meshes: Any) -> Surface:
+    """The middle of each face, and its own normal."""
+    middles = gather_corners(meshes.verts_packed(), meshes.faces_packed()).mean(1)
+    normals = unit(face_cross_products(meshes))
+    return Surface(*(x[:, None].expand(-1, 3, -1) for x in (middles, normals)))
+
+
+def lit_corners(meshes: Any, projected: ProjectedMeshes, lighting: Lighting) -> Shown:
+    """The colours of the vertices under the lights, for Gouraud shading."""
+    colours = gather_corners(lit_vertices(meshes, lighting), meshes.faces_packed())
+    return Shown(colours.to(torch.promote_types(colours.dtype, projected.face_vertices.dtype)))
+
+
+def normals_as_colours(meshes: Any, projected: ProjectedMeshes) -> Shown:
+    """Unit normals, interpolated from the vertices': what diffuse light from both ends of three axes shows of them,
+
+    sum over the axes q of q max(n . q, 0) - q max(n . -q, 0) = n."""
+    at_corners = gather_corners(vertex_normals(meshes), meshes.faces_packed())
+    at_corners = at_corners.to(torch.promote_types(at_corners.dtype, projected.face_vertices.dtype))
+    # The light divides vectors shorter than 1e-6 by that; the length of all of a face's normals has no say in theirs.
+    longest = at_corners.detach().abs().amax((1, 2), keepdim=True)
+    at_corners = at_corners / torch.where(longest > 0, longest, 1.0)
+    axes = _light_axes(at_corners)
+    ends = torch.cat([axes, -axes])[None]
+    nothing = at_corners.new_zeros(1, 3)
+    directions = torch.nn.functional.pad(ends, (0, 1))
+    light = CoreLighting(torch.zeros_like(at_corners), at_corners, nothing, nothing, directions, diffuse=ends)
+    return Shown(torch.ones_like(at_corners), light)
+
+
+def _light_axes(like: Tensor) -> Tensor:
+    """(3, 3), orthonormal rows: 1 - 2 v v^T with v^2 = (2, 3, 7) / 12.
+
+    Light has no slope at a right angle to the normal. Normals whose components are in a rational proportion, such as
+    those along an axis, are at a right angle to none of these: 1 and the roots that a row has are linearly independent.
+    """
+    v = (torch.tensor([2.0, 3.0, 7.0], dtype=torch.float64) / 12).sqrt()
+    return (torch.eye(3, dtype=torch.float64) - 2 * torch.outer(v, v)).to(like)
 
 
 def with_channel(values: Tensor, value: float) -> Tensor:

@@ -20,7 +20,7 @@ _MAX_PADDING = 0.25
 _INSIDE = 1024
 
 # From fragments (n, 1, M, 1) of some images, and what lights those, to what they show, (n, 1, M, 1, C).
-ShadeFragments = Callable[[PyTorch3DFragments, list[int], Lighting | None], Tensor]
+ShadeFragments = Callable[[PyTorch3DFragments, list[int], Lighting], Tensor]
 
 
 def shade_fragments(
@@ -28,8 +28,8 @@ def shade_fragments(
     piece: Piece,
     n_images: int,
     shade: ShadeFragments,
-    lighting: Lighting | None = None,
-    textures: Any = None,
+    lighting: Lighting,
+    textures: Any,
 ) -> Tensor:
     """(M, C): what each of the fragments of a piece shows.
 
@@ -39,11 +39,11 @@ def shade_fragments(
     """
     bounds = _bounds_in(found, piece, n_images)
     counts = [end - start for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
-    together = not any(counts) or (lighting is not None and not lighting.can_pick) or _resizes_maps(textures)
+    together = not any(counts) or not lighting.can_pick or _resizes_maps(textures)
     colours: dict[int, Tensor] = {}
     for images in [list(range(n_images))] if together else groups(counts):
         of_these = lighting
-        if lighting is not None and len(images) < n_images:
+        if len(images) < n_images:
             of_these = lighting.pick(torch.tensor(images, device=found.face.device))
         shaded = shade(lay_out(found, images, bounds), images, of_these)
         colours |= {i: shaded[k, 0, : counts[i], 0] for k, i in enumerate(images)}

@@ -104,6 +104,18 @@ class GenDRFragments(PyTorch3DFragments):
                 "dataclasses.replace(fragments, ...)"
             )
 
+    @property
+    def is_whole(self) -> bool:
+        """Are the projected meshes there, and is what was handed out as it was made?"""
+        return "_meshes" in self.__dict__ and not self._edited()
+
+    def nearest(self) -> PyTorch3DFragments:
+        """The first slot of the dense view alone, K = 1: the nearest face of each pixel."""
+        if "_meshes" in self.__dict__ and "_dense_as_made" not in self.__dict__:
+            return PyTorch3DFragments(*dense_view(self.meshes, 1))
+        values = [getattr(self, name) for name in _DENSE]
+        return PyTorch3DFragments(*(x if x is None else x[:, :, :, :1] for x in values))
+
     def _edited(self) -> list[str]:
         watched = self.__dict__
         names = watched["_dense_as_made"].edited(watched) if "_dense_as_made" in watched else []

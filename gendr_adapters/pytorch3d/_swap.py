@@ -1,8 +1,11 @@
 """`swap`: a PyTorch3D renderer on our core."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pytorch3d.renderer import (
+    HardFlatShader,
+    HardGouraudShader,
+    HardPhongShader,
     MeshRasterizer,
     MeshRenderer,
     MeshRendererWithFragments,
@@ -10,42 +13,68 @@ from pytorch3d.renderer import (
     SoftPhongShader,
     SoftSilhouetteShader,
 )
-from pytorch3d.renderer.mesh.shader import SoftDepthShader, SplatterPhongShader
+from pytorch3d.renderer.mesh.shader import HardDepthShader, SoftDepthShader, SplatterPhongShader
 
-from ._blend_params import as_gendr
+from ._blend_params import GenDRBlendParams, as_gendr
+from ._hard_shaders import (
+    GenDRHardDepthShader,
+    GenDRHardFlatShader,
+    GenDRHardGouraudShader,
+    GenDRHardPhongShader,
+)
 from ._rasterizer import GenDRRasterizer, copy_of
+from ._shader_base import GenDRShader
 from ._shaders import GenDRDepthShader, GenDRGouraudShader, GenDRPhongShader, GenDRSilhouetteShader
 
-_SOFT_SHADERS = {
+_SOFT = {
     SoftPhongShader: GenDRPhongShader,
     SoftGouraudShader: GenDRGouraudShader,
     SoftDepthShader: GenDRDepthShader,
 }
+_HARD = {
+    HardPhongShader: GenDRHardPhongShader,
+    HardGouraudShader: GenDRHardGouraudShader,
+    HardFlatShader: GenDRHardFlatShader,
+    HardDepthShader: GenDRHardDepthShader,
+}
 
 
-def swap(renderer: Any) -> Any:
+def swap(renderer: Any, faces_per_pixel: Literal["all", "honoured"] = "all") -> Any:
     """The same renderer on our core: the same pictures wherever faces_per_pixel left no face out, else better ones.
     docs/pytorch3d.md lists the exceptions.
 
     Args:
         renderer: PyTorch3D's MeshRenderer or MeshRendererWithFragments, with a MeshRasterizer. It is left as it is.
+        faces_per_pixel: what soft shaders blend: 'all' faces at the pixel; or 'honoured', only as many of the nearest
+            as raster_settings.faces_per_pixel says, which is PyTorch3D's picture for that number: its own soft shader
+            is kept, and costs what it does there. Hard shaders show the nearest face either way.
 
     Returns:
         A renderer of the same class and mode (training or not), without the original's hooks. SoftSilhouetteShader,
-        SoftPhongShader, SoftGouraudShader and SoftDepthShader become ours, with every face at the pixel; cameras,
-        lights and materials are the same objects, raster_settings a copy. Any other shader, hard or of your own, is
-        kept, the same object, and sees the dense fragments of our rasteriser, faces_per_pixel of them.
+        SoftPhongShader, SoftGouraudShader and SoftDepthShader become ours, unless faces_per_pixel is honoured;
+        HardPhongShader, HardGouraudShader, HardFlatShader and HardDepthShader become ours, which give the same pictures
+        in one pass over the faces. Cameras, lights and materials are the same objects, raster_settings a copy. Any
+        other shader, one of your own, is kept, the same object, and sees the dense fragments of our rasteriser,
+        faces_per_pixel of them.
 
     Raises:
         TypeError: another renderer; a rasteriser that is not exactly MeshRasterizer, such as MeshRasterizerOpenGL; a
             SplatterPhongShader, which needs that one.
+        ValueError: another word for faces_per_pixel; 'honoured', but the shader is ours, or its blend_params say what
+            only ours know.
     """
+    if faces_per_pixel not in ("all", "honoured"):
+        raise ValueError(
+            f"faces_per_pixel of swap must be 'all' or 'honoured', got {faces_per_pixel!r}; how many of them is "
+            "faces_per_pixel of RasterizationSettings"
+        )
     if type(renderer) not in (MeshRenderer, MeshRendererWithFragments):
         raise TypeError(
             f"swap takes a MeshRenderer or MeshRendererWithFragments, got {_name(renderer)}; for a renderer of your "
             "own, put a GenDRRasterizer and one of our shaders in it"
         )
-    swapped = type(renderer)(_rasterizer(renderer.rasterizer), _shader(renderer.shader))
+    shader = _shader(renderer.shader, faces_per_pixel == "honoured")
+    swapped = type(renderer)(_rasterizer(renderer.rasterizer), shader)
     swapped.training = renderer.training
     return swapped
 
@@ -61,19 +90,39 @@ def _rasterizer(rasterizer: Any) -> GenDRRasterizer:
     return copy_of(rasterizer)
 
 
-def _shader(shader: Any) -> Any:
+def _shader(shader: Any, honoured: bool) -> Any:
     if isinstance(shader, SplatterPhongShader):
         raise TypeError(f"{_name(shader)} splats the pixels of a hard rasteriser, and has no soft counterpart here")
-    if type(shader) is SoftSilhouetteShader:
+    if honoured:
+        _check_honours(shader)
+    elif type(shader) is SoftSilhouetteShader:
         return GenDRSilhouetteShader(as_gendr(shader.blend_params))
-    if type(shader) not in _SOFT_SHADERS:
+    ours: dict[Any, Any] = _HARD if honoured else _SOFT | _HARD
+    if type(shader) not in ours:
         return shader
-    return _SOFT_SHADERS[type(shader)](
+    return ours[type(shader)](
         cameras=shader.cameras,
         lights=shader.lights,
         materials=shader.materials,
         blend_params=as_gendr(shader.blend_params),
     )
+
+
+def _check_honours(shader: Any) -> None:
+    """Raises ValueError for a shader that blends every face, or that would not see all of its blend_params."""
+    if isinstance(shader, GenDRShader) and not isinstance(shader, tuple(_HARD.values())):
+        raise ValueError(
+            f"faces_per_pixel='honoured' keeps PyTorch3D's own soft shader, got {_name(shader)}, which takes every "
+            "face at the pixel: swap the renderer it was made of"
+        )
+    if type(shader) not in (*_SOFT, SoftSilhouetteShader):
+        return
+    params = shader.blend_params
+    if isinstance(params, GenDRBlendParams) and params[3:] != GenDRBlendParams()[3:]:
+        raise ValueError(
+            f"faces_per_pixel='honoured' keeps {_name(shader)}, which knows nothing of blend_params but sigma, gamma "
+            f"and background_color, got {params}"
+        )
 
 
 def _name(thing: Any) -> str:

@@ -10,6 +10,7 @@ from .._autocast import full_precision
 from .._untraced import untraced
 from ._arguments import whole
 from ._channels import channels
+from ._core_shading import core_drawing
 from ._g_buffer import for_each_scene
 from ._integral import integrate
 from ._lighting import DeferredLight
@@ -50,7 +51,8 @@ def render_deferred(
         TypeError, ValueError: arguments or scenes that do not fit.
     """
     n_samples = whole("aa_samples", aa_samples, 1) ** 2
-    wanted = [channels.position, channels.shading_normal, channels.diffuse_reflectance] + [channels.alpha] * bool(alpha)
+    shown_channels = [channels.diffuse_reflectance] + [channels.alpha] * bool(alpha)
+    wanted = [channels.position, channels.shading_normal, *shown_channels]
     lights_of = _lights_by_scene(scene, lights)
 
     def picture(scene: Scene, seeds: tuple[int, int]) -> Tensor:
@@ -69,6 +71,7 @@ def render_deferred(
             surface.positions,
             surface.features,
             shade,
+            core_drawing(surface, shown_channels, scene_lights),
             n_samples=n_samples,
             edge_density=float(n_samples) if use_primary_edge_sampling else 0.0,
             seed=seeds[0],

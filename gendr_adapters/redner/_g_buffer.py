@@ -10,6 +10,7 @@ from .._autocast import full_precision
 from .._untraced import untraced
 from ._arguments import whole
 from ._channels import as_channels, channels
+from ._core_shading import core_drawing
 from ._integral import fresh_seed, integrate
 from ._scene import Scene
 from ._scene_surface import IDS, SceneSurface
@@ -66,6 +67,7 @@ def render_g_buffer(
             surface.positions,
             surface.features,
             shade,
+            core_drawing(surface, [channel for channel in wanted if channel not in IDS]),
             n_samples=n_samples,
             edge_density=edge_density if use_primary_edge_sampling else 0.0,
             seed=seeds[0],

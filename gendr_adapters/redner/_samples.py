@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .._visibility import NO_FAR, NO_NEAR
 from ..settings import RenderSettings
+from ..shading import Lighting, TextureMaps
 from ._homogeneous_mesh import HomogeneousMesh
 
 # The nearest face whose triangle holds the sample, whatever its side and its depth; reach lets those on an edge in.
@@ -31,27 +32,41 @@ def stratified_offsets(n_samples: int, generator: torch.Generator, jitter: bool 
 
 
 def render_samples(
-    mesh: HomogeneousMesh, features: Tensor, offsets: Tensor, settings: RenderSettings | None = None
+    mesh: HomogeneousMesh,
+    features: Tensor | TextureMaps,
+    offsets: Tensor,
+    settings: RenderSettings | None = None,
+    lighting: Lighting | None = None,
 ) -> tuple[Tensor, Tensor]:
     """What is seen at the same S positions within all pixels.
 
     Args:
         mesh: the triangles. features: (F, 3, C), values at their corners; they are interpolated as on the surface.
+            TextureMaps and lighting are as for `gendr_adapters.render`, of F faces.
         offsets: (S, 2), see `stratified_offsets`.
         settings: None: the nearest face. Others: as `gendr_adapters.render` has it.
 
     Returns:
         (S, H, W, C), 0 where there is no face, and (S, H, W) int64, the nearest face, -1 where there is none. The first
-        has gradients to mesh.vertices and features: those of what is seen inside the faces, without what moving edges
-        hide or show (see `boundary_term`). They repeat bit for bit.
+        has gradients to mesh.vertices, features and lighting: those of what is seen inside the faces, without what
+        moving edges hide or show (see `boundary_term`). They repeat bit for bit.
     """
     if settings is None:
         settings = replace(_HARD, near_clip=mesh.near)
     pixel = 2 / min(mesh.image_size)  # in NDC
     right, down = (offsets - 0.5).unbind(1)
-    shifts = torch.stack([-pixel * right, pixel * down, torch.zeros_like(right)], 1).to(features)
-    drawn = mesh.projected(settings, shifts).render(
-        features.expand(len(offsets), *features.shape).flatten(0, 1), outputs=("image", "face_index")
-    )
+    shifts = torch.stack([-pixel * right, pixel * down, torch.zeros_like(right)], 1).to(mesh.vertices)
+
+    def repeated(of_faces: Tensor) -> Tensor:
+        return of_faces.expand(len(offsets), *of_faces.shape).flatten(0, 1)
+
+    if isinstance(features, TextureMaps):
+        index = None if features.map_index is None else repeated(features.map_index)
+        features = features._replace(uvs=repeated(features.uvs), map_index=index)
+    else:
+        features = repeated(features)
+    if lighting is not None:
+        lighting = lighting._replace(positions=repeated(lighting.positions), normals=repeated(lighting.normals))
+    drawn = mesh.projected(settings, shifts).render(features, outputs=("image", "face_index"), lighting=lighting)
     assert drawn.image is not None and drawn.face_index is not None
     return drawn.image.permute(0, 2, 3, 1), drawn.face_index

@@ -1,8 +1,10 @@
 """SceneSurface: all shapes of a scene as one mesh, and what each point of it shows."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..render import gather_corners
@@ -17,15 +19,28 @@ from ._textures import Texture
 Values = Callable[[dict[str, Tensor], Tensor], Tensor]
 
 _DEFAULT_UVS = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
-_TEXTURED = ("diffuse_reflectance", "specular_reflectance", "roughness", "generic_texture")
+TEXTURED = ("diffuse_reflectance", "specular_reflectance", "roughness", "generic_texture")
 IDS = (channels.shape_id, channels.triangle_id, channels.material_id)
+
+
+class Reflectance(NamedTuple):
+    """One of TEXTURED. textures: of the materials; None: 0. by_color: which of them show vertex colours instead. width:
+    C, the channels of the widest; behind the others' are zeros."""
+
+    textures: list[Texture | None]
+    by_color: list[bool]
+    width: int
+
+    def padded(self, values: Tensor) -> Tensor:
+        """(..., C)"""
+        return F.pad(values, (0, self.width - values.shape[-1]))
 
 
 class SceneSurface:
     """The F faces and V vertices of a scene, and the values of its channels.
 
     mesh: what the camera sees. positions: (V, 3), world. features: (F, 3, C), values at the corners, of which `shade`
-    makes channels; they are interpolated between.
+    makes channels; they are interpolated between. material: (F,), the number of each face's.
 
     Args:
         scene: a Scene. wanted: channels. device: where to compute; None: where the first shape's vertices are, whose
@@ -45,7 +60,7 @@ class SceneSurface:
         self._shape = number.repeat_interleave(torch.tensor(counts, device=like.device))
         self._triangle = torch.cat([torch.arange(n, device=like.device) for n in counts])
         materials = torch.tensor([shape.material_id for shape in scene.shapes], device=like.device)
-        self._material = materials[self._shape]
+        self.material = materials[self._shape]
         self.positions, faces = self._joined()
         _, _, height, width = scene.camera.frame()
         vertices = scene.camera.homogeneous_pixels(self.positions)
@@ -59,7 +74,8 @@ class SceneSurface:
         (A, B, C) of faces (A, B); 0 where the face is -1."""
         named = {name: seen[..., at] for name, at in self._slices.items()}
         hit = (face >= 0)[..., None]
-        return [torch.where(hit, values(named, face), 0.0) for values in self._values.values()]
+        shown = {channel: torch.where(hit, values(named, face), 0.0) for channel, values in self._values.items()}
+        return [shown[channel] for channel in self._wanted if channel not in IDS]
 
     def widths(self) -> list[int]:
         """How many numbers each of these channels has."""
@@ -72,8 +88,23 @@ class SceneSurface:
         order = torch.arange(face.shape[0], device=face.device)[:, None, None]
         last = torch.where(face >= 0, order, 0).amax(0, keepdim=True)
         seen = face.gather(0, last)[0]
-        table = {IDS[0]: self._shape, IDS[1]: self._triangle, IDS[2]: self._material}[channel]
-        return torch.where(seen >= 0, table[seen.clamp(min=0)], 0).to(self._like)[..., None]
+        table = {IDS[0]: self._shape, IDS[1]: self._triangle, IDS[2]: self.material}[channel]
+        return F.pad(table, (0, 1))[seen].to(self._like)[..., None]  # the last one for -1
+
+    def reflectance(self, name: str) -> Reflectance:
+        """name: of TEXTURED. Raises ValueError where no material has it."""
+        materials = self._scene.materials
+        textures = [getattr(material, name) for material in materials]
+        width = max((texture.channels for texture in textures if texture is not None), default=0)
+        if width == 0:
+            raise ValueError(f"channel {name!r} was asked for, but no material of the scene has one")
+        by_color = [name == "diffuse_reflectance" and material.use_vertex_color for material in materials]
+        return Reflectance(textures, by_color, width)
+
+    def at_corners(self, name: str) -> Tensor:
+        """(F, 3, ...): position, weights, face_normal, normal (unit where flat), uv, color or material."""
+        values: Tensor = getattr(self, f"_corner_{name}")()
+        return values
 
     def _joined(self) -> tuple[Tensor, Tensor]:
         positions = [shape.vertices.to(self._like) for shape in self._scene.shapes]
@@ -92,7 +123,7 @@ class SceneSurface:
     def _corner_features(self) -> Tensor:
         parts, begin = [], 0
         for name in self._slices:
-            part = getattr(self, f"_corner_{name}")()
+            part = self.at_corners(name)
             self._slices[name] = slice(begin, begin + part.shape[2])
             begin += part.shape[2]
             parts.append(part)
@@ -141,7 +172,7 @@ class SceneSurface:
 
     def _corner_material(self) -> Tensor:
         """The number of the material, so that edges between materials are known to be such."""
-        return self._material.to(self._like)[:, None, None].expand(-1, 3, 1)
+        return self.material.to(self._like)[:, None, None].expand(-1, 3, 1)
 
     def _gathered(self, shape: Shape, values: Tensor, own: Tensor | None) -> Tensor:
         return gather_corners(values.to(self._like), corner_indices(shape, own).to(self._like.device))
@@ -172,7 +203,7 @@ class SceneSurface:
         if channel is channels.vertex_color:
             self._need("color")
             return lambda seen, face: seen["color"]
-        assert channel.value in _TEXTURED
+        assert channel.value in TEXTURED
         return self._reflectance(channel.value)
 
     def _depth(self, seen: dict[str, Tensor], face: Tensor) -> Tensor:
@@ -181,43 +212,31 @@ class SceneSurface:
         return torch.where(squared > 0, squared, 1.0).sqrt()
 
     def _reflectance(self, name: str) -> Values:
-        materials = self._scene.materials
-        by_color = [name == "diffuse_reflectance" and material.use_vertex_color for material in materials]
-        textures = [getattr(material, name) for material in materials]
-        width = max((texture.channels for texture in textures if texture is not None), default=0)
-        if width == 0:
-            raise ValueError(f"channel {name!r} was asked for, but no material of the scene has one")
+        reflectance = self.reflectance(name)
         self._need("material")
-        if any(by_color):
+        if any(reflectance.by_color):
             self._need("color")
-        if any(texture is not None and not texture.is_constant for texture in textures):
+        if any(texture is not None and not texture.is_constant for texture in reflectance.textures):
             self._need("uv")
 
         def values(seen: dict[str, Tensor], face: Tensor) -> Tensor:
-            number = torch.where(face >= 0, self._material[face.clamp(min=0)], -1)
-            shown = self._like.new_zeros(*face.shape, width)
-            for i, texture in enumerate(textures):
+            number = F.pad(self.material, (0, 1), value=-1)[face]  # the last one for face -1
+            shown = self._like.new_zeros(*face.shape, reflectance.width)
+            for i, texture in enumerate(reflectance.textures):
                 mine = (number == i)[..., None]
-                if by_color[i]:
+                if reflectance.by_color[i]:
                     shown = torch.where(mine, seen["color"], shown)
                 elif texture is not None and texture.is_constant:
-                    shown = torch.where(mine, _padded(texture.texels.to(self._like), width), shown)
+                    shown = torch.where(mine, reflectance.padded(texture.texels.to(self._like)), shown)
                 elif texture is not None:
-                    shown = self._textured(shown, texture, seen["uv"], mine[..., 0])
+                    at = mine.flatten().nonzero()[:, 0]
+                    texels = texture.sample(seen["uv"].flatten(0, -2).index_select(0, at))
+                    shown = shown.flatten(0, -2).index_copy(0, at, reflectance.padded(texels)).view_as(shown)
             return shown
 
         return values
-
-    def _textured(self, shown: Tensor, texture: Texture, uv: Tensor, mine: Tensor) -> Tensor:
-        at = mine.flatten().nonzero()[:, 0]
-        values = _padded(texture.sample(uv.flatten(0, -2).index_select(0, at)), shown.shape[-1])
-        return shown.flatten(0, -2).index_copy(0, at, values).view_as(shown)
 
 
 def _geometry_normal(seen: dict[str, Tensor], face: Tensor) -> Tensor:
     normal = unit(seen["face_normal"])
     return torch.where((normal * seen["normal"]).sum(-1, keepdim=True) < 0, -normal, normal)
-
-
-def _padded(values: Tensor, width: int) -> Tensor:
-    return torch.nn.functional.pad(values, (0, width - values.shape[-1]))

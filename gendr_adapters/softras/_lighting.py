@@ -4,13 +4,14 @@ from .._soft_renderer.arguments import Numbers, Scalar
 from .._soft_renderer.lighting import WHITE, Lamps
 from .._soft_renderer.look_at import UPWARDS
 from .._soft_renderer.meshes import Mesh
+from .._soft_renderer.obj_loading import TEXTURE_TYPES
 
 
 class Lighting(Lamps):
     """Multiplies a mesh's textures, in place, with the light on its faces or vertices.
 
     Args:
-        light_mode: 'surface' or 'vertex', as the texture_type of the meshes to come.
+        light_mode: 'surface', 'vertex' or 'uv', as the texture_type of the meshes to come.
         intensity_ambient, color_ambient: of the constant light; see `functional.ambient_lighting`.
         intensity_directionals, color_directionals, directions: of the first lamp; see
             `functional.directional_lighting`. More may be appended to `directionals`.
@@ -26,8 +27,8 @@ class Lighting(Lamps):
         directions: Numbers = UPWARDS,
     ) -> None:
         super().__init__(intensity_ambient, color_ambient, intensity_directionals, color_directionals, directions)
-        if light_mode not in ("surface", "vertex"):
-            raise ValueError(f"light_mode must be 'surface' or 'vertex', got {light_mode!r}")
+        if light_mode not in TEXTURE_TYPES:
+            raise ValueError(f"light_mode must be 'surface', 'vertex' or 'uv', got {light_mode!r}")
         self.light_mode = light_mode
 
     def forward(self, mesh: Mesh) -> Mesh:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from .._soft_renderer.arguments import check_choices
 from .._soft_renderer.meshes import Mesh
+from .._soft_renderer.obj_loading import TEXTURE_TYPES
 from .._soft_renderer.rasterizing import Background, Drawn, ImageSize, antialiased, check_near_clip
 from ._soft_rasterize import soft_rasterize
 
@@ -13,7 +14,7 @@ _CHOICES = {
     "dist_func": ("hard", "euclidean", "barycentric"),
     "aggr_func_rgb": ("hard", "softmax"),
     "aggr_func_alpha": ("hard", "prod", "sum"),
-    "texture_type": ("surface", "vertex"),
+    "texture_type": TEXTURE_TYPES,
     "gradient": ("reference", "exact"),
 }
 
@@ -23,7 +24,7 @@ class SoftRasterizer(nn.Module):
 
     Args:
         image_size: S or (H, W), pixels. anti_aliasing: average 2 x 2 pixels of a picture twice as large.
-        texture_type: 'surface' or 'vertex', that of the meshes to come.
+        texture_type: 'surface', 'vertex' or 'uv', that of the meshes to come.
         The others: those of `functional.soft_rasterize`, with another default of fill_back, as in SoftRas.
     """
 

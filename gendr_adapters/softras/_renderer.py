@@ -10,6 +10,7 @@ from .._soft_renderer.cameras import FORWARDS
 from .._soft_renderer.lighting import WHITE
 from .._soft_renderer.look_at import UPWARDS
 from .._soft_renderer.meshes import Mesh
+from .._soft_renderer.obj_loading import TEXTURE_TYPES
 from .._soft_renderer.rasterizing import Background, Drawn, ImageSize
 from ._cameras import Transform
 from ._lighting import Lighting
@@ -24,9 +25,9 @@ class _MeshRenderer(nn.Module):
         self.rasterizer = rasterizer
 
     def set_texture_mode(self, mode: str) -> None:
-        """Be ready for meshes of texture_type 'surface' or 'vertex'."""
-        if mode not in ("vertex", "surface"):
-            raise ValueError(f"the texture mode must be 'surface' or 'vertex', got {mode!r}")
+        """Be ready for meshes of texture_type 'surface', 'vertex' or 'uv'."""
+        if mode not in TEXTURE_TYPES:
+            raise ValueError(f"the texture mode must be 'surface', 'vertex' or 'uv', got {mode!r}")
         self.lighting.light_mode = mode
         self.rasterizer.texture_type = mode
 

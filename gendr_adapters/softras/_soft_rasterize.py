@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._soft_renderer.rasterizing import Background, Drawn, ImageSize, choose, render_rgba
+from .._soft_renderer.uv_textures import Textures
 
 # aggr_func_alpha -> T-conorm
 _ALPHA = {"prod": "probabilistic", "sum": "sum", "hard": "hard"}
@@ -17,7 +18,7 @@ _RGB = {"softmax": "softmax", "hard": "hard"}
 @full_precision
 def soft_rasterize(
     face_vertices: Tensor,
-    textures: Tensor,
+    textures: Textures,
     image_size: ImageSize = 256,
     background_color: Background = (0, 0, 0),
     near: float = 1,
@@ -44,7 +45,7 @@ def soft_rasterize(
 
     Args:
         face_vertices: (N, F, 3, 3) or (N, F, 9), projected corners: x, y in [-1, 1] across the image, z camera depth.
-        textures: (N, F, R * R, 3) with texture_type 'surface', (N, F, 3, 3) with 'vertex'.
+        textures: (N, F, R * R, 3) with texture_type 'surface', (N, F, 3, 3) with 'vertex', TextureMaps with 'uv'.
         image_size: S or (H, W), pixels, which are square: of x and y, [-1, 1] spans the shorter side, in its middle.
         background_color: red, green, blue, (3,) or (N, 3); or pictures (3, H, W) or (N, 3, H, W). Tensors may have
             gradients. near, far: of colour; alpha counts every face.
