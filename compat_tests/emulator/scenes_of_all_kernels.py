@@ -24,6 +24,7 @@ from gendr_adapters import (  # noqa: E402
     gather_corners,
     render,
 )
+from gendr_adapters._counted_fragments import count_fragments
 from gendr_adapters.kaolin import dibr_soft_mask  # noqa: E402
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -64,6 +65,20 @@ def fragments_of_a_mesh() -> dict[str, Tensor]:
     found = find_fragments(gather_corners(positions, faces), (19, 26), settings=settings)
     loss = (found.weights.square().sum(1) * found.depth + found.distance2.sin()).sum()
     return {**found._asdict(), "d/d vertices": torch.autograd.grad(loss, positions)[0]}
+
+
+def fragments_of_ranges() -> dict[str, Tensor]:
+    """Of two images: a part of a row, rows, and the end of the first one with the second."""
+    scene = random_scene(5, 12, channels=1)
+    corners, offsets = scene.face_vertices.float().requires_grad_(), torch.tensor([0, 5, 12])
+    counted = count_fragments(corners, (13, 18), offsets, RenderSettings(reach=0.1, min_coverage=0.0))
+    found = [counted.find_in(first, last) for first, last in ((0, 7), (7, 126), (126, 468))]
+    depth = torch.cat([part.depth for part in found])
+    return {
+        "pixel": torch.cat([part.pixel for part in found]),
+        "depth": depth,
+        "d/d corners": torch.autograd.grad(depth.sin().sum(), corners)[0],
+    }
 
 
 def blended_fragments(dtype: torch.dtype, **settings: Any) -> dict[str, Tensor]:
@@ -153,6 +168,7 @@ def all_results() -> dict[str, Tensor]:
     runs["many"] = scene_results({"dist_scale": 1e-5}, single, (160, 300), faces=600, channels=1)
     runs["mesh"] = silhouette_of_a_mesh()
     runs["fragments"] = fragments_of_a_mesh()
+    runs["fragments of ranges"] = fragments_of_ranges()
     for dtype in (torch.float32, torch.float64):
         runs[f"soft mask, {dtype}"] = soft_masks(dtype, None, (13, 18))
         runs[f"soft mask, large, cut, {dtype}"] = soft_masks(dtype, 1.5, (44, 50))
