@@ -152,7 +152,7 @@ def test_numbers_of_other_types() -> None:
     assert check_max_memory(torch.tensor(7)) == 7 and check_max_memory(None) is None
 
 
-@pytest.mark.cuda
+@pytest.mark.cuda(real=True)
 def test_what_torch_keeps_is_free() -> None:
     device = torch.device("cuda")
     before = _max_memory._free(device)
