@@ -6,6 +6,7 @@
 #include "corners.h"
 #include "interruption.h"
 #include "kernels.h"
+#include "thread_pool.h"
 
 namespace gendr {
 namespace {
@@ -106,6 +107,10 @@ extern "C" {
 
 const char* gendr_isa(void) {
     return chosen().name;
+}
+
+void gendr_work_on(gendr_parallel parallel) {
+    work_on(parallel);
 }
 
 int gendr_evaluate_distribution(int dtype, int id, double shape, double shift, int64_t n, const void* u, void* cdf,

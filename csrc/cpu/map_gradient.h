@@ -4,7 +4,9 @@
 #pragma once
 
 #include <atomic>
-#include <thread>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 
 #include "interruption.h"
 #include "shade_block.h"
@@ -35,18 +37,31 @@ struct MapAdditions {
 class Turns {
   public:
     // Waits until all tasks before this one have passed; false if the call is to stop.
-    bool wait_for(std::ptrdiff_t task) const {
+    bool wait_for(std::ptrdiff_t task) {
+        using Clock = std::chrono::steady_clock;
+        constexpr std::chrono::microseconds spin{50};
         Interruption* const call = Interruption::current();
+        const auto deadline = Clock::now() + spin;
         while (next_.load(std::memory_order_acquire) != task) {
+            if (Clock::now() < deadline) continue;
+            std::unique_lock<std::mutex> lock(mutex_);
+            passed_.wait_for(lock, std::chrono::milliseconds(50), [&] { return next_.load() == task; });
             if (call && call->requested()) return false;
-            std::this_thread::yield();
         }
         return true;
     }
-    void pass(std::ptrdiff_t task) { next_.store(task + 1, std::memory_order_release); }
+    void pass(std::ptrdiff_t task) {
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            next_.store(task + 1, std::memory_order_release);
+        }
+        passed_.notify_all();
+    }
 
   private:
     std::atomic<std::ptrdiff_t> next_{0};
+    std::mutex mutex_;
+    std::condition_variable passed_;
 };
 
 // One task's part in it.

@@ -19,7 +19,9 @@ struct Job {
     std::ptrdiff_t n_tasks;
     int n_threads;
     Interruption* call;
+    pthread_t caller;
     std::atomic<std::ptrdiff_t> next{0};
+    std::atomic<int> joined{0};  // of a team: how many came, without the caller's
 
     void work(int thread) {
         for (;;) {
@@ -126,7 +128,62 @@ class Pool {
 
 Pool* Pool::current_ = nullptr;
 
+// A team: the threads of another runtime, which are there for its own work, too. Those of OpenMP look for work for some
+// milliseconds after they had some; threads of a pool would have to share the processors with them.
+std::atomic<gendr_parallel> team{nullptr};
+
+class Team {
+  public:
+    explicit Team(Job& job) : job_(job) {}
+
+    static void join(void* data) {
+        Team& team = *static_cast<Team*>(data);
+        Job& job = team.job_;
+        const bool caller = pthread_equal(pthread_self(), job.caller);
+        const int thread = caller ? 0 : 1 + job.joined.fetch_add(1, std::memory_order_relaxed);
+        if (thread < job.n_threads) {
+            const WorkingFor call(job.call);
+            team.at_work_.fetch_add(1);
+            job.work(thread);
+            team.stop_working();
+        }
+        team.wait_for_others(caller);
+    }
+
+  private:
+    bool is_done() const { return at_work_.load() == 0; }
+    void stop_working() {
+        if (at_work_.fetch_sub(1) != 1) return;
+        const std::lock_guard<std::mutex> lock(mutex_);
+        done_.notify_all();
+    }
+    // Asleep, not as OpenMP would wait: on a busy machine the processor goes to whoever is being waited for.
+    void wait_for_others(bool caller) {
+        const auto deadline = Clock::now() + kSpin;
+        while (!is_done() && Clock::now() < deadline) {
+        }
+        std::unique_lock<std::mutex> lock(mutex_);
+        while (!done_.wait_for(lock, kLook, [&] { return is_done(); })) {
+            lock.unlock();
+            if (caller && job_.call) job_.call->requested();
+            lock.lock();
+        }
+    }
+
+    Job& job_;
+    std::atomic<int> at_work_{0};
+    std::mutex mutex_;
+    std::condition_variable done_;
+};
+
 }  // namespace
+
+void work_on(gendr_parallel parallel) {
+    team.store(parallel, std::memory_order_release);
+    // In a child, the threads that a runtime believes in are not there.
+    static const int registered = pthread_atfork(nullptr, nullptr, [] { team.store(nullptr); });
+    (void)registered;
+}
 
 void parallel_for(int n_threads, std::ptrdiff_t n_tasks, void (*body)(void*, std::ptrdiff_t, int), void* context) {
     if (n_tasks <= 0) return;
@@ -136,7 +193,13 @@ void parallel_for(int n_threads, std::ptrdiff_t n_tasks, void (*body)(void*, std
     job.n_tasks = n_tasks;
     job.n_threads = n_tasks < n_threads ? static_cast<int>(n_tasks) : n_threads;
     job.call = Interruption::current();
-    if (job.n_threads == 1 || !Pool::instance().run(job)) {
+    job.caller = pthread_self();
+    const gendr_parallel parallel = team.load(std::memory_order_acquire);
+    if (job.n_threads > 1 && parallel) {
+        // Of always the same size: OpenMP ends threads that a team has no use for.
+        Team of_job(job);
+        parallel(Team::join, &of_job, static_cast<unsigned>(n_threads), 0);
+    } else if (job.n_threads == 1 || !Pool::instance().run(job)) {
         job.n_threads = 1;
         job.work(0);
     }

@@ -46,6 +46,8 @@ const char* gendr_isa(void) {
     return "cuda";
 }
 
+void gendr_work_on(gendr_parallel) {}
+
 int gendr_evaluate_distribution(int dtype, int id, double shape, double shift, int64_t n, const void* u, void* cdf,
                                 void* log_survival, void* hazard, int device, void* stream) {
     return guarded([&] {

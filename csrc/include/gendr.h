@@ -55,6 +55,10 @@ enum gendr_status {
  * its own. */
 typedef int (*gendr_poll)(void);
 
+/* Calls body(data) on n_threads threads, the caller's among them, and returns when all have: OpenMP's GOMP_parallel.
+ * flags: 0. */
+typedef void (*gendr_parallel)(void (*body)(void*), void* data, unsigned n_threads, unsigned flags);
+
 /* How: numbers alone, one for each setting. */
 typedef struct gendr_settings {
     int32_t distribution;        /* line of core/distributions.def */
@@ -278,6 +282,10 @@ GENDR_API const char* gendr_last_error(void); /* of this thread; valid until its
 /* Instruction set in use ("avx512", "avx2", "baseline"; "cuda"). GENDR_ISA=avx2 or GENDR_ISA=baseline in the
  * environment, read at the first call, keeps it from using a better one. */
 GENDR_API const char* gendr_isa(void);
+
+/* Lets the CPU core work on the threads of `parallel`, not on some of its own, which would be in the way of those; not
+ * while calls last. Null: its own. Of no effect on CUDA, and in a process that was forked off. */
+GENDR_API void gendr_work_on(gendr_parallel parallel);
 
 /* Names of the enums' entries; null past the end. */
 GENDR_API const char* gendr_distribution_name(int id);

@@ -24,6 +24,12 @@ def cuda_of_framework() -> str | None:
     return None
 
 
+def parallel_of_framework() -> int | None:
+    """The address of a gendr_parallel (csrc/include/gendr.h) on the threads of the framework that calls, which puts its
+    own function here; None: it has none, or none is known."""
+    return None
+
+
 class NativeLibraryError(RuntimeError):
     """A native library is missing, of another version, or failed."""
 
@@ -38,7 +44,9 @@ def library(device_type: str = "cpu") -> ctypes.CDLL:
 
 @cache
 def _library(device_type: str) -> ctypes.CDLL:
-    return load(library_path(device_type))
+    lib = load(library_path(device_type))
+    lib.gendr_work_on(parallel_of_framework())
+    return lib
 
 
 def library_path(device_type: str = "cpu") -> Path:

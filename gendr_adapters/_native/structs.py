@@ -273,6 +273,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gendr_abi_version": (c_int, []),
     "gendr_last_error": (c_char_p, []),
     "gendr_isa": (c_char_p, []),
+    "gendr_work_on": (None, [c_void_p]),
     "gendr_distribution_name": (c_char_p, [c_int]),
     "gendr_t_conorm_name": (c_char_p, [c_int]),
     "gendr_evaluate_distribution": (

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .. import _native
 from .._native import interrupting, structs
+from .openmp import gomp_parallel
 
 DTYPES = {torch.float32: 0, torch.float64: 1}
 
@@ -80,3 +81,4 @@ def run(name: str, call: structs.Call, like: Tensor, workspace_size: str | None 
 
 # The CUDA library is chosen by torch's CUDA, where there are several.
 _native.cuda_of_framework = lambda: torch.version.cuda
+_native.parallel_of_framework = gomp_parallel
