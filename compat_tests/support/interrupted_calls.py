@@ -167,6 +167,7 @@ def each_call(name: str) -> None:
 
 
 def keyboard() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background process ignores it
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
     interrupted(CALLS["forward"](), KeyboardInterrupt)
 
