@@ -6,11 +6,11 @@ import pytest
 import torch
 from kaolin_meshes import ASSIGNMENTS, FACES, HEIGHT, WIDTH, camera, lights, materials, octahedron, uv_mesh
 from support.allocations import peak_of_allocations
+from support.pieces import count_pieces
 from torch import Tensor
 from torch.testing import assert_close
 
 from gendr_adapters import RenderSettings
-from gendr_adapters._shading_in_pieces import pieces_for
 from gendr_adapters.kaolin import _soft_render, soft_render
 
 SOFT = RenderSettings(dist_scale=3e-3, gamma=3e-3, background_eps=0.02)
@@ -53,16 +53,7 @@ class Scene:
 
 @pytest.fixture
 def n_pieces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Into how many pieces each picture was divided."""
-    numbers: list[int] = []
-
-    def count(*arguments: Any) -> Any:
-        pieces = pieces_for(*arguments)
-        numbers.append(len(pieces))
-        return pieces
-
-    monkeypatch.setattr(_soft_render, "pieces_for", count)
-    return numbers
+    return count_pieces(monkeypatch, _soft_render)
 
 
 @pytest.mark.parametrize("batched", [False, True], ids=["one image", "two images"])

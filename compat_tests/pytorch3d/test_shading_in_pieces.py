@@ -10,11 +10,11 @@ from pytorch3d.renderer import PointLights, TexturesUV, TexturesVertex
 from pytorch3d.structures import Meshes
 from pytorch3d.utils import ico_sphere
 from support.allocations import peak_of_allocations
+from support.pieces import count_pieces
 from test_core_shading import fragment_by_fragment
 from torch import Tensor
 from torch.testing import assert_close
 
-from gendr_adapters._shading_in_pieces import pieces_for
 from gendr_adapters.pytorch3d import (
     GenDRBlendParams,
     GenDRFlatShader,
@@ -28,16 +28,7 @@ SHADERS = pytest.mark.parametrize("shader", [GenDRPhongShader, GenDRFlatShader])
 
 @pytest.fixture
 def n_pieces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Into how many pieces each picture was divided."""
-    numbers: list[int] = []
-
-    def count(*arguments: Any) -> Any:
-        pieces = pieces_for(*arguments)
-        numbers.append(len(pieces))
-        return pieces
-
-    monkeypatch.setattr(_shaders, "pieces_for", count)
-    return numbers
+    return count_pieces(monkeypatch, _shaders)
 
 
 def assert_pieces_are_the_whole(scene: Scene, shader: Any, n_pieces: list[int], max_memory: int, **how: Any) -> None:

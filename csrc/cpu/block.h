@@ -77,7 +77,8 @@ inline void store_lanes(T* base, std::ptrdiff_t stride, int rows, const T* in) {
 }
 
 // Calls visit(BlockPosition) for blocks that cover every pixel in reach of face f in rows [row_begin, row_end):
-// squares; on a face wider than 16 pixels blocks of wide_rows rows.
+// squares; on a face wider than 16 pixels blocks of wide_rows rows, 1 or 4. Where lanes are stored back, rows are
+// faster there; where much is computed for a lane, squares.
 //
 // A wide face is walked only between the lines that bound its neighbourhood: a pixel in reach lies on the inner side of
 // each edge, moved out by the reach.

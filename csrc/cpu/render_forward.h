@@ -96,9 +96,6 @@ class Forward {
     }
 
   private:
-    // A pixel's sums are loaded and stored for every face: of a row at once.
-    static constexpr int kWideRows = 1;
-
     struct Band {
         int image;
         int32_t row_begin, row_end;
@@ -126,13 +123,13 @@ class Forward {
             const Shape<T> shape(scene_, f);
             if (colour || depth_matters || !scene_.fused) {
                 for_each_block(
-                    scene_, band.params, f, band.row_begin, band.row_end, kWideRows,
+                    scene_, band.params, f, band.row_begin, band.row_end, 1,
                     [&](const BlockPosition<T>& at) { add_block(band, shape, id, at, alpha, colour, depth_matters); });
             } else if (alpha && edges_matter(scene_, band.params, f)) {
-                for_each_block(scene_, band.params, f, band.row_begin, band.row_end, kWideRows,
+                for_each_block(scene_, band.params, f, band.row_begin, band.row_end, 1,
                                [&](const BlockPosition<T>& at) { add_logistic_block<true>(band, shape, at); });
             } else if (alpha) {
-                for_each_block(scene_, band.params, f, band.row_begin, band.row_end, kWideRows,
+                for_each_block(scene_, band.params, f, band.row_begin, band.row_end, 1,
                                [&](const BlockPosition<T>& at) { add_logistic_block<false>(band, shape, at); });
             }
         });

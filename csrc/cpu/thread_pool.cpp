@@ -19,9 +19,7 @@ struct Job {
     std::ptrdiff_t n_tasks;
     int n_threads;
     Interruption* call;
-    pthread_t caller;
     std::atomic<std::ptrdiff_t> next{0};
-    std::atomic<int> joined{0};  // of a team: how many came, without the caller's
 
     void work(int thread) {
         for (;;) {
@@ -139,8 +137,8 @@ class Team {
     static void join(void* data) {
         Team& team = *static_cast<Team*>(data);
         Job& job = team.job_;
-        const bool caller = pthread_equal(pthread_self(), job.caller);
-        const int thread = caller ? 0 : 1 + job.joined.fetch_add(1, std::memory_order_relaxed);
+        const bool caller = pthread_equal(pthread_self(), team.caller_);
+        const int thread = caller ? 0 : team.next_thread_.fetch_add(1, std::memory_order_relaxed);
         if (thread < job.n_threads) {
             const WorkingFor call(job.call);
             team.at_work_.fetch_add(1);
@@ -171,6 +169,8 @@ class Team {
     }
 
     Job& job_;
+    const pthread_t caller_ = pthread_self();
+    std::atomic<int> next_thread_{1};
     std::atomic<int> at_work_{0};
     std::mutex mutex_;
     std::condition_variable done_;
@@ -193,7 +193,6 @@ void parallel_for(int n_threads, std::ptrdiff_t n_tasks, void (*body)(void*, std
     job.n_tasks = n_tasks;
     job.n_threads = n_tasks < n_threads ? static_cast<int>(n_tasks) : n_threads;
     job.call = Interruption::current();
-    job.caller = pthread_self();
     const gendr_parallel parallel = team.load(std::memory_order_acquire);
     if (job.n_threads > 1 && parallel) {
         // Of always the same size: OpenMP ends threads that a team has no use for.
