@@ -251,32 +251,18 @@ GENDR_HD VertexGradient<T> pull_cut_fragment(const Face<T>& f, const Cut<T>& cut
     return out;
 }
 
-// One pixel at a time, for CUDA threads: each makes the polygon for itself, out of the way of the faces that are whole.
+// One pixel at a time, for CUDA threads: out of the way of the faces that are whole.
 template <class T>
-GENDR_HD_NOINLINE Sight<T> see_cut_face(const Face<T>& f, const CutPlane<T>& plane, Flag<T> bounded, T px, T py,
-                                        T reach2) {
-    Cut<T> cut;
-    make_cut(f, plane, cut);
+GENDR_HD_NOINLINE Sight<T> see_cut_face(const Cut<T>& cut, Flag<T> bounded, T px, T py, T reach2) {
     return sight_of(see_cut(cut, bounded, px, py), reach2);
 }
 
 template <class T>
-GENDR_HD_NOINLINE VertexGradient<T> pull_cut_face(const Face<T>& f, const CutPlane<T>& plane, Flag<T> bounded, T px,
-                                                  T py, T grad_u, T pull, T across, T grad_b0, T grad_b1, T grad_b2) {
-    Cut<T> cut;
-    make_cut(f, plane, cut);
+GENDR_HD_NOINLINE VertexGradient<T> pull_cut_face(const Cut<T>& cut, Flag<T> bounded, T px, T py, T grad_u, T pull,
+                                                  T across, T grad_b0, T grad_b1, T grad_b2) {
     const CutSight<T> s = see_cut(cut, bounded, px, py);
     const Direction<T> force = pull_cut_point(cut, s, grad_u, pull, across);
     return pull_cut(cut, s, bounded, px, py, force.x, force.y, grad_b0, grad_b1, grad_b2);
-}
-
-template <class T>
-GENDR_HD_NOINLINE VertexGradient<T> pull_cut_fragment(const Face<T>& f, const CutPlane<T>& plane,
-                                                      const CutRule<T>& rule, T px, T py, T grad_v0, T grad_v1,
-                                                      T grad_v2, T grad_z, T grad_distance2) {
-    Cut<T> cut;
-    make_cut(f, plane, cut);
-    return pull_cut_fragment(f, cut, rule, px, py, grad_v0, grad_v1, grad_v2, grad_z, grad_distance2);
 }
 
 GENDR_END_NAMESPACE

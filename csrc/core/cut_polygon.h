@@ -61,7 +61,7 @@ struct Cut {
     T inv_z_x[2], inv_z_y[2];  // gradient of inv_z
     T wx[2][n], wy[2][n];      // gradient of the weights of corners 1 to 3 in both; 0 for the one that is not used
     T diagonal_x, diagonal_y;
-    T area2;   // twice the signed area, > 0 counter-clockwise
+    T area2;   // twice the signed area, > 0 counter-clockwise; 0: too small to have a sign
     T touch2;  // as a face's, but cut points are rounded where they lie, too
 };
 
@@ -84,24 +84,17 @@ struct Source {
     int b, a;
 };
 
-// Corners of the face in the order of the polygon's.
+// That of corner j, which for 4 is the first again.
 template <class T>
-GENDR_HD void find_sources(const T* z, T depth, Source* source) {
+GENDR_HD Source source_of(const T* z, T depth, int j) {
     const bool near0 = z[0] < depth, near1 = z[1] < depth, near2 = z[2] < depth;
     const bool quadrilateral = int(near0) + int(near1) + int(near2) == 1;
     // The corner that is alone on its side, and its successors.
     const int o = near0 != near1 ? (near0 != near2 ? 0 : 1) : 2;
-    const int i = o == 2 ? 0 : o + 1, j = o == 0 ? 2 : o - 1;
-    if (!quadrilateral) {
-        source[0] = source[3] = {o, -1};
-        source[1] = {o, i};
-        source[2] = {o, j};
-    } else {
-        source[0] = {i, -1};
-        source[1] = {j, -1};
-        source[2] = {j, o};
-        source[3] = {i, o};
-    }
+    const int i = o == 2 ? 0 : o + 1, k = o == 0 ? 2 : o - 1;
+    j %= kCutCorners;
+    if (!quadrilateral) return {o, j == 1 ? i : j == 2 ? k : -1};
+    return {j == 0 || j == 3 ? i : k, j < 2 ? -1 : o};
 }
 
 template <class T>
@@ -178,43 +171,59 @@ GENDR_HD void place_edge(const Face<T>& f, const CutPlane<T>& plane, Source from
     cut.start_y[j] = at_end ? cut.y[next] : cut.y[j];
 }
 
-// b' and 1 / depth everywhere, from their values at corner 0 and at two others. affine: on the whole polygon.
+// b' and 1 / depth on one side of the diagonal, from their values at corner 0 and at two others. affine: on the whole
+// polygon.
 template <class T>
-GENDR_HD void spread_weights(bool affine, Cut<T>& cut) {
+GENDR_HD void spread_weights(bool affine, int side, Cut<T>& cut) {
     const T* ex = cut.ex;
     const T* ey = cut.ey;
     // To corners 1, 2 and 3 from corner 0, and the areas of the triangles that they make with it two by two.
     const T dx[4] = {T(0), ex[0], ex[0] + ex[1], -ex[3]}, dy[4] = {T(0), ey[0], ey[0] + ey[1], -ey[3]};
     const T area12 = ex[0] * ey[1] - ey[0] * ex[1], area23 = ex[2] * ey[3] - ey[2] * ex[3];
     const T area13 = ex[3] * ey[0] - ey[3] * ex[0];
-    cut.diagonal_x = dx[2];
-    cut.diagonal_y = dy[2];
     // A side so thin that rounding spoils its weights has those of the other, from which they hardly differ there.
     const T thin = sqrt_(Limits<T>::epsilon);
-    for (int side = 0; side < 2; ++side) {
-        const T own = side == 0 ? area12 : area23, other = side == 0 ? area23 : area12;
-        const bool takes_own = abs_(own) > thin * abs_(other);
-        const bool first =
-            affine ? abs_(area12) >= abs_(area23) && abs_(area12) >= abs_(area13) : (side == 0) == takes_own;
-        const bool second = !first && (!affine || abs_(area23) >= abs_(area13));
-        const int u = second ? 2 : 1, v = first ? 2 : 3;
-        const T inv_area = T(1) / (first ? area12 : second ? area23 : area13);
-        T* wx = cut.wx[side];
-        T* wy = cut.wy[side];
-        for (int j = 0; j < kCutCorners; ++j) wx[j] = wy[j] = T(0);
-        wx[u] = dy[v] * inv_area;
-        wy[u] = -dx[v] * inv_area;
-        wx[v] = -dy[u] * inv_area;
-        wy[v] = dx[u] * inv_area;
-        for (int k = 0; k < 3; ++k) {
-            const T bu = cut.b[u][k] - cut.b[0][k], bv = cut.b[v][k] - cut.b[0][k];
-            cut.bx[side][k] = bu * wx[u] + bv * wx[v];
-            cut.by[side][k] = bu * wy[u] + bv * wy[v];
-        }
-        const T zu = cut.inv_z[u] - cut.inv_z[0], zv = cut.inv_z[v] - cut.inv_z[0];
-        cut.inv_z_x[side] = zu * wx[u] + zv * wx[v];
-        cut.inv_z_y[side] = zu * wy[u] + zv * wy[v];
+    const T own = side == 0 ? area12 : area23, other = side == 0 ? area23 : area12;
+    const bool takes_own = abs_(own) > thin * abs_(other);
+    const bool first = affine ? abs_(area12) >= abs_(area23) && abs_(area12) >= abs_(area13) : (side == 0) == takes_own;
+    const bool second = !first && (!affine || abs_(area23) >= abs_(area13));
+    const int u = second ? 2 : 1, v = first ? 2 : 3;
+    const T du_x = second ? dx[2] : dx[1], du_y = second ? dy[2] : dy[1];
+    const T dv_x = first ? dx[2] : dx[3], dv_y = first ? dy[2] : dy[3];
+    const T inv_area = T(1) / (first ? area12 : second ? area23 : area13);
+    const T ux = dv_y * inv_area, uy = -dv_x * inv_area, vx = -du_y * inv_area, vy = du_x * inv_area;
+    for (int j = 0; j < kCutCorners; ++j) {
+        cut.wx[side][j] = j == u ? ux : j == v ? vx : T(0);
+        cut.wy[side][j] = j == u ? uy : j == v ? vy : T(0);
     }
+    for (int k = 0; k < 3; ++k) {
+        const T bu = cut.b[u][k] - cut.b[0][k], bv = cut.b[v][k] - cut.b[0][k];
+        cut.bx[side][k] = bu * ux + bv * vx;
+        cut.by[side][k] = bu * uy + bv * vy;
+    }
+    const T zu = cut.inv_z[u] - cut.inv_z[0], zv = cut.inv_z[v] - cut.inv_z[0];
+    cut.inv_z_x[side] = zu * ux + zv * vx;
+    cut.inv_z_y[side] = zu * uy + zv * vy;
+}
+
+// What is of the polygon as a whole.
+template <class T>
+GENDR_HD void measure(Cut<T>& cut) {
+    const T* ex = cut.ex;
+    const T* ey = cut.ey;
+    T longest = T(0), farthest = T(0);
+    for (int j = 0; j < kCutCorners; ++j) {
+        longest = max_(longest, ex[j] * ex[j] + ey[j] * ey[j]);
+        farthest = max_(farthest, abs_(cut.start_x[j]) + abs_(cut.start_y[j]));
+    }
+    const T area2 = (ex[0] * ey[1] - ey[0] * ex[1]) + (ex[2] * ey[3] - ey[2] * ex[3]);
+    // As in setup_face.
+    const bool flat = !(abs_(area2) > max_(T(2) * Limits<T>::epsilon * longest, Limits<T>::tiny));
+    const T touch = kTouch<T> * (sqrt_(longest) + farthest);
+    cut.area2 = flat ? T(0) : area2;
+    cut.touch2 = touch * touch;
+    cut.diagonal_x = ex[0] + ex[1];
+    cut.diagonal_y = ey[0] + ey[1];
 }
 
 // Are all numbers such that products of a few of them are finite?
@@ -249,28 +258,36 @@ GENDR_HD bool all_usable(const Cut<T>& cut) {
     return check == T(0) && farthest <= T(1e18) && largest <= Limits<T>::huge;
 }
 
+// each(n, use) calls use(j) for all j below n, in turn or at once, and what they wrote can be read.
+template <class T, class Each>
+GENDR_HD void fill_cut(const Face<T>& f, const CutPlane<T>& plane, Cut<T>& cut, Each&& each) {
+    each(kCutCorners, [&](int j) { place_corner(f, plane, source_of(f.z, plane.depth, j), j, cut); });
+    each(kCutCorners, [&](int j) {
+        place_edge(f, plane, source_of(f.z, plane.depth, j), source_of(f.z, plane.depth, j + 1), j, cut);
+    });
+    each(3, [&](int j) {
+        if (j < 2) {
+            spread_weights(plane.affine(), j, cut);
+        } else {
+            measure(cut);
+        }
+    });
+}
+
 }  // namespace cutting
 
-// The polygon of a face with corners on both sides of the plane. False: it has no area to speak of (the face is seen
-// from its edge), or is too large for the numbers.
+// Is there an area to speak of (else the face is seen from its edge), and is nothing too large for the numbers?
 template <class T>
-GENDR_HD_NOINLINE bool make_cut(const Face<T>& f, const CutPlane<T>& plane, Cut<T>& cut) {
-    cutting::Source source[kCutCorners];
-    cutting::find_sources(f.z, plane.depth, source);
-    for (int j = 0; j < kCutCorners; ++j) cutting::place_corner(f, plane, source[j], j, cut);
-    T longest = T(0), farthest = T(0);
-    for (int j = 0; j < kCutCorners; ++j) {
-        cutting::place_edge(f, plane, source[j], source[(j + 1) % kCutCorners], j, cut);
-        longest = max_(longest, cut.ex[j] * cut.ex[j] + cut.ey[j] * cut.ey[j]);
-        farthest = max_(farthest, abs_(cut.start_x[j]) + abs_(cut.start_y[j]));
-    }
-    cut.area2 = (cut.ex[0] * cut.ey[1] - cut.ey[0] * cut.ex[1]) + (cut.ex[2] * cut.ey[3] - cut.ey[2] * cut.ex[3]);
-    // As in setup_face.
-    if (!(abs_(cut.area2) > max_(T(2) * Limits<T>::epsilon * longest, Limits<T>::tiny))) return false;
-    const T touch = kTouch<T> * (sqrt_(longest) + farthest);
-    cut.touch2 = touch * touch;
-    cutting::spread_weights(plane.affine(), cut);
-    return cutting::all_usable(cut);
+GENDR_HD bool is_usable(const Cut<T>& cut) {
+    return cut.area2 != T(0) && cutting::all_usable(cut);
+}
+
+// The polygon of a face with corners on both sides of the plane.
+template <class T>
+GENDR_HD_NOINLINE void make_cut(const Face<T>& f, const CutPlane<T>& plane, Cut<T>& cut) {
+    cutting::fill_cut(f, plane, cut, [](int n, auto&& use) {
+        for (int j = 0; j < n; ++j) use(j);
+    });
 }
 
 GENDR_END_NAMESPACE

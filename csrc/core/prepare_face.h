@@ -31,24 +31,29 @@ struct Extent {
 };
 
 template <class T>
-GENDR_HD void find_depths(const Face<T>& f, Extent<T>& e) {
+GENDR_HD void find_extent(const Face<T>& f, Extent<T>& e) {
     e.z_min = min_(f.z[0], min_(f.z[1], f.z[2]));
     e.z_max = max_(f.z[0], max_(f.z[1], f.z[2]));
-}
-
-template <class T>
-GENDR_HD void find_outline(const Face<T>& f, Extent<T>& e) {
     e.x_min = min_(f.x[0], min_(f.x[1], f.x[2]));
     e.x_max = max_(f.x[0], max_(f.x[1], f.x[2]));
     e.y_min = min_(f.y[0], min_(f.y[1], f.y[2]));
     e.y_max = max_(f.y[0], max_(f.y[1], f.y[2]));
 }
 
-// Cuts a face that is nearer than the plane somewhere. False: nothing is left of it.
+// Is something of a face nearer than the plane? If so, is all of it?
 template <class T>
-GENDR_HD bool cut_at(const CutPlane<T>& plane, Face<T>& f, Extent<T>& e) {
-    Cut<T> cut;
-    if (e.z_max < plane.depth || !make_cut(f, plane, cut)) return false;
+GENDR_HD bool begins_before(const CutPlane<T>& plane, const Extent<T>& e) {
+    return e.z_min < plane.depth && plane.depth > T(0);
+}
+template <class T>
+GENDR_HD bool ends_before(const CutPlane<T>& plane, const Extent<T>& e) {
+    return e.z_max < plane.depth;
+}
+
+// What becomes of a face that the plane goes through. False: nothing is left of it.
+template <class T>
+GENDR_HD bool take_cut(const CutPlane<T>& plane, const Cut<T>& cut, Face<T>& f, Extent<T>& e) {
+    if (!is_usable(cut)) return false;
     f.flags = kCut;
     f.area2 = cut.area2;
     e.z_min = plane.depth;
@@ -105,32 +110,43 @@ GENDR_HD void clear_pixel_box(Face<T>& f) {
     f.x1 = f.y1 = -1;
 }
 
-// Face `index`, set up and cut, as yet without pixels, and where it lies. False: there is nothing of it to be seen.
-// kCuts: as for with_rule_of.
-template <bool kCuts, class T>
-GENDR_HD bool shape_face(const Scene<T>& scene, int64_t index, Face<T>& f, Extent<T>& extent) {
+// Face `index`, set up, as yet whole and without pixels, and where it lies. False: it cannot be seen.
+template <class T>
+GENDR_HD bool shape_whole_face(const Scene<T>& scene, int64_t index, Face<T>& f, Extent<T>& extent) {
     const T* corners = scene.corners(index);
     clear_pixel_box(f);
     if (!is_usable(corners)) return false;
     setup_face(corners, f);
-    find_depths(f, extent);
-    if (kCuts && extent.z_min < scene.cut_plane.depth && scene.cut_plane.depth > T(0)) {
-        return cut_at(scene.cut_plane, f, extent);
-    }
-    find_outline(f, extent);
+    find_extent(f, extent);
     return true;
 }
 
-// Face `index`, with its pixel box and culling flags; no pixels where it is no part of the picture.
-template <bool kCuts, class T>
-GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, int64_t index, Face<T>& f) {
-    Extent<T> extent;
-    if (!shape_face<kCuts>(scene, index, f, extent)) return;
+// The same, cut.
+template <class T>
+GENDR_HD bool shape_face(const Scene<T>& scene, int64_t index, Face<T>& f, Extent<T>& extent) {
+    if (!shape_whole_face(scene, index, f, extent)) return false;
+    const CutPlane<T>& plane = scene.cut_plane;
+    if (!begins_before(plane, extent)) return true;
+    if (ends_before(plane, extent)) return false;
+    Cut<T> cut;
+    make_cut(f, plane, cut);
+    return take_cut(plane, cut, f, extent);
+}
+
+// Culling flags and pixel box of a face that has its shape; no pixels where it is no part of the picture.
+template <class T>
+GENDR_HD void place_face(const Scene<T>& scene, const ImageParams<T>& image, const Extent<T>& extent, Face<T>& f) {
     f.flags |= depth_flags(scene, f, extent);
     if ((f.flags & kColourCulled) && (f.flags & kAlphaCulled)) return;
     if (scene.barycentric && (f.flags & kFlat)) return;  // zero area: no barycentrics, so no distance
     set_pixel_box(scene, image, extent, f);
     if (f.x0 > f.x1 || f.y0 > f.y1) clear_pixel_box(f);
+}
+
+template <class T>
+GENDR_HD void prepare_face(const Scene<T>& scene, const ImageParams<T>& image, int64_t index, Face<T>& f) {
+    Extent<T> extent;
+    if (shape_face(scene, index, f, extent)) place_face(scene, image, extent, f);
 }
 
 GENDR_END_NAMESPACE

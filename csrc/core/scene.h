@@ -194,11 +194,11 @@ GENDR_HD void with_rule_of(const Scene<T>& scene, const Face<T>& f, Use&& use) {
     }
 }
 
-// What the pixel at (x, y) sees of a face, cut or not.
+// What the pixel at (x, y) sees of a face. cut: what is left of it, if it is cut.
 template <bool kCuts, class T>
-GENDR_HD Sight<T> see_face(const Scene<T>& scene, const Face<T>& f, T x, T y, T reach2) {
+GENDR_HD Sight<T> see_face(const Scene<T>& scene, const Face<T>& f, const Cut<T>* cut, T x, T y, T reach2) {
     if constexpr (kCuts) {
-        if (f.flags & kCut) return see_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, x, y, reach2);
+        if (f.flags & kCut) return see_cut_face(*cut, scene.cut_rule().bounded, x, y, reach2);
     }
     return see(f, x, y, Flag<T>((f.flags & kFlat) != 0), Flag<T>(scene.barycentric), reach2);
 }

@@ -59,10 +59,10 @@ GENDR_HD void set_grown_box(const Scene<T>& scene, const Extent<T>& e, Face<T>& 
 }
 
 // Face `index`, with its grown box; no pixels where it counts nowhere. Not inlined: both passes must decide alike.
-template <bool kCuts, class T>
+template <class T>
 GENDR_HD_NOINLINE void prepare_mask_face(const Scene<T>& scene, int64_t index, Face<T>& f) {
     Extent<T> extent;
-    if (shape_face<kCuts>(scene, index, f, extent)) set_grown_box(scene, extent, f);
+    if (shape_face(scene, index, f, extent)) set_grown_box(scene, extent, f);
 }
 
 // What a pair does to the mask.
@@ -110,16 +110,11 @@ GENDR_HD VertexGradient<T> pull_cut_mask(const Cut<T>& cut, Flag<T> bounded, T x
 
 // One pixel at a time, for CUDA threads (see cut_face.h).
 template <class T>
-GENDR_HD_NOINLINE T cut_outline_distance2(const Face<T>& f, const CutPlane<T>& plane, T x, T y) {
-    Cut<T> cut;
-    make_cut(f, plane, cut);
+GENDR_HD_NOINLINE T cut_outline_distance2(const Cut<T>& cut, T x, T y) {
     return see_cut(cut, Flag<T>(true), x, y).distance2;
 }
 template <class T>
-GENDR_HD_NOINLINE VertexGradient<T> pull_cut_mask_face(const Face<T>& f, const CutPlane<T>& plane, T x, T y, T pull,
-                                                       T inv_tau) {
-    Cut<T> cut;
-    make_cut(f, plane, cut);
+GENDR_HD_NOINLINE VertexGradient<T> pull_cut_mask_face(const Cut<T>& cut, T x, T y, T pull, T inv_tau) {
     return pull_cut_mask(cut, Flag<T>(true), x, y, true, pull, inv_tau);
 }
 

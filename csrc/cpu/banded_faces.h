@@ -28,7 +28,7 @@ class BandedFaces {
             ImageParams<T> params = scene_.image_params(image);
             for (int64_t i = first; i < last; ++i) {
                 while (i >= scene_.first_face(image + 1)) params = scene_.image_params(++image);
-                prepare_face<true>(scene_, params, i, faces_[i]);
+                prepare_face(scene_, params, i, faces_[i]);
             }
         });
         parallel_for(a.n_threads, a.n_images, [&](int64_t image, int) {

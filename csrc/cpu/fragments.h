@@ -189,7 +189,7 @@ class FragmentGradients {
         Sums sums = {};
         if (starts_[index + 1] > starts_[index]) {
             Face<T> f = {};
-            prepare_face<true>(scene_, scene_.image_params(scene_.image_of(index)), index, f);
+            prepare_face(scene_, scene_.image_params(scene_.image_of(index)), index, f);
             // One with a corner that is no number has no fragments and was not set up, but an empty slot may name it.
             const bool seen = f.inv_z[0] != T(0);
             const Shape<T> shape(scene_, f);

@@ -131,7 +131,7 @@ class Backward {
                         view = view_of(++image, first);
                     }
                     Face<T> f;
-                    prepare_face<true>(scene_, view.params, i, f);
+                    prepare_face(scene_, view.params, i, f);
                     layout_.in_pieces[i] = int64_t(f.x1 - f.x0 + 1) * (f.y1 - f.y0 + 1) > layout_.kPiecePixels;
                     if (!layout_.in_pieces[i]) gradient_.sum_rows(view, f, i, f.y0, f.y1 + 1, sums, sums_of(i));
                 }
@@ -199,7 +199,7 @@ class Backward {
 
     void sum_in_pieces(const View<T>& view, int64_t index) {
         Face<T> f;
-        prepare_face<true>(scene_, view.params, index, f);
+        prepare_face(scene_, view.params, index, f);
         const int64_t n_features = features_per_face(args_.scene), size = layout_.piece_size(args_.scene);
         const int32_t height = f.y1 - f.y0 + 1, pieces = std::min(height, int32_t(layout_.kMaxPieces));
         const FaceSums<T> out = sums_of(index);

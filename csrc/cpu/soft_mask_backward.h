@@ -76,7 +76,7 @@ class MaskBackward {
             for (int64_t i = from; i < to; ++i) {
                 while (i >= scene_.first_face(image + 1)) ++image;
                 Face<T> f;
-                prepare_mask_face<true>(scene_, i, f);
+                prepare_mask_face(scene_, i, f);
                 const int64_t n = f.x0 > f.x1 ? 0 : int64_t(f.x1 / kMaskTile - f.x0 / kMaskTile + 1) * rows_of(f);
                 in_pieces_[i] = n > kPieceTiles;
                 if (!in_pieces_[i]) write(i, sum_rows(view_of(image, first), f, i, image, 0, n > 0 ? rows_of(f) : 0));
@@ -188,7 +188,7 @@ class MaskBackward {
 
     void sum_in_pieces(const View& view, int64_t index, int image) const {
         Face<T> f;
-        prepare_mask_face<true>(scene_, index, f);
+        prepare_mask_face(scene_, index, f);
         Sums parts[kMaxPieces], sums = {};
         const int32_t rows = rows_of(f), pieces = std::min(rows, int32_t(kMaxPieces));
         const auto row = [&](int64_t i) { return int32_t(int64_t(rows) * i / pieces); };

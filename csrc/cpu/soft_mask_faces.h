@@ -24,7 +24,7 @@ class MaskFaces {
         parallel_for(scene_.args.n_threads, n_groups(), [&](int64_t group, int) {
             PixelBox all = no_pixels();
             for (int64_t i = first_of(group); i < first_of(group + 1); ++i) {
-                prepare_mask_face<true>(scene_, i, faces_[i]);
+                prepare_mask_face(scene_, i, faces_[i]);
                 boxes_[i] = box_of(faces_[i]);
                 all = joined(all, boxes_[i]);
             }

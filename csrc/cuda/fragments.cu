@@ -38,6 +38,8 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const __grid_constant
     GENDR_SHARED(int32_t, queues, (kWarps * kQueue));
     GENDR_SHARED(int32_t, node_at, (kWarps * kMaxNodesOfTile));
     GENDR_SHARED(int32_t, node_sum, (kWarps * (kMaxNodesOfTile + 1)));
+    using Room = CutRoom<T, kCuts>;
+    GENDR_SHARED(Room, cuts, kWarps);
     const Scene<T>& scene = call.scene;
     const TileTree& tree = call.filed.tree;
     const int warp = warp_of_block(), lane = lane_of_thread();
@@ -65,8 +67,10 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const __grid_constant
     }
     TileFaces<T>(call.filed, memory, image, tile_column, tile_row, 0, 1)
         .template for_each<kCuts>(scene, params, [&](const Face<T>& f, int64_t face) {
-            if (!wanted || (f.flags & kColourCulled)) return;
-            const Sight<T> s = see_face<kCuts>(scene, f, x, y, params.reach2);
+            if (f.flags & kColourCulled) return;
+            const Cut<T>* cut = cut_of(scene, f, cuts[warp]);
+            if (!wanted) return;
+            const Sight<T> s = see_face<kCuts>(scene, f, cut, x, y, params.reach2);
             const T u = scaled_distance(scene.squared, s.signed2, params.inv_tau);
             if (!in_reach(s.within, u, scene.min_u) || (scene.boxed && !in_box(f, column, row))) return;
             Interpolation<T> a = {};
@@ -102,13 +106,17 @@ template <class T, bool kCuts>
 __global__ void __launch_bounds__(kThreads)
     sum_fragments(const __grid_constant__ Scene<T> scene, const __grid_constant__ gendr_fragments a,
                   const int32_t* starts, const int32_t* order) {
+    using Room = CutFaceRoom<T, kCuts>;
+    GENDR_SHARED(Room, rooms, kWarps);
+    Room& room = rooms[warp_of_block()];
     const int64_t face = int64_t(blockIdx.x) * kWarps + warp_of_block();
     if (face >= scene.args.n_faces) return;
     const int lane = lane_of_thread();
     const auto load = [](const void* array, int64_t at) { return array ? static_cast<const T*>(array)[at] : T(0); };
     const int32_t first = starts[face], last = starts[face + 1];
     Face<T> f = {};
-    if (first < last) prepare_face<kCuts>(scene, scene.image_params(scene.image_of(face)), face, f);
+    Extent<T> extent;
+    if (first < last) shape_face_of_warp(scene, face, f, extent, room);
     // One with a corner that is no number has no fragments and was not set up, but an empty slot may name it.
     const bool seen = f.inv_z[0] != T(0);
     const T weight_factor = weight_factor_of<T>(a), distance_factor = distance_factor_of<T>(a);
@@ -122,10 +130,15 @@ __global__ void __launch_bounds__(kThreads)
         const T grad_v2 = weight_factor * load(a.grad_weights, 3 * i + 2);
         const T grad_z = load(a.grad_depth, i), grad_distance2 = distance_factor * load(a.grad_distance2, i);
         VertexGradient<T> g = {};
-        if (kCuts && (f.flags & kCut)) {
-            g = pull_cut_fragment(f, scene.cut_plane, scene.cut_rule(), px, py, grad_v0, grad_v1, grad_v2, grad_z,
-                                  grad_distance2);
-        } else {
+        bool whole = true;
+        if constexpr (kCuts) {
+            whole = !(f.flags & kCut);
+            if (!whole) {
+                g = pull_cut_fragment(f, room.cut, scene.cut_rule(), px, py, grad_v0, grad_v1, grad_v2, grad_z,
+                                      grad_distance2);
+            }
+        }
+        if (whole) {
             const Flag<T> barycentric(scene.barycentric);
             const Sight<T> s = see(f, px, py, Flag<T>((f.flags & kFlat) != 0), barycentric, T(0));
             with_clip_rule(scene, [&](auto rule) {

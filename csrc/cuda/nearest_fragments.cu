@@ -22,6 +22,8 @@ __global__ void __launch_bounds__(kThreads) keep_nearest(const __grid_constant__
     GENDR_SHARED(int32_t, queues, (kWarps * kQueue));
     GENDR_SHARED(int32_t, node_at, (kWarps * kMaxNodesOfTile));
     GENDR_SHARED(int32_t, node_sum, (kWarps * (kMaxNodesOfTile + 1)));
+    using Room = CutRoom<T, kCuts>;
+    GENDR_SHARED(Room, cuts, kWarps);
     const Scene<T>& scene = call.scene;
     const TileTree& tree = call.filed.tree;
     const int warp = warp_of_block(), lane = lane_of_thread();
@@ -43,8 +45,10 @@ __global__ void __launch_bounds__(kThreads) keep_nearest(const __grid_constant__
     T limit = Limits<T>::huge;
     TileFaces<T>(call.filed, memory, image, tile_column, tile_row, 0, 1)
         .template for_each<kCuts>(scene, params, [&](const Face<T>& f, int64_t face) {
-            if (!in_image || (f.flags & kColourCulled)) return;
-            const Sight<T> s = see_face<kCuts>(scene, f, x, y, params.reach2);
+            if (f.flags & kColourCulled) return;
+            const Cut<T>* cut = cut_of(scene, f, cuts[warp]);
+            if (!in_image) return;
+            const Sight<T> s = see_face<kCuts>(scene, f, cut, x, y, params.reach2);
             const T u = scaled_distance(scene.squared, s.signed2, params.inv_tau);
             if (!in_reach(s.within, u, scene.min_u) || (scene.boxed && !in_box(f, column, row))) return;
             Interpolation<T> a = {};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../core/prepare_face.h"
+#include "cut_by_warp.cuh"
 #include "launch.h"
 #include "tiles.h"
 
@@ -31,11 +32,16 @@ __global__ void __launch_bounds__(kThreads)
             ImageParams<T>* images, PrepareOutputs out) {
     const int64_t i = global_thread();
     if (i < scene.args.n_images) images[i] = scene.image_params(int(i));
+    using Room = CutFaceRoom<T, kCuts>;
+    GENDR_SHARED(Room, rooms, kWarps);
+    const bool exists = i < scene.args.n_faces;
+    Face<T> f = {};
+    Extent<T> extent;
+    const bool seen = shape_faces(scene, exists, i, f, extent, rooms[warp_of_block()]);
     int64_t pixels = 0;
-    if (i < scene.args.n_faces) {
+    if (exists) {
         const int image = scene.image_of(i);
-        Face<T> f = {};
-        prepare_face<kCuts>(scene, scene.image_params(image), i, f);
+        if (seen) place_face(scene, scene.image_params(image), extent, f);
         faces[i] = f;
         pixels = int64_t(f.x1 - f.x0 + 1) * (f.y1 - f.y0 + 1);
         if (out.keys) {

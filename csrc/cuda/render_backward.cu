@@ -154,14 +154,16 @@ __device__ __forceinline__ Item item_of_warp(const FaceCall<T>& call) {
 }
 
 // The face is copied to `room`, of the warp.
-template <class T>
-__device__ __forceinline__ FaceAt<T> face_of_warp(const FaceCall<T>& call, const Piece& piece, Face<T>* room) {
+template <class T, bool kCuts>
+__device__ __forceinline__ FaceAt<T> face_of_warp(const FaceCall<T>& call, const Piece& piece, Face<T>* room,
+                                                  CutRoom<T, kCuts>& cut_room) {
     const Scene<T>& scene = call.pairs.scene;
     copy_by_warp(1, room, [&](int) { return call.faces + piece.face; });
     __syncwarp();
 
     FaceAt<T> at;
     at.face = room;
+    at.cut = cut_of(scene, *room, cut_room);
     at.index = piece.face;
     at.image = scene.image_of(piece.face);
     at.id = int32_t(piece.face - scene.first_face(at.image));
@@ -188,13 +190,15 @@ __device__ __forceinline__ Rectangles rectangles_of(const Face<T>& f, const Piec
 
 template <class T, bool kFused, bool kColour, bool kCuts, class Shading>
 __device__ __forceinline__ void sum_face(const FaceCall<T>& call) {
+    using Room = CutRoom<T, kCuts>;
     GENDR_SHARED(Face<T>, faces, kWarps);
+    GENDR_SHARED(Room, cuts, kWarps);
     const Scene<T>& scene = call.pairs.scene;
     const gendr_scene& s = scene.args;
     const int lane = lane_of_thread();
     const Item item = item_of_warp(call);
     if (!item.exists) return;
-    FaceAt<T> at = face_of_warp(call, item.piece, faces + warp_of_block());
+    FaceAt<T> at = face_of_warp(call, item.piece, faces + warp_of_block(), cuts[warp_of_block()]);
     at.first_channel = kColour ? int(blockIdx.y) * kChannels : 0;
 
     SumsAt<T> to = sums_of_face(call, at.index);
@@ -251,10 +255,12 @@ __global__ void __launch_bounds__(kThreads) sum_shaded_faces(const __grid_consta
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     sum_lights(const __grid_constant__ FaceCall<T> call, const __grid_constant__ LightPart part, FaceRows<T> to) {
+    using Room = CutRoom<T, true>;
     GENDR_SHARED(Face<T>, faces, kWarps);
+    GENDR_SHARED(Room, cuts, kWarps);
     const Item item = item_of_warp(call);
     if (!item.exists) return;
-    const FaceAt<T> at = face_of_warp(call, item.piece, faces + warp_of_block());
+    const FaceAt<T> at = face_of_warp(call, item.piece, faces + warp_of_block(), cuts[warp_of_block()]);
     const Rectangles box = rectangles_of(*at.face, item.piece);
     T sums[kLightSums] = {};
     walk<true>(call.pairs.scene, at, box.across, box.first, box.last, [&](int32_t row, int32_t column) {

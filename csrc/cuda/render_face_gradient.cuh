@@ -44,7 +44,8 @@ struct LaneSums {
 template <class T>
 struct FaceAt {
     const Face<T>* face;
-    int64_t index;  // among all faces
+    const Cut<T>* cut;  // what is left of it, if it is cut
+    int64_t index;      // among all faces
     int32_t id;     // in its image
     int image;
     ImageParams<T> params;
@@ -293,8 +294,8 @@ __device__ __forceinline__ void add_distance(const BackwardCall<T>& call, const 
     const T pull = scene.squared ? pull_squared(grad_u, pair.u, inv_tau)
                                  : pull_plain(grad_u, pair.u, inv_tau, s.distance2, shortest);
     if (kCuts && (f.flags & kCut)) {
-        const VertexGradient<T> g = pull_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, pair.x, pair.y, grad_u,
-                                                  pull, pulls_across ? inv_tau : T(0), grad_w.w0, grad_w.w1, grad_w.w2);
+        const VertexGradient<T> g = pull_cut_face(*at.cut, scene.cut_rule().bounded, pair.x, pair.y, grad_u, pull,
+                                                  pulls_across ? inv_tau : T(0), grad_w.w0, grad_w.w1, grad_w.w2);
         sums.add(g.corners);
         sums.z[0] += g.z0;
         sums.z[1] += g.z1;
@@ -316,7 +317,7 @@ __device__ __forceinline__ bool find_pair(const BackwardCall<T>& call, const Fac
     const Scene<T>& scene = call.scene;
     pair.x = scene.grid.x(T(column));
     pair.y = scene.grid.y(T(row));
-    pair.sight = see_face<kCuts>(scene, *at.face, pair.x, pair.y, at.params.reach2);
+    pair.sight = see_face<kCuts>(scene, *at.face, at.cut, pair.x, pair.y, at.params.reach2);
     pair.u = scaled_distance(scene.squared, pair.sight.signed2, at.params.inv_tau);
     pair.in_image = int64_t(row) * scene.args.width + column;
     pair.pixel = at.image * (int64_t(scene.args.height) * scene.args.width) + pair.in_image;

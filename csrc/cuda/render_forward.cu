@@ -110,7 +110,8 @@ __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image,
 
 template <class T, bool kFused, bool kCuts, bool kShaded, bool kColour>
 __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, const TConormParams<T>& tconorm,
-                         const Place<T>& at, const Face<T>& f, int64_t face, Pixel<T, kColour>& p) {
+                         const Place<T>& at, const Face<T>& f, int64_t face, CutRoom<T, kCuts>& room,
+                         Pixel<T, kColour>& p) {
     const Scene<T>& scene = call.scene;
     const bool alpha = call.out.alpha && at.first_channel == 0 && !(f.flags & kAlphaCulled);
     // With cuts, there is no kernel for silhouettes alone.
@@ -118,7 +119,8 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     const bool colour = wanted && !(f.flags & kColourCulled);
     const bool depth_matters = alpha && !scene.alpha_all && !(f.flags & kDepthInRange);
     if (!alpha && !colour) return;
-    const Sight<T> s = see_face<kCuts>(scene, f, at.x, at.y, image.reach2);
+    const Cut<T>* cut = cut_of(scene, f, room);
+    const Sight<T> s = see_face<kCuts>(scene, f, cut, at.x, at.y, image.reach2);
     const T u = scaled_distance(scene.squared, s.signed2, image.inv_tau);
     if (!(at.in_image && in_reach(s.within, u, scene.min_u))) return;
     if (scene.boxed && !in_box(f, at.column, at.row)) return;
@@ -245,6 +247,8 @@ __device__ __forceinline__ void render_tile(const TileCall<T>& call) {
     GENDR_SHARED(int32_t, node_sum, (kWarps * (kMaxNodesOfTile + 1)));
     using Kept = Pixel<T, kColour>;
     GENDR_SHARED(Kept, merged, kThreads);
+    using Room = CutRoom<T, kCuts>;
+    GENDR_SHARED(Room, cuts, kWarps);
 
     const Scene<T>& scene = call.scene;
     const int warp = warp_of_block();
@@ -260,7 +264,7 @@ __device__ __forceinline__ void render_tile(const TileCall<T>& call) {
                                       node_at + warp * kMaxNodesOfTile, node_sum + warp * (kMaxNodesOfTile + 1)};
         TileFaces<T>(call.filed, memory, tile.image, tile.column, tile.row, tile.part, call.parts)
             .template for_each<kCuts>(scene, params, [&](const Face<T>& f, int64_t face) {
-                add_face<T, kFused, kCuts, kShaded>(call, params, tconorm, at, f, face, pixel);
+                add_face<T, kFused, kCuts, kShaded>(call, params, tconorm, at, f, face, cuts[warp], pixel);
             });
     }
     if (call.parts > 1) {

@@ -44,15 +44,15 @@ struct MaskSums {
 };
 
 template <class T, bool kCuts>
-__device__ void add_pair(const MaskGradient<T>& call, const Face<T>& f, const MaskPixel& pixel, T inv_tau,
-                         MaskSums<T>& sums) {
+__device__ void add_pair(const MaskGradient<T>& call, const Face<T>& f, const Cut<T>* cut, const MaskPixel& pixel,
+                         T inv_tau, MaskSums<T>& sums) {
     const Scene<T>& scene = call.scene;
     const T x = scene.grid.x(T(pixel.column)), y = scene.grid.y(T(pixel.row));
     const T pull =
         static_cast<const T*>(call.args.grad_mask)[pixel.at] * static_cast<const T*>(call.args.missing)[pixel.at];
     VertexGradient<T> g = {};
     if (kCuts && (f.flags & kCut)) {
-        g = pull_cut_mask_face(f, scene.cut_plane, x, y, pull, inv_tau);
+        g = pull_cut_mask_face(*cut, x, y, pull, inv_tau);
     } else {
         g.corners = pull_mask(relate(f, x, y), true, pull, inv_tau);
     }
@@ -71,6 +71,8 @@ __device__ void add_pair(const MaskGradient<T>& call, const Face<T>& f, const Ma
 
 template <class T, bool kCuts>
 __global__ void __launch_bounds__(kThreads) sum_mask_faces(const __grid_constant__ MaskGradient<T> call) {
+    using Room = CutRoom<T, kCuts>;
+    GENDR_SHARED(Room, cuts, kWarps);
     const Scene<T>& scene = call.scene;
     const int lane = lane_of_thread();
     // Pieces first: they take longest.
@@ -81,6 +83,7 @@ __global__ void __launch_bounds__(kThreads) sum_mask_faces(const __grid_constant
     if (!in_pieces && call.pieces.first[piece.face] >= 0) return;
 
     const Face<T>& f = call.faces.faces[piece.face];
+    const Cut<T>* cut = cut_of(scene, f, cuts[warp_of_block()]);
     const int image = scene.image_of(piece.face);
     const int32_t id = int32_t(piece.face - scene.first_face(image));
     const T inv_tau = T(1.0 / double(scene.tau(image)));
@@ -100,7 +103,7 @@ __global__ void __launch_bounds__(kThreads) sum_mask_faces(const __grid_constant
             const MaskPixel pixel(scene.args, image, __shfl_sync(kAllLanes, column, source),
                                   __shfl_sync(kAllLanes, row, source), lane);
             if (in_box(f, pixel.column, pixel.row) && call.args.last[pixel.at] >= id) {
-                add_pair<T, kCuts>(call, f, pixel, inv_tau, sums);
+                add_pair<T, kCuts>(call, f, cut, pixel, inv_tau, sums);
             }
         }
     }

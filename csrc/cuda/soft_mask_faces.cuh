@@ -23,11 +23,16 @@ template <class T, bool kCuts>
 __global__ void __launch_bounds__(kThreads)
     prepare_mask_faces(const __grid_constant__ Scene<T> scene, const __grid_constant__ MaskFaces<T> to) {
     const int64_t i = global_thread();
+    using Room = CutFaceRoom<T, kCuts>;
+    GENDR_SHARED(Room, rooms, kWarps);
+    const bool exists = i < scene.args.n_faces;
+    Face<T> f = {};
+    Extent<T> extent;
+    const bool seen = shape_faces(scene, exists, i, f, extent, rooms[warp_of_block()]);
     PixelBox all = no_pixels();
     int64_t pixels = 0;
-    if (i < scene.args.n_faces) {
-        Face<T> f = {};
-        prepare_mask_face<kCuts>(scene, i, f);
+    if (exists) {
+        if (seen) set_grown_box(scene, extent, f);
         to.faces[i] = f;
         all = box_of(f);
         if (to.boxes) to.boxes[i] = all;

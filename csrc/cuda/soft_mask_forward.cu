@@ -16,6 +16,8 @@ struct MaskCall {
 
 template <class T, bool kCuts>
 __global__ void __launch_bounds__(kThreads) mask_pixels(const __grid_constant__ MaskCall<T> call) {
+    using Room = CutRoom<T, kCuts>;
+    GENDR_SHARED(Room, cuts, kWarps);
     const Scene<T>& scene = call.scene;
     const gendr_soft_mask& out = call.out;
     const int64_t n_tiles = int64_t(call.tree.columns) * call.tree.rows;
@@ -37,9 +39,10 @@ __global__ void __launch_bounds__(kThreads) mask_pixels(const __grid_constant__ 
     if (__any_sync(kAllLanes, counts)) {
         for_each_mask_face(call.faces, scene.first_face(image), scene.first_face(image + 1), region,
                            [&](const Face<T>& f, int32_t id) {
+                               const Cut<T>* cut = cut_of(scene, f, cuts[warp_of_block()]);
                                if (left > 0 && in_box(f, pixel.column, pixel.row)) {
                                    const T distance2 = kCuts && (f.flags & kCut)
-                                                           ? cut_outline_distance2(f, scene.cut_plane, x, y)
+                                                           ? cut_outline_distance2(*cut, x, y)
                                                            : relate(f, x, y).distance2;
                                    const MaskTerm<T> term = mask_term(distance2, inv_tau);
                                    covered += missing * term.cover;
