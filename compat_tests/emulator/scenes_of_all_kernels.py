@@ -25,7 +25,10 @@ from gendr_adapters import (  # noqa: E402
     render,
 )
 from gendr_adapters._counted_fragments import count_fragments
+from gendr_adapters._nearest_fragments import find_nearest_fragments  # noqa: E402
 from gendr_adapters.kaolin import dibr_soft_mask  # noqa: E402
+
+NEAR_CLIP = 2.5  # goes through most faces of random_scene
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "fused": {},
@@ -35,6 +38,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "clip": {"clip": "nonnegative"},
     "floor": {"background_floor": 0.1, "softmax_range": (2.0, 3.0), "gamma": 0.5},
     "barycentric": {"distance": "barycentric", "distribution": "cauchy"},
+    "cut": {"near_clip": NEAR_CLIP},
+    "cut, general": {"near_clip": NEAR_CLIP, "distribution": "gaussian", "dist_squared": False, "clip": "none"},
 }
 
 
@@ -79,6 +84,17 @@ def fragments_of_ranges() -> dict[str, Tensor]:
         "depth": depth,
         "d/d corners": torch.autograd.grad(depth.sin().sum(), corners)[0],
     }
+
+
+def fragments_of_cut_faces(dtype: torch.dtype) -> dict[str, Tensor]:
+    """All of two images, and the two nearest of each pixel."""
+    corners = random_scene(5, 12, channels=1).face_vertices.to(dtype).requires_grad_()
+    scene = (torch.tensor([0, 5, 12]), RenderSettings(reach=0.1, min_coverage=0.0, near_clip=NEAR_CLIP))
+    found = find_fragments(corners, (13, 18), *scene)
+    nearest = find_nearest_fragments(corners, (13, 18), 2, *scene)
+    results = {"depth": found.depth, "distance2": found.distance2, "nearest": nearest.depth}
+    loss = sum(x.sin().sum() for x in (*results.values(), found.weights, nearest.weights))
+    return {**results, "d/d face_vertices": torch.autograd.grad(loss, corners)[0]}
 
 
 def blended_fragments(dtype: torch.dtype, **settings: Any) -> dict[str, Tensor]:
@@ -163,6 +179,7 @@ def all_results() -> dict[str, Tensor]:
     runs["nine channels"] = scene_results({}, single, (9, 10), faces=12, channels=9)
     # Faces of more than 1,024 pixels are cut in pieces; few sums a piece, and many.
     runs["large"] = scene_results({}, single, (44, 50), faces=5)
+    runs["large, cut"] = scene_results({"near_clip": NEAR_CLIP}, single, (44, 50), faces=5)
     runs["large, texels"] = scene_results({"blend": "hard"}, single, (44, 50), faces=4, texels=25, channels=3)
     # More nodes than a radix digit has values, and more faces than a part of the sort.
     runs["many"] = scene_results({"dist_scale": 1e-5}, single, (160, 300), faces=600, channels=1)
@@ -172,9 +189,11 @@ def all_results() -> dict[str, Tensor]:
     for dtype in (torch.float32, torch.float64):
         runs[f"soft mask, {dtype}"] = soft_masks(dtype, None, (13, 18))
         runs[f"soft mask, large, cut, {dtype}"] = soft_masks(dtype, 1.5, (44, 50))
+        runs[f"fragments of cut faces, {dtype}"] = fragments_of_cut_faces(dtype)
         runs[f"blend, {dtype}"] = blended_fragments(dtype, background_floor=0.1)
         runs[f"blend, general, {dtype}"] = blended_fragments(dtype, distribution="gaussian", t_conorm="max")
         runs[f"maps, {dtype}"] = shaded(dtype, (13, 18), faces=12, channels=5, maps=True)
+        runs[f"maps, cut, {dtype}"] = shaded(dtype, (13, 18), faces=12, channels=5, maps=True, near_clip=NEAR_CLIP)
     runs["lit texels"] = shaded(single, (13, 18), faces=12, channels=5, maps=False)
     runs["large, maps"] = shaded(single, (44, 50), faces=4, channels=3, maps=True, blend="hard")
     return {f"{run}: {name}": value.detach() for run, results in runs.items() for name, value in results.items()}

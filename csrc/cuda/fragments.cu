@@ -115,7 +115,7 @@ __global__ void __launch_bounds__(kThreads)
     const auto load = [](const void* array, int64_t at) { return array ? static_cast<const T*>(array)[at] : T(0); };
     const int32_t first = starts[face], last = starts[face + 1];
     Face<T> f = {};
-    Extent<T> extent;
+    Extent<T> extent = {};
     if (first < last) shape_face_of_warp(scene, face, f, extent, room);
     // One with a corner that is no number has no fragments and was not set up, but an empty slot may name it.
     const bool seen = f.inv_z[0] != T(0);

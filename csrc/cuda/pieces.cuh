@@ -37,20 +37,28 @@ struct Pieces {
     }
 };
 
+// A face a lane; the list of a split face's pieces is written by the whole warp.
 template <class T>
 __global__ void __launch_bounds__(kThreads) split_faces(const Face<T>* faces, int64_t n_faces, Pieces pieces) {
     const int64_t i = global_thread();
-    if (i >= n_faces) return;
-    const Face<T>& f = faces[i];
-    const unsigned long long n = static_cast<unsigned long long>(f.x1 - f.x0 + 1) * (f.y1 - f.y0 + 1);
-    const unsigned long long most = pieces.piece_pixels();
-    int32_t first = -1;
-    if (n > most) {
-        const int32_t count = int32_t((n + most - 1) / most);
-        first = atomicAdd(pieces.count, count);  // where a face's pieces lie does not matter
-        for (int32_t k = 0; k < count; ++k) pieces.list[first + k] = {int32_t(i), k, count};
+    const int lane = lane_of_thread();
+    int32_t first = -1, count = 0;
+    if (i < n_faces) {
+        const Face<T>& f = faces[i];
+        const unsigned long long n = static_cast<unsigned long long>(f.x1 - f.x0 + 1) * (f.y1 - f.y0 + 1);
+        const unsigned long long most = pieces.piece_pixels();
+        if (n > most) {
+            count = int32_t((n + most - 1) / most);
+            first = atomicAdd(pieces.count, count);  // where a face's pieces lie does not matter
+        }
+        pieces.first[i] = first;
     }
-    pieces.first[i] = first;
+    for (unsigned left = __ballot_sync(kAllLanes, count > 0); left; left &= left - 1) {
+        const int source = __ffs(int(left)) - 1;
+        const int32_t at = __shfl_sync(kAllLanes, first, source), n = __shfl_sync(kAllLanes, count, source);
+        const int32_t face = int32_t(i - lane + source);
+        for (int32_t k = lane; k < n; k += kWarpSize) pieces.list[at + k] = {face, k, n};
+    }
 }
 
 GENDR_END_NAMESPACE

@@ -36,7 +36,7 @@ __global__ void __launch_bounds__(kThreads)
     GENDR_SHARED(Room, rooms, kWarps);
     const bool exists = i < scene.args.n_faces;
     Face<T> f = {};
-    Extent<T> extent;
+    Extent<T> extent = {};
     const bool seen = shape_faces(scene, exists, i, f, extent, rooms[warp_of_block()]);
     int64_t pixels = 0;
     if (exists) {

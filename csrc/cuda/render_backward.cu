@@ -241,7 +241,7 @@ __device__ __forceinline__ void sum_face(const FaceCall<T>& call) {
 }
 
 template <class T, bool kFused, bool kColour, bool kCuts>
-__global__ void __launch_bounds__(kThreads) sum_faces(const __grid_constant__ FaceCall<T> call) {
+__global__ void __launch_bounds__(kThreads, kColour && sizeof(T) == 4 ? 4 : 1) sum_faces(const __grid_constant__ FaceCall<T> call) {
     sum_face<T, kFused, kColour, kCuts, NoShading>(call);
 }
 
