@@ -241,7 +241,7 @@ __device__ __forceinline__ void sum_face(const FaceCall<T>& call) {
 }
 
 template <class T, bool kFused, bool kColour, bool kCuts>
-__global__ void __launch_bounds__(kThreads, kColour && sizeof(T) == 4 ? 4 : 1) sum_faces(const __grid_constant__ FaceCall<T> call) {
+__global__ void __launch_bounds__(kThreads) sum_faces(const __grid_constant__ FaceCall<T> call) {
     sum_face<T, kFused, kColour, kCuts, NoShading>(call);
 }
 
@@ -276,52 +276,29 @@ __global__ void __launch_bounds__(kThreads)
     }
 }
 
-// One warp for each face that was split: n sums of its pieces, in order.
+// n sums of the faces that were split.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
     join_rows(const Pieces pieces, const __grid_constant__ FaceRows<T> rows, int n) {
     const int64_t item = int64_t(blockIdx.x) * kWarps + warp_of_block();
     if (item >= *pieces.count) return;
     const Piece piece = pieces.list[item];
-    if (piece.index != 0) return;
-    const int lane = lane_of_thread();
-    for (int k = 0; k < n; ++k) {
-        T sum = T(0);
-        for (int32_t i = lane; i < piece.count; i += kWarpSize) sum += rows.pieces[(item + i) * n + k];
-        sum = warp_sum(sum);
-        if (lane == 0) rows.faces[int64_t(piece.face) * n + k] = sum;
-    }
+    T* to = rows.faces + int64_t(piece.face) * n;
+    join_sums(piece, rows.pieces + (item - piece.index) * n, n, n, [&](int64_t k) -> T& { return to[k]; });
 }
 
-// One warp for each face that was split: its pieces' sums, in order.
+// All sums that every face has.
 template <class T>
 __global__ void __launch_bounds__(kThreads) join_pieces(const __grid_constant__ FaceCall<T> call) {
     const int64_t item = int64_t(blockIdx.x) * kWarps + warp_of_block();
     if (item >= *call.pieces.count) return;
     const Piece piece = call.pieces.list[item];
-    if (piece.index != 0) return;
-    const int lane = lane_of_thread();
     const int64_t size = kVertexSums + features_per_face(call.pairs.scene.args);
     const int64_t n = call.pairs.grad_features ? size : kVertexSums;
-    const T* sums = sums_of_piece(call, item);
     const SumsAt<T> to = sums_of_face(call, piece.face);
-    const auto result = [&](int64_t k) -> T& {
+    join_sums(piece, sums_of_piece(call, item - piece.index), size, n, [&](int64_t k) -> T& {
         return k < 9 ? to.vertices[k] : k < kVertexSums ? to.scales[k - 9] : to.features[k - kVertexSums];
-    };
-    if (n <= 2 * kWarpSize) {  // few sums: the lanes share the pieces
-        for (int64_t k = 0; k < n; ++k) {
-            T sum = T(0);
-            for (int32_t i = lane; i < piece.count; i += kWarpSize) sum += sums[i * size + k];
-            sum = warp_sum(sum);
-            if (lane == 0) result(k) = sum;
-        }
-    } else {
-        for (int64_t k = lane; k < n; k += kWarpSize) {
-            T sum = T(0);
-            for (int32_t i = 0; i < piece.count; ++i) sum += sums[i * size + k];
-            result(k) = sum;
-        }
-    }
+    });
 }
 
 template <class T>

@@ -46,7 +46,7 @@ struct FaceAt {
     const Face<T>* face;
     const Cut<T>* cut;  // what is left of it, if it is cut
     int64_t index;      // among all faces
-    int32_t id;     // in its image
+    int32_t id;         // in its image
     int image;
     ImageParams<T> params;
     TConormParams<T> tconorm;

@@ -120,22 +120,15 @@ __global__ void __launch_bounds__(kThreads) sum_mask_faces(const __grid_constant
     }
 }
 
-// One warp for each face that was split: its pieces' sums, in order.
+// The sums of the faces that were split.
 template <class T>
 __global__ void __launch_bounds__(kThreads) join_mask_pieces(const __grid_constant__ MaskGradient<T> call) {
     const int64_t item = int64_t(blockIdx.x) * kWarps + warp_of_block();
     if (item >= *call.pieces.count) return;
     const Piece piece = call.pieces.list[item];
-    if (piece.index != 0) return;
-    const int lane = lane_of_thread();
-    const T* sums = call.piece_sums + kMaskSums * item;
     T* to = static_cast<T*>(call.args.grad_face_vertices) + kMaskSums * int64_t(piece.face);
-    for (int k = 0; k < kMaskSums; ++k) {
-        T sum = T(0);
-        for (int32_t i = lane; i < piece.count; i += kWarpSize) sum += sums[i * kMaskSums + k];
-        sum = warp_sum(sum);
-        if (lane == 0) to[k] = sum;
-    }
+    join_sums(piece, call.piece_sums + kMaskSums * (item - piece.index), kMaskSums, kMaskSums,
+              [&](int64_t k) -> T& { return to[k]; });
 }
 
 template <class T>

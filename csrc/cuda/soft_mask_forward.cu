@@ -41,9 +41,8 @@ __global__ void __launch_bounds__(kThreads) mask_pixels(const __grid_constant__ 
                            [&](const Face<T>& f, int32_t id) {
                                const Cut<T>* cut = cut_of(scene, f, cuts[warp_of_block()]);
                                if (left > 0 && in_box(f, pixel.column, pixel.row)) {
-                                   const T distance2 = kCuts && (f.flags & kCut)
-                                                           ? cut_outline_distance2(*cut, x, y)
-                                                           : relate(f, x, y).distance2;
+                                   const T distance2 = kCuts && (f.flags & kCut) ? cut_outline_distance2(*cut, x, y)
+                                                                                 : relate(f, x, y).distance2;
                                    const MaskTerm<T> term = mask_term(distance2, inv_tau);
                                    covered += missing * term.cover;
                                    missing *= term.miss;
