@@ -43,7 +43,7 @@ GENDR_BEGIN_NAMESPACE
 constexpr int kCutCorners = 4;
 
 template <class T>
-struct Cut {
+struct alignas(16) Cut {
     static constexpr int n = kCutCorners;
     // Corner j = sum_k share[j][k] (x_k, y_k) of the face's corners k. The first is one of those.
     T x[n], y[n], share[n][3];

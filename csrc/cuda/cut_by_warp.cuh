@@ -1,10 +1,14 @@
-// Faces that the near plane cuts. What it leaves of one (core/cut_polygon.h) is worked out by the warp that looks at
-// the face, a corner, then an edge a lane, in shared memory, where all its lanes see it: 148 numbers a warp. In local
-// memory they would be 148 a thread, for each of which the driver sets memory aside that torch does not see.
+// Faces that the near plane cuts. What it leaves of one (core/cut_polygon.h) is worked out by a warp, a corner, then an
+// edge a lane, in shared memory, where all its lanes see it: 148 numbers a warp. In local memory they would be 148 a
+// thread, for each of which the driver sets memory aside that torch does not see.
+//
+// Kernels that look at a face tile by tile would do so again and again. So the kernel that prepares faces keeps the
+// first four cut faces of every 32: 148 numbers each, 18.5 a face, of whatever scene. What else is cut, in the few
+// places where the plane runs along a mesh, is worked out where it is looked at.
 #pragma once
 
 #include "../core/prepare_face.h"
-#include "platform.h"
+#include "launch.h"
 
 GENDR_BEGIN_NAMESPACE
 
@@ -40,10 +44,32 @@ struct CutRoom<T, false> {};
 template <class T>
 struct CutFaceRoom<T, false> {};
 
+// Whether kernels must expect faces that are cut.
+inline bool has_cuts(const gendr_scene& a) {
+    return a.settings.near_clip > 0.0;
+}
+
+// What is kept. A face's place is in its flags, from kCutPlace on: 1 to kCutsKept; 0: it is not kept.
+constexpr int kCutsKept = 4;
+constexpr int kCutPlace = 8;
+
+template <class T>
+struct KeptCuts {
+    Cut<T>* list;  // (ceil(F / 32), kCutsKept); null: none are kept
+
+    static int64_t size(const gendr_scene& a) {
+        return has_cuts(a) ? kCutsKept * divide_up(a.n_faces, int64_t(kWarpSize)) : 0;
+    }
+    __device__ Cut<T>* at(int64_t face, int place) const { return list + face / kWarpSize * kCutsKept + (place - 1); }
+};
+
 // What is left of a face that all lanes look at, if it is cut. f is in memory that all of them see.
 template <class T, bool kCuts>
-__device__ __forceinline__ const Cut<T>* cut_of(const Scene<T>& scene, const Face<T>& f, CutRoom<T, kCuts>& room) {
+__device__ __forceinline__ const Cut<T>* cut_of(const Scene<T>& scene, const KeptCuts<T>& kept, const Face<T>& f,
+                                                int64_t index, CutRoom<T, kCuts>& room) {
     if constexpr (kCuts) {
+        const int place = f.flags >> kCutPlace;
+        if (place > 0) return kept.at(index, place);
         if (f.flags & kCut) make_cut_by_warp(f, scene.cut_plane, room.cut);
         return &room.cut;
     } else {
@@ -51,21 +77,25 @@ __device__ __forceinline__ const Cut<T>* cut_of(const Scene<T>& scene, const Fac
     }
 }
 
-// shape_face for a face a lane, all lanes together: those that are cut are so one after the other. exists: the lane has
-// one.
+// shape_face for 32 faces, a lane each: those that are cut are so one after the other. exists: the lane has one.
 template <class T, bool kCuts>
-__device__ __forceinline__ bool shape_faces(const Scene<T>& scene, bool exists, int64_t index, Face<T>& f,
-                                            Extent<T>& extent, CutFaceRoom<T, kCuts>& room) {
+__device__ __forceinline__ bool shape_faces(const Scene<T>& scene, const KeptCuts<T>& kept, bool exists, int64_t index,
+                                            Face<T>& f, Extent<T>& extent, CutFaceRoom<T, kCuts>& room) {
     bool seen = exists && shape_whole_face(scene, index, f, extent);
     if constexpr (kCuts) {
         const CutPlane<T>& plane = scene.cut_plane;
         const bool nearer = seen && begins_before(plane, extent);
         if (nearer) seen = false;
+        int n = 0;
         for (unsigned left = __ballot_sync(kAllLanes, nearer && !ends_before(plane, extent)); left; left &= left - 1) {
             const bool mine = lane_of_thread() == __ffs(int(left)) - 1;
             if (mine) room.face = f;
             make_cut_by_warp(room.face, plane, room.cut);
             if (mine) seen = take_cut(plane, room.cut, f, extent);
+            if (n == kCutsKept || !kept.list || !__any_sync(kAllLanes, mine && seen)) continue;
+            ++n;
+            if (mine) f.flags |= n << kCutPlace;
+            copy_by_warp(1, kept.at(index, n), [&](int) { return &room.cut; });
         }
     }
     return seen;

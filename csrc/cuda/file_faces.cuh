@@ -30,11 +30,13 @@ class FaceFiling {
           boxes_by_face_(ws.take<PixelBox>(a.n_faces)),
           boxes_(ws.take<PixelBox>(a.n_faces)),
           starts_(ws.take<int32_t>(n_nodes_ + 1)),
+          cuts_{ws.take<Cut<T>>(KeptCuts<T>::size(a))},
           sort_(ws, a.n_faces, uint32_t(n_nodes_)) {}
 
     void run(const Scene<T>& scene, cudaStream_t stream) const {
         const gendr_scene& a = scene.args;
-        launch_prepare(scene, tree_, faces_, images_, PrepareOutputs{sort_.keys(), boxes_by_face_, nullptr}, stream);
+        launch_prepare(scene, tree_, faces_, images_, cuts_, PrepareOutputs{sort_.keys(), boxes_by_face_, nullptr},
+                       stream);
         sort_.run(stream);
         const int64_t larger = n_nodes_ + 1 > a.n_faces ? n_nodes_ + 1 : a.n_faces;
         GENDR_LAUNCH(index_nodes<int32_t>, blocks_for(larger, kThreads), kThreads, stream, sort_.sorted_keys(),
@@ -42,7 +44,7 @@ class FaceFiling {
     }
 
     // After run().
-    FiledFaces<T> faces() const { return {tree_, faces_, sort_.order(), boxes_, starts_}; }
+    FiledFaces<T> faces() const { return {tree_, faces_, sort_.order(), boxes_, starts_, cuts_}; }
     const ImageParams<T>* images() const { return images_; }
 
     int64_t tiles_per_image() const { return int64_t(tree_.columns) * tree_.rows; }
@@ -60,6 +62,7 @@ class FaceFiling {
     PixelBox* boxes_by_face_;
     PixelBox* boxes_;
     int32_t* starts_;
+    KeptCuts<T> cuts_;
     IndexSort sort_;
 };
 

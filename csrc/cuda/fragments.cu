@@ -68,7 +68,7 @@ __global__ void __launch_bounds__(kThreads) list_fragments(const __grid_constant
     TileFaces<T>(call.filed, memory, image, tile_column, tile_row, 0, 1)
         .template for_each<kCuts>(scene, params, [&](const Face<T>& f, int64_t face) {
             if (f.flags & kColourCulled) return;
-            const Cut<T>* cut = cut_of(scene, f, cuts[warp]);
+            const Cut<T>* cut = cut_of(scene, call.filed.cuts, f, face, cuts[warp]);
             if (!wanted) return;
             const Sight<T> s = see_face<kCuts>(scene, f, cut, x, y, params.reach2);
             const T u = scaled_distance(scene.squared, s.signed2, params.inv_tau);

@@ -14,11 +14,6 @@ __device__ bool scales_in_range(const Scene<T>& scene, int image) {
     return scale_in_range(scene.tau(image)) && scale_in_range(scene.gamma(image));
 }
 
-// Whether kernels must expect faces that are cut.
-inline bool has_cuts(const gendr_scene& a) {
-    return a.settings.near_clip > 0.0;
-}
-
 // What else it is to write; null: not wanted.
 struct PrepareOutputs {
     uint32_t* keys;              // (F,): the face's node in the tile trees of all images
@@ -29,7 +24,7 @@ struct PrepareOutputs {
 template <class T, bool kCuts>
 __global__ void __launch_bounds__(kThreads)
     prepare(const __grid_constant__ Scene<T> scene, const __grid_constant__ TileTree tree, Face<T>* faces,
-            ImageParams<T>* images, PrepareOutputs out) {
+            ImageParams<T>* images, KeptCuts<T> cuts, PrepareOutputs out) {
     const int64_t i = global_thread();
     if (i < scene.args.n_images) images[i] = scene.image_params(int(i));
     using Room = CutFaceRoom<T, kCuts>;
@@ -37,7 +32,7 @@ __global__ void __launch_bounds__(kThreads)
     const bool exists = i < scene.args.n_faces;
     Face<T> f = {};
     Extent<T> extent = {};
-    const bool seen = shape_faces(scene, exists, i, f, extent, rooms[warp_of_block()]);
+    const bool seen = shape_faces(scene, cuts, exists, i, f, extent, rooms[warp_of_block()]);
     int64_t pixels = 0;
     if (exists) {
         const int image = scene.image_of(i);
@@ -58,13 +53,13 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class T>
 void launch_prepare(const Scene<T>& scene, const TileTree& tree, Face<T>* faces, ImageParams<T>* images,
-                    const PrepareOutputs& out, cudaStream_t stream) {
+                    const KeptCuts<T>& cuts, const PrepareOutputs& out, cudaStream_t stream) {
     const gendr_scene& a = scene.args;
     const unsigned blocks = blocks_for(a.n_faces > a.n_images ? a.n_faces : a.n_images, kThreads);
     if (has_cuts(a)) {
-        GENDR_LAUNCH((prepare<T, true>), blocks, kThreads, stream, scene, tree, faces, images, out);
+        GENDR_LAUNCH((prepare<T, true>), blocks, kThreads, stream, scene, tree, faces, images, cuts, out);
     } else {
-        GENDR_LAUNCH((prepare<T, false>), blocks, kThreads, stream, scene, tree, faces, images, out);
+        GENDR_LAUNCH((prepare<T, false>), blocks, kThreads, stream, scene, tree, faces, images, cuts, out);
     }
 }
 

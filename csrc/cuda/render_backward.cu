@@ -163,7 +163,7 @@ __device__ __forceinline__ FaceAt<T> face_of_warp(const FaceCall<T>& call, const
 
     FaceAt<T> at;
     at.face = room;
-    at.cut = cut_of(scene, *room, cut_room);
+    at.cut = cut_of(scene, KeptCuts<T>{}, *room, piece.face, cut_room);
     at.index = piece.face;
     at.image = scene.image_of(piece.face);
     at.id = int32_t(piece.face - scene.first_face(at.image));
@@ -417,8 +417,8 @@ void render(const gendr_backward& args) {
     if (faces) {
         clear(layout.counters, 2 * sizeof(*layout.counters), "clearing counters", stream);
         const TileTree tree(a.height, a.width);
-        launch_prepare(scene, tree, layout.faces, layout.images, PrepareOutputs{nullptr, nullptr, layout.counters},
-                       stream);
+        launch_prepare(scene, tree, layout.faces, layout.images, KeptCuts<T>{},
+                       PrepareOutputs{nullptr, nullptr, layout.counters}, stream);
         GENDR_LAUNCH(split_faces<T>, blocks_for(a.n_faces, kThreads), kThreads, stream, layout.faces, a.n_faces,
                      layout.pieces);
         if (shaded) {

@@ -119,7 +119,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     const bool colour = wanted && !(f.flags & kColourCulled);
     const bool depth_matters = alpha && !scene.alpha_all && !(f.flags & kDepthInRange);
     if (!alpha && !colour) return;
-    const Cut<T>* cut = cut_of(scene, f, room);
+    const Cut<T>* cut = cut_of(scene, call.filed.cuts, f, face, room);
     const Sight<T> s = see_face<kCuts>(scene, f, cut, at.x, at.y, image.reach2);
     const T u = scaled_distance(scene.squared, s.signed2, image.inv_tau);
     if (!(at.in_image && in_reach(s.within, u, scene.min_u))) return;

@@ -83,7 +83,7 @@ __global__ void __launch_bounds__(kThreads) sum_mask_faces(const __grid_constant
     if (!in_pieces && call.pieces.first[piece.face] >= 0) return;
 
     const Face<T>& f = call.faces.faces[piece.face];
-    const Cut<T>* cut = cut_of(scene, f, cuts[warp_of_block()]);
+    const Cut<T>* cut = cut_of(scene, call.faces.cuts, f, piece.face, cuts[warp_of_block()]);
     const int image = scene.image_of(piece.face);
     const int32_t id = int32_t(piece.face - scene.first_face(image));
     const T inv_tau = T(1.0 / double(scene.tau(image)));
@@ -143,7 +143,7 @@ struct MaskGradientLayout {
     MaskGradientLayout(const gendr_soft_mask& args, Workspace& ws) : tree(args.scene.height, args.scene.width) {
         const gendr_scene& a = args.scene;
         counters = ws.take<unsigned long long>(2);
-        faces = {ws.take<Face<T>>(a.n_faces), nullptr, nullptr, counters};
+        faces = {ws.take<Face<T>>(a.n_faces), nullptr, nullptr, {}, counters};
         tile_last = ws.take<int32_t>(int64_t(a.n_images) * tree.columns * tree.rows);
         pieces.target = 2048;  // enough to fill a large GPU
         pieces.capacity = Pieces::capacity_for(pieces.target, a.n_faces, int64_t(a.height) * a.width);

@@ -14,8 +14,9 @@ GENDR_BEGIN_NAMESPACE
 template <class T>
 struct MaskFaces {
     Face<T>* faces;
-    PixelBox* boxes;             // (F,); null: they and the groups are not wanted
-    PixelBox* groups;            // (ceil(F / 32),): the boxes of a group joined
+    PixelBox* boxes;   // (F,); null: they and the groups are not wanted
+    PixelBox* groups;  // (ceil(F / 32),): the boxes of a group joined
+    KeptCuts<T> cuts;
     unsigned long long* pixels;  // in all boxes together, added to; null: not wanted
 };
 
@@ -28,7 +29,7 @@ __global__ void __launch_bounds__(kThreads)
     const bool exists = i < scene.args.n_faces;
     Face<T> f = {};
     Extent<T> extent = {};
-    const bool seen = shape_faces(scene, exists, i, f, extent, rooms[warp_of_block()]);
+    const bool seen = shape_faces(scene, to.cuts, exists, i, f, extent, rooms[warp_of_block()]);
     PixelBox all = no_pixels();
     int64_t pixels = 0;
     if (exists) {

@@ -39,7 +39,8 @@ __global__ void __launch_bounds__(kThreads) mask_pixels(const __grid_constant__ 
     if (__any_sync(kAllLanes, counts)) {
         for_each_mask_face(call.faces, scene.first_face(image), scene.first_face(image + 1), region,
                            [&](const Face<T>& f, int32_t id) {
-                               const Cut<T>* cut = cut_of(scene, f, cuts[warp_of_block()]);
+                               const Cut<T>* cut = cut_of(scene, call.faces.cuts, f, scene.first_face(image) + id,
+                                                          cuts[warp_of_block()]);
                                if (left > 0 && in_box(f, pixel.column, pixel.row)) {
                                    const T distance2 = kCuts && (f.flags & kCut) ? cut_outline_distance2(*cut, x, y)
                                                                                  : relate(f, x, y).distance2;
@@ -61,7 +62,11 @@ __global__ void __launch_bounds__(kThreads) mask_pixels(const __grid_constant__ 
 template <class T>
 MaskFaces<T> take_faces(const gendr_soft_mask& args, Workspace& ws) {
     const int64_t n = args.scene.n_faces;
-    return {ws.take<Face<T>>(n), ws.take<PixelBox>(n), ws.take<PixelBox>(divide_up(n, int64_t(kWarpSize))), nullptr};
+    return {ws.take<Face<T>>(n),
+            ws.take<PixelBox>(n),
+            ws.take<PixelBox>(divide_up(n, int64_t(kWarpSize))),
+            {ws.take<Cut<T>>(KeptCuts<T>::size(args.scene))},
+            nullptr};
 }
 
 template <class T>

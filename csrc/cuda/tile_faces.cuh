@@ -2,7 +2,7 @@
 // boxes, into shared memory, in an order that never changes.
 #pragma once
 
-#include "../core/scene.h"
+#include "cut_by_warp.cuh"
 #include "tiles.h"
 
 GENDR_BEGIN_NAMESPACE
@@ -18,6 +18,7 @@ struct FiledFaces {
     const int32_t* order;   // (F,): faces by node
     const PixelBox* boxes;  // (F,): in that order
     const int32_t* starts;  // (images * nodes + 1,): where each node's faces begin in it
+    KeptCuts<T> cuts;
 };
 
 // The part of shared memory that is one warp's.
