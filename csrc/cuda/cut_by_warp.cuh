@@ -68,9 +68,13 @@ template <class T, bool kCuts>
 __device__ __forceinline__ const Cut<T>* cut_of(const Scene<T>& scene, const KeptCuts<T>& kept, const Face<T>& f,
                                                 int64_t index, CutRoom<T, kCuts>& room) {
     if constexpr (kCuts) {
-        const int place = f.flags >> kCutPlace;
-        if (place > 0) return kept.at(index, place);
-        if (f.flags & kCut) make_cut_by_warp(f, scene.cut_plane, room.cut);
+        if (const int place = f.flags >> kCutPlace) {
+            __syncwarp();  // lanes may be reading what was in there
+            copy_by_warp(1, &room.cut, [&](int) { return kept.at(index, place); });
+            __syncwarp();
+        } else if (f.flags & kCut) {
+            make_cut_by_warp(f, scene.cut_plane, room.cut);
+        }
         return &room.cut;
     } else {
         return nullptr;
