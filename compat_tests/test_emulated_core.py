@@ -85,7 +85,8 @@ FAULTS = {
     "cut faces: edges before all corners are there": (
         "cut_by_warp.cuh", "use(lane_of_thread());\n        __syncwarp();", "use(lane_of_thread());", "races"),
     "cut faces: a polygon that was kept, used before it is there": (
-        "cut_by_warp.cuh", "kept.at(index, place); });\n            __syncwarp();", "kept.at(index, place); });", "races"),
+        "cut_by_warp.cuh", "kept.at(index, place); });\n            __syncwarp();", "kept.at(index, place); });",
+        "races"),
     "sort: one key too many": (
         "sort.cu", "i < range.last; i += kWarpSize) atomicAdd", "i <= range.last; i += kWarpSize) atomicAdd",
         "sanitized"),
