@@ -81,13 +81,18 @@ __device__ __forceinline__ const Cut<T>* cut_of(const Scene<T>& scene, const Kep
     }
 }
 
-// shape_face for 32 faces, a lane each: those that are cut are so one after the other. exists: the lane has one.
-template <class T, bool kCuts>
-__device__ __forceinline__ bool shape_faces(const Scene<T>& scene, const KeptCuts<T>& kept, bool exists, int64_t index,
-                                            Face<T>& f, Extent<T>& extent, CutFaceRoom<T, kCuts>& room) {
-    bool seen = exists && shape_whole_face(scene, index, f, extent);
-    if constexpr (kCuts) {
+// Sets up 32 faces, a lane each, and calls use(where it lies) for those that can be seen. Those that are cut are so one
+// after the other. exists: the lane has one.
+template <bool kCuts, class T, class Use>
+__device__ __forceinline__ void shape_faces(const Scene<T>& scene, const KeptCuts<T>& kept, bool exists, int64_t index,
+                                            Face<T>& f, CutFaceRoom<T, kCuts>& room, Use&& use) {
+    if constexpr (!kCuts) {
+        Extent<T> extent;
+        if (exists && shape_whole_face(scene, index, f, extent)) use(extent);
+    } else {
         const CutPlane<T>& plane = scene.cut_plane;
+        Extent<T> extent = {};
+        bool seen = exists && shape_whole_face(scene, index, f, extent);
         const bool nearer = seen && begins_before(plane, extent);
         if (nearer) seen = false;
         int n = 0;
@@ -101,8 +106,8 @@ __device__ __forceinline__ bool shape_faces(const Scene<T>& scene, const KeptCut
             if (mine) f.flags |= n << kCutPlace;
             copy_by_warp(1, kept.at(index, n), [&](int) { return &room.cut; });
         }
+        if (seen) use(extent);
     }
-    return seen;
 }
 
 // shape_face for one face, which all lanes want. Afterwards room.cut is what is left of it, if it is cut.

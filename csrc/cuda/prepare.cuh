@@ -30,13 +30,12 @@ __global__ void __launch_bounds__(kThreads)
     using Room = CutFaceRoom<T, kCuts>;
     GENDR_SHARED(Room, rooms, kWarps);
     const bool exists = i < scene.args.n_faces;
+    const int image = exists ? scene.image_of(i) : 0;
     Face<T> f = {};
-    Extent<T> extent = {};
-    const bool seen = shape_faces(scene, cuts, exists, i, f, extent, rooms[warp_of_block()]);
+    shape_faces<kCuts>(scene, cuts, exists, i, f, rooms[warp_of_block()],
+                       [&](const Extent<T>& extent) { place_face(scene, scene.image_params(image), extent, f); });
     int64_t pixels = 0;
     if (exists) {
-        const int image = scene.image_of(i);
-        if (seen) place_face(scene, scene.image_params(image), extent, f);
         faces[i] = f;
         pixels = int64_t(f.x1 - f.x0 + 1) * (f.y1 - f.y0 + 1);
         if (out.keys) {

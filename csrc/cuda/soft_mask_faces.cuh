@@ -28,12 +28,11 @@ __global__ void __launch_bounds__(kThreads)
     GENDR_SHARED(Room, rooms, kWarps);
     const bool exists = i < scene.args.n_faces;
     Face<T> f = {};
-    Extent<T> extent = {};
-    const bool seen = shape_faces(scene, to.cuts, exists, i, f, extent, rooms[warp_of_block()]);
+    shape_faces<kCuts>(scene, to.cuts, exists, i, f, rooms[warp_of_block()],
+                       [&](const Extent<T>& extent) { set_grown_box(scene, extent, f); });
     PixelBox all = no_pixels();
     int64_t pixels = 0;
     if (exists) {
-        if (seen) set_grown_box(scene, extent, f);
         to.faces[i] = f;
         all = box_of(f);
         if (to.boxes) to.boxes[i] = all;
