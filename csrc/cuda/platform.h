@@ -10,6 +10,7 @@
 #include <cuda_runtime.h>
 #define GENDR_LAUNCH(kernel, grid, block, stream, ...) kernel<<<grid, block, 0, stream>>>(__VA_ARGS__)
 #define GENDR_SHARED(type, name, count) __shared__ type name[count]
+#define GENDR_COUNT(what, n)
 #define GENDR_UNROLL _Pragma("unroll")
 #endif
 
@@ -29,6 +30,11 @@ __device__ inline int lane_of_thread() {
 __device__ inline int warp_of_block() {
     return int(threadIdx.x) / kWarpSize;
 }
+// How often something happens to a lane, or to a warp as a whole, for benchmarks/gpu/counts.py: nothing on a GPU. n has
+// no side effects.
+#define GENDR_COUNT_LANE(what, n) GENDR_COUNT(what, n)
+#define GENDR_COUNT_WARP(what, n) GENDR_COUNT(what, lane_of_thread() == 0 ? (n) : 0)
+
 // Number of this thread in its grid, which is one row of blocks.
 __device__ inline int64_t global_thread() {
     return int64_t(blockIdx.x) * blockDim.x + threadIdx.x;

@@ -126,6 +126,7 @@ __device__ __forceinline__ void walk(const Scene<T>& scene, const FaceAt<T>& at,
             wanted = may_reach<kCuts>(f, grid, x, y, T(at.params.box_reach));
         }
         for (unsigned left = __ballot_sync(kAllLanes, wanted); left; left &= left - 1) {
+            GENDR_COUNT_WARP("rectangles", 1);
             const int source = __ffs(int(left)) - 1;
             const int32_t c = __shfl_sync(kAllLanes, column, source) + lane % kTileWidth;
             const int32_t r = __shfl_sync(kAllLanes, row, source) + lane / kTileWidth;

@@ -340,6 +340,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     TexelShare<T> texel = {T(0), 0};
     PairAt<T> pair;
     if (!find_pair<kCuts>(call, at, row, column, pair)) return texel;
+    GENDR_COUNT_LANE("pairs", 1);
     const Sight<T>& s = pair.sight;
 
     const Wanted wanted = wanted_of<kCuts, kColour>(call, at);

@@ -122,6 +122,7 @@ __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, c
     const T u = scaled_distance(scene.squared, s.signed2, image.inv_tau);
     if (!(at.in_image && in_reach(s.within, u, scene.min_u))) return;
     if (scene.boxed && !in_box(f, at.column, at.row)) return;
+    GENDR_COUNT_LANE("pairs", 1);
     if (kFused && !colour && !depth_matters) {
         p.alpha += softplus(u);
         return;

@@ -77,6 +77,7 @@ class TileFaces {
                                                                             T(params.box_reach)));
             for (unsigned left = __ballot_sync(kAllLanes, close); left; left &= left - 1) {
                 const int i = __ffs(int(left)) - 1;
+                GENDR_COUNT_WARP("faces", 1);
                 use(memory_.batch[i], memory_.ids[i]);
             }
             __syncwarp();
@@ -91,7 +92,9 @@ class TileFaces {
             const int32_t i = next_ + lane;
             next_ += stride_;
             int32_t face = -1;
+            GENDR_COUNT_WARP("rounds of candidates", 1);
             if (i < n_candidates_) {
+                GENDR_COUNT_LANE("candidates", 1);
                 while (i >= memory_.node_sum[node_ + 1]) ++node_;
                 const int32_t at = memory_.node_at[node_] + (i - memory_.node_sum[node_]);
                 if (overlaps(filed_.boxes[at])) face = filed_.order[at];
@@ -99,9 +102,11 @@ class TileFaces {
             const unsigned found = __ballot_sync(kAllLanes, face >= 0);
             if (face >= 0) memory_.queue[queued_ + __popc(found & lower_lanes(lane))] = face;
             queued_ += __popc(found);
+            GENDR_COUNT_WARP("faces in box", __popc(found));
         }
         __syncwarp();
         const int n = queued_ < kBatch ? queued_ : kBatch;
+        GENDR_COUNT_WARP("batches", n > 0);
         copy_by_warp(n, memory_.batch, [&](int i) { return filed_.faces + memory_.queue[i]; });
         const int32_t left = n + lane < queued_ ? memory_.queue[n + lane] : 0;
         if (lane < n) memory_.ids[lane] = memory_.queue[lane];

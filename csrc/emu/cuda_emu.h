@@ -24,9 +24,10 @@
 // - one thread spinning until another writes: it hangs;
 // - too many registers, the device's own rounding in mathematical functions, denormals, and, unless a build leaves some
 //   sources unfused (compat_tests/emulator/builds.py), contraction of a*b+c in other kernels than g++ chooses;
-// - anything about speed.
+// - anything about speed; a build for it counts what decides that (counts.h).
 #pragma once
 
+#include "counts.h"
 #include "device.h"
 #include "runtime.h"
 #include "vectors.h"
