@@ -24,6 +24,7 @@ class Cost(NamedTuple):
     latency: float
 
 
+NOTHING = Cost(30, 900)  # a warp beyond the list of parts, or of a tile that is split
 WARP_STARTS = Cost(250, 2500)
 ROUND = Cost(45, 900)  # of up to 32 candidates
 BATCH = Cost(190, 1800)
@@ -39,8 +40,8 @@ class Prediction(NamedTuple):
 
 
 def predict(launch: "Launch") -> Prediction:
-    counts = [launch.of_warps(what) for what in ("rounds of candidates", "batches", "faces")]
-    warps = [_cost(*items) for items in zip(*counts, strict=True)]
+    counts = [launch.of_warps(what) for what in ("meetings", "rounds of candidates", "batches", "faces")]
+    warps = [_cost(*items) if looks else NOTHING for looks, *items in zip(*counts, strict=True)]
     blocks = [warps[i : i + launch.warps_per_block] for i in range(0, len(warps), launch.warps_per_block)]
     to_us = 1e-3 / CLOCK_GHZ
     issued = sum(warp.issued for warp in warps) / (MULTIPROCESSORS * SCHEDULERS)

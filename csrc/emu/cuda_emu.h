@@ -17,6 +17,7 @@
 // - without the race detector: an update that two threads make without an atomic (nobody interrupts between two
 //   synchronisations), a race whose result is the same in all the orders tried, or one between accesses that only a
 //   shuffle or vote separates (on a GPU these order no memory, here they do);
+// - a missing wait for an asynchronous copy, which is made at once;
 // - a missing __threadfence, or what an atomic's flag was to protect: the race detector takes atomics for no order at
 // all;
 // - barriers that threads of a block reach at different places of the code, as long as all reach one;
