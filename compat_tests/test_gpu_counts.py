@@ -144,7 +144,8 @@ def test_table_has_all_numbers(launches: dict[str, Launch]) -> None:
 
 
 def launch(faces: list[int], warps_per_block: int = 4) -> Launch:
-    return Launch("render_tiles", len(faces) // warps_per_block, warps_per_block, {"faces": faces, "meetings": [1] * len(faces)})
+    counts = {"faces": faces, "meetings": [1] * len(faces)}
+    return Launch("render_tiles", len(faces) // warps_per_block, warps_per_block, counts)
 
 
 def test_model_of_one_warp_and_of_many() -> None:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from benchmarks.gpu.counts import Launch
 
 MULTIPROCESSORS, SCHEDULERS, CLOCK_GHZ = 132, 4, 1.98
-BLOCKS_RESIDENT = 9  # by 56 registers
 
 
 class Cost(NamedTuple):
@@ -24,11 +23,19 @@ class Cost(NamedTuple):
     latency: float
 
 
-NOTHING = Cost(30, 900)  # a warp beyond the list of parts, or of a tile that is split
-WARP_STARTS = Cost(250, 2500)
-ROUND = Cost(45, 900)  # of up to 32 candidates
-BATCH = Cost(190, 1800)
-FACE = Cost(137, 390)
+class Kernel(NamedTuple):
+    """What a warp does, and how many blocks a multiprocessor holds."""
+
+    nothing: Cost  # a warp beyond the list of parts, or of a tile that is split
+    start: Cost  # and the end
+    round: Cost  # of up to 32 candidates
+    batch: Cost
+    face: Cost
+    blocks: int
+
+
+# Counted in SASS; cycles of a lone warp: 4 until a result is there, 30 from shared memory, 280 from the second cache.
+SILHOUETTE = Kernel(Cost(30, 900), Cost(450, 2500), Cost(59, 450), Cost(200, 750), Cost(102, 323), blocks=8)
 
 
 class Prediction(NamedTuple):
@@ -39,17 +46,18 @@ class Prediction(NamedTuple):
     us: float
 
 
-def predict(launch: "Launch") -> Prediction:
+def predict(launch: "Launch", kernel: Kernel = SILHOUETTE) -> Prediction:
     counts = [launch.of_warps(what) for what in ("meetings", "rounds of candidates", "batches", "faces")]
-    warps = [_cost(*items) if looks else NOTHING for looks, *items in zip(*counts, strict=True)]
+    warps = [_cost(kernel, *items) if looks else kernel.nothing for looks, *items in zip(*counts, strict=True)]
     blocks = [warps[i : i + launch.warps_per_block] for i in range(0, len(warps), launch.warps_per_block)]
     to_us = 1e-3 / CLOCK_GHZ
     issued = sum(warp.issued for warp in warps) / (MULTIPROCESSORS * SCHEDULERS)
-    return Prediction(issued * to_us, max(warp.latency for warp in warps) * to_us, _simulate(blocks) * to_us)
+    longest = max(warp.latency for warp in warps)
+    return Prediction(issued * to_us, longest * to_us, _simulate(blocks, kernel.blocks) * to_us)
 
 
-def _cost(rounds: int, batches: int, faces: int) -> Cost:
-    items = ((1, WARP_STARTS), (rounds, ROUND), (batches, BATCH), (faces, FACE))
+def _cost(kernel: Kernel, rounds: int, batches: int, faces: int) -> Cost:
+    items = ((1, kernel.start), (rounds, kernel.round), (batches, kernel.batch), (faces, kernel.face))
     return Cost(sum(n * cost.issued for n, cost in items), sum(n * cost.latency for n, cost in items))
 
 
@@ -90,10 +98,10 @@ class _Multiprocessor:
         return not self.left[number]
 
 
-def _simulate(blocks: list[list[Cost]]) -> float:
+def _simulate(blocks: list[list[Cost]], resident: int) -> float:
     waiting = list(enumerate(blocks))[::-1]
     all_of_them = [_Multiprocessor() for _ in range(MULTIPROCESSORS)]
-    for _ in range(BLOCKS_RESIDENT):
+    for _ in range(resident):
         for one in all_of_them:
             if waiting:
                 one.start(*waiting.pop())
