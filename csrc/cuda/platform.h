@@ -65,11 +65,11 @@ __device__ inline int32_t sum_of_lower_lanes(int32_t value, int32_t* total) {
     return sum - value;
 }
 
-// Copies n objects into shared memory, all lanes together, 16 bytes at a time: from `from(i)` to to[i]. What is on its
-// way has no registers (compute capability 8.0 and later), and no copy waits for another. Other lanes see it after
-// __syncwarp.
+// Fetches n objects from global to shared memory, all lanes together, 16 bytes at a time: from `from(i)` to to[i]. What
+// is on its way has no registers (compute capability 8.0 and later), and no copy waits for another. Other lanes see it
+// after __syncwarp.
 template <class Object, class From>
-__device__ inline void copy_by_warp(int n, Object* to, From&& from) {
+__device__ inline void fetch_by_warp(int n, Object* to, From&& from) {
     constexpr int kChunk = 16, kChunksEach = sizeof(Object) / kChunk;
     static_assert(sizeof(Object) % kChunk == 0 && alignof(Object) % kChunk == 0);
     for (int i = lane_of_thread(); i < n * kChunksEach; i += kWarpSize) {

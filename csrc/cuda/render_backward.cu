@@ -158,7 +158,7 @@ __device__ __forceinline__ Item item_of_warp(const FaceCall<T>& call) {
 template <class T>
 __device__ __forceinline__ FaceAt<T> face_of_warp(const FaceCall<T>& call, const Piece& piece, Face<T>* room) {
     const Scene<T>& scene = call.pairs.scene;
-    copy_by_warp(1, room, [&](int) { return call.faces + piece.face; });
+    fetch_by_warp(1, room, [&](int) { return call.faces + piece.face; });
     __syncwarp();
 
     FaceAt<T> at;

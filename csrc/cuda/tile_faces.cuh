@@ -118,7 +118,7 @@ class TileFaces {
         __syncwarp();
         const int n = queued_ < kBatch ? queued_ : kBatch;
         GENDR_COUNT_WARP("batches", n > 0);
-        copy_by_warp(n, memory_.batch, [&](int i) { return filed_.faces + memory_.queue[i]; });
+        fetch_by_warp(n, memory_.batch, [&](int i) { return filed_.faces + memory_.queue[i]; });
         const int32_t left = n + lane < queued_ ? memory_.queue[n + lane] : 0;
         if (lane < n) memory_.ids[lane] = memory_.queue[lane];
         __syncwarp();

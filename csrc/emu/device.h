@@ -122,6 +122,8 @@ T __ldg(const T* at) {
 
 // Copies from global to shared memory, made at once.
 inline void __pipeline_memcpy_async(void* to, const void* from, std::size_t bytes) {
+    if (!cuda_emu::shared_by_block(to) || cuda_emu::shared_by_block(from) || cuda_emu::private_to_thread(from))
+        cuda_emu::die("an asynchronous copy goes from global to shared memory, and no other way");
     struct __attribute__((may_alias)) Word {
         std::uint32_t bits;
     };
