@@ -42,6 +42,15 @@ template <class T>
 GENDR_HD T max_(T a, T b) {
     return a > b ? a : b;
 }
+#if defined(__CUDA_ARCH__)
+// One instruction in the place of two, or none. They differ from the above in the sign of a zero and where b is NaN.
+GENDR_HD float min_(float a, float b) {
+    return fminf(a, b);
+}
+GENDR_HD float max_(float a, float b) {
+    return fmaxf(a, b);
+}
+#endif
 template <class T>
 GENDR_HD T clamp_(T x, T lo, T hi) {
     return min_(max_(x, lo), hi);
@@ -56,7 +65,12 @@ GENDR_HD double abs_(double x) {
 // 0 and 1 as bounds of min_, max_ and clamp_ in a loop over lanes. GCC makes one instruction of a minimum of two
 // variables, but a comparison and a selection of one with a constant; so on the CPU these are variables to it: being
 // weak, they might be others when the library is linked.
+struct FloatBounds {
+    float zero, one, lowest_exponent, highest_exponent;
+};
 #if defined(__CUDACC__) || defined(__CUDA_ARCH__)
+inline constexpr FloatBounds kFloatBounds = {0.0f, 1.0f, -87.0f, 88.0f};
+
 template <class T>
 GENDR_HD T bound_0() {
     return T(0);
@@ -66,9 +80,6 @@ GENDR_HD T bound_1() {
     return T(1);
 }
 #else
-struct FloatBounds {
-    float zero, one, lowest_exponent, highest_exponent;
-};
 extern const FloatBounds kFloatBounds __attribute__((weak));
 const FloatBounds kFloatBounds = {0.0f, 1.0f, -87.0f, 88.0f};
 

@@ -70,7 +70,7 @@ __device__ __forceinline__ const Cut<T>* cut_of(const Scene<T>& scene, const Kep
     if constexpr (kCuts) {
         if (const int place = f.flags >> kCutPlace) {
             __syncwarp();  // lanes may be reading what was in there
-            copy_by_warp(1, &room.cut, [&](int) { return kept.at(index, place); });
+            fetch_by_warp(1, &room.cut, [&](int) { return kept.at(index, place); });
             __syncwarp();
         } else if (f.flags & kCut) {
             make_cut_by_warp(f, scene.cut_plane, room.cut);
@@ -104,7 +104,7 @@ __device__ __forceinline__ void shape_faces(const Scene<T>& scene, const KeptCut
             if (n == kCutsKept || !kept.list || !__any_sync(kAllLanes, mine && seen)) continue;
             ++n;
             if (mine) f.flags |= n << kCutPlace;
-            copy_by_warp(1, kept.at(index, n), [&](int) { return &room.cut; });
+            store_by_warp(room.cut, kept.at(index, n));
         }
         if (seen) use(extent);
     }

@@ -14,11 +14,18 @@ __device__ bool scales_in_range(const Scene<T>& scene, int image) {
     return scale_in_range(scene.tau(image)) && scale_in_range(scene.gamma(image));
 }
 
+// Numbers that the kernels of one call add to.
+struct FilingCounters {
+    unsigned long long candidates;  // faces in the nodes of each tile, of all tiles together
+    int32_t parts;                  // of tiles (tile_parts.cuh)
+};
+
 // What else it is to write; null: not wanted.
 struct PrepareOutputs {
-    uint32_t* keys;              // (F,): the face's node in the tile trees of all images
-    PixelBox* boxes;             // (F,)
-    unsigned long long* pixels;  // pixels in all boxes together; added to
+    uint32_t* keys;                      // (F,): the face's node in the tile trees of all images
+    PixelBox* boxes;                     // (F,)
+    unsigned long long* pixels;          // pixels in all boxes together; added to
+    FilingCounters* counters = nullptr;  // set to 0
 };
 
 template <class T, bool kCuts>
@@ -27,6 +34,7 @@ __global__ void __launch_bounds__(kThreads)
             ImageParams<T>* images, KeptCuts<T> cuts, PrepareOutputs out) {
     const int64_t i = global_thread();
     if (i < scene.args.n_images) images[i] = scene.image_params(int(i));
+    if (i == 0 && out.counters) *out.counters = {};
     using Room = CutFaceRoom<T, kCuts>;
     GENDR_SHARED(Room, rooms, kWarps);
     const bool exists = i < scene.args.n_faces;
