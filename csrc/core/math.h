@@ -43,7 +43,7 @@ GENDR_HD T max_(T a, T b) {
     return a > b ? a : b;
 }
 #if defined(__CUDA_ARCH__)
-// One instruction in the place of two, or none. They differ from the above in the sign of a zero and where b is NaN.
+// One instruction in the place of two. They differ from the above in the sign of a zero and where b is NaN.
 GENDR_HD float min_(float a, float b) {
     return fminf(a, b);
 }

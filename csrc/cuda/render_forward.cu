@@ -125,17 +125,6 @@ __device__ __forceinline__ Wanted wanted_of(const TileCall<T>& call, int first_c
     return {call.out.alpha && first_channel == 0 && !(flags & kAlphaCulled), asked && !(flags & kColourCulled)};
 }
 
-// Is the face within [near, far] at the pixel? Few faces of a silhouette need to be asked, so the question has no
-// registers in the loop over them; by the same instructions the answer is the loop's own.
-template <class T>
-__device__ __noinline__ bool is_visible(const Scene<T>& scene, const ImageParams<T>& image, const Face<T>& f, T x,
-                                        T y) {
-    const Sight<T> s = see_by<Way::plain, false>(scene, image, f, static_cast<const Cut<T>*>(nullptr), x, y).sight;
-    Interpolation<T> a = {};
-    with_clip_rule(scene, [&](auto rule) { a = rule.interpolate(f, s.b0, s.b1, s.b2); });
-    return scene.depth.contains(a.z);
-}
-
 // Adds a face that adds to something.
 template <class T, Way kWay, bool kCuts, bool kShaded, bool kColour>
 __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, const TConormParams<T>& tconorm,
