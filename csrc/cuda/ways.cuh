@@ -55,7 +55,7 @@ __device__ __forceinline__ Seen<T> see_by(const Scene<T>& scene, const ImagePara
 template <class T>
 __device__ __noinline__ bool is_visible(const Scene<T>& scene, const ImageParams<T>& image, const Face<T>& f, T x,
                                         T y) {
-    const Sight<T> s = see_by<Way::plain, false>(scene, image, f, x, y).sight;
+    const Sight<T> s = see_by<Way::plain, false>(scene, image, f, static_cast<const Cut<T>*>(nullptr), x, y).sight;
     Interpolation<T> a = {};
     with_clip_rule(scene, [&](auto rule) { a = rule.interpolate(f, s.b0, s.b1, s.b2); });
     return scene.depth.contains(a.z);
