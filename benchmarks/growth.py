@@ -160,7 +160,9 @@ def compact(result: dict[str, Any]) -> str:
     tables = []
     for varied, table in result["tables"].items():
         rows = ",\n   ".join(json.dumps(row) for row in table["rows"])
-        tables.append(f'  "{varied}": {{\n   "exponents": {json.dumps(table["exponents"])},\n   "rows": [\n   {rows}]}}')
+        tables.append(
+            f'  "{varied}": {{\n   "exponents": {json.dumps(table["exponents"])},\n   "rows": [\n   {rows}]}}'
+        )
     return text.replace('"tables": {}', '"tables": {\n' + ",\n".join(tables) + "\n }") + "\n"
 
 

@@ -16,7 +16,7 @@ from gendr_adapters.utils.meshes import Mesh, load_obj
 
 
 class Scene(NamedTuple):
-    """faces: (F, 3, 3) or (B, F, 3, 3). output: 'alpha' (a silhouette) or 'image' (features of the corners, n_channels)."""
+    """faces: (F, 3, 3) or (B, F, 3, 3). output: 'alpha' (a silhouette) or 'image' (corners' features, n_channels)."""
 
     name: str
     faces: Tensor
