@@ -50,9 +50,12 @@ def _save(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
     _, *saved = output
     ctx.save_for_backward(*tensors, *saved)
     ctx.mark_non_differentiable(*saved)
+    ctx.set_materialize_grads(False)  # two pictures of nothing, for what has no gradient
 
 
 def _differentiate(ctx, grad_mask, *_saved):  # type: ignore[no-untyped-def]
+    if grad_mask is None:
+        return None, None, None, None, None
     grad = apply("soft_mask_backward", grad_mask, *ctx.saved_tensors, ctx.knum, ctx.ints, ctx.floats)
     return grad, None, None, None, None
 
