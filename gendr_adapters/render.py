@@ -23,8 +23,6 @@ from ._shading import Faces, pack_lighting, pack_maps
 from .settings import RenderSettings
 from .shading import Lighting, TextureMaps
 
-_OUTPUTS = {"image": ops.IMAGE, "alpha": ops.ALPHA, "depth": ops.DEPTH, "face_index": ops.FACE_INDEX}
-
 
 class Rendered(NamedTuple):
     """What `render` returns; what was not asked for is None.
@@ -89,8 +87,8 @@ def render(
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     height, width = image_shape(image_size)
-    outputs = output_names(outputs, _OUTPUTS)
-    wanted = sum(_OUTPUTS[name] for name in set(outputs))
+    outputs = output_names(outputs, ops.OUTPUTS)
+    wanted = sum(ops.OUTPUTS[name] for name in set(outputs))
     refuse_forward_mode(
         face_vertices, features, background, settings.dist_scale, settings.gamma, *(textures or ()), *(lighting or ())
     )
@@ -138,7 +136,7 @@ def render(
         ops.with_states(wanted, settings),
         *settings.packed,
     )
-    named = zip(_OUTPUTS, results[:4], strict=True)
+    named = zip(ops.OUTPUTS, results[:4], strict=True)
     return Rendered(*(result if name in outputs and result.dim() > 1 else None for name, result in named))
 
 

@@ -10,13 +10,14 @@ An op takes few arguments, because autograd's cost grows with their number. What
 
 from . import blend, corners, fragments, nearest_fragments, render, soft_mask
 from .library import apply
-from .outputs import ALPHA, DEPTH, FACE_INDEX, IMAGE, with_states
+from .outputs import ALPHA, DEPTH, FACE_INDEX, IMAGE, OUTPUTS, with_states
 
 __all__ = [
     "ALPHA",
     "DEPTH",
     "FACE_INDEX",
     "IMAGE",
+    "OUTPUTS",
     "apply",
     "blend",
     "corners",

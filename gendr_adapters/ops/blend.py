@@ -8,7 +8,7 @@ from torch import Tensor
 from .._native import structs
 from .calls import contiguous, run, scene_of
 from .library import apply, empty_gradients, given, no_double_backward, nothing_saved, register
-from .outputs import empty_outputs
+from .outputs import STATES, empty_outputs
 
 _SIGNATURE = (
     "(Tensor offsets, Tensor depth, Tensor distance2, Tensor features, Tensor? dist_scale, Tensor? gamma, "
@@ -53,8 +53,8 @@ def _blend(*args: Any) -> tuple[Tensor, ...]:
 
 def _blend_fake(*args: Any) -> tuple[Tensor, ...]:
     _, depth, _, features, _, _, _, _, size, outputs, _, _ = args
-    image, alpha, _, _, *states = empty_outputs(depth, features.shape[-1], size, outputs)
-    return image, alpha, *states
+    results = empty_outputs(depth, features.shape[-1], size, outputs)
+    return *results[:2], *results[STATES]
 
 
 def _save(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]

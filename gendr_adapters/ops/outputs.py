@@ -6,8 +6,11 @@ from torch import Tensor
 from ..settings import RenderSettings
 
 IMAGE, ALPHA, DEPTH, FACE_INDEX = 1, 2, 4, 8
+OUTPUTS = {"image": IMAGE, "alpha": ALPHA, "depth": DEPTH, "face_index": FACE_INDEX}  # of `render`, by name
 # What backward needs of forward besides; alpha always comes with its state.
 ALPHA_WINNER, SOFTMAX, SOFTMAX_LEADER = 16, 32, 64
+# Where blending has those in gendr_outputs; rendering's backward reads face_index, too, the field before.
+STATES = slice(4, 8)
 
 
 def with_states(wanted: int, settings: RenderSettings) -> int:

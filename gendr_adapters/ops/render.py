@@ -11,14 +11,13 @@ from torch import Tensor
 from .._native import structs
 from .calls import add_shading, contiguous, run, scene_of
 from .library import apply, empty_gradients, given, no_double_backward, nothing_saved, register
-from .outputs import empty_outputs
+from .outputs import STATES, empty_outputs
 
 _SIGNATURE = (
     "(Tensor face_vertices, Tensor features, Tensor? dist_scale, Tensor? gamma, Tensor? background, "
     "Tensor? uvs, Tensor? surface, Tensor? lights, Tensor? face_offsets, Tensor? map_index, int[] sampling, "
-    "SymInt[] size, int outputs, SymInt[] ints, float[] floats) -> (Tensor image, Tensor alpha, "
-    "Tensor depth, Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, "
-    "Tensor softmax_leader)"
+    "SymInt[] size, int outputs, SymInt[] ints, float[] floats) -> "
+    f"({', '.join(f'Tensor {field[0]}' for field in structs.Outputs._fields_)})"
 )
 _N_INPUTS = 10  # tensors of a scene,
 _N_DIFFERENTIABLE = 8  # and those of them that have gradients
@@ -59,8 +58,8 @@ def _render_fake(*args: Any) -> tuple[Tensor, ...]:
 
 def _save(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
     *tensors, ctx.sampling, ctx.size, _, ctx.ints, ctx.floats = inputs
-    image, _, _, *states = output
-    ctx.save_for_backward(*tensors, image, *states)
+    image, _, _, face_index, *_ = output
+    ctx.save_for_backward(*tensors, image, face_index, *output[STATES])
     ctx.set_materialize_grads(False)
 
 
