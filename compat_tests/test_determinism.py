@@ -147,7 +147,7 @@ def run_script(code: str, *arguments: str, **environment: str) -> str:
 # Autograd itself refuses to work in a forked child, so this calls the ops.
 FORK = """
 import os, torch
-from support.op_calls import call_op, packed
+from support.op_calls import call_op, packed, saved_of
 from support.scenes import sphere
 from gendr_adapters import RenderSettings, gather_corners
 
@@ -160,9 +160,8 @@ def work():
     corners, offsets = gather_corners(vertices.float(), faces), torch.tensor([0, len(faces)])
     scene = dict(face_vertices=corners, features=none, dist_scale=scale, gamma=scale, background=torch.empty(1, 0))
     how = dict(face_offsets=offsets, sampling=[], size=[1, 64, 64], **packed(s))
-    image, alpha, _, *states = call_op("render", **scene, **how, outputs=2)
-    names = ("face_index", "alpha_state", "alpha_winner", "softmax_state", "softmax_leader")
-    saved = dict(zip(names, states, strict=True), image=image)
+    results = call_op("render", **scene, **how, outputs=2)
+    alpha, saved = results[1], saved_of("render", results)
     needs = [True] + 7 * [False]
     grads = call_op("render_backward", grad_alpha=torch.ones_like(alpha), **scene, **how, **saved, needs=needs)
     return alpha, grads[0]
