@@ -7,29 +7,17 @@ from typing import Any
 
 import pytest
 import torch
-from door_scenes import cameras_of, lights_of, settings_of, two_meshes
+from door_scenes import SHADERS, cameras_of, lights_of, settings_of, two_meshes
 from pytorch3d.renderer import SoftPhongShader
 
 from gendr_adapters.pytorch3d import (
-    GenDRDepthShader,
-    GenDRFlatShader,
     GenDRFragments,
-    GenDRGouraudShader,
-    GenDRNormalShader,
     GenDRPhongShader,
     GenDRRasterizer,
     GenDRSilhouetteShader,
 )
 
 NAMES = ("pix_to_face", "zbuf", "bary_coords", "dists")
-SHADERS = [
-    GenDRPhongShader,
-    GenDRGouraudShader,
-    GenDRFlatShader,
-    GenDRNormalShader,
-    GenDRDepthShader,
-    GenDRSilhouetteShader,
-]
 REFUSED = r"{} of these fragments was edited, which our shaders do not see.*dataclasses\.replace"
 
 

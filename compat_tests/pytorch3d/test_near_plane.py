@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from door_scenes import (
+    SHADERS,
     DoubleFoVPerspectiveCameras,
     DoubleOrthographicCameras,
     DoublePerspectiveCameras,
@@ -33,24 +34,13 @@ from torch.testing import assert_close
 
 from gendr_adapters.pytorch3d import (
     GenDRBlendParams,
-    GenDRDepthShader,
-    GenDRFlatShader,
     GenDRGouraudShader,
-    GenDRNormalShader,
     GenDRPhongShader,
     GenDRRasterizer,
     GenDRSilhouetteShader,
     rasterize_meshes,
 )
 
-SHADERS = (
-    GenDRSilhouetteShader,
-    GenDRGouraudShader,
-    GenDRPhongShader,
-    GenDRFlatShader,
-    GenDRNormalShader,
-    GenDRDepthShader,
-)
 HARD = GenDRBlendParams(distribution="hard", gamma=1e-3)
 SQUARE = {"image_size": 24, "blur_radius": 0.0}
 
