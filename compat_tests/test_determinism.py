@@ -84,7 +84,7 @@ IDS = ["default", "hard-max", "gaussian-yager", "reference"]
 
 
 @DEVICES
-def test_fifty_times(device: str) -> None:
+def test_fifty_runs_give_the_same_bits(device: str) -> None:
     first = views(torch.float32, {}, device=device)
     assert all(g.isfinite().all() and g.any() for g in first[4:])
     for _ in range(49):
@@ -95,7 +95,9 @@ def test_fifty_times(device: str) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("settings", SETTINGS, ids=IDS)
 @pytest.mark.parametrize("scene", [views, screen_filling_face])
-def test_any_number_of_threads(scene: Callable[..., Gradients], settings: dict[str, Any], dtype: torch.dtype) -> None:
+def test_any_number_of_threads_gives_the_same_bits(
+    scene: Callable[..., Gradients], settings: dict[str, Any], dtype: torch.dtype
+) -> None:
     two = scene(dtype, settings)
     for n in (1, 3, 5):
         torch.set_num_threads(n)
@@ -121,7 +123,7 @@ def test_silhouette_alone(device: str) -> None:
 
 
 @DEVICES
-def test_several_threads_at_once(device: str) -> None:
+def test_several_threads_at_once_give_the_same_bits(device: str) -> None:
     expected = [views(torch.float32, settings, device=device) for settings in SETTINGS]
     with ThreadPoolExecutor(4) as pool:
         jobs = [
@@ -179,7 +181,7 @@ print("fine")
 
 
 @pytest.mark.cpu_core
-def test_after_a_fork() -> None:
+def test_a_forked_child_gives_the_same_bits() -> None:
     assert run_script(FORK) == "fine"
 
 

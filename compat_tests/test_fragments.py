@@ -104,7 +104,7 @@ def test_packed_and_dense_batches(device: str) -> None:
 
 @DEVICES
 @pytest.mark.parametrize("n_faces", [0, 1])
-def test_nothing_to_find(n_faces: int, device: str) -> None:
+def test_scenes_without_fragments(n_faces: int, device: str) -> None:
     corners = (scene_for(torch.float32, device)[:n_faces] + 100).requires_grad_()
     found = find_fragments(corners, 8, settings=RenderSettings(**BASE))
     assert [len(x) for x in found] == [65, 0, 0, 0, 0, 0] and not found.offsets.any()

@@ -247,7 +247,7 @@ def test_few_faces_are_another_picture() -> None:
 
 @NEEDS_COMPILED_OPS
 @pytest.mark.parametrize("shader", [SoftSilhouetteShader, SoftPhongShader, SoftGouraudShader])
-def test_like_the_compiled_rasterizer(shader: Any) -> None:
+def test_pictures_are_those_of_the_compiled_rasterizer(shader: Any) -> None:
     meshes, leaves = two_meshes("vertex", torch.float32)
     cameras = cameras_of("fov", dtype=torch.float32)
     silhouette = shader is SoftSilhouetteShader

@@ -209,7 +209,7 @@ def test_empty_meshes(shader: Any, where: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["lists", "padded", "no faces"])
-def test_nothing_but_empty_meshes(kind: str) -> None:
+def test_batches_of_empty_meshes_alone(kind: str) -> None:
     """Of every kind that PyTorch3D makes, though it cannot move them itself: as many empty pictures as meshes."""
     verts, faces = torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.long)
     meshes = {
@@ -234,7 +234,7 @@ def test_nothing_but_empty_meshes(kind: str) -> None:
 
 
 @pytest.mark.parametrize("shader", SHADERS)
-def test_nothing_in_sight(shader: Any) -> None:
+def test_meshes_out_of_sight(shader: Any) -> None:
     """Two meshes behind the camera: the background, and gradients that are 0."""
     meshes, leaves = two_meshes()
     cameras = cameras_of()
