@@ -108,7 +108,7 @@ def blend_fragments(
         ops.with_states(wanted, settings),
         *settings.packed,
     )
-    return Rendered(image if wanted & ops.IMAGE else None, alpha if wanted & ops.ALPHA else None, None, None)
+    return Rendered(image, alpha, None, None)
 
 
 def _checked_fragments(fragments: Fragments) -> tuple[Tensor, Tensor, Tensor]:

@@ -139,7 +139,7 @@ def render(
         *settings.packed,
     )
     named = zip(_OUTPUTS, results[:4], strict=True)
-    return Rendered(*(result if name in outputs and result.dim() > 1 else None for name, result in named))
+    return Rendered(*[result if name in outputs else None for name, result in named])
 
 
 @full_precision

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .._native import structs
 from .calls import contiguous, run, scene_of
-from .library import apply, empty_gradients, given, no_double_backward, nothing_saved, register
+from .library import apply, empty_gradients, no_double_backward, nothing_saved, register
 from .outputs import empty_outputs
 
 _SIGNATURE = (
@@ -18,10 +18,10 @@ _SIGNATURE = (
 )
 _BACKWARD_SIGNATURE = (
     "(Tensor? grad_image, Tensor? grad_alpha, Tensor offsets, Tensor depth, Tensor distance2, Tensor features, "
-    "Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? face_offsets, Tensor image, Tensor alpha_state, "
-    "Tensor alpha_winner, Tensor softmax_state, Tensor softmax_leader, SymInt[] size, SymInt[] ints, float[] floats, "
-    "bool[] needs) -> (Tensor grad_depth, Tensor grad_distance2, Tensor grad_features, Tensor grad_dist_scale, "
-    "Tensor grad_gamma, Tensor grad_background)"
+    "Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? face_offsets, Tensor? image, "
+    "Tensor? alpha_state, Tensor? alpha_winner, Tensor? softmax_state, Tensor? softmax_leader, SymInt[] size, "
+    "SymInt[] ints, float[] floats, bool[] needs) -> (Tensor grad_depth, Tensor grad_distance2, Tensor grad_features, "
+    "Tensor grad_dist_scale, Tensor grad_gamma, Tensor grad_background)"
 )
 
 
@@ -41,17 +41,17 @@ def _call(
     return call
 
 
-def _blend(*args: Any) -> tuple[Tensor, ...]:
+def _blend(*args: Any) -> tuple[Tensor | None, ...]:
     *tensors, size, outputs, ints, floats = args
     inputs = contiguous(tensors)
     image, alpha, *states = results = _blend_fake(*inputs, size, outputs, ints, floats)
     call = _call(inputs, [image, *states], size, ints, floats)
     (call.out.alpha,) = call.addresses(alpha)
-    run("gendr_blend_fragments", call, alpha)
+    run("gendr_blend_fragments", call, inputs[1])
     return results
 
 
-def _blend_fake(*args: Any) -> tuple[Tensor, ...]:
+def _blend_fake(*args: Any) -> tuple[Tensor | None, ...]:
     _, depth, _, features, _, _, _, _, size, outputs, _, _ = args
     image, alpha, _, _, *states = empty_outputs(depth, features.shape[-1], size, outputs)
     return image, alpha, *states
@@ -61,19 +61,18 @@ def _save(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
     *tensors, ctx.size, _, ctx.ints, ctx.floats = inputs
     image, _, *states = output
     ctx.save_for_backward(*tensors, image, *states)
-    ctx.mark_non_differentiable(*states)
+    ctx.mark_non_differentiable(*[state for state in states if state is not None])
     ctx.set_materialize_grads(False)
 
 
 def _differentiate(ctx, grad_image, grad_alpha, *_states):  # type: ignore[no-untyped-def]
     needs = list(ctx.needs_input_grad[1:7])
-    grads = given(grad_image), given(grad_alpha)
-    results = apply("blend_backward", *grads, *ctx.saved_tensors, ctx.size, ctx.ints, ctx.floats, needs)
-    wanted = (grad if need else None for grad, need in zip(results, needs, strict=True))
-    return (None, *wanted, None, None, None, None, None)
+    how = ctx.size, ctx.ints, ctx.floats
+    results = apply("blend_backward", grad_image, grad_alpha, *ctx.saved_tensors, *how, needs)
+    return (None, *results, None, None, None, None, None)
 
 
-def _backward(*args: Any) -> tuple[Tensor, ...]:
+def _backward(*args: Any) -> tuple[Tensor | None, ...]:
     *tensors, size, ints, floats, needs = args
     grads, inputs, saved = map(contiguous, (tensors[:2], tensors[2:10], tensors[10:]))
     results = _backward_fake(*grads, *inputs, *saved, size, ints, floats, needs)
@@ -85,8 +84,8 @@ def _backward(*args: Any) -> tuple[Tensor, ...]:
     return results
 
 
-def _backward_fake(*args: Any) -> tuple[Tensor, ...]:
-    return tuple(empty_gradients(args[3:9], args[-1]))
+def _backward_fake(*args: Any) -> tuple[Tensor | None, ...]:
+    return empty_gradients(args[3:9], args[-1])
 
 
 register("blend", _SIGNATURE, _blend, _blend_fake, _differentiate, _save)

@@ -16,7 +16,7 @@ DTYPES = {torch.float32: 0, torch.float64: 1}
 
 
 def contiguous(tensors: Sequence[Tensor | None]) -> list[Any]:
-    return [None if tensor is None else tensor.detach().contiguous() for tensor in tensors]
+    return [None if tensor is None else tensor.contiguous() for tensor in tensors]
 
 
 def scene_of(inputs: list[Any], size: list[int], ints: list[int], floats: list[float], call: Any) -> structs.Scene:

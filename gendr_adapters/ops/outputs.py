@@ -23,16 +23,16 @@ def with_states(wanted: int, settings: RenderSettings) -> int:
     return wanted
 
 
-def empty_outputs(like: Tensor, n_channels: int, size: list[int], outputs: int) -> list[Tensor]:
-    """Tensors for all fields of gendr_outputs, in its order."""
+def empty_outputs(like: Tensor, n_channels: int, size: list[int], outputs: int) -> list[Tensor | None]:
+    """Tensors for all fields of gendr_outputs, in its order; None for what is not wanted."""
     n_images, height, width = size
     pixels = (n_images, height, width)
 
-    def numbers(wanted: int, *shape: int) -> Tensor:
-        return like.new_empty(shape if wanted else (0,))
+    def numbers(wanted: int, *shape: int) -> Tensor | None:
+        return like.new_empty(shape) if wanted else None
 
-    def indices(wanted: int, dtype: torch.dtype) -> Tensor:
-        return like.new_empty(pixels if wanted else (0,), dtype=dtype)
+    def indices(wanted: int, dtype: torch.dtype) -> Tensor | None:
+        return like.new_empty(pixels, dtype=dtype) if wanted else None
 
     return [
         numbers(outputs & IMAGE, n_images, n_channels, height, width),

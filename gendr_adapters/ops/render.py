@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .._native import structs
 from .calls import add_shading, contiguous, run, scene_of
-from .library import apply, empty_gradients, given, no_double_backward, nothing_saved, register
+from .library import apply, empty_gradients, empty_like, no_double_backward, nothing_saved, register
 from .outputs import empty_outputs
 
 _SIGNATURE = (
@@ -25,8 +25,8 @@ _N_DIFFERENTIABLE = 8  # and those of them that have gradients
 _BACKWARD_SIGNATURE = (
     "(Tensor? grad_image, Tensor? grad_alpha, Tensor? grad_depth, Tensor face_vertices, Tensor features, "
     "Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? uvs, Tensor? surface, Tensor? lights, "
-    "Tensor? face_offsets, Tensor? map_index, Tensor image, Tensor face_index, Tensor alpha_state, "
-    "Tensor alpha_winner, Tensor softmax_state, Tensor softmax_leader, int[] sampling, SymInt[] size, "
+    "Tensor? face_offsets, Tensor? map_index, Tensor? image, Tensor? face_index, Tensor? alpha_state, "
+    "Tensor? alpha_winner, Tensor? softmax_state, Tensor? softmax_leader, int[] sampling, SymInt[] size, "
     "SymInt[] ints, float[] floats, bool[] needs) -> (Tensor grad_face_vertices, Tensor grad_features, "
     "Tensor grad_dist_scale, Tensor grad_gamma, Tensor grad_background, Tensor grad_uvs, Tensor grad_surface, "
     "Tensor grad_lights)"
@@ -41,7 +41,7 @@ def _scene(inputs: list[Any], sampling: list[int], size: list[int], ints: list[i
     return scene
 
 
-def _render(*args: Any) -> tuple[Tensor, ...]:
+def _render(*args: Any) -> tuple[Tensor | None, ...]:
     *tensors, sampling, size, outputs, ints, floats = args
     inputs = contiguous(tensors)
     results = _render_fake(*inputs, sampling, size, outputs, ints, floats)
@@ -52,7 +52,7 @@ def _render(*args: Any) -> tuple[Tensor, ...]:
     return results
 
 
-def _render_fake(*args: Any) -> tuple[Tensor, ...]:
+def _render_fake(*args: Any) -> tuple[Tensor | None, ...]:
     face_vertices, features, *_, size, outputs, _, _ = args
     return tuple(empty_outputs(face_vertices, features.shape[-1], size, outputs))
 
@@ -66,14 +66,12 @@ def _save(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
 
 def _differentiate(ctx, grad_image, grad_alpha, grad_depth, *_states):  # type: ignore[no-untyped-def]
     needs = list(ctx.needs_input_grad[:_N_DIFFERENTIABLE])
-    grads = map(given, (grad_image, grad_alpha, grad_depth))
     how = ctx.sampling, ctx.size, ctx.ints, ctx.floats
-    results = apply("render_backward", *grads, *ctx.saved_tensors, *how, needs)
-    wanted = (grad if need else None for grad, need in zip(results, needs, strict=True))
-    return (*wanted, None, None, None, None, None, None, None)
+    results = apply("render_backward", grad_image, grad_alpha, grad_depth, *ctx.saved_tensors, *how, needs)
+    return (*results, None, None, None, None, None, None, None)
 
 
-def _backward(*args: Any) -> tuple[Tensor, ...]:
+def _backward(*args: Any) -> tuple[Tensor | None, ...]:
     *tensors, sampling, size, ints, floats, needs = args
     first_saved = 3 + _N_INPUTS
     incoming, inputs, saved = map(contiguous, (tensors[:3], tensors[3:first_saved], tensors[first_saved:]))
@@ -83,15 +81,17 @@ def _backward(*args: Any) -> tuple[Tensor, ...]:
     image, *states = call.addresses(*saved)
     call.out = structs.Outputs(image, None, None, *states)
     call.grad_image, call.grad_alpha, call.grad_depth = call.addresses(*incoming)
-    call.grad_face_vertices, call.grad_features, *scales, uvs, surface, lights = call.addresses(*grads)
+    to_faces, *others = grads
+    written = empty_like(inputs[0]) if to_faces is None else to_faces  # in any case
+    call.grad_face_vertices, call.grad_features, *scales, uvs, surface, lights = call.addresses(written, *others)
     call.grad_dist_scale, call.grad_gamma, call.grad_background = scales
     call.grad_uvs, call.grad_surface, call.grad_lighting = uvs, surface, lights
     run("gendr_render_backward", call, inputs[0], "gendr_backward_workspace_size")
     return grads
 
 
-def _backward_fake(*args: Any) -> tuple[Tensor, ...]:
-    return tuple(empty_gradients(args[3 : 3 + _N_DIFFERENTIABLE], [True, *args[-1][1:]]))
+def _backward_fake(*args: Any) -> tuple[Tensor | None, ...]:
+    return empty_gradients(args[3 : 3 + _N_DIFFERENTIABLE], args[-1])
 
 
 register("render", _SIGNATURE, _render, _render_fake, _differentiate, _save)
