@@ -112,7 +112,7 @@ def render(
         wanted &= ~ops.IMAGE
         if outputs == ("image",):
             raise ValueError("outputs=('image',) needs features: they are what an image shows")
-        features, back = face_vertices.new_empty(0), None
+        back = None
     else:
         back = background_rows(background, features.shape[-1], n_images, face_vertices)
     dist_scale = scale_tensor("dist_scale", settings.dist_scale, n_images, face_vertices)

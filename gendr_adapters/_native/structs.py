@@ -24,9 +24,11 @@ class Call(ctypes.Structure):
     """The arguments of one call. It keeps every tensor whose address it hands out for as long as it lives itself, so
     that no caller, nor a compiler that rewrites one, can free what C is about to read."""
 
+    _kept: tuple[Any, ...] = ()
+
     def addresses(self, *tensors: Elements | None) -> list[int | None]:
         """Where their elements are; None for None, and for a tensor without elements."""
-        self.__dict__.setdefault("_kept", []).append(tensors)
+        self._kept += tensors
         return [x.data_ptr() if x is not None and x.numel() else None for x in tensors]
 
     def stopped_by(self, poll: int | None) -> None:

@@ -6,18 +6,18 @@ from typing import Any
 from torch import Tensor
 
 from .._native import structs
-from .calls import contiguous, run, scene_of
+from .calls import contiguous, run, set_scene
 from .library import apply, empty_gradients, no_double_backward, nothing_saved, register
 from .outputs import empty_outputs
 
 _SIGNATURE = (
-    "(Tensor offsets, Tensor depth, Tensor distance2, Tensor features, Tensor? dist_scale, Tensor? gamma, "
+    "(Tensor offsets, Tensor depth, Tensor distance2, Tensor? features, Tensor? dist_scale, Tensor? gamma, "
     "Tensor? background, Tensor? face_offsets, SymInt[] size, int outputs, SymInt[] ints, float[] floats) -> "
     "(Tensor image, Tensor alpha, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, "
     "Tensor softmax_leader)"
 )
 _BACKWARD_SIGNATURE = (
-    "(Tensor? grad_image, Tensor? grad_alpha, Tensor offsets, Tensor depth, Tensor distance2, Tensor features, "
+    "(Tensor? grad_image, Tensor? grad_alpha, Tensor offsets, Tensor depth, Tensor distance2, Tensor? features, "
     "Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? face_offsets, Tensor? image, "
     "Tensor? alpha_state, Tensor? alpha_winner, Tensor? softmax_state, Tensor? softmax_leader, SymInt[] size, "
     "SymInt[] ints, float[] floats, bool[] needs) -> (Tensor grad_depth, Tensor grad_distance2, Tensor grad_features, "
@@ -31,9 +31,9 @@ def _call(
     """inputs: the op's eight tensors, saved: its results but alpha; contiguous."""
     offsets, depth, distance2, features, *scales, face_offsets = inputs
     call = structs.FragmentBlend()
-    nothing = depth.new_empty(0)  # for faces and their features
-    call.scene = scene_of([nothing, nothing, *scales, face_offsets], size, ints, floats, call)
-    call.scene.n_channels = features.shape[1] if features.dim() == 2 else 0
+    no_faces = depth.new_empty(0)
+    set_scene(call, [no_faces, None, *scales, face_offsets], size, ints, floats)
+    call.scene.n_channels = _n_channels(features)
     image, *states = call.addresses(*saved)
     call.out = structs.Outputs(image, None, None, None, *states)
     call.n_fragments = depth.shape[0]
@@ -52,9 +52,13 @@ def _blend(*args: Any) -> tuple[Tensor | None, ...]:
 
 
 def _blend_fake(*args: Any) -> tuple[Tensor | None, ...]:
-    _, depth, _, features, _, _, _, _, size, outputs, _, _ = args
-    image, alpha, _, _, *states = empty_outputs(depth, features.shape[-1], size, outputs)
+    _, depth, _, features, *_, size, outputs, _, _ = args
+    image, alpha, _, _, *states = empty_outputs(depth, _n_channels(features), size, outputs)
     return image, alpha, *states
+
+
+def _n_channels(features: Tensor | None) -> int:
+    return 0 if features is None else features.shape[1]
 
 
 def _save(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]

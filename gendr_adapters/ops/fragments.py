@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .._native import structs
-from .calls import contiguous, run, scene_of
+from .calls import contiguous, run, set_scene
 from .library import apply, no_double_backward, nothing_saved, register
 
 _SIGNATURE = (
@@ -34,9 +34,7 @@ def listing(inputs: list[Any], size: list[int], ints: list[int], floats: list[fl
     """inputs: face_vertices, dist_scale, face_offsets, contiguous."""
     call = structs.Fragments()
     face_vertices, dist_scale, face_offsets = inputs
-    no_features = face_vertices.new_empty(0)
-    all_inputs = [face_vertices, no_features, dist_scale, None, None, face_offsets]
-    call.scene = scene_of(all_inputs, size, ints, floats, call)
+    set_scene(call, [face_vertices, None, dist_scale, None, None, face_offsets], size, ints, floats)
     return call
 
 

@@ -25,22 +25,15 @@ def with_states(wanted: int, settings: RenderSettings) -> int:
 
 def empty_outputs(like: Tensor, n_channels: int, size: list[int], outputs: int) -> list[Tensor | None]:
     """Tensors for all fields of gendr_outputs, in its order; None for what is not wanted."""
-    n_images, height, width = size
-    pixels = (n_images, height, width)
-
-    def numbers(wanted: int, *shape: int) -> Tensor | None:
-        return like.new_empty(shape) if wanted else None
-
-    def indices(wanted: int, dtype: torch.dtype) -> Tensor | None:
-        return like.new_empty(pixels, dtype=dtype) if wanted else None
-
+    n_images, *sides = size
+    # Sizes one by one: of a list torch takes half as long again.
     return [
-        numbers(outputs & IMAGE, n_images, n_channels, height, width),
-        numbers(outputs & ALPHA, *pixels),
-        numbers(outputs & DEPTH, *pixels),
-        indices(outputs & FACE_INDEX, torch.int64),
-        numbers(outputs & ALPHA, *pixels),
-        indices(outputs & ALPHA_WINNER, torch.int32),
-        numbers(outputs & SOFTMAX, n_images, 2, height, width),
-        indices(outputs & SOFTMAX_LEADER, torch.int32),
+        like.new_empty(n_images, n_channels, *sides) if outputs & IMAGE else None,
+        like.new_empty(*size) if outputs & ALPHA else None,
+        like.new_empty(*size) if outputs & DEPTH else None,
+        like.new_empty(*size, dtype=torch.int64) if outputs & FACE_INDEX else None,
+        like.new_empty(*size) if outputs & ALPHA else None,
+        like.new_empty(*size, dtype=torch.int32) if outputs & ALPHA_WINNER else None,
+        like.new_empty(n_images, 2, *sides) if outputs & SOFTMAX else None,
+        like.new_empty(*size, dtype=torch.int32) if outputs & SOFTMAX_LEADER else None,
     ]

@@ -9,12 +9,12 @@ from typing import Any
 from torch import Tensor
 
 from .._native import structs
-from .calls import add_shading, contiguous, run, scene_of
+from .calls import add_shading, contiguous, run, set_scene
 from .library import apply, empty_gradients, empty_like, no_double_backward, nothing_saved, register
 from .outputs import empty_outputs
 
 _SIGNATURE = (
-    "(Tensor face_vertices, Tensor features, Tensor? dist_scale, Tensor? gamma, Tensor? background, "
+    "(Tensor face_vertices, Tensor? features, Tensor? dist_scale, Tensor? gamma, Tensor? background, "
     "Tensor? uvs, Tensor? surface, Tensor? lights, Tensor? face_offsets, Tensor? map_index, int[] sampling, "
     "SymInt[] size, int outputs, SymInt[] ints, float[] floats) -> (Tensor image, Tensor alpha, "
     "Tensor depth, Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, "
@@ -23,7 +23,7 @@ _SIGNATURE = (
 _N_INPUTS = 10  # tensors of a scene,
 _N_DIFFERENTIABLE = 8  # and those of them that have gradients
 _BACKWARD_SIGNATURE = (
-    "(Tensor? grad_image, Tensor? grad_alpha, Tensor? grad_depth, Tensor face_vertices, Tensor features, "
+    "(Tensor? grad_image, Tensor? grad_alpha, Tensor? grad_depth, Tensor face_vertices, Tensor? features, "
     "Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? uvs, Tensor? surface, Tensor? lights, "
     "Tensor? face_offsets, Tensor? map_index, Tensor? image, Tensor? face_index, Tensor? alpha_state, "
     "Tensor? alpha_winner, Tensor? softmax_state, Tensor? softmax_leader, int[] sampling, SymInt[] size, "
@@ -33,12 +33,11 @@ _BACKWARD_SIGNATURE = (
 )
 
 
-def _scene(inputs: list[Any], sampling: list[int], size: list[int], ints: list[int], floats: list[float], call: Any):  # type: ignore[no-untyped-def]
+def _set_scene(call: Any, inputs: list[Any], sampling: list[int], *how: Any) -> None:
     *of_faces, uvs, surface, lights, face_offsets, map_index = inputs
-    scene = scene_of([*of_faces, face_offsets], size, ints, floats, call)
+    set_scene(call, [*of_faces, face_offsets], *how)
     if uvs is not None or surface is not None:
-        add_shading(scene, (of_faces[1], uvs, surface, lights, map_index), sampling, call)
-    return scene
+        add_shading(call, (of_faces[1], uvs, surface, lights, map_index), sampling)
 
 
 def _render(*args: Any) -> tuple[Tensor | None, ...]:
@@ -46,7 +45,7 @@ def _render(*args: Any) -> tuple[Tensor | None, ...]:
     inputs = contiguous(tensors)
     results = _render_fake(*inputs, sampling, size, outputs, ints, floats)
     call = structs.Forward()
-    call.scene = _scene(inputs, sampling, size, ints, floats, call)
+    _set_scene(call, inputs, sampling, size, ints, floats)
     call.out = structs.Outputs(*call.addresses(*results))
     run("gendr_render_forward", call, inputs[0], "gendr_forward_workspace_size")
     return results
@@ -54,7 +53,8 @@ def _render(*args: Any) -> tuple[Tensor | None, ...]:
 
 def _render_fake(*args: Any) -> tuple[Tensor | None, ...]:
     face_vertices, features, *_, size, outputs, _, _ = args
-    return tuple(empty_outputs(face_vertices, features.shape[-1], size, outputs))
+    n_channels = 0 if features is None else features.shape[-1]
+    return tuple(empty_outputs(face_vertices, n_channels, size, outputs))
 
 
 def _save(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
@@ -77,7 +77,7 @@ def _backward(*args: Any) -> tuple[Tensor | None, ...]:
     incoming, inputs, saved = map(contiguous, (tensors[:3], tensors[3:first_saved], tensors[first_saved:]))
     grads = _backward_fake(*incoming, *inputs, *saved, sampling, size, ints, floats, needs)
     call = structs.Backward()
-    call.scene = _scene(inputs, sampling, size, ints, floats, call)
+    _set_scene(call, inputs, sampling, size, ints, floats)
     image, *states = call.addresses(*saved)
     call.out = structs.Outputs(image, None, None, *states)
     call.grad_image, call.grad_alpha, call.grad_depth = call.addresses(*incoming)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .._native import structs
-from .calls import contiguous, run, scene_of
+from .calls import contiguous, run, set_scene
 from .library import apply, no_double_backward, nothing_saved, register
 
 _SIGNATURE = (
@@ -23,8 +23,7 @@ def _call(inputs: list[Any], saved: list[Tensor], knum: int, ints: list[int], fl
     """inputs: face_vertices, selected; saved: missing, last; contiguous."""
     face_vertices, selected = inputs
     call = structs.SoftMask(knum=knum)
-    nothing = face_vertices.new_empty(0)  # for features
-    call.scene = scene_of([face_vertices, nothing, None, None, None, None], list(selected.shape), ints, floats, call)
+    set_scene(call, [face_vertices, None, None, None, None, None], selected.shape, ints, floats)
     call.selected, call.missing, call.last = call.addresses(selected, *saved)
     return call
 
