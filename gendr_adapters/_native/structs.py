@@ -100,9 +100,6 @@ class Lighting(ctypes.Structure):
     _fields_ = [("n_lights", c_int32), ("n_rows", c_int32), ("surface", c_void_p), ("rows", c_void_p)]
 
 
-NO_MAPS, NO_LIGHTING = Maps(), Lighting()  # copied into every scene without
-
-
 class Scene(ctypes.Structure):
     """gendr_scene"""
 

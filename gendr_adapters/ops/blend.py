@@ -79,7 +79,7 @@ def _differentiate(ctx, grad_image, grad_alpha, *_states):  # type: ignore[no-un
 def _backward(*args: Any) -> tuple[Tensor | None, ...]:
     *tensors, size, ints, floats, needs = args
     grads, inputs, saved = map(contiguous, (tensors[:2], tensors[2:10], tensors[10:]))
-    results = _backward_fake(*grads, *inputs, *saved, size, ints, floats, needs)
+    results = empty_gradients(inputs[1:7], needs)
     call = _call(inputs, saved, size, ints, floats)
     call.grad_image, call.grad_alpha = call.addresses(*grads)
     call.grad_depth, call.grad_distance2, call.grad_values, *scales = call.addresses(*results)

@@ -75,7 +75,7 @@ def _backward(*args: Any) -> tuple[Tensor | None, ...]:
     *tensors, sampling, size, ints, floats, needs = args
     first_saved = 3 + _N_INPUTS
     incoming, inputs, saved = map(contiguous, (tensors[:3], tensors[3:first_saved], tensors[first_saved:]))
-    grads = _backward_fake(*incoming, *inputs, *saved, sampling, size, ints, floats, needs)
+    grads = empty_gradients(inputs[:_N_DIFFERENTIABLE], needs)
     call = structs.Backward()
     _set_scene(call, inputs, sampling, size, ints, floats)
     image, *states = call.addresses(*saved)
