@@ -39,16 +39,18 @@ def register(
         with torch._C._AutoDispatchBelowAutograd():
             return op(*args)
 
-    _library.impl(name, _differentiable(name, below_autograd, backward, setup_context), "Autograd")
-    _direct[name] = _differentiable(name, native, backward, setup_context)
+    through_dispatcher, past_it = (_node(name, f, backward, setup_context) for f in (below_autograd, native))
+    _library.impl(name, _differentiable(below_autograd, through_dispatcher.apply), "Autograd")
+    # Function.apply asks, for a tenth of what a small picture takes, whether a transform of torch.func is active.
+    _direct[name] = _differentiable(native, super(torch.autograd.Function, past_it).apply)
     _in_transforms[name] = transformable(name, backward, setup_context)
 
 
-def _differentiable(
+def _node(
     name: str, function: Callable[..., Any], backward: Callable[..., Any], setup_context: Callable[..., None]
-) -> Callable[..., Any]:
-    """The function with its gradient. As torch.library.register_autograd, which looks up an op's arguments in its
-    schema one by one at every call: a third of what a small picture takes."""
+) -> Any:
+    """A torch.autograd.Function of this function. torch.library.register_autograd would make one, too, but it looks up
+    an op's arguments in its schema one by one at every call."""
 
     @untraced
     def forward(ctx: Any, *args: Any) -> Any:
@@ -56,16 +58,17 @@ def _differentiable(
         setup_context(ctx, args, output)
         return output
 
-    node: Any = type(
-        f"gendr_adapters_{name}",
-        (torch.autograd.Function,),
-        {"forward": staticmethod(forward), "backward": staticmethod(backward)},
-    )
+    members = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
+    return type(f"gendr_adapters_{name}", (torch.autograd.Function,), members)
+
+
+def _differentiable(function: Callable[..., Any], recorded: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, where a gradient is wanted as a node of the graph."""
 
     @untraced
     def call(*args: Any) -> Any:
         if torch.is_grad_enabled() and any(isinstance(x, Tensor) and x.requires_grad for x in args):
-            return node.apply(*args)
+            return recorded(*args)
         return function(*args)
 
     return call

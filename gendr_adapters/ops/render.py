@@ -80,12 +80,12 @@ def _backward(*args: Any) -> tuple[Tensor | None, ...]:
     _set_scene(call, inputs, sampling, size, ints, floats)
     image, *states = call.addresses(*saved)
     call.out = structs.Outputs(image, None, None, *states)
-    call.grad_image, call.grad_alpha, call.grad_depth = call.addresses(*incoming)
     to_faces, *others = grads
     written = empty_like(inputs[0]) if to_faces is None else to_faces  # in any case
-    call.grad_face_vertices, call.grad_features, *scales, uvs, surface, lights = call.addresses(written, *others)
-    call.grad_dist_scale, call.grad_gamma, call.grad_background = scales
-    call.grad_uvs, call.grad_surface, call.grad_lighting = uvs, surface, lights
+    addresses = call.addresses(*incoming, written, *others)
+    call.grad_image, call.grad_alpha, call.grad_depth, call.grad_face_vertices, call.grad_features, *rest = addresses
+    call.grad_dist_scale, call.grad_gamma, call.grad_background, *shading = rest
+    call.grad_uvs, call.grad_surface, call.grad_lighting = shading
     run("gendr_render_backward", call, inputs[0], "gendr_backward_workspace_size")
     return grads
 

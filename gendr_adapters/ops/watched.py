@@ -23,7 +23,7 @@ _THREAD = _keys("BackendSelect", "ADInplaceOrView")
 # Of a tensor with its elements in memory as they are: not on meta, fake, wrapped, sparse, or with a sign to be turned.
 _CPU = _keys("CPU", "AutogradCPU", "AutocastCPU", "ADInplaceOrView")
 _CUDA = _keys("CUDA", "AutogradCUDA", "AutocastCUDA", "ADInplaceOrView")
-_PLAIN = {type(None), int, list, tuple}
+_PLAIN = {int, list, tuple}
 
 
 @untraced
@@ -36,6 +36,8 @@ def unwatched(args: Any) -> bool:
     ):
         return False
     for x in args:
+        if x is None:
+            continue
         kind = type(x)
         if kind is Tensor or kind is Parameter:
             keys = torch._C._dispatch_keys(x)
