@@ -6,9 +6,9 @@ from typing import Any
 from torch import Tensor
 
 from .._native import structs
-from .calls import contiguous, run, set_scene
+from .calls import run, set_scene
 from .library import apply, empty_gradients, no_double_backward, nothing_saved, register
-from .outputs import empty_outputs
+from .outputs import SAVED, empty_outputs
 
 _SIGNATURE = (
     "(Tensor offsets, Tensor depth, Tensor distance2, Tensor? features, Tensor? dist_scale, Tensor? gamma, "
@@ -23,30 +23,37 @@ _BACKWARD_SIGNATURE = (
     "SymInt[] ints, float[] floats, bool[] needs) -> (Tensor grad_depth, Tensor grad_distance2, Tensor grad_features, "
     "Tensor grad_dist_scale, Tensor grad_gamma, Tensor grad_background)"
 )
+_SAVED = ("image", *SAVED[2:])  # there is no face_index
+_GRADIENTS = (
+    "grad_depth",
+    "grad_distance2",
+    "grad_values",
+    "grad_dist_scale",
+    "grad_gamma",
+    "grad_background",
+)
 
 
 def _call(
     inputs: list[Any], saved: Sequence[Any], size: list[int], ints: list[int], floats: list[float]
 ) -> structs.FragmentBlend:
-    """inputs: the op's eight tensors, saved: its results but alpha; contiguous."""
+    """inputs: the op's eight tensors, saved: its results but alpha."""
     offsets, depth, distance2, features, *scales, face_offsets = inputs
     call = structs.FragmentBlend()
     no_faces = depth.new_empty(0)
     set_scene(call, [no_faces, None, *scales, face_offsets], size, ints, floats)
     call.scene.n_channels = _n_channels(features)
-    image, *states = call.addresses(*saved)
-    call.out = structs.Outputs(image, None, None, None, *states)
+    call.point(_SAVED, saved, call.out)
     call.n_fragments = depth.shape[0]
-    call.offsets, call.depth, call.distance2, call.values = call.addresses(offsets, depth, distance2, features)
+    call.point(("offsets", "depth", "distance2", "values"), (offsets, depth, distance2, features))
     return call
 
 
 def _blend(*args: Any) -> tuple[Tensor | None, ...]:
-    *tensors, size, outputs, ints, floats = args
-    inputs = contiguous(tensors)
-    image, alpha, *states = results = _blend_fake(*inputs, size, outputs, ints, floats)
+    *inputs, size, _, ints, floats = args
+    image, alpha, *states = results = _blend_fake(*args)
     call = _call(inputs, [image, *states], size, ints, floats)
-    (call.out.alpha,) = call.addresses(alpha)
+    call.point(("alpha",), (alpha,), call.out)
     run("gendr_blend_fragments", call, inputs[1])
     return results
 
@@ -78,12 +85,11 @@ def _differentiate(ctx, grad_image, grad_alpha, *_states):  # type: ignore[no-un
 
 def _backward(*args: Any) -> tuple[Tensor | None, ...]:
     *tensors, size, ints, floats, needs = args
-    grads, inputs, saved = map(contiguous, (tensors[:2], tensors[2:10], tensors[10:]))
+    grads, inputs, saved = tensors[:2], tensors[2:10], tensors[10:]
     results = empty_gradients(inputs[1:7], needs)
     call = _call(inputs, saved, size, ints, floats)
-    call.grad_image, call.grad_alpha = call.addresses(*grads)
-    call.grad_depth, call.grad_distance2, call.grad_values, *scales = call.addresses(*results)
-    call.grad_dist_scale, call.grad_gamma, call.grad_background = scales
+    call.point(("grad_image", "grad_alpha"), grads)
+    call.point(_GRADIENTS, results)
     run("gendr_blend_fragments_backward", call, inputs[1], "gendr_blend_workspace_size")
     return results
 

@@ -15,14 +15,12 @@ from .openmp import gomp_parallel
 
 DTYPES = {torch.float32: 0, torch.float64: 1}
 
-
-def contiguous(tensors: Sequence[Tensor | None]) -> list[Any]:
-    return [None if tensor is None else tensor.contiguous() for tensor in tensors]
+_INPUTS = ("face_vertices", "features", "dist_scale", "gamma", "background", "face_offsets")
 
 
-def set_scene(call: Any, inputs: list[Any], size: list[int], ints: list[int], floats: list[float]) -> None:
-    """Say what is rendered in a call. inputs: face_vertices, features, dist_scale, gamma, background, face_offsets,
-    contiguous; those after face_vertices may be None."""
+def set_scene(call: Any, inputs: list[Any], size: Sequence[int], ints: Sequence[int], floats: Sequence[float]) -> None:
+    """Say what is rendered in a call. inputs: face_vertices, features, dist_scale, gamma, background, face_offsets;
+    those after face_vertices may be None."""
     face_vertices, features, *rows, _ = inputs
     device = face_vertices.device
     if strays := [str(x.device) for x in inputs if x is not None and x.device != device]:
@@ -39,10 +37,8 @@ def set_scene(call: Any, inputs: list[Any], size: list[int], ints: list[int], fl
         tuple(ints),
         tuple(floats),
     )
-    scene = call.scene
-    addresses = call.addresses(*inputs)
-    scene.face_vertices, scene.features, scene.dist_scale, scene.gamma, scene.background, scene.face_offsets = addresses
-    scene.stream = stream_of(face_vertices)
+    call.point(_INPUTS, inputs, call.scene)
+    call.scene.stream = stream_of(face_vertices)
 
 
 @lru_cache(maxsize=256)
@@ -78,17 +74,18 @@ def _scene_without_addresses(
 
 
 def add_shading(call: Any, inputs: Sequence[Any], sampling: list[int]) -> None:
-    """The texture maps and lighting of a call's scene. inputs: features, uvs, surface, light rows, map index,
-    contiguous."""
+    """The texture maps and lighting of a call's scene. inputs: features, uvs, surface, light rows, map index."""
     features, uvs, surface, lights, map_index = inputs
     scene, n_channels = call.scene, features.shape[-1]
     scene.n_channels = n_channels
     if uvs is not None:
         scene.feature_kind, scene.texture_res = structs.FEATURE_KINDS["maps"], 0
-        scene.maps = structs.Maps(*features.shape[:3], *sampling, *call.addresses(uvs, map_index))
+        scene.maps = structs.Maps(*features.shape[:3], *sampling)
+        call.point(("uvs", "index"), (uvs, map_index), scene.maps)
     if surface is not None:
         n_lights = (lights.shape[1] - 4 - n_channels) // (4 + 2 * n_channels)
-        scene.lighting = structs.Lighting(n_lights, lights.shape[0], *call.addresses(surface, lights))
+        scene.lighting = structs.Lighting(n_lights, lights.shape[0])
+        call.point(("surface", "rows"), (surface, lights), scene.lighting)
 
 
 def stream_of(tensor: Tensor) -> int | None:
@@ -103,7 +100,7 @@ def run(name: str, call: structs.Call, like: Tensor, workspace_size: str | None 
     if workspace_size:
         n_bytes = call.workspace_size = getattr(lib, workspace_size)(byref(call))
         workspace = like.new_empty(n_bytes, dtype=torch.uint8)
-        (call.workspace,) = call.addresses(workspace)
+        call.point(("workspace",), (workspace,))
     _native.check(interrupting.call(getattr(lib, name), call), lib)
     return workspace
 

@@ -9,9 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from .._native import structs
-from .calls import add_shading, contiguous, run, set_scene
+from .calls import add_shading, run, set_scene
 from .library import apply, empty_gradients, empty_like, no_double_backward, nothing_saved, register
-from .outputs import empty_outputs
+from .outputs import OUTPUTS, SAVED, empty_outputs
 
 _SIGNATURE = (
     "(Tensor face_vertices, Tensor? features, Tensor? dist_scale, Tensor? gamma, Tensor? background, "
@@ -20,8 +20,18 @@ _SIGNATURE = (
     "Tensor depth, Tensor face_index, Tensor alpha_state, Tensor alpha_winner, Tensor softmax_state, "
     "Tensor softmax_leader)"
 )
-_N_INPUTS = 10  # tensors of a scene,
-_N_DIFFERENTIABLE = 8  # and those of them that have gradients
+_N_INPUTS = 10  # tensors of a scene
+_INCOMING = ("grad_image", "grad_alpha", "grad_depth")
+_GRADIENTS = (
+    "grad_face_vertices",
+    "grad_features",
+    "grad_dist_scale",
+    "grad_gamma",
+    "grad_background",
+    "grad_uvs",
+    "grad_surface",
+    "grad_lighting",
+)
 _BACKWARD_SIGNATURE = (
     "(Tensor? grad_image, Tensor? grad_alpha, Tensor? grad_depth, Tensor face_vertices, Tensor? features, "
     "Tensor? dist_scale, Tensor? gamma, Tensor? background, Tensor? uvs, Tensor? surface, Tensor? lights, "
@@ -41,12 +51,11 @@ def _set_scene(call: Any, inputs: list[Any], sampling: list[int], *how: Any) -> 
 
 
 def _render(*args: Any) -> tuple[Tensor | None, ...]:
-    *tensors, sampling, size, outputs, ints, floats = args
-    inputs = contiguous(tensors)
-    results = _render_fake(*inputs, sampling, size, outputs, ints, floats)
+    *inputs, sampling, size, _, ints, floats = args
+    results = _render_fake(*args)
     call = structs.Forward()
     _set_scene(call, inputs, sampling, size, ints, floats)
-    call.out = structs.Outputs(*call.addresses(*results))
+    call.point(OUTPUTS, results, call.out)
     run("gendr_render_forward", call, inputs[0], "gendr_forward_workspace_size")
     return results
 
@@ -65,7 +74,7 @@ def _save(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
 
 
 def _differentiate(ctx, grad_image, grad_alpha, grad_depth, *_states):  # type: ignore[no-untyped-def]
-    needs = list(ctx.needs_input_grad[:_N_DIFFERENTIABLE])
+    needs = list(ctx.needs_input_grad[: len(_GRADIENTS)])
     how = ctx.sampling, ctx.size, ctx.ints, ctx.floats
     results = apply("render_backward", grad_image, grad_alpha, grad_depth, *ctx.saved_tensors, *how, needs)
     return (*results, None, None, None, None, None, None, None)
@@ -74,24 +83,21 @@ def _differentiate(ctx, grad_image, grad_alpha, grad_depth, *_states):  # type: 
 def _backward(*args: Any) -> tuple[Tensor | None, ...]:
     *tensors, sampling, size, ints, floats, needs = args
     first_saved = 3 + _N_INPUTS
-    incoming, inputs, saved = map(contiguous, (tensors[:3], tensors[3:first_saved], tensors[first_saved:]))
-    grads = empty_gradients(inputs[:_N_DIFFERENTIABLE], needs)
+    incoming, inputs, saved = tensors[:3], tensors[3:first_saved], tensors[first_saved:]
+    results = empty_gradients(inputs[: len(_GRADIENTS)], needs)
     call = structs.Backward()
     _set_scene(call, inputs, sampling, size, ints, floats)
-    image, *states = call.addresses(*saved)
-    call.out = structs.Outputs(image, None, None, *states)
-    to_faces, *others = grads
-    written = empty_like(inputs[0]) if to_faces is None else to_faces  # in any case
-    addresses = call.addresses(*incoming, written, *others)
-    call.grad_image, call.grad_alpha, call.grad_depth, call.grad_face_vertices, call.grad_features, *rest = addresses
-    call.grad_dist_scale, call.grad_gamma, call.grad_background, *shading = rest
-    call.grad_uvs, call.grad_surface, call.grad_lighting = shading
+    call.point(SAVED, saved, call.out)
+    call.point(_INCOMING, incoming)
+    call.point(_GRADIENTS, results)
+    if results[0] is None:  # it is written in any case
+        call.point(_GRADIENTS[:1], [empty_like(inputs[0])])
     run("gendr_render_backward", call, inputs[0], "gendr_backward_workspace_size")
-    return grads
+    return results
 
 
 def _backward_fake(*args: Any) -> tuple[Tensor | None, ...]:
-    return empty_gradients(args[3 : 3 + _N_DIFFERENTIABLE], args[-1])
+    return empty_gradients(args[3 : 3 + len(_GRADIENTS)], args[-1])
 
 
 register("render", _SIGNATURE, _render, _render_fake, _differentiate, _save)
