@@ -29,7 +29,7 @@ def set_scene(call: Any, inputs: list[Any], size: Sequence[int], ints: Sequence[
         type(call),
         face_vertices.dtype,
         torch.get_num_threads(),
-        device.index,
+        device.index or 0,
         tuple(size),
         face_vertices.shape[0],
         () if features is None else features.shape,
@@ -46,7 +46,7 @@ def _scene_without_addresses(
     struct: type[structs.Call],
     dtype: torch.dtype,
     n_threads: int,
-    device: int | None,
+    device: int,
     size: tuple[int, ...],
     n_faces: int,
     features_shape: tuple[int, ...],
@@ -62,7 +62,7 @@ def _scene_without_addresses(
         structs.size_of(struct),
         DTYPES[dtype],
         n_threads,
-        device or 0,
+        device,
         *size,
         n_channels,
         structs.FEATURE_KINDS[kind],
@@ -89,8 +89,9 @@ def add_shading(call: Any, inputs: Sequence[Any], sampling: list[int]) -> None:
 
 
 def stream_of(tensor: Tensor) -> int | None:
-    """The CUDA stream work on the tensor belongs on: torch's current one of its device, which need not be current."""
-    return torch.cuda.current_stream(tensor.device).cuda_stream if tensor.is_cuda else None
+    """The CUDA stream work on the tensor belongs on: torch's current one of its device, which need not be current. Asked
+    for as torch's compiled code does: torch.cuda.current_stream makes a Stream of it first."""
+    return torch._C._cuda_getCurrentRawStream(tensor.get_device()) if tensor.is_cuda else None
 
 
 def run(name: str, call: structs.Call, like: Tensor, workspace_size: str | None = None) -> Tensor | None:
