@@ -25,6 +25,8 @@ _BACKWARD_SIGNATURE = (
 )
 _SAVED = ("image", *SAVED[2:])  # there is no face_index
 _GRADIENTS = (
+    "grad_image",
+    "grad_alpha",
     "grad_depth",
     "grad_distance2",
     "grad_values",
@@ -88,8 +90,7 @@ def _backward(*args: Any) -> tuple[Tensor | None, ...]:
     grads, inputs, saved = tensors[:2], tensors[2:10], tensors[10:]
     results = empty_gradients(inputs[1:7], needs)
     call = _call(inputs, saved, size, ints, floats)
-    call.point(("grad_image", "grad_alpha"), grads)
-    call.point(_GRADIENTS, results)
+    call.point(_GRADIENTS, (*grads, *results))
     run("gendr_blend_fragments_backward", call, inputs[1], "gendr_blend_workspace_size")
     return results
 

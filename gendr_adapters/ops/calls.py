@@ -26,7 +26,7 @@ def set_scene(call: Any, inputs: list[Any], size: Sequence[int], ints: Sequence[
     if strays := [str(x.device) for x in inputs if x is not None and x.device != device]:
         raise TypeError(f"face_vertices are on {device}, other arguments on {', '.join(strays)}")
     call.scene = _scene_without_addresses(
-        type(call),
+        structs.size_of(call),
         face_vertices.dtype,
         torch.get_num_threads(),
         device.index or 0,
@@ -43,7 +43,7 @@ def set_scene(call: Any, inputs: list[Any], size: Sequence[int], ints: Sequence[
 
 @lru_cache(maxsize=256)
 def _scene_without_addresses(
-    struct: type[structs.Call],
+    struct_size: int,
     dtype: torch.dtype,
     n_threads: int,
     device: int,
@@ -59,7 +59,7 @@ def _scene_without_addresses(
     kind = "none" if n_texels == 0 else "corners" if n_texels == 3 else "texels"
     # In the order of the struct's fields: by name it would take half as long again.
     return structs.Scene(
-        structs.size_of(struct),
+        struct_size,
         DTYPES[dtype],
         n_threads,
         device,
@@ -89,8 +89,8 @@ def add_shading(call: Any, inputs: Sequence[Any], sampling: list[int]) -> None:
 
 
 def stream_of(tensor: Tensor) -> int | None:
-    """The CUDA stream work on the tensor belongs on: torch's current one of its device, which need not be current. Asked
-    for as torch's compiled code does: torch.cuda.current_stream makes a Stream of it first."""
+    """The CUDA stream work on the tensor belongs on: torch's current one of its device, which need not be current."""
+    # As torch's compiled code asks for it; torch.cuda.current_stream makes a Stream of it first.
     return torch._C._cuda_getCurrentRawStream(tensor.get_device()) if tensor.is_cuda else None
 
 

@@ -41,7 +41,7 @@ def register(
 
     through_dispatcher, past_it = (_node(name, f, backward, setup_context) for f in (below_autograd, native))
     _library.impl(name, _differentiable(below_autograd, through_dispatcher.apply), "Autograd")
-    # Function.apply asks, for a tenth of what a small picture takes, whether a transform of torch.func is active.
+    # Not by Function.apply, which asks first what `unwatched` has answered, for a tenth of what a small picture takes.
     _direct[name] = _differentiable(native, super(torch.autograd.Function, past_it).apply)
     _in_transforms[name] = transformable(name, backward, setup_context)
 

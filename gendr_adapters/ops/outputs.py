@@ -6,7 +6,7 @@ from torch import Tensor
 from .._native import structs
 from ..settings import RenderSettings
 
-OUTPUTS = tuple([name for name, _ in structs.Outputs._fields_])
+OUTPUTS = tuple([name for name, *_ in structs.Outputs._fields_])
 SAVED = ("image", *OUTPUTS[3:])  # what backward reads of them; face_index and what follows are states
 IMAGE, ALPHA, DEPTH, FACE_INDEX = 1, 2, 4, 8
 # What backward needs of forward besides; alpha always comes with its state.

@@ -88,8 +88,7 @@ def _backward(*args: Any) -> tuple[Tensor | None, ...]:
     call = structs.Backward()
     _set_scene(call, inputs, sampling, size, ints, floats)
     call.point(SAVED, saved, call.out)
-    call.point(_INCOMING, incoming)
-    call.point(_GRADIENTS, results)
+    call.point(_INCOMING + _GRADIENTS, (*incoming, *results))
     if results[0] is None:  # it is written in any case
         call.point(_GRADIENTS[:1], [empty_like(inputs[0])])
     run("gendr_render_backward", call, inputs[0], "gendr_backward_workspace_size")
