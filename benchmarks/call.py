@@ -1,7 +1,7 @@
 """`python -m benchmarks.call`: what a call costs beside the rendering, of one face at 8 x 8.
 
-CPU time of the calling thread, one thread, forward and backward in turn, as a program calls them: alone in a loop either
-takes a fifth less, because the processor still has its instructions at hand. Numbers are first quartiles.
+First quartiles of CPU time of one thread, forward and backward in turn, as a program calls them: alone in a loop either
+takes a fifth less, because the processor still has its instructions at hand.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from benchmarks.scenes import one_face, silhouette_settings
 from gendr_adapters import RenderSettings, blend_fragments, find_fragments, gather_corners, ops, render
 from gendr_adapters._nearest_fragments import find_nearest_fragments
 from gendr_adapters._soft_mask import soft_mask
-from gendr_adapters.ops import library
+from gendr_adapters.ops import library as op_library
 from gendr_adapters.ops import render as render_op
 
 Row = dict[str, float | str]
@@ -107,7 +107,7 @@ def _pieces(seconds: float) -> Iterator[Row]:
     rest = _less(_less(no_library, checks, ""), nothing, "the rest: results, structs, does anybody watch?")
     with torch.no_grad():
         without_graph = _row("all, without a gradient", leaf, function, seconds)
-    with patch.object(library, "unwatched", lambda _: False):
+    with patch.object(op_library, "unwatched", lambda _: False):
         watched = _row("all, through torch's dispatcher", leaf, function, seconds)
     yield from (whole, library, checks, nothing, rest, without_graph, watched)
 
