@@ -8,7 +8,6 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1]))  # benchmarks is not installed
 
 from benchmarks import call as benchmark  # noqa: E402
-
 from gendr_adapters import ops  # noqa: E402
 from gendr_adapters.ops import render as render_op  # noqa: E402
 
