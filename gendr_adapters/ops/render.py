@@ -1,7 +1,7 @@
 """The op under `render`.
 
-tensors of a scene: face_vertices; features, dist_scale, gamma, background, or None; of its maps and lighting, or None: uvs,
-surface, light rows; face_offsets, map index. sampling: filter, padding and align_corners of maps, else empty.
+tensors of a scene: face_vertices; what may be None: features, dist_scale, gamma, background; of its maps and lighting:
+uvs, surface, light rows; face_offsets, map index. sampling: filter, padding and align_corners of maps, else empty.
 """
 
 from typing import Any
