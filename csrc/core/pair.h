@@ -97,6 +97,22 @@ GENDR_HD Direction<T> pull_across(T grad_u, T inv_tau, Direction<T> outward) {
     return {grad_u * inv_tau * outward.x, grad_u * inv_tau * outward.y};
 }
 
+// dL/d(nearest point of the outline) of a face that is not cut, for u = +-d^2 / tau (kSquared) or +-d / tau.
+template <bool kSquared, class T>
+GENDR_HD Direction<T> pull_distance(const Face<T>& f, const Pair<T>& p, T distance2, T grad_u, T u, T inv_tau) {
+    T pull, dx = p.dx, dy = p.dy;
+    if constexpr (kSquared) {
+        pull = pull_squared(grad_u, u, inv_tau);
+    } else {
+        const Direction<T> across = pull_across(T(1), inv_tau, outward(f, p.near0, p.near2));
+        const bool on = is_on_outline(u > T(0), distance2, f.touch2);
+        pull = on ? grad_u : pull_plain(grad_u, u, inv_tau, distance2, shortest_distance<T>());
+        dx = on ? across.x : dx;
+        dy = on ? across.y : dy;
+    }
+    return {grad_u != T(0) ? pull * dx : T(0), grad_u != T(0) ? pull * dy : T(0)};
+}
+
 // From there to the corners: d(nearest point)/d(corner k) = near_k, as far as the distance sees.
 template <class T>
 GENDR_HD CornerGradient<T> pull_corners(Direction<T> g, T near0, T near1, T near2) {

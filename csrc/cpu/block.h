@@ -253,12 +253,17 @@ inline T total(const T* lanes) {
     return sum[0];
 }
 
+// Is any lane not 0? Their bits are joined: a sum of lanes may not change its order, and is 16 additions in a row.
 template <class T>
 inline bool any(const Lanes<T>& mask) {
-    T sum = T(0);
-#pragma omp simd reduction(+ : sum)
-    for (int l = 0; l < kLanes; ++l) sum += mask[l];
-    return sum > T(0);
+    typedef uint64_t Two __attribute__((vector_size(16)));
+    constexpr int kPairs = kLanes * sizeof(T) / sizeof(Two);
+    Two words[kPairs];
+    std::memcpy(words, mask.v, sizeof(words));
+    for (int half = kPairs / 2; half > 0; half /= 2) {
+        for (int i = 0; i < half; ++i) words[i] |= words[i + half];
+    }
+    return (words[0][0] | words[0][1]) != 0;
 }
 
 // Depth and feature weights of the lanes, and which of them are within [near, far].

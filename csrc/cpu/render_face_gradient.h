@@ -74,17 +74,19 @@ class FaceGradient {
         // The references drop the alpha gradient of pairs out of [near, far], though these count in alpha.
         pairs.depth_matters = pairs.alpha && (reference_ || !scene_.alpha_all) && !(f.flags & kDepthInRange);
         pairs.nearest_alone = !pairs.alpha && view.pixels.nearest && (scene_.hard_blend || !args_.grad_image);
-        const bool short_path = scene_.fused && !pairs.colour && !pairs.depth_matters && !scene_.barycentric &&
+        const bool short_path = scene_.fused && pairs.alpha && !pairs.colour && !pairs.depth_matters && !scene_.barycentric &&
                                 !reference_ && !(f.flags & kCut);
         const bool edges = edges_matter(scene_, view.params, f);
         for_each_block(scene_, view.params, f, row_begin, row_end, 4, [&](const BlockPosition<T>& at) {
             pairs.move_to(at);
             if (!short_path) {
                 add_block(pairs, sums);
+            } else if (!scene_.squared) {
+                add_logistic_block<true, false>(pairs, sums);
             } else if (edges) {
-                add_logistic_block<true>(pairs, sums);
+                add_logistic_block<true, true>(pairs, sums);
             } else {
-                add_logistic_block<false>(pairs, sums);
+                add_logistic_block<false, true>(pairs, sums);
             }
         });
         for (int k = 0; k < 3; ++k) {
@@ -147,17 +149,31 @@ class FaceGradient {
         }
     };
 
-    // The short path of silhouettes: alpha = 1 - e^-sum(softplus(u)), so dL/du = grad (1 - alpha) logistic(u).
-    template <bool kEdges>
-    void add_logistic_block(Pairs& p, Sums& sums) const {
-        if (!p.alpha) return;
-        see_block<false, true, kEdges>(scene_, p.view.params, p.shape, p.at, p.sight);
-        const Lanes<T> grad = p.load(p.view.pixels.grad_alpha);
+    // The short path of silhouettes, all in one loop: alpha = 1 - e^-sum(softplus(u)), so
+    // dL/du = grad (1 - alpha) logistic(u), and grad_alpha already has 1 - alpha in it.
+    template <bool kEdges, bool kSquared>
+    void add_logistic_block(const Pairs& p, Sums& sums) const {
+        const Lanes<T> grads = p.load(p.view.pixels.grad_alpha);
+        const Flag<T> flat((p.face.flags & kFlat) != 0), barycentric(false);
+        const Face<T> face = p.face;
+        const Grid<T> grid = scene_.grid;
+        const T reach2 = p.view.params.reach2, inv_tau = p.view.params.inv_tau, min_u = scene_.min_u;
+        const T col0 = T(p.at.col), row0 = T(p.at.row), last_col = T(p.at.last_col), last_row = T(p.at.last_row);
+        const T* lane_col = lane_columns(p.at);
+        const T* lane_row = lane_rows(p.at);
         GENDR_LANES {
-            const T u = p.sight.u[l], e = exp_(-abs_(u)), r = T(1) / (T(1) + e);
-            p.grad_u[l] = p.sight.active[l] > T(0) ? grad[l] * (u > T(0) ? r : e * r) : T(0);
+            const T col = col0 + lane_col[l], row = row0 + lane_row[l];
+            const Sight<T> s = see<kEdges>(face, grid.x(col), grid.y(row), flat, barycentric, reach2);
+            const T u = scaled_distance(kSquared, s.signed2, inv_tau);
+            const T valid = col <= last_col && row <= last_row && s.within ? T(1) : T(0);
+            const bool on = in_reach(valid > T(0), u, min_u);
+            const T e = exp_(-abs_(u)), r = T(1) / (T(1) + e);
+            const T grad_u = on ? grads[l] * (u > T(0) ? r : e * r) : T(0);
+            const CornerGradient<T> g = pull_corners(pull_distance<kSquared>(face, s.pair, s.distance2, grad_u, u, inv_tau),
+                                                     s.pair.near0, s.pair.near1, s.pair.near2);
+            add_corners(g, l, sums);
+            sums.tau[l] += grad_u * (grad_u != T(0) ? u : T(0));
         }
-        add_distance(p, sums);
     }
 
     void add_block(Pairs& p, Sums& sums) const {

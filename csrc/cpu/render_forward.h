@@ -2,6 +2,7 @@
 #pragma once
 
 #include "banded_faces.h"
+#include "logistic_blocks.h"
 #include "shade_block.h"
 #include "tables.h"
 
@@ -116,23 +117,25 @@ class Forward {
                   scene_.tconorm_of(image),
                   BandPixels<T>(ws, args_, layout_.band_rows)};
         clear(band);
+        LogisticBlocks<T> waiting;
         layout_.faces.for_each_face(image, band_index, [&](const Face<T>& f, int32_t id) {
             const bool alpha = args_.out.alpha && !(f.flags & kAlphaCulled);
             const bool colour = (args_.out.image || nearest_) && !(f.flags & kColourCulled);
             const bool depth_matters = alpha && !scene_.alpha_all && !(f.flags & kDepthInRange);
             const Shape<T> shape(scene_, f);
-            if (colour || depth_matters || !scene_.fused) {
+            if (colour || depth_matters || !scene_.fused || shape.is_cut()) {
                 for_each_block(
                     scene_, band.params, f, band.row_begin, band.row_end, 1,
                     [&](const BlockPosition<T>& at) { add_block(band, shape, id, at, alpha, colour, depth_matters); });
             } else if (alpha && edges_matter(scene_, band.params, f)) {
                 for_each_block(scene_, band.params, f, band.row_begin, band.row_end, 1,
-                               [&](const BlockPosition<T>& at) { add_logistic_block<true>(band, shape, at); });
+                               [&](const BlockPosition<T>& at) { add_logistic_block<true>(band, f, at, waiting); });
             } else if (alpha) {
                 for_each_block(scene_, band.params, f, band.row_begin, band.row_end, 1,
-                               [&](const BlockPosition<T>& at) { add_logistic_block<false>(band, shape, at); });
+                               [&](const BlockPosition<T>& at) { add_logistic_block<false>(band, f, at, waiting); });
             }
         });
+        waiting.finish();
         finish(band);
     }
 
@@ -159,16 +162,9 @@ class Forward {
         }
     }
 
-    // The fused hot path: a logistic, probabilistic silhouette adds softplus(u) per pair.
     template <bool kEdges>
-    void add_logistic_block(Band& band, const Shape<T>& shape, const BlockPosition<T>& at) const {
-        SightLanes<T> sight;
-        see_block<false, false, kEdges>(scene_, band.params, shape, at, sight);
-        Lanes<T> state;
-        T* base = band.pixels.alpha + band.offset(at);
-        load_lanes(base, band.pixels.stride, at.rows, state.v);
-        GENDR_LANES state[l] += sight.active[l] > T(0) ? softplus(sight.u[l]) : T(0);
-        store_lanes(base, band.pixels.stride, at.rows, state.v);
+    void add_logistic_block(Band& band, const Face<T>& f, const BlockPosition<T>& at, LogisticBlocks<T>& waiting) const {
+        waiting.template add<kEdges>(scene_, band.params, f, at, band.pixels.alpha + band.offset(at), band.pixels.stride);
     }
 
     void add_block(Band& band, const Shape<T>& shape, int32_t id, const BlockPosition<T>& at, bool alpha, bool colour,
