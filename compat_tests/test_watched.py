@@ -169,12 +169,17 @@ def test_a_sign_that_is_still_to_be_turned() -> None:
     assert expected.any() and torch.equal(found, expected)
 
 
-def test_inference_mode() -> None:
+def test_inference_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of tensors made before and within; and where gradients are on in it, which there are none of all the same."""
     x = corners()
     expected = render(x, SIZE, x, settings=SETTINGS).image
-    with torch.inference_mode():
-        found = render(x, SIZE, x, settings=SETTINGS).image
-    assert found is not None and found.is_inference() and torch.equal(found, expected)
+    with torch.inference_mode(), answers(monkeypatch) as said:
+        found = [render(y, SIZE, y, settings=SETTINGS).image for y in (x, x.clone())]
+        with torch.enable_grad():
+            found.append(render(x.clone().requires_grad_(), SIZE, x, settings=SETTINGS).image)
+    assert said == [True, True, False]
+    assert all(y is not None and y.is_inference() and not y.requires_grad for y in found)
+    assert all(torch.equal(y, expected) for y in found)
 
 
 # What goes with autograd, past the dispatcher too
