@@ -62,6 +62,11 @@ def sphere_faces(n_faces: int) -> Tensor:
     return _view(uv_sphere(max(3, round(math.sqrt(n_faces / 8))), 0.6), 1, 2.732, 30.0)[0]
 
 
+def one_face() -> Tensor:
+    """In the middle of the picture: (1, 3, 3)."""
+    return torch.tensor([[[-0.5, -0.5, 2.0], [0.5, -0.5, 2.0], [0.0, 0.5, 2.0]]])
+
+
 def standard_scenes() -> list[Scene]:
     """The scenes of the main table."""
     spot = spot_faces()

@@ -173,7 +173,7 @@ def test_filling_takes_what_counting_prepared(
     def run(name: str, call: Any, *rest: Any) -> Any:
         call.scene.n_threads = threads[len(calls)]
         if calls:
-            (call.scene.face_vertices,) = call.addresses(no_corners)
+            call.point(["face_vertices"], [no_corners], call.scene)
         calls.append(name)
         return real_run(name, call, *rest)
 
