@@ -58,7 +58,7 @@ template <>
 struct Eval<Distribution::uniform> {
     template <class T>
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
-        const T v = clamp_(u, T(-1), T(1));
+        const T v = clamp_(u, -bound_1<T>(), bound_1<T>());
         return from_tails(T(0.5) * (T(1) + v), T(0.5) * (T(1) - v), abs_(u) < T(1) ? T(0.5) : T(0));
     }
 };
@@ -68,7 +68,7 @@ template <>
 struct Eval<Distribution::cubic_hermite> {
     template <class T>
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
-        const T v = clamp_(u, T(-1), T(1));
+        const T v = clamp_(u, -bound_1<T>(), bound_1<T>());
         const T y = T(0.5) * (T(1) + v), x = T(0.5) * (T(1) - v);
         return from_tails(y * y * (T(3) - T(2) * y), x * x * (T(3) - T(2) * x), T(3) * x * y);
     }
@@ -80,7 +80,7 @@ template <>
 struct Eval<Distribution::wigner_semicircle> {
     template <class T>
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
-        const T v = min_(abs_(u), T(1));
+        const T v = min_(abs_(u), bound_1<T>());
         const T root = sqrt_((T(1) - v) * (T(1) + v));
         const T t = atan_(root / max_(v, Limits<T>::tiny)), tt = t * t;
         const T series = T(1) + tt * (T(-1. / 5) + tt * (T(2. / 105) + tt * (T(-1. / 945) + tt * T(2. / 51975))));
@@ -197,7 +197,7 @@ template <>
 struct Eval<Distribution::exponential_rev> {
     template <class T>
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>& params) {
-        const T y = max_(params.shift - u, T(0));
+        const T y = max_(params.shift - u, bound_0<T>());
         const T a = exp_(-y);
         return from_tails(a, -expm1_(-y), y > T(0) ? a : T(0));
     }
@@ -237,10 +237,11 @@ struct LevyTails {
 // erfc(sqrt(1 / (2 y))) and its complement; 0 mass at y <= 0.
 template <class T>
 GENDR_HD LevyTails<T> levy_tails(T y) {
-    if (!(y > T(0))) return {T(0), T(1), T(0)};
-    const T z = sqrt_(T(0.5) / y);
-    return {exp_(log_erfcx(z) - z * z), erf_positive(z),
-            exp_(T(-0.5) / y - T(1.5) * log_(y) - T(0.91893853320467274178))};
+    const bool in = y > T(0);
+    const T some = in ? y : T(1), z = sqrt_(T(0.5) / some);
+    const T lower = exp_(log_erfcx(z) - z * z), upper = erf_positive(z);
+    const T pdf = exp_(T(-0.5) / some - T(1.5) * log_(some) - T(0.91893853320467274178));
+    return {in ? lower : T(0), in ? upper : T(1), in ? pdf : T(0)};
 }
 
 template <>
