@@ -58,7 +58,7 @@ template <>
 struct Eval<Distribution::uniform> {
     template <class T>
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
-        const T v = clamp_(u, T(-1), T(1));
+        const T v = clamp_(u, -bound_1<T>(), bound_1<T>());
         return from_tails(T(0.5) * (T(1) + v), T(0.5) * (T(1) - v), abs_(u) < T(1) ? T(0.5) : T(0));
     }
 };
@@ -68,7 +68,7 @@ template <>
 struct Eval<Distribution::cubic_hermite> {
     template <class T>
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
-        const T v = clamp_(u, T(-1), T(1));
+        const T v = clamp_(u, -bound_1<T>(), bound_1<T>());
         const T y = T(0.5) * (T(1) + v), x = T(0.5) * (T(1) - v);
         return from_tails(y * y * (T(3) - T(2) * y), x * x * (T(3) - T(2) * x), T(3) * x * y);
     }
@@ -80,7 +80,7 @@ template <>
 struct Eval<Distribution::wigner_semicircle> {
     template <class T>
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>&) {
-        const T v = min_(abs_(u), T(1));
+        const T v = min_(abs_(u), bound_1<T>());
         const T root = sqrt_((T(1) - v) * (T(1) + v));
         const T t = atan_(root / max_(v, Limits<T>::tiny)), tt = t * t;
         const T series = T(1) + tt * (T(-1. / 5) + tt * (T(2. / 105) + tt * (T(-1. / 945) + tt * T(2. / 51975))));
@@ -197,7 +197,7 @@ template <>
 struct Eval<Distribution::exponential_rev> {
     template <class T>
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>& params) {
-        const T y = max_(params.shift - u, T(0));
+        const T y = max_(params.shift - u, bound_0<T>());
         const T a = exp_(-y);
         return from_tails(a, -expm1_(-y), y > T(0) ? a : T(0));
     }

@@ -116,9 +116,9 @@ GENDR_HD Pair<T> relate(const Face<T>& f, T px, T py) {
     const T ax = px - f.x[0], ay = py - f.y[0];
     const T bx = px - f.x[1], by = py - f.y[1];
     const T cx = px - f.x[2], cy = py - f.y[2];
-    const T t0 = clamp_(product(sum_products(ax, f.ex[0], ay, f.ey[0]), f.inv_length2[0]), T(0), T(1));
-    const T t1 = clamp_(product(sum_products(bx, f.ex[1], by, f.ey[1]), f.inv_length2[1]), T(0), T(1));
-    const T t2 = clamp_(product(sum_products(cx, f.ex[2], cy, f.ey[2]), f.inv_length2[2]), T(0), T(1));
+    const T t0 = clamp_(product(sum_products(ax, f.ex[0], ay, f.ey[0]), f.inv_length2[0]), bound_0<T>(), bound_1<T>());
+    const T t1 = clamp_(product(sum_products(bx, f.ex[1], by, f.ey[1]), f.inv_length2[1]), bound_0<T>(), bound_1<T>());
+    const T t2 = clamp_(product(sum_products(cx, f.ex[2], cy, f.ey[2]), f.inv_length2[2]), bound_0<T>(), bound_1<T>());
     const T d0x = less_product(ax, t0, f.ex[0]), d0y = less_product(ay, t0, f.ey[0]);
     const T d1x = less_product(bx, t1, f.ex[1]), d1y = less_product(by, t1, f.ey[1]);
     const T d2x = less_product(cx, t2, f.ex[2]), d2y = less_product(cy, t2, f.ey[2]);
@@ -157,7 +157,7 @@ struct Direction {
 // is for pixels that come to the corner along that edge. 0 for a face of zero area, all around which is outside.
 template <class T>
 GENDR_HD Direction<T> outward(const Face<T>& f, T near0, T near2) {
-    const T sense = f.area2 > T(0) ? T(1) : f.area2 < T(0) ? T(-1) : T(0);
+    const T sense = T(f.area2 > T(0)) - T(f.area2 < T(0));  // no selection: loops over lanes vectorise
     const T s0 = sense * sqrt_(f.inv_length2[0]), s1 = sense * sqrt_(f.inv_length2[1]);
     const T s2 = sense * sqrt_(f.inv_length2[2]);
     const bool first = near2 == T(0), second = near0 == T(0);

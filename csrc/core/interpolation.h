@@ -42,7 +42,7 @@ struct Interpolation {
 // Clip rule 'unit'.
 template <class T>
 GENDR_HD Interpolation<T> interpolate_unit(const Face<T>& f, T b0, T b1, T b2, Flag<T> perspective) {
-    const T m0 = clamp_(b0, T(0), T(1)), m1 = clamp_(b1, T(0), T(1)), m2 = clamp_(b2, T(0), T(1));
+    const T m0 = clamp_(b0, bound_0<T>(), bound_1<T>()), m1 = clamp_(b1, bound_0<T>(), bound_1<T>()), m2 = clamp_(b2, bound_0<T>(), bound_1<T>());
     Interpolation<T> out;
     out.inv_sum = T(1) / (m0 + m1 + m2);
     out.c0 = product(m0, out.inv_sum);
@@ -97,7 +97,7 @@ template <class T>
 GENDR_HD ProjectedWeights<T> project_weights(const Face<T>& f, T b0, T b1, T b2, Flag<T> perspective,
                                              Flag<T> nonnegative) {
     const T r0 = product(b0, f.inv_z[0]), r1 = product(b1, f.inv_z[1]), r2 = product(b2, f.inv_z[2]), q = r0 + r1 + r2;
-    const T unit = min_(T(1), min_(f.z[0], min_(f.z[1], f.z[2])));
+    const T unit = min_(bound_1<T>(), min_(f.z[0], min_(f.z[1], f.z[2])));
     const T least = T(1e-8) * (f.inv_z[0] * unit) * (f.inv_z[1] * unit) * f.inv_z[2];
     ProjectedWeights<T> m;
     m.q_moves = q > least ? T(1) : T(0);
@@ -105,7 +105,7 @@ GENDR_HD ProjectedWeights<T> project_weights(const Face<T>& f, T b0, T b1, T b2,
     m.p0 = perspective.pick(product(r0, m.q_inv), b0);
     m.p1 = perspective.pick(product(r1, m.q_inv), b1);
     m.p2 = perspective.pick(product(r2, m.q_inv), b2);
-    const T sum = max_(m.p0, T(0)) + max_(m.p1, T(0)) + max_(m.p2, T(0));
+    const T sum = max_(m.p0, bound_0<T>()) + max_(m.p1, bound_0<T>()) + max_(m.p2, bound_0<T>());
     m.s_inv = nonnegative.pick(T(1) / max_(sum, Limits<T>::tiny), T(1));
     return m;
 }
@@ -115,9 +115,9 @@ GENDR_HD Interpolation<T> interpolate_mean(const Face<T>& f, T b0, T b1, T b2, F
                                            Flag<T> nonnegative) {
     const ProjectedWeights<T> m = project_weights(f, b0, b1, b2, perspective, nonnegative);
     Interpolation<T> out;
-    out.v0 = product(nonnegative.pick(max_(m.p0, T(0)), m.p0), m.s_inv);
-    out.v1 = product(nonnegative.pick(max_(m.p1, T(0)), m.p1), m.s_inv);
-    out.v2 = product(nonnegative.pick(max_(m.p2, T(0)), m.p2), m.s_inv);
+    out.v0 = product(nonnegative.pick(max_(m.p0, bound_0<T>()), m.p0), m.s_inv);
+    out.v1 = product(nonnegative.pick(max_(m.p1, bound_0<T>()), m.p1), m.s_inv);
+    out.v2 = product(nonnegative.pick(max_(m.p2, bound_0<T>()), m.p2), m.s_inv);
     out.c0 = out.v0;
     out.c1 = out.v1;
     out.c2 = out.v2;

@@ -77,10 +77,10 @@ GENDR_HD Shine<T> shine(const Unit<T>& light, T nx, T ny, T nz, T vx, T vy, T vz
     Shine<T> s;
     s.cosine = dot(nx, ny, nz, light.x, light.y, light.z);
     s.seen = dot(nx, ny, nz, vx, vy, vz);
-    s.diffuse = max_(s.cosine, T(0));
+    s.diffuse = max_(s.cosine, bound_0<T>());
     const T mirrored = T(2) * s.cosine * s.seen - dot(vx, vy, vz, light.x, light.y, light.z);
     s.base = s.cosine > T(0) ? mirrored : T(0);
-    s.base = max_(s.base, T(0));
+    s.base = max_(s.base, bound_0<T>());
     if constexpr (kMatte) {
         s.specular = T(0);
     } else {

@@ -46,10 +46,44 @@ template <class T>
 GENDR_HD T clamp_(T x, T lo, T hi) {
     return min_(max_(x, lo), hi);
 }
-template <class T>
-GENDR_HD T abs_(T x) {
-    return x < T(0) ? -x : x;
+GENDR_HD float abs_(float x) {
+    return __builtin_fabsf(x);
 }
+GENDR_HD double abs_(double x) {
+    return __builtin_fabs(x);
+}
+
+// 0 and 1 as bounds of min_, max_ and clamp_ in a loop over lanes. GCC makes one instruction of a minimum of two
+// variables, but a comparison and a selection of one with a constant; so on the CPU these are variables to it: being
+// weak, they might be others when the library is linked.
+#if defined(__CUDACC__) || defined(__CUDA_ARCH__)
+template <class T>
+GENDR_HD T bound_0() {
+    return T(0);
+}
+template <class T>
+GENDR_HD T bound_1() {
+    return T(1);
+}
+#else
+struct FloatBounds {
+    float zero, one, lowest_exponent, highest_exponent;
+};
+extern const FloatBounds kFloatBounds __attribute__((weak));
+const FloatBounds kFloatBounds = {0.0f, 1.0f, -87.0f, 88.0f};
+
+template <class T>
+GENDR_HD T bound_0() {
+    if constexpr (sizeof(T) == sizeof(float)) return kFloatBounds.zero;
+    return T(0);
+}
+template <class T>
+GENDR_HD T bound_1() {
+    if constexpr (sizeof(T) == sizeof(float)) return kFloatBounds.one;
+    return T(1);
+}
+#endif
+
 // The polynomial in x with these coefficients, highest power first.
 template <class T>
 GENDR_HD T horner(T, T c) {
@@ -98,7 +132,7 @@ struct Exponential {
 
 // e^x = 2^n e^r with |r| <= ln(2)/2. Adding 1.5 * 2^23 rounds x / ln 2 to the integer n in the low bits of the sum.
 GENDR_HD Exponential reduce_exp(float x) {
-    x = clamp_(x, -87.0f, 88.0f);
+    x = clamp_(x, kFloatBounds.lowest_exponent, kFloatBounds.highest_exponent);
     const float shifted = x * 1.44269504f + 12582912.0f;
     const float n = shifted - 12582912.0f;
     const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -212,7 +246,7 @@ GENDR_HD float log1p_exp_minus(float x) {
 // log(1 + e^x)
 template <class T>
 GENDR_HD T softplus(T x) {
-    return max_(x, T(0)) + log1p_exp_minus(abs_(x));
+    return max_(x, bound_0<T>()) + log1p_exp_minus(abs_(x));
 }
 
 // log(e^a + e^b)

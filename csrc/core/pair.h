@@ -110,7 +110,7 @@ GENDR_HD Direction<T> pull_distance(const Face<T>& f, const Pair<T>& p, T distan
         dx = on ? across.x : dx;
         dy = on ? across.y : dy;
     }
-    return {grad_u != T(0) ? pull * dx : T(0), grad_u != T(0) ? pull * dy : T(0)};
+    return pull_point(grad_u, pull, dx, dy);
 }
 
 // From there to the corners: d(nearest point)/d(corner k) = near_k, as far as the distance sees.

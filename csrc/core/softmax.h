@@ -57,7 +57,7 @@ struct SoftmaxShare {
 template <class T>
 GENDR_HD SoftmaxShare<T> softmax_share(bool on, T exponent, T largest, T inv_weight, T cdf) {
     SoftmaxShare<T> s;
-    s.below = on ? min_(exponent - largest, T(0)) : T(0);
+    s.below = on ? min_(exponent - largest, bound_0<T>()) : T(0);
     s.per_coverage = on ? exp_(s.below) * inv_weight : T(0);
     s.share = s.per_coverage * (on ? cdf : T(0));
     return s;

@@ -250,7 +250,7 @@ struct Aggregate<TConorm::yager> : LogSum {
     }
     template <class T>
     static GENDR_HD T alpha(T state, const TConormParams<T>& params) {
-        return exp_(min_(state, T(0)) / params.p);
+        return exp_(min_(state, bound_0<T>()) / params.p);
     }
     template <class T>
     static GENDR_HD T slope(T state, const Coverage<T>& c, const TConormParams<T>& params) {
