@@ -68,6 +68,11 @@ def sphere_views(n_views: int) -> Tensor:
     return _view(load_obj(path("sphere_642.obj")), n_views, 2.732, 15.0)
 
 
+def one_face() -> Tensor:
+    """In the middle of the picture: (1, 3, 3)."""
+    return torch.tensor([[[-0.5, -0.5, 2.0], [0.5, -0.5, 2.0], [0.0, 0.5, 2.0]]])
+
+
 def standard_scenes() -> list[Scene]:
     """The scenes of the main table."""
     spot = spot_faces()
