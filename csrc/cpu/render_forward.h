@@ -165,8 +165,10 @@ class Forward {
     }
 
     template <bool kEdges>
-    void add_logistic_block(Band& band, const Face<T>& f, const BlockPosition<T>& at, LogisticBlocks<T>& waiting) const {
-        waiting.template add<kEdges>(scene_, band.params, f, at, band.pixels.alpha + band.offset(at), band.pixels.stride);
+    void add_logistic_block(Band& band, const Face<T>& f, const BlockPosition<T>& at,
+                            LogisticBlocks<T>& waiting) const {
+        waiting.template add<kEdges>(scene_, band.params, f, at, band.pixels.alpha + band.offset(at),
+                                     band.pixels.stride);
     }
 
     void add_block(Band& band, const Shape<T>& shape, int32_t id, const BlockPosition<T>& at, bool alpha, bool colour,
