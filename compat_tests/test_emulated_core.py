@@ -77,9 +77,8 @@ FAULTS = {
         "sort.cu", "found[d] = 0;\n    __syncwarp();", "found[d] = 0;", "races"),
     "sort: offsets moved on too early": (
         "sort.cu", "lower_lanes(lane)) : 0;\n        __syncwarp();", "lower_lanes(lane)) : 0;", "races"),
-    "forward: warps merged before they are done": (
-        "render_forward.cu", "merged[threadIdx.x] = pixel;\n        __syncthreads();", "merged[threadIdx.x] = pixel;",
-        "races"),
+    "forward: parts of a tile in the place of another's": (
+        "tile_parts.cuh", "atomicAdd(parts.count, n)", "atomicAdd(parts.count, n - 1)", "races"),
     "backward: face used before it is there": (
         "render_backward.cu", "piece.face; });\n    __syncwarp();", "piece.face; });", "races"),
     "sort: one key too many": (

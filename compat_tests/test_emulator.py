@@ -362,6 +362,15 @@ def test_too_much_shared_memory(fault: int) -> None:
         assert _output(result)[:33] == [1] * 32 + [0]
 
 
+@pytest.mark.parametrize("fault", [0, 1, 2])
+def test_asynchronous_copy_goes_from_global_to_shared_memory(fault: int) -> None:
+    result = emulator.run_python(CALL, _build("faults"), "run_asynchronous_copy", fault)
+    if fault:
+        assert result.returncode < 0 and "from global to shared memory" in result.stderr
+    else:
+        assert _output(result)[:33] == [8] * 32 + [0]
+
+
 MISUSES = {
     1: "__shfl_sync with mask ffffffff: lanes 0000ffff have exited or were never there",
     2: "exits, while others wait for it at a __shfl_sync, mask ffffffff",

@@ -200,6 +200,8 @@ def test_goals() -> None:
 def test_kernel_names() -> None:
     name = "void gendr::cuda::(anonymous namespace)::render_tiles<float, true, false>(gendr::cuda::TileCall<float>)"
     assert short_name(name) == "render_tiles<float, true, false>"
+    name = "void gendr::cuda::(anonymous namespace)::sum_faces<float, (gendr::cuda::Way)2, false>(FaceCall)"
+    assert short_name(name) == "sum_faces<float, 2, false>"
     assert short_name("Memset (Device)") == "Memset (Device)"
 
 

@@ -36,4 +36,5 @@ def short_name(name: str) -> str:
     """'void gendr::cuda::(anonymous namespace)::prepare<float>(...)' -> 'prepare<float>'."""
     name = name.replace("(anonymous namespace)::", "").removeprefix("void ")
     name = re.sub(r"\bgendr::cuda::", "", name)
+    name = re.sub(r"\(\w+\)(?=\d)", "", name)  # an enumerator's type
     return re.split(r"\((?!Device|Host)", name)[0].strip()[:60]

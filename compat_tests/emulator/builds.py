@@ -23,12 +23,13 @@ FLAGS += ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
 PLAIN = ["-O2", "-g1"]
 SANITIZE = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize=float-divide-by-zero"]
 SANITIZE += ["-fno-sanitize-recover=all", "-O1", "-g"]
-# Of -fsanitize=thread only the calls it puts into kernels; csrc/emu/races.h says what they call.
+# Of -fsanitize=thread only the calls it puts into kernels; csrc/emu/accesses.h says what they call.
 RACES = ["-O1", "-g", "-DCUDA_EMU_RACES"]
-RACES_IN_KERNELS = ["-fsanitize=thread", "--param=tsan-distinguish-volatile=1"]
+ACCESSES_IN_KERNELS = ["-fsanitize=thread", "--param=tsan-distinguish-volatile=1"]
 # The branches for CUDA's own functions, with the host's in their place; fused multiplications and additions, as there.
 DEVICE = [*PLAIN, "-D__CUDA_ARCH__=900", *(["-mfma"] if platform.machine() == "x86_64" else [])]
-VARIANTS = {"plain": PLAIN, "device": DEVICE, "sanitized": SANITIZE, "races": RACES}
+COUNTS = [*DEVICE, "-DCUDA_EMU_COUNTS"]
+VARIANTS = {"plain": PLAIN, "device": DEVICE, "sanitized": SANITIZE, "races": RACES, "counts": COUNTS}
 # nvcc fuses in one kernel what it leaves alone in another; see `unfused` below.
 UNFUSED = ["-ffp-contract=off"]
 
@@ -49,13 +50,13 @@ def build_library(
     `depends` are the files, besides the sources and the emulator, that the sources include. Variants: "plain";
     "sanitized" stops the process at the first memory error or undefined operation, and must be loaded in
     `run_sanitized`; "races" stops it at the first race between threads of a kernel; "device" takes the branches for
-    CUDA's own arithmetic.
+    CUDA's own arithmetic; "counts" does so, too, and counts what each warp does (csrc/emu/counts.h).
 
     unfused: sources, by their names without suffix, in whose kernels no product is fused with a sum, as it is in the
     others. What is never inlined, and so the same code for all kernels on a GPU, is that of the others here, too.
     """
     flags = [*FLAGS, *VARIANTS[variant]]
-    kernel_flags = [*flags, *(RACES_IN_KERNELS if variant == "races" else [])]
+    kernel_flags = [*flags, *(ACCESSES_IN_KERNELS if variant in ("races", "counts") else [])]
     # The linker keeps the first of several copies of a function.
     sources = sorted(sources, key=lambda source: source.stem in unfused)
     flags_of = {source: [*kernel_flags, *(UNFUSED if source.stem in unfused else [])] for source in sources}

@@ -112,6 +112,19 @@ __global__ void too_much_shared(int fault, int* out) {
     out[threadIdx.x] = values[threadIdx.x];
 }
 
+// Fault: 1: copies from shared memory to global; 2: from its own.
+__global__ void asynchronous_copy(int fault, int* out) {
+    GENDR_SHARED(int, values, 32);
+    int own[1] = {3};
+    values[threadIdx.x] = 0;
+    int* const in_global = out + threadIdx.x;
+    *in_global = 7;
+    __pipeline_memcpy_async(fault == 1 ? in_global : values + threadIdx.x, fault == 2 ? own : in_global, 4);
+    __pipeline_commit();
+    __pipeline_wait_prior(0);
+    out[threadIdx.x] = values[threadIdx.x] + 1;
+}
+
 __global__ void misuse(int kind, int* out) {
     const unsigned lane = threadIdx.x % 32;
     int result = 0;
@@ -221,6 +234,10 @@ EXPORT int run_overrun(int fault, float* out) {
 }
 EXPORT int run_too_much_shared(int fault, int* out) {
     GENDR_LAUNCH(too_much_shared, 1, 32, nullptr, fault, out);
+    return cudaGetLastError();
+}
+EXPORT int run_asynchronous_copy(int fault, int* out) {
+    GENDR_LAUNCH(asynchronous_copy, 1, 32, nullptr, fault, out);
     return cudaGetLastError();
 }
 EXPORT int run_misuse(int kind, int threads, int* out) {

@@ -166,6 +166,9 @@ def all_results() -> dict[str, Tensor]:
     runs["large, texels"] = scene_results({"blend": "hard"}, single, (44, 50), faces=4, texels=25, channels=3)
     # More nodes than a radix digit has values, and more faces than a part of the sort.
     runs["many"] = scene_results({"dist_scale": 1e-5}, single, (160, 300), faces=600, channels=1)
+    # Tiles of more faces than one warp takes.
+    for name in ("fused", "max, hard", "floor"):
+        runs[f"split, {name}"] = scene_results(SETTINGS[name], single, (13, 18), faces=150)
     runs["mesh"] = silhouette_of_a_mesh()
     runs["fragments"] = fragments_of_a_mesh()
     runs["fragments of ranges"] = fragments_of_ranges()

@@ -42,6 +42,15 @@ template <class T>
 GENDR_HD T max_(T a, T b) {
     return a > b ? a : b;
 }
+#if defined(__CUDA_ARCH__)
+// One instruction in the place of two. They differ from the above in the sign of a zero and where b is NaN.
+GENDR_HD float min_(float a, float b) {
+    return fminf(a, b);
+}
+GENDR_HD float max_(float a, float b) {
+    return fmaxf(a, b);
+}
+#endif
 template <class T>
 GENDR_HD T clamp_(T x, T lo, T hi) {
     return min_(max_(x, lo), hi);

@@ -161,7 +161,7 @@ void list(const gendr_fragments& args, bool fill) {
     const Scene<T> scene(a);
     Workspace ws(args.workspace);
     const FaceFiling<T> filing(a, ws);
-    if (!fill) filing.run(scene, stream);  // which stays in the workspace for the other pass
+    if (!fill) filing.run(scene, false, stream);  // which stays in the workspace for the other pass
     const ListCall<T> call = {scene, filing.faces(), filing.images(), args};
     const unsigned blocks = blocks_for(filing.tiles_per_image() * a.n_images, kWarps);
     if (fill && has_cuts(a)) {

@@ -66,7 +66,7 @@ void list(const gendr_fragments& args) {
     const Scene<T> scene(a);
     Workspace ws(args.workspace);
     const FaceFiling<T> filing(a, ws);
-    filing.run(scene, stream);
+    filing.run(scene, false, stream);
     const NearestCall<T> call = {scene, filing.faces(), filing.images(), args};
     const unsigned blocks = blocks_for(filing.tiles_per_image() * a.n_images, kWarps);
     if (has_cuts(a)) {

@@ -7,9 +7,11 @@
 #include "../emu/cuda_emu.h"
 #define GENDR_UNROLL
 #else
+#include <cuda_pipeline.h>
 #include <cuda_runtime.h>
 #define GENDR_LAUNCH(kernel, grid, block, stream, ...) kernel<<<grid, block, 0, stream>>>(__VA_ARGS__)
 #define GENDR_SHARED(type, name, count) __shared__ type name[count]
+#define GENDR_COUNT(what, n)
 #define GENDR_UNROLL _Pragma("unroll")
 #endif
 
@@ -29,6 +31,11 @@ __device__ inline int lane_of_thread() {
 __device__ inline int warp_of_block() {
     return int(threadIdx.x) / kWarpSize;
 }
+// How often something happens to a lane, or to a warp as a whole, for benchmarks/gpu/counts.py: nothing on a GPU. n has
+// no side effects.
+#define GENDR_COUNT_LANE(what, n) GENDR_COUNT(what, n)
+#define GENDR_COUNT_WARP(what, n) GENDR_COUNT(what, lane_of_thread() == 0 ? (n) : 0)
+
 // Number of this thread in its grid, which is one row of blocks.
 __device__ inline int64_t global_thread() {
     return int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
@@ -58,18 +65,19 @@ __device__ inline int32_t sum_of_lower_lanes(int32_t value, int32_t* total) {
     return sum - value;
 }
 
-// Copies n objects, all lanes together, 16 bytes at a time: from `from(i)` to to[i].
+// Fetches n objects from global to shared memory, all lanes together, 16 bytes at a time: from `from(i)` to to[i]. What
+// is on its way has no registers (compute capability 8.0 and later), and no copy waits for another. Other lanes see it
+// after __syncwarp.
 template <class Object, class From>
-__device__ inline void copy_by_warp(int n, Object* to, From&& from) {
-    struct __attribute__((may_alias, aligned(16))) Chunk {
-        uint32_t words[4];
-    };
-    static_assert(sizeof(Object) % sizeof(Chunk) == 0 && alignof(Object) % alignof(Chunk) == 0);
-    constexpr int kChunksEach = sizeof(Object) / sizeof(Chunk);
-    Chunk* chunks = reinterpret_cast<Chunk*>(to);
+__device__ inline void fetch_by_warp(int n, Object* to, From&& from) {
+    constexpr int kChunk = 16, kChunksEach = sizeof(Object) / kChunk;
+    static_assert(sizeof(Object) % kChunk == 0 && alignof(Object) % kChunk == 0);
     for (int i = lane_of_thread(); i < n * kChunksEach; i += kWarpSize) {
-        chunks[i] = reinterpret_cast<const Chunk*>(from(i / kChunksEach))[i % kChunksEach];
+        const char* const object = reinterpret_cast<const char*>(from(i / kChunksEach));
+        __pipeline_memcpy_async(reinterpret_cast<char*>(to) + i * kChunk, object + i % kChunksEach * kChunk, kChunk);
     }
+    __pipeline_commit();
+    __pipeline_wait_prior(0);
 }
 
 GENDR_END_NAMESPACE

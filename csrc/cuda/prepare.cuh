@@ -18,11 +18,18 @@ inline bool has_cuts(const gendr_scene& a) {
     return a.settings.near_clip > 0.0;
 }
 
+// Numbers that the kernels of one call add to.
+struct FilingCounters {
+    unsigned long long candidates;  // faces in the nodes of each tile, of all tiles together
+    int32_t parts;                  // of tiles (tile_parts.cuh)
+};
+
 // What else it is to write; null: not wanted.
 struct PrepareOutputs {
-    uint32_t* keys;              // (F,): the face's node in the tile trees of all images
-    PixelBox* boxes;             // (F,)
-    unsigned long long* pixels;  // pixels in all boxes together; added to
+    uint32_t* keys;                      // (F,): the face's node in the tile trees of all images
+    PixelBox* boxes;                     // (F,)
+    unsigned long long* pixels;          // pixels in all boxes together; added to
+    FilingCounters* counters = nullptr;  // set to 0
 };
 
 template <class T, bool kCuts>
@@ -31,6 +38,7 @@ __global__ void __launch_bounds__(kThreads)
             ImageParams<T>* images, PrepareOutputs out) {
     const int64_t i = global_thread();
     if (i < scene.args.n_images) images[i] = scene.image_params(int(i));
+    if (i == 0 && out.counters) *out.counters = {};
     int64_t pixels = 0;
     if (i < scene.args.n_faces) {
         const int image = scene.image_of(i);

@@ -126,6 +126,7 @@ __device__ __forceinline__ void walk(const Scene<T>& scene, const FaceAt<T>& at,
             wanted = may_reach<kCuts>(f, grid, x, y, T(at.params.box_reach));
         }
         for (unsigned left = __ballot_sync(kAllLanes, wanted); left; left &= left - 1) {
+            GENDR_COUNT_WARP("rectangles", 1);
             const int source = __ffs(int(left)) - 1;
             const int32_t c = __shfl_sync(kAllLanes, column, source) + lane % kTileWidth;
             const int32_t r = __shfl_sync(kAllLanes, row, source) + lane / kTileWidth;
@@ -157,7 +158,7 @@ __device__ __forceinline__ Item item_of_warp(const FaceCall<T>& call) {
 template <class T>
 __device__ __forceinline__ FaceAt<T> face_of_warp(const FaceCall<T>& call, const Piece& piece, Face<T>* room) {
     const Scene<T>& scene = call.pairs.scene;
-    copy_by_warp(1, room, [&](int) { return call.faces + piece.face; });
+    fetch_by_warp(1, room, [&](int) { return call.faces + piece.face; });
     __syncwarp();
 
     FaceAt<T> at;
@@ -186,7 +187,7 @@ __device__ __forceinline__ Rectangles rectangles_of(const Face<T>& f, const Piec
     return {across, n > 0 ? first : 0, n > 0 ? last : 0};
 }
 
-template <class T, bool kFused, bool kColour, bool kCuts, class Shading>
+template <class T, Way kWay, bool kColour, bool kCuts, class Shading>
 __device__ __forceinline__ void sum_face(const FaceCall<T>& call) {
     GENDR_SHARED(Face<T>, faces, kWarps);
     const Scene<T>& scene = call.pairs.scene;
@@ -219,7 +220,7 @@ __device__ __forceinline__ void sum_face(const FaceCall<T>& call) {
     walk<kCuts>(scene, at, box.across, box.first, box.last, [&](int32_t row, int32_t column) {
         TexelShare<T> share = {T(0), 0};
         if (column <= at.face->x1 && row <= at.face->y1) {
-            share = add_pixel<T, kFused, kCuts>(call.pairs, at, row, column, sums, shading);
+            share = add_pixel<T, kWay, kCuts>(call.pairs, at, row, column, sums, shading);
         }
         if (!kColour || !texel_sums) return;
         if constexpr (Shading::kOn) {
@@ -236,15 +237,15 @@ __device__ __forceinline__ void sum_face(const FaceCall<T>& call) {
     if constexpr (Shading::kOn) write_shading(call, at, item.piece_place, shading);
 }
 
-template <class T, bool kFused, bool kColour, bool kCuts>
+template <class T, Way kWay, bool kColour, bool kCuts>
 __global__ void __launch_bounds__(kThreads) sum_faces(const __grid_constant__ FaceCall<T> call) {
-    sum_face<T, kFused, kColour, kCuts, NoShading>(call);
+    sum_face<T, kWay, kColour, kCuts, NoShading>(call);
 }
 
 // With texture maps or light, whatever else the scene is.
 template <class T>
 __global__ void __launch_bounds__(kThreads) sum_shaded_faces(const __grid_constant__ FaceCall<T> call) {
-    sum_face<T, false, true, true, ShadingSums<T>>(call);
+    sum_face<T, Way::general, true, true, ShadingSums<T>>(call);
 }
 
 // A part of the lights' gradient.
@@ -390,17 +391,21 @@ void launch_faces(const FaceCall<T>& call, bool colour, bool shaded, cudaStream_
     if (shaded) {
         GENDR_LAUNCH(sum_shaded_faces<T>, grid, kThreads, stream, call);
     } else if (has_cuts(a) && scene.fused) {
-        GENDR_LAUNCH((sum_faces<T, true, true, true>), grid, kThreads, stream, call);
+        GENDR_LAUNCH((sum_faces<T, Way::fused, true, true>), grid, kThreads, stream, call);
     } else if (has_cuts(a)) {
-        GENDR_LAUNCH((sum_faces<T, false, true, true>), grid, kThreads, stream, call);
+        GENDR_LAUNCH((sum_faces<T, Way::general, true, true>), grid, kThreads, stream, call);
+    } else if (colour && is_plain(scene)) {
+        GENDR_LAUNCH((sum_faces<T, Way::plain, true, false>), grid, kThreads, stream, call);
     } else if (colour && scene.fused) {
-        GENDR_LAUNCH((sum_faces<T, true, true, false>), grid, kThreads, stream, call);
+        GENDR_LAUNCH((sum_faces<T, Way::fused, true, false>), grid, kThreads, stream, call);
     } else if (colour) {
-        GENDR_LAUNCH((sum_faces<T, false, true, false>), grid, kThreads, stream, call);
+        GENDR_LAUNCH((sum_faces<T, Way::general, true, false>), grid, kThreads, stream, call);
+    } else if (is_plain(scene)) {
+        GENDR_LAUNCH((sum_faces<T, Way::plain, false, false>), grid, kThreads, stream, call);
     } else if (scene.fused) {
-        GENDR_LAUNCH((sum_faces<T, true, false, false>), grid, kThreads, stream, call);
+        GENDR_LAUNCH((sum_faces<T, Way::fused, false, false>), grid, kThreads, stream, call);
     } else {
-        GENDR_LAUNCH((sum_faces<T, false, false, false>), grid, kThreads, stream, call);
+        GENDR_LAUNCH((sum_faces<T, Way::general, false, false>), grid, kThreads, stream, call);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "background.cuh"
 #include "shading_gradient.cuh"
 #include "tiles.h"
+#include "ways.cuh"
 
 GENDR_BEGIN_NAMESPACE
 
@@ -199,14 +200,19 @@ struct PairAt {
     bool visible;  // is it within [near, far]?
 };
 
+// What alpha's gradient needs of a pixel.
+template <class T>
+struct AlphaAt {
+    T state, grad;
+};
+
 // dL/du by way of alpha.
 template <bool kFused, class T>
 __device__ __forceinline__ T alpha_gradient(const BackwardCall<T>& call, const FaceAt<T>& at, const Coverage<T>& c,
-                                            int64_t pixel) {
-    const T state = static_cast<const T*>(call.out.alpha_state)[pixel];
+                                            const AlphaAt<T>& alpha, int64_t pixel) {
     const bool wins = kFused || !call.out.alpha_winner || call.out.alpha_winner[pixel] == at.id;
-    const T slope = wins ? slope_of_alpha<kFused>(state, c, at.tconorm, call.reference) : T(0);
-    return pull_alpha(wins, call.grad_alpha[pixel], slope);
+    const T slope = wins ? slope_of_alpha<kFused>(alpha.state, c, at.tconorm, call.reference) : T(0);
+    return pull_alpha(wins, alpha.grad, slope);
 }
 
 // The pair's share in its pixel's image: of a softmax, or all of it where the face is the nearest.
@@ -281,7 +287,7 @@ __device__ __forceinline__ WeightGradient<T> add_interpolation(const BackwardCal
 
 // From dL/du to the corners by way of the distance to the outline. With that of a cut face goes grad_w, which becomes
 // 0.
-template <bool kCuts, class T, bool kColour>
+template <Way kWay, bool kCuts, class T, bool kColour>
 __device__ __forceinline__ void add_distance(const BackwardCall<T>& call, const FaceAt<T>& at, const PairAt<T>& pair,
                                              T grad_u, WeightGradient<T>& grad_w, LaneSums<T, kColour>& sums) {
     const Scene<T>& scene = call.scene;
@@ -289,9 +295,9 @@ __device__ __forceinline__ void add_distance(const BackwardCall<T>& call, const 
     const Sight<T>& s = pair.sight;
     const T inv_tau = at.params.inv_tau;
     const T shortest = call.reference ? kReferenceShortest<T> : shortest_distance<T>();
-    const bool pulls_across = !scene.squared && !call.reference;
-    const T pull = scene.squared ? pull_squared(grad_u, pair.u, inv_tau)
-                                 : pull_plain(grad_u, pair.u, inv_tau, s.distance2, shortest);
+    const bool squared = is_squared<kWay>(scene), pulls_across = !squared && !call.reference;
+    const T pull =
+        squared ? pull_squared(grad_u, pair.u, inv_tau) : pull_plain(grad_u, pair.u, inv_tau, s.distance2, shortest);
     if (kCuts && (f.flags & kCut)) {
         const VertexGradient<T> g = pull_cut_face(f, scene.cut_plane, scene.cut_rule().bounded, pair.x, pair.y, grad_u,
                                                   pull, pulls_across ? inv_tau : T(0), grad_w.w0, grad_w.w1, grad_w.w2);
@@ -309,18 +315,25 @@ __device__ __forceinline__ void add_distance(const BackwardCall<T>& call, const 
     sums.add(pull_corners(force, p.near0, p.near1, p.near2));
 }
 
-// Does the pixel see the face? Sets all of the pair but what it shows.
-template <bool kCuts, class T>
+// Of the pixel at (row, column): does it see the face? Sets all of the pair but what it shows.
+template <Way kWay, bool kCuts, class T>
 __device__ __forceinline__ bool find_pair(const BackwardCall<T>& call, const FaceAt<T>& at, int32_t row, int32_t column,
                                           PairAt<T>& pair) {
     const Scene<T>& scene = call.scene;
     pair.x = scene.grid.x(T(column));
     pair.y = scene.grid.y(T(row));
-    pair.sight = see_face<kCuts>(scene, *at.face, pair.x, pair.y, at.params.reach2);
-    pair.u = scaled_distance(scene.squared, pair.sight.signed2, at.params.inv_tau);
-    pair.in_image = int64_t(row) * scene.args.width + column;
-    pair.pixel = at.image * (int64_t(scene.args.height) * scene.args.width) + pair.in_image;
+    const Seen<T> seen = see_by<kWay, kCuts>(scene, at.params, *at.face, pair.x, pair.y);
+    pair.sight = seen.sight;
+    pair.u = seen.u;
     return in_reach(pair.sight.within, pair.u, scene.min_u);
+}
+
+template <class T>
+__device__ __forceinline__ void place_pair(const BackwardCall<T>& call, const FaceAt<T>& at, int32_t row,
+                                           int32_t column, PairAt<T>& pair) {
+    const gendr_scene& s = call.scene.args;
+    pair.in_image = int64_t(row) * s.width + column;
+    pair.pixel = at.image * (int64_t(s.height) * s.width) + pair.in_image;
 }
 
 template <bool kCuts, class T>
@@ -332,17 +345,23 @@ __device__ __forceinline__ void show_pair(const BackwardCall<T>& call, const Fac
 }
 
 // Returns the pixel's share in the image, for texels.
-template <class T, bool kFused, bool kCuts, bool kColour, class Shading>
+template <class T, Way kWay, bool kCuts, bool kColour, class Shading>
 __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>& at, int32_t row, int32_t column,
                                    LaneSums<T, kColour>& sums, Shading& shading) {
+    constexpr bool kFused = kWay != Way::general;
     const Scene<T>& scene = call.scene;
     const Face<T>& f = *at.face;
     TexelShare<T> texel = {T(0), 0};
     PairAt<T> pair;
-    if (!find_pair<kCuts>(call, at, row, column, pair)) return texel;
+    place_pair(call, at, row, column, pair);
+    const Wanted wanted = wanted_of<kCuts, kColour>(call, at);
+    // Loaded for pixels out of reach, too: so it comes while the distance is worked out.
+    AlphaAt<T> alpha = {};
+    if (wanted.alpha) alpha = {static_cast<const T*>(call.out.alpha_state)[pair.pixel], call.grad_alpha[pair.pixel]};
+    if (!find_pair<kWay, kCuts>(call, at, row, column, pair)) return texel;
+    GENDR_COUNT_LANE("pairs", 1);
     const Sight<T>& s = pair.sight;
 
-    const Wanted wanted = wanted_of<kCuts, kColour>(call, at);
     const Coverage<T> c = coverage_of<kFused>(scene, pair.u);
     pair.shown = {};
     pair.visible = false;
@@ -350,7 +369,7 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
 
     T grad_u = T(0);
     if (wanted.alpha && (pair.visible || !wanted.depth_matters) && c.cdf > T(0)) {
-        grad_u = alpha_gradient<kFused>(call, at, c, pair.pixel);
+        grad_u = alpha_gradient<kFused>(call, at, c, alpha, pair.pixel);
     }
     const bool first_group = at.first_channel == 0;
     WeightGradient<T> grad_w = {};
@@ -362,15 +381,15 @@ __device__ TexelShare<T> add_pixel(const BackwardCall<T>& call, const FaceAt<T>&
     }
     if (!first_group) return texel;
 
-    if (scene.barycentric) {
+    if (is_barycentric<kWay>(scene)) {
         const WeightGradient<T> g =
             pull_barycentric(grad_u, at.params.inv_tau, Flag<T>(scene.squared), s.b0, s.b1, s.b2);
         grad_w = {grad_w.w0 + g.w0, grad_w.w1 + g.w1, grad_w.w2 + g.w2};
     } else {
-        add_distance<kCuts>(call, at, pair, grad_u, grad_w, sums);
+        add_distance<kWay, kCuts>(call, at, pair, grad_u, grad_w, sums);
     }
     sums.tau += grad_u != T(0) ? grad_u * pair.u : T(0);
-    if (kColour || scene.barycentric) {
+    if (kColour || is_barycentric<kWay>(scene)) {
         sums.add(pull_weights(f, true, grad_w.w0, grad_w.w1, grad_w.w2, s.b0, s.b1, s.b2));
     }
     return texel;
@@ -382,7 +401,8 @@ __device__ void add_pixel_to_light(const BackwardCall<T>& call, const FaceAt<T>&
                                    int32_t column, T (&sums)[kLightSums]) {
     const gendr_scene& s = call.scene.args;
     PairAt<T> pair;
-    if (!find_pair<true>(call, at, row, column, pair)) return;
+    place_pair(call, at, row, column, pair);
+    if (!find_pair<Way::general, true>(call, at, row, column, pair)) return;
     show_pair<true>(call, at, pair);
     if (!pair.visible) return;
     const bool hard = call.scene.hard_blend, nearest = hard && call.out.face_index[pair.pixel] == at.id;

@@ -1,9 +1,11 @@
-// Forward: a warp a tile, a lane a pixel, face after face; where there are few tiles, several warps share a tile's
-// faces and add up their sums at the end (an aggregate has no order).
+// Forward: a warp a tile, a lane a pixel, face after face; where a tile has many, several warps share them, and their
+// pixels are joined by a kernel of its own (an aggregate has no order, but a sum that is to be the same again has).
 #include "../core/pixel.h"
 #include "file_faces.cuh"
 #include "render_forward.h"
 #include "shade_pixel.cuh"
+#include "tile_parts.cuh"
+#include "ways.cuh"
 
 GENDR_BEGIN_NAMESPACE
 namespace {
@@ -14,7 +16,8 @@ struct TileCall {
     gendr_outputs out;
     FiledFaces<T> filed;
     const ImageParams<T>* images;
-    int parts;     // warps that share a tile: 1, 2 or 4
+    TileParts parts;
+    void* joined;  // pixels of the parts, (channel groups, parts.capacity, kWarpSize)
     bool nearest;  // is the nearest face asked for?
 };
 
@@ -40,6 +43,7 @@ struct Pixel<T, true> {
 template <class T>
 struct Place {
     int image;
+    int32_t tile_row, tile_column;
     int32_t row, column;
     bool in_image;
     T x, y;
@@ -108,36 +112,53 @@ __device__ void add_colour(const TileCall<T>& call, const ImageParams<T>& image,
     }
 }
 
-template <class T, bool kFused, bool kCuts, bool kShaded, bool kColour>
+// What a face may add to.
+struct Wanted {
+    bool alpha, colour;
+    __device__ bool any() const { return alpha || colour; }
+};
+
+template <bool kCuts, bool kColour, class T>
+__device__ __forceinline__ Wanted wanted_of(const TileCall<T>& call, int first_channel, int32_t flags) {
+    // With cuts, there is no kernel for silhouettes alone.
+    const bool asked = kColour && (!kCuts || call.out.image || call.nearest);
+    return {call.out.alpha && first_channel == 0 && !(flags & kAlphaCulled), asked && !(flags & kColourCulled)};
+}
+
+// Adds a face that adds to something.
+template <class T, Way kWay, bool kCuts, bool kShaded, bool kColour>
 __device__ void add_face(const TileCall<T>& call, const ImageParams<T>& image, const TConormParams<T>& tconorm,
                          const Place<T>& at, const Face<T>& f, int64_t face, Pixel<T, kColour>& p) {
+    constexpr bool kFused = kWay != Way::general;
     const Scene<T>& scene = call.scene;
-    const bool alpha = call.out.alpha && at.first_channel == 0 && !(f.flags & kAlphaCulled);
-    // With cuts, there is no kernel for silhouettes alone.
-    const bool wanted = kColour && (!kCuts || call.out.image || call.nearest);
-    const bool colour = wanted && !(f.flags & kColourCulled);
-    const bool depth_matters = alpha && !scene.alpha_all && !(f.flags & kDepthInRange);
-    if (!alpha && !colour) return;
-    const Sight<T> s = see_face<kCuts>(scene, f, at.x, at.y, image.reach2);
-    const T u = scaled_distance(scene.squared, s.signed2, image.inv_tau);
+    const Seen<T> seen = see_by<kWay, kCuts>(scene, image, f, at.x, at.y);
+    const Sight<T>& s = seen.sight;
+    const T u = seen.u;
     if (!(at.in_image && in_reach(s.within, u, scene.min_u))) return;
-    if (scene.boxed && !in_box(f, at.column, at.row)) return;
-    if (kFused && !colour && !depth_matters) {
+    if (is_boxed<kWay>(scene) && !in_box(f, at.column, at.row)) return;
+    GENDR_COUNT_LANE("pairs", 1);
+    const Wanted wanted = kColour ? wanted_of<kCuts, kColour>(call, at.first_channel, f.flags) : Wanted{true, false};
+    const bool depth_matters = wanted.alpha && !scene.alpha_all && !(f.flags & kDepthInRange);
+    if constexpr (kWay == Way::plain && !kColour) {
+        if (!depth_matters || is_visible(scene, image, f, at.x, at.y)) p.alpha += softplus(u);
+        return;
+    }
+    if (kFused && !wanted.colour && !depth_matters) {
         p.alpha += softplus(u);
         return;
     }
     const Coverage<T> c = coverage_of<kFused>(scene, u);
     Interpolation<T> a = {};
     bool visible = false;
-    if (colour || depth_matters) {
+    if (wanted.colour || depth_matters) {
         with_rule_of<kCuts>(scene, f, [&](auto rule) { a = rule.interpolate(f, s.b0, s.b1, s.b2); });
         visible = depths_of(scene.depth, f).contains(a.z);
     }
-    if (alpha && (visible || !depth_matters) && counts_in_alpha(c.cdf, u, scene.alpha_min_u)) {
+    if (wanted.alpha && (visible || !depth_matters) && counts_in_alpha(c.cdf, u, scene.alpha_min_u)) {
         add_alpha<kFused>(tconorm, c, int32_t(face - at.first_face), p.alpha, p.winner);
     }
     if constexpr (kColour) {
-        if (colour && visible) add_colour<kShaded>(call, image, at, face, c, a, s.closed, p);
+        if (wanted.colour && visible) add_colour<kShaded>(call, image, at, face, c, a, s.closed, p);
     }
 }
 
@@ -197,99 +218,165 @@ __device__ void finish(const TileCall<T>& call, const ImageParams<T>& image, con
     }
 }
 
-// What a warp works on: a part of a tile's faces.
-struct TilePart {
-    bool exists;  // warps past the last tile go along, for the barriers, with a tile of no image
-    int image;
-    int32_t row, column;  // of the tile
-    int part;
-};
-
+// What a warp works on: a part of a tile's faces, or, after those, all of a tile that is not split. False: nothing.
 template <class T>
-__device__ __forceinline__ TilePart tile_of_warp(const TileCall<T>& call) {
+__device__ __forceinline__ bool find_work(const TileCall<T>& call, int64_t work, TilePart& t) {
+    const TileParts& parts = call.parts;
+    if (work < parts.capacity) {
+        if (work >= *parts.count) return false;
+        t = parts.list[work];
+        return true;
+    }
     const TileTree& tree = call.filed.tree;
-    const int64_t n_tiles = int64_t(tree.columns) * tree.rows;
-    const int64_t all_tiles = n_tiles * call.scene.args.n_images;
-    const int64_t work = int64_t(blockIdx.x) * kWarps + warp_of_block();
-    TilePart t;
-    t.part = int(work % call.parts);
-    t.exists = work / call.parts < all_tiles;
-    const int64_t tile = t.exists ? work / call.parts : 0;
-    t.image = int(tile / n_tiles);
-    t.row = int32_t(tile % n_tiles) / tree.columns;
-    t.column = int32_t(tile % n_tiles) % tree.columns;
-    return t;
+    const int64_t tile = work - parts.capacity;
+    t = {int32_t(tile), 0, 1};
+    return tile < int64_t(tree.columns) * tree.rows * call.scene.args.n_images;
+}
+
+// Where a lane's pixel of a part is kept.
+template <bool kColour, class T>
+__device__ __forceinline__ Pixel<T, kColour>& kept_pixel(const TileCall<T>& call, int64_t part) {
+    const int64_t at = (int64_t(kColour ? blockIdx.y : 0) * call.parts.capacity + part) * kWarpSize;
+    return static_cast<Pixel<T, kColour>*>(call.joined)[at + lane_of_thread()];
 }
 
 template <bool kColour, class T>
-__device__ __forceinline__ Place<T> place_in(const Scene<T>& scene, const TilePart& tile) {
+__device__ __forceinline__ Place<T> place_in(const TileCall<T>& call, int32_t tile) {
+    const Scene<T>& scene = call.scene;
+    const TileTree& tree = call.filed.tree;
+    const int64_t n_tiles = int64_t(tree.columns) * tree.rows;
+    const int32_t in_image = int32_t(tile % n_tiles);
     const int lane = lane_of_thread();
     Place<T> at;
-    at.image = tile.image;
-    at.row = tile.row * kTileHeight + lane / kTileWidth;
-    at.column = tile.column * kTileWidth + lane % kTileWidth;
-    at.in_image = tile.exists && at.row < scene.args.height && at.column < scene.args.width;
+    at.image = int(tile / n_tiles);
+    at.tile_row = in_image / tree.columns;
+    at.tile_column = in_image % tree.columns;
+    at.row = at.tile_row * kTileHeight + lane / kTileWidth;
+    at.column = at.tile_column * kTileWidth + lane % kTileWidth;
+    at.in_image = at.row < scene.args.height && at.column < scene.args.width;
     at.x = scene.grid.x(T(at.column));
     at.y = scene.grid.y(T(at.row));
-    at.first_face = scene.first_face(tile.image);
+    at.first_face = scene.first_face(at.image);
     at.first_channel = kColour ? int(blockIdx.y) * kChannels : 0;
     return at;
 }
 
-template <class T, bool kFused, bool kColour, bool kCuts, bool kShaded>
+template <class T, Way kWay, bool kColour, bool kCuts, bool kShaded>
 __device__ __forceinline__ void render_tile(const TileCall<T>& call) {
     GENDR_SHARED(Face<T>, batches, (kWarps * kBatch));
     GENDR_SHARED(int32_t, ids, (kWarps * kBatch));
     GENDR_SHARED(int32_t, queues, (kWarps * kQueue));
     GENDR_SHARED(int32_t, node_at, (kWarps * kMaxNodesOfTile));
     GENDR_SHARED(int32_t, node_sum, (kWarps * (kMaxNodesOfTile + 1)));
-    using Kept = Pixel<T, kColour>;
-    GENDR_SHARED(Kept, merged, kThreads);
 
     const Scene<T>& scene = call.scene;
     const int warp = warp_of_block();
-    const TilePart tile = tile_of_warp(call);
-    const Place<T> at = place_in<kColour>(scene, tile);
-    const ImageParams<T> params = call.images[tile.image];
-    const TConormParams<T> tconorm = scene.tconorm_of(tile.image);
+    const int64_t work = int64_t(blockIdx.x) * kWarps + warp;
+    TilePart part;
+    if (!find_work(call, work, part)) return;
+    const Place<T> at = place_in<kColour>(call, part.tile);
+    const ImageParams<T> params = call.images[at.image];
+    const TConormParams<T> tconorm = scene.tconorm_of(at.image);
+    const TileMemory<T> memory = {batches + warp * kBatch, ids + warp * kBatch, queues + warp * kQueue,
+                                  node_at + warp * kMaxNodesOfTile, node_sum + warp * (kMaxNodesOfTile + 1)};
+    TileFaces<T> faces(call.filed, memory, at.image, at.tile_column, at.tile_row, part.index, part.count);
+    if (part.count == 1 && call.parts.splits(faces.n_candidates())) return;
 
-    Kept pixel;
-    clear(call, at, params, tile.part == 0, pixel);
-    if (tile.exists) {
-        const TileMemory<T> memory = {batches + warp * kBatch, ids + warp * kBatch, queues + warp * kQueue,
-                                      node_at + warp * kMaxNodesOfTile, node_sum + warp * (kMaxNodesOfTile + 1)};
-        TileFaces<T>(call.filed, memory, tile.image, tile.column, tile.row, tile.part, call.parts)
-            .template for_each<kCuts>(scene, params, [&](const Face<T>& f, int64_t face) {
-                add_face<T, kFused, kCuts, kShaded>(call, params, tconorm, at, f, face, pixel);
-            });
+    Pixel<T, kColour> pixel;
+    clear(call, at, params, part.index == 0, pixel);
+    const auto wanted = [&](const Face<T>& f) {
+        return wanted_of<kCuts, kColour>(call, at.first_channel, f.flags).any();
+    };
+    faces.template for_each<kCuts>(scene, params, wanted, [&](const Face<T>& f, int64_t face) {
+        add_face<T, kWay, kCuts, kShaded>(call, params, tconorm, at, f, face, pixel);
+    });
+    if (part.count > 1) {
+        kept_pixel<kColour>(call, work) = pixel;
+    } else {
+        finish<T, kWay != Way::general>(call, params, tconorm, at, pixel);
     }
-    if (call.parts > 1) {
-        merged[threadIdx.x] = pixel;
-        __syncthreads();
-        if (tile.part > 0) return;
-        for (int other = 1; other < call.parts; ++other) {
-            merge<T, kFused>(call, tconorm, merged[threadIdx.x + other * kWarpSize], pixel);
-        }
-    }
-    finish<T, kFused>(call, params, tconorm, at, pixel);
 }
 
-template <class T, bool kFused, bool kColour, bool kCuts>
+template <class T, Way kWay, bool kColour, bool kCuts>
 __global__ void __launch_bounds__(kThreads) render_tiles(const __grid_constant__ TileCall<T> call) {
-    render_tile<T, kFused, kColour, kCuts, false>(call);
+    render_tile<T, kWay, kColour, kCuts, false>(call);
 }
 
 // With texture maps or light, whatever else the scene is: shading takes longer than what other kernels save.
 template <class T>
 __global__ void __launch_bounds__(kThreads) render_shaded_tiles(const __grid_constant__ TileCall<T> call) {
-    render_tile<T, false, true, true, true>(call);
+    render_tile<T, Way::general, true, true, true>(call);
 }
 
-// Several warps a tile until there are enough to fill a large GPU. It depends on sizes alone: the same call gives the
-// same sums.
-int parts_for(int64_t tiles) {
-    constexpr int64_t enough = 8192;
-    return tiles * 4 <= enough ? 4 : tiles * 2 <= enough ? 2 : 1;
+// One warp for each tile that was split: the pixels of its parts, in order.
+template <class T, bool kFused, bool kColour>
+__global__ void __launch_bounds__(kThreads) join_parts(const __grid_constant__ TileCall<T> call) {
+    const int64_t first = int64_t(blockIdx.x) * kWarps + warp_of_block();
+    if (first >= *call.parts.count) return;
+    const TilePart part = call.parts.list[first];
+    if (part.index != 0) return;
+    const Place<T> at = place_in<kColour>(call, part.tile);
+    const TConormParams<T> tconorm = call.scene.tconorm_of(at.image);
+    Pixel<T, kColour> pixel = kept_pixel<kColour>(call, first);
+    for (int32_t k = 1; k < part.count; ++k) {
+        merge<T, kFused>(call, tconorm, kept_pixel<kColour>(call, first + k), pixel);
+    }
+    finish<T, kFused>(call, call.images[at.image], tconorm, at, pixel);
+}
+
+// What is asked for.
+struct Asked {
+    bool nearest, colour;
+    int groups;  // of channels
+
+    explicit Asked(const gendr_forward& args) {
+        const bool hard = args.scene.settings.blend == GENDR_BLEND_HARD;
+        nearest = args.out.depth || args.out.face_index || (args.out.image && hard);
+        colour = args.out.image || nearest;
+        groups = args.out.image ? divide_up(args.scene.n_channels, kChannels) : 1;
+        if (groups > 65535) throw std::invalid_argument("more channels than the CUDA core can render: 262140");
+    }
+};
+
+template <class T>
+struct ForwardLayout {
+    FaceFiling<T> filing;
+    int64_t tiles;
+    TileParts parts;
+    void* joined;
+
+    ForwardLayout(const gendr_forward& args, Workspace& ws)
+        : filing(args.scene, ws), tiles(filing.tiles_per_image() * args.scene.n_images) {
+        const Asked asked(args);
+        const int64_t pixel = asked.colour || has_cuts(args.scene) ? sizeof(Pixel<T, true>) : sizeof(Pixel<T, false>);
+        const int64_t part_bytes = asked.groups * kWarpSize * pixel;
+        parts.target = target(part_bytes);
+        parts.capacity = TileParts::capacity_for(parts.target, tiles, args.scene.n_faces);
+        parts.list = ws.take<TilePart>(parts.capacity);
+        parts.candidates = filing.counters() ? &filing.counters()->candidates : nullptr;
+        parts.count = filing.counters() ? &filing.counters()->parts : nullptr;
+        joined = ws.take<char>(parts.capacity * part_bytes);
+    }
+
+    // Enough parts to fill a large GPU, but no more than 16 MiB of their pixels, or 16.
+    static int64_t target(int64_t part_bytes) {
+        constexpr int64_t enough = 8192, budget = int64_t(16) << 20;
+        const int64_t fit = budget / (2 * part_bytes);
+        return fit < 16 ? 16 : fit < enough ? fit : enough;
+    }
+};
+
+template <class T, Way kWay, bool kColour, bool kCuts, bool kShaded = false>
+void launch_tiles(const TileCall<T>& call, int64_t tiles, int groups, cudaStream_t stream) {
+    const dim3 grid(blocks_for(call.parts.capacity + tiles, kWarps), unsigned(groups));
+    if constexpr (kShaded) {
+        GENDR_LAUNCH(render_shaded_tiles<T>, grid, kThreads, stream, call);
+    } else {
+        GENDR_LAUNCH((render_tiles<T, kWay, kColour, kCuts>), grid, kThreads, stream, call);
+    }
+    if (call.parts.capacity == 0) return;
+    const dim3 joining(blocks_for(call.parts.capacity, kWarps), unsigned(groups));
+    GENDR_LAUNCH((join_parts<T, kWay != Way::general, kColour>), joining, kThreads, stream, call);
 }
 
 template <class T>
@@ -299,34 +386,39 @@ void render(const gendr_forward& args) {
     const cudaStream_t stream = static_cast<cudaStream_t>(a.stream);
     const Scene<T> scene(a);
     Workspace ws(args.workspace);
-    const FaceFiling<T> filing(a, ws);
-    filing.run(scene, stream);
+    const ForwardLayout<T> layout(args, ws);
+    const TileParts& parts = layout.parts;
+    layout.filing.run(scene, parts.capacity > 0, stream);
+    const FiledFaces<T> filed = layout.filing.faces();
+    if (parts.capacity > 0) {
+        GENDR_LAUNCH(split_tiles, blocks_for(layout.tiles, kThreads), kThreads, stream, filed.tree, layout.tiles,
+                     filed.starts, parts);
+    }
 
-    const bool hard = a.settings.blend == GENDR_BLEND_HARD;
-    const bool nearest = args.out.depth || args.out.face_index || (args.out.image && hard);
-    const bool colour = args.out.image || nearest;
-    const int64_t tiles = filing.tiles_per_image() * a.n_images;
-    const int parts = parts_for(tiles);
-    const TileCall<T> call = {scene, args.out, filing.faces(), filing.images(), parts, nearest};
-    const int groups = args.out.image ? divide_up(a.n_channels, kChannels) : 1;
-    if (groups > 65535) throw std::invalid_argument("more channels than the CUDA core can render: 262140");
-    const dim3 grid(blocks_for(tiles * parts, kWarps), unsigned(groups));
+    const Asked asked(args);
+    const TileCall<T> call = {scene, args.out, filed, layout.filing.images(), parts, layout.joined, asked.nearest};
+    const bool colour = asked.colour;
+    const int groups = asked.groups;
     if (!colour && !args.out.alpha) {
         // Nothing is asked for.
     } else if (args.out.image && is_shaded(a)) {
-        GENDR_LAUNCH(render_shaded_tiles<T>, grid, kThreads, stream, call);
+        launch_tiles<T, Way::general, true, true, true>(call, layout.tiles, groups, stream);
     } else if (has_cuts(a) && scene.fused) {
-        GENDR_LAUNCH((render_tiles<T, true, true, true>), grid, kThreads, stream, call);
+        launch_tiles<T, Way::fused, true, true>(call, layout.tiles, groups, stream);
     } else if (has_cuts(a)) {
-        GENDR_LAUNCH((render_tiles<T, false, true, true>), grid, kThreads, stream, call);
+        launch_tiles<T, Way::general, true, true>(call, layout.tiles, groups, stream);
+    } else if (colour && is_plain(scene)) {
+        launch_tiles<T, Way::plain, true, false>(call, layout.tiles, groups, stream);
     } else if (colour && scene.fused) {
-        GENDR_LAUNCH((render_tiles<T, true, true, false>), grid, kThreads, stream, call);
+        launch_tiles<T, Way::fused, true, false>(call, layout.tiles, groups, stream);
     } else if (colour) {
-        GENDR_LAUNCH((render_tiles<T, false, true, false>), grid, kThreads, stream, call);
+        launch_tiles<T, Way::general, true, false>(call, layout.tiles, groups, stream);
+    } else if (is_plain(scene)) {
+        launch_tiles<T, Way::plain, false, false>(call, layout.tiles, groups, stream);
     } else if (scene.fused) {
-        GENDR_LAUNCH((render_tiles<T, true, false, false>), grid, kThreads, stream, call);
+        launch_tiles<T, Way::fused, false, false>(call, layout.tiles, groups, stream);
     } else {
-        GENDR_LAUNCH((render_tiles<T, false, false, false>), grid, kThreads, stream, call);
+        launch_tiles<T, Way::general, false, false>(call, layout.tiles, groups, stream);
     }
     check_launches("rendering");
 }
@@ -336,9 +428,9 @@ void render(const gendr_forward& args) {
 size_t forward_workspace_size(const gendr_forward& args) {
     Workspace ws(nullptr);
     if (args.scene.dtype == GENDR_FLOAT32) {
-        FaceFiling<float>(args.scene, ws);
+        ForwardLayout<float>(args, ws);
     } else {
-        FaceFiling<double>(args.scene, ws);
+        ForwardLayout<double>(args, ws);
     }
     return ws.used();
 }

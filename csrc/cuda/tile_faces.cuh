@@ -66,17 +66,27 @@ class TileFaces {
         __syncwarp();
     }
 
-    // Calls use(face, its number among all) for every face that may reach the tile, all lanes together.
+    __device__ int32_t n_candidates() const { return n_candidates_; }
+
+    // Calls use(face, its number among all) for every face that may reach the tile, all lanes together. wanted(face),
+    // which each lane asks about another: may it be left out?
     template <bool kCuts, class Use>
     __device__ void for_each(const Scene<T>& scene, const ImageParams<T>& params, Use&& use) {
+        for_each<kCuts>(scene, params, [](const Face<T>&) { return true; }, use);
+    }
+    template <bool kCuts, class Want, class Use>
+    __device__ void for_each(const Scene<T>& scene, const ImageParams<T>& params, Want&& wanted, Use&& use) {
         const T x = scene.grid.x(T(column_ * kTileWidth) + T(kTileWidth - 1) / T(2));
         const T y = scene.grid.y(T(row_ * kTileHeight) + T(kTileHeight - 1) / T(2));
         const int lane = lane_of_thread();
         while (const int n = next_batch()) {
-            const bool close = lane < n && (scene.boxed || may_reach<kCuts>(memory_.batch[lane], scene.grid, x, y,
-                                                                            T(params.box_reach)));
+            bool close = lane < n && wanted(memory_.batch[lane]);
+            if (close && !scene.boxed) {
+                close = may_reach<kCuts>(memory_.batch[lane], scene.grid, x, y, T(params.box_reach));
+            }
             for (unsigned left = __ballot_sync(kAllLanes, close); left; left &= left - 1) {
                 const int i = __ffs(int(left)) - 1;
+                GENDR_COUNT_WARP("faces", 1);
                 use(memory_.batch[i], memory_.ids[i]);
             }
             __syncwarp();
@@ -91,18 +101,24 @@ class TileFaces {
             const int32_t i = next_ + lane;
             next_ += stride_;
             int32_t face = -1;
+            GENDR_COUNT_WARP("rounds of candidates", 1);
             if (i < n_candidates_) {
+                GENDR_COUNT_LANE("candidates", 1);
                 while (i >= memory_.node_sum[node_ + 1]) ++node_;
                 const int32_t at = memory_.node_at[node_] + (i - memory_.node_sum[node_]);
-                if (overlaps(filed_.boxes[at])) face = filed_.order[at];
+                const PixelBox box = load_box(filed_.boxes + at);
+                const int32_t id = filed_.order[at];  // loaded with the box, not after it
+                face = overlaps(box) ? id : -1;
             }
             const unsigned found = __ballot_sync(kAllLanes, face >= 0);
             if (face >= 0) memory_.queue[queued_ + __popc(found & lower_lanes(lane))] = face;
             queued_ += __popc(found);
+            GENDR_COUNT_WARP("faces in box", __popc(found));
         }
         __syncwarp();
         const int n = queued_ < kBatch ? queued_ : kBatch;
-        copy_by_warp(n, memory_.batch, [&](int i) { return filed_.faces + memory_.queue[i]; });
+        GENDR_COUNT_WARP("batches", n > 0);
+        fetch_by_warp(n, memory_.batch, [&](int i) { return filed_.faces + memory_.queue[i]; });
         const int32_t left = n + lane < queued_ ? memory_.queue[n + lane] : 0;
         if (lane < n) memory_.ids[lane] = memory_.queue[lane];
         __syncwarp();
@@ -112,9 +128,19 @@ class TileFaces {
         return n;
     }
 
+    // In one access.
+    __device__ static PixelBox load_box(const PixelBox* from) {
+        struct __attribute__((may_alias, aligned(8))) Words {
+            uint32_t first, last;
+        };
+        static_assert(sizeof(PixelBox) == sizeof(Words) && alignof(PixelBox) == alignof(Words));
+        const Words words = *reinterpret_cast<const Words*>(from);
+        return {uint16_t(words.first), uint16_t(words.first >> 16), uint16_t(words.last), uint16_t(words.last >> 16)};
+    }
+
     __device__ bool overlaps(const PixelBox& box) const {
         const int32_t x = column_ * kTileWidth, y = row_ * kTileHeight;
-        return box.x0 < x + kTileWidth && box.x1 >= x && box.y0 < y + kTileHeight && box.y1 >= y;
+        return (box.x0 < x + kTileWidth) & (box.x1 >= x) & (box.y0 < y + kTileHeight) & (box.y1 >= y);
     }
 
     const FiledFaces<T>& filed_;

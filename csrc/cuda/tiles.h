@@ -61,6 +61,28 @@ struct TileTree {
         const int32_t c = (column >> level) - (i & 1), r = (row >> level) - (i >> 1 & 1);
         return c < 0 || r < 0 ? -1 : node(level, c, r);
     }
+    // How many faces are in the nodes a tile looks at. starts: where each node's faces begin, (n_nodes + 1,).
+    GENDR_HD int32_t candidates_of_tile(const int32_t* starts, int32_t column, int32_t row) const {
+        int32_t n = 0;
+        for (int level = 0; level < n_levels; ++level) {
+            const int32_t c = column >> level, left = c > 0 ? c - 1 : c, bottom = row >> level;
+            for (int32_t r = bottom > 0 ? bottom - 1 : bottom; r <= bottom; ++r) {
+                n += starts[node(level, c, r) + 1] - starts[node(level, left, r)];
+            }
+        }
+        return n;
+    }
+    // And the other way: how many tiles look at a node.
+    GENDR_HD int64_t tiles_of_node(int32_t n) const {
+        int level = 0;
+        while (level + 1 < n_levels && n >= level_start[level + 1]) ++level;
+        const int32_t in_level = n - level_start[level], c = in_level % columns_of(level),
+                      r = in_level / columns_of(level);
+        const int64_t right = int64_t(c + 2) << level, bottom = int64_t(r + 2) << level;
+        const int64_t across = (right < columns ? right : columns) - (int64_t(c) << level);
+        const int64_t down = (bottom < rows ? bottom : rows) - (int64_t(r) << level);
+        return across * down;
+    }
 };
 
 // Can a pixel of the tile-sized rectangle of pixels around (x, y) be in reach of the face? Never a wrong no: the slack

@@ -17,6 +17,7 @@
 // - without the race detector: an update that two threads make without an atomic (nobody interrupts between two
 //   synchronisations), a race whose result is the same in all the orders tried, or one between accesses that only a
 //   shuffle or vote separates (on a GPU these order no memory, here they do);
+// - a missing wait for an asynchronous copy, which is made at once;
 // - a missing __threadfence, or what an atomic's flag was to protect: the race detector takes atomics for no order at
 // all;
 // - barriers that threads of a block reach at different places of the code, as long as all reach one;
@@ -24,9 +25,10 @@
 // - one thread spinning until another writes: it hangs;
 // - too many registers, the device's own rounding in mathematical functions, denormals, and, unless a build leaves some
 //   sources unfused (compat_tests/emulator/builds.py), contraction of a*b+c in other kernels than g++ chooses;
-// - anything about speed.
+// - anything about speed; a build for it counts what decides that (counts.h).
 #pragma once
 
+#include "counts.h"
 #include "device.h"
 #include "runtime.h"
 #include "vectors.h"

@@ -120,6 +120,20 @@ T __ldg(const T* at) {
     return *at;
 }
 
+// Copies from global to shared memory, made at once.
+inline void __pipeline_memcpy_async(void* to, const void* from, std::size_t bytes) {
+    if (!cuda_emu::shared_by_block(to) || cuda_emu::shared_by_block(from) || cuda_emu::private_to_thread(from))
+        cuda_emu::die("an asynchronous copy goes from global to shared memory, and no other way");
+    struct __attribute__((may_alias)) Word {
+        std::uint32_t bits;
+    };
+    for (std::size_t i = 0; i < bytes / sizeof(Word); ++i) {
+        static_cast<Word*>(to)[i] = static_cast<const Word*>(from)[i];
+    }
+}
+inline void __pipeline_commit() {}
+inline void __pipeline_wait_prior(std::size_t) {}
+
 namespace cuda_emu {
 
 // Threads give way nowhere else between two synchronisations, so plain loads and stores will do; volatile tells the

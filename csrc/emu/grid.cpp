@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "counts.h"
 #include "fibre.h"
 #include "order.h"
 #include "races.h"
@@ -107,6 +108,7 @@ void Runner::run(const Kernel& kernel, dim3 grid, dim3 block) {
         index_[i] = {n % block.x, n / block.x % block.y, n / block.x / block.y};
     }
     const std::uint64_t n_blocks = std::uint64_t{grid.x} * grid.y * grid.z;
+    counts::start_launch(kernel.name, n_blocks, (static_cast<unsigned>(n_threads_) + kWarpSize - 1) / kWarpSize);
     std::vector<std::uint64_t> shuffled;
     if (order_.random()) {
         shuffled.resize(n_blocks);
@@ -120,6 +122,7 @@ void Runner::run(const Kernel& kernel, dim3 grid, dim3 block) {
         const std::uint64_t b = order_.random() ? shuffled[i] : order_.reverse() ? n_blocks - 1 - i : i;
         blockIdx = {static_cast<unsigned>(b % grid.x), static_cast<unsigned>(b / grid.x % grid.y),
                     static_cast<unsigned>(b / grid.x / grid.y)};
+        counts::start_block(b);
         run_block();
     }
     kernel_ = nullptr;
@@ -243,6 +246,7 @@ void Runner::release_barrier_if_complete() {
     barrier_.n_waiting = barrier_.n_true = 0;
     for (unsigned warp = 0; warp * kWarpSize < static_cast<unsigned>(n_threads_); ++warp) {
         make_runnable(warp, barrier_.waiting[warp]);
+        if (barrier_.waiting[warp]) counts::add_of_warp(warp, "barriers", 1);
         barrier_.waiting[warp] = 0;
     }
 }
@@ -253,6 +257,7 @@ std::uint64_t Runner::warp_primitive(WarpKind kind, unsigned mask, std::uint64_t
     const unsigned lane = lane_of_current();
     if (warp.arrive(lane, kind, mask, value, bytes).complete()) {
         if (kind == WarpKind::sync) races::sync_warp(warp_of_current(), mask);
+        counts::add_of_warp(warp_of_current(), "meetings", 1);
         make_runnable(warp_of_current(), mask);
     }
     suspend();
@@ -308,6 +313,10 @@ int current_thread() {
 
 bool private_to_thread(const void* at) {
     return runner->private_to_thread(at);
+}
+
+bool shared_by_block(const void* at) {
+    return runner->shared().owns(at);
 }
 
 void die(const char* format, ...) {

@@ -37,9 +37,11 @@ void* shared_array(const void* key, std::size_t bytes);
 // In random order, another thread may get its turn here.
 void preemption_point();
 
-// For the race detector: the number of the thread in its block, -1 outside kernels, and whether it is its own stack.
+// For the race detector and the counts: the number of the thread in its block, -1 outside kernels, whether it is its
+// own stack, and whether it is in a shared array.
 int current_thread();
 bool private_to_thread(const void* at);
+bool shared_by_block(const void* at);
 
 [[noreturn]] __attribute__((format(printf, 1, 2))) void die(const char* format, ...);
 

@@ -12,8 +12,6 @@
 namespace cuda_emu::races {
 namespace {
 
-enum class Access : std::uint8_t { read, write, atomic };
-
 const char* name(Access access) {
     return access == Access::read ? "read" : access == Access::write ? "write" : "atomic update";
 }
@@ -98,11 +96,11 @@ void access_word(State& s, std::uintptr_t address, const Record& now) {
     *(place ? place : &word.records[word.oldest++ % 4]) = now;
 }
 
+}  // namespace
+
 void access(const void* at, std::size_t bytes, Access kind, const void* code) {
-    const int thread = current_thread();
-    if (thread < 0 || private_to_thread(at)) return;
     State& s = state();
-    const unsigned t = static_cast<unsigned>(thread);
+    const unsigned t = static_cast<unsigned>(current_thread());
     const std::uint32_t clock = s.clock[t / kWarpSize][t % kWarpSize][t % kWarpSize];
     Record now{code, s.block, s.barriers, clock, static_cast<std::uint16_t>(t), 0, kind};
     const std::uintptr_t end = reinterpret_cast<std::uintptr_t>(at) + bytes;
@@ -113,8 +111,6 @@ void access(const void* at, std::size_t bytes, Access kind, const void* code) {
         a = stop;
     }
 }
-
-}  // namespace
 
 void start_launch() {
     state().words.clear();
@@ -151,48 +147,5 @@ void forget(const void* at, std::size_t bytes) {
 }
 
 }  // namespace cuda_emu::races
-
-// What the compiler calls.
-#define CUDA_EMU_HOOK(name, bytes, kind)                                                 \
-    extern "C" __attribute__((visibility("hidden"))) void __tsan_##name(const void* at); \
-    extern "C" void __tsan_##name(const void* at) {                                      \
-        using cuda_emu::races::Access;                                                   \
-        cuda_emu::races::access(at, bytes, Access::kind, __builtin_return_address(0));   \
-    }
-#define CUDA_EMU_HOOKS(bytes)                           \
-    CUDA_EMU_HOOK(read##bytes, bytes, read)             \
-    CUDA_EMU_HOOK(write##bytes, bytes, write)           \
-    CUDA_EMU_HOOK(unaligned_read##bytes, bytes, read)   \
-    CUDA_EMU_HOOK(unaligned_write##bytes, bytes, write) \
-    CUDA_EMU_HOOK(volatile_read##bytes, bytes, atomic)  \
-    CUDA_EMU_HOOK(volatile_write##bytes, bytes, atomic)
-CUDA_EMU_HOOKS(1)
-CUDA_EMU_HOOKS(2)
-CUDA_EMU_HOOKS(4)
-CUDA_EMU_HOOKS(8)
-CUDA_EMU_HOOKS(16)
-
-#define CUDA_EMU_RANGE(name, kind)                                                                          \
-    extern "C" __attribute__((visibility("hidden"))) void __tsan_##name(const void* at, std::size_t bytes); \
-    extern "C" void __tsan_##name(const void* at, std::size_t bytes) {                                      \
-        using cuda_emu::races::Access;                                                                      \
-        cuda_emu::races::access(at, bytes, Access::kind, __builtin_return_address(0));                      \
-    }
-CUDA_EMU_RANGE(read_range, read)
-CUDA_EMU_RANGE(write_range, write)
-
-#define CUDA_EMU_IGNORED(name, parameters)                                          \
-    extern "C" __attribute__((visibility("hidden"))) void __tsan_##name parameters; \
-    extern "C" void __tsan_##name parameters {}
-CUDA_EMU_IGNORED(init, ())
-CUDA_EMU_IGNORED(func_entry, (void*))
-CUDA_EMU_IGNORED(func_exit, ())
-CUDA_EMU_IGNORED(vptr_update, (void**, void*))
-
-// The guards of static variables.
-extern "C" __attribute__((visibility("hidden"))) char __tsan_atomic8_load(const volatile char* at, int order);
-extern "C" char __tsan_atomic8_load(const volatile char* at, int) {
-    return __atomic_load_n(at, __ATOMIC_SEQ_CST);
-}
 
 #endif

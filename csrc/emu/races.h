@@ -2,12 +2,13 @@
 // and which nothing orders. What orders them: a launch's end, __syncthreads, and within a warp __syncwarp; shuffles and
 // votes do not, as on a GPU. It needs no unlucky order, only that both accesses are made.
 //
-// In a build for it (CUDA_EMU_RACES), the compiler's -fsanitize=thread calls us at each access of a kernel to memory; a
-// volatile access counts as atomic, and what memcpy and memset do is not seen. In other builds all this is nothing.
+// All this is nothing but in a build for it (CUDA_EMU_RACES).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+
+#include "accesses.h"
 
 namespace cuda_emu::races {
 
@@ -18,6 +19,8 @@ void barrier();
 void sync_warp(unsigned warp, std::uint32_t lanes);
 // The memory is another's from now on.
 void forget(const void* at, std::size_t bytes);
+// By the running thread; `code` is where.
+void access(const void* at, std::size_t bytes, Access kind, const void* code);
 #else
 inline void start_launch() {}
 inline void start_block(unsigned) {}

@@ -59,6 +59,15 @@ void* SharedMemory::array(const void* key, std::size_t bytes) {
     return data;
 }
 
+bool SharedMemory::owns(const void* at) const {
+    const char* const byte = static_cast<const char*>(at);
+    for (const Array& array : arrays_) {
+        const char* const data = array.allocation + kGuardBytes;
+        if (byte >= data && byte < data + array.bytes) return true;
+    }
+    return false;
+}
+
 void SharedMemory::end_block() {
     for (Array& array : arrays_) {
         if (!guard_intact(array.allocation))

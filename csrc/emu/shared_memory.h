@@ -10,6 +10,7 @@ class SharedMemory {
   public:
     ~SharedMemory();
     void* array(const void* key, std::size_t bytes);
+    bool owns(const void* at) const;
     // Checks the guards and forgets what the block wrote.
     void end_block();
 
