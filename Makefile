@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 NIGHTLY_ARGS ?=
 
 NATIVE := $(shell find csrc -type f ! -name budget.json)
-CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE))
+CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp
 
 .PHONY: help demo example test test-fast nightly sanitize budget lint bench bench-gpu format hooks clean
 .NOTPARALLEL:
@@ -88,6 +88,8 @@ lint: $(STAMPS)/lint
 
 bench: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.limits
+	$(BIN)/python -m benchmarks.growth
 
 bench-gpu: $(STAMPS)/demo $(STAMPS)/package
 	$(BIN)/python -m benchmarks.gpu --json benchmarks/results/gpu.json

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 import gendr_adapters
-from benchmarks import kaolin
+from benchmarks import call, kaolin
 from benchmarks.measure import peak_memory, time_scene
 from benchmarks.scenes import Scene, silhouette_settings, sphere_faces, spot_faces, standard_scenes
 from gendr_adapters import _native
@@ -114,6 +114,8 @@ def main() -> None:
     }
     for title, rows in tables.items():
         print_table(title, rows)
+    the_call = call.measure(options.seconds)
+    call.print_report(the_call)
     memory = spot_memory()
     print(f"\nPeak extra memory of the first scene, forward and backward: {memory:.1f} MiB")
     pytorch3d = swapped_renderers(options.seconds)
@@ -124,6 +126,7 @@ def main() -> None:
         result = {
             "machine": machine,
             "tables": tables,
+            "call": the_call,
             "spot_memory_mib": memory,
             "pytorch3d": pytorch3d,
             "kaolin": kaolin_door,

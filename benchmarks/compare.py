@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import time_runs, time_scene
-from benchmarks.scenes import Scene, spot_faces, standard_scenes
+from benchmarks.scenes import Scene, one_face, spot_faces, standard_scenes
 from gendr_adapters import find_fragments
 from gendr_adapters.utils.command_line import positive_int
 
@@ -30,8 +30,7 @@ SECONDS = 0.1  # of a turn, at least
 
 
 def scenes() -> list[Scene]:
-    tiny = torch.tensor([[[-0.5, -0.5, 2.0], [0.5, -0.5, 2.0], [0.0, 0.5, 2.0]]])
-    return [*standard_scenes()[:5], Scene("one face, 8^2", tiny, 8, standard_scenes()[0].settings)]
+    return [*standard_scenes()[:5], Scene("one face, 8^2", one_face(), 8, standard_scenes()[0].settings)]
 
 
 def find_depths() -> Callable[[], tuple[list[Tensor], Tensor]]:

@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,18 +25,37 @@ from gendr_adapters.utils.meshes import load_obj
 Row = dict[str, float | int | str]
 
 MESHES = {"sphere of 1,280 faces": "sphere_642.obj", "spot": "spot.obj"}
-BATCHES = (1, 8)
+BOXLEN = 0.02  # Kaolin's default
 HALF_FOV = 30.0  # degrees; the cameras of the other benchmarks
+
+
+class Case(NamedTuple):
+    """What is drawn. scale: of the picture's sides, in units of the size asked for."""
+
+    mesh: str
+    n_views: int
+    scale: int = 1
+    boxlen: float = BOXLEN
+
+
+# The last two: how the cost grows with the picture, and with the faces that a pixel counts.
+CASES = (
+    *(Case(mesh, n) for mesh in MESHES for n in (1, 8)),
+    Case("spot", 16, scale=4),
+    Case("spot", 8, boxlen=0.1),
+)
 
 
 class Job:
     """One mesh, seen from n_views sides at once, vertex colours for features; called, it rasterises."""
 
-    def __init__(self, mesh: str, n_views: int, image_size: int, device: str, rasterize: Callable[..., Any]) -> None:
+    def __init__(self, case: Case, image_size: int, device: str, rasterize: Callable[..., Any]) -> None:
+        mesh, n_views, scale, boxlen = case
         vertices, faces = load_obj(data.path(MESHES[mesh]))
+        self.size, self.boxlen, self.rasterize = scale * image_size, boxlen, rasterize
         self.name = f"{mesh}, batch {n_views}"
+        self.name += f" at {self.size} x {self.size}" * (scale != 1) + f", boxlen {boxlen:g}" * (boxlen != BOXLEN)
         self.vertices, self.faces = vertices.clone().to(device).requires_grad_(), faces.to(device)
-        self.size, self.rasterize = image_size, rasterize
         azimuths = torch.arange(n_views) * 360.0 / n_views
         cameras = orbit(torch.full((n_views,), 2.732), torch.full((n_views,), 30.0), azimuths)
         self.cameras = type(cameras)(*(part.to(device) for part in cameras))
@@ -50,7 +69,7 @@ class Job:
         (u_x, u_y), (v_x, v_y) = ((image[:, :, k] - image[:, :, 0]).unbind(2) for k in (1, 2))
         normals_z = (u_x * v_y - u_y * v_x).detach()
         drawn: tuple[Tensor, Tensor, Tensor] = self.rasterize(
-            self.size, self.size, z.contiguous(), image, self.colours, normals_z
+            self.size, self.size, z.contiguous(), image, self.colours, normals_z, boxlen=self.boxlen
         )
         return drawn
 
@@ -74,8 +93,7 @@ def measure(seconds: float, image_size: int = 256) -> dict[str, Any]:
     """All numbers, for print_report and for JSON."""
 
     def rows(device: str, rasterize: Callable[..., Any], wait: Callable[[], None] = lambda: None) -> list[Row]:
-        jobs = [Job(mesh, n, image_size, device, rasterize) for mesh in MESHES for n in BATCHES]
-        return [time_job(job, seconds, wait) for job in jobs]
+        return [time_job(Job(case, image_size, device, rasterize), seconds, wait) for case in CASES]
 
     tables = {"ours, CPU": rows("cpu", dibr_rasterization)}
     theirs = kaolins()
@@ -97,7 +115,10 @@ def kaolins() -> Callable[..., Any] | None:
 
 def print_report(result: dict[str, Any]) -> None:
     n, tables = result["image_size"], result["dibr_rasterization"]
-    print(f"\nThe Kaolin door: dibr_rasterization at {n} x {n}, vertex colours, sigmainv 7000, boxlen 0.02, knum 30\n")
+    print(
+        f"\nThe Kaolin door: dibr_rasterization at {n} x {n} if nothing else is said, vertex colours, sigmainv 7000, "
+        f"boxlen {BOXLEN:g}, knum 30\n"
+    )
     print(f"{'':16} {'scene':34} {'faces':>6} {'forward':>12} {'backward':>12} {'calls':>6}")
     for name, rows in tables.items():
         for r in rows:

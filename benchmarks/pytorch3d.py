@@ -1,7 +1,7 @@
 """The PyTorch3D door: spot rendered by PyTorch3D renderers that were swapped onto our core, every face at the pixel.
 
-Where all of PyTorch3D is installed, compiled ops included, the same renderers are timed as they were, too.
-`python -m benchmarks.pytorch3d --help`
+Where all of PyTorch3D is installed, compiled ops included, the same renderers are timed as they were, too, with as many
+faces a pixel as its tutorials ask for: 50, and 1 for hard shading. `python -m benchmarks.pytorch3d --help`
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import pytorch3d
 import torch
 from pytorch3d import _C
 from pytorch3d.io import load_obj
@@ -62,6 +63,7 @@ TITLES = {
     "silhouette": "silhouette",
     "hard": "hard Phong, TexturesUV",
 }
+FACES_PER_PIXEL = {"phong": 50, "gouraud": 50, "silhouette": 50, "hard": 1}  # of PyTorch3D's own
 # What a Phong shader's forward pass consists of, and the functions whose time that is.
 STAGES = {
     "project": (GenDRRasterizer, "forward"),
@@ -87,12 +89,14 @@ def spot(textures: str) -> Meshes:
     return Meshes([verts], [faces.verts_idx], texture)
 
 
-def renderer(kind: str, image_size: int, faces_per_pixel: int = 50) -> MeshRenderer:
-    """PyTorch3D's own, before any swap; from where the other benchmarks see her."""
+def renderer(kind: str, image_size: int, faces_per_pixel: int | None = None) -> MeshRenderer:
+    """PyTorch3D's own, before any swap; from where the other benchmarks see her. faces_per_pixel: None, as above."""
     rotation, translation = look_at_view_transform(2.732, 30.0, 180.0)
     cameras = FoVPerspectiveCameras(R=rotation, T=translation, fov=60.0)
     blur_radius = 0.0 if kind == "hard" else BLUR_RADIUS
-    settings = RasterizationSettings(image_size=image_size, blur_radius=blur_radius, faces_per_pixel=faces_per_pixel)
+    settings = RasterizationSettings(
+        image_size=image_size, blur_radius=blur_radius, faces_per_pixel=faces_per_pixel or FACES_PER_PIXEL[kind]
+    )
     blend = BlendParams(sigma=SIGMA)
     if kind == "silhouette":
         shader = SoftSilhouetteShader(blend)
@@ -117,14 +121,14 @@ class Job:
         picture.backward(torch.ones_like(picture))
 
 
-def time_job(job: Job, seconds: float) -> Row:
-    """Forward and backward in turn for about `seconds`, at least 3 times, after two calls that do not count."""
+def time_job(job: Job, seconds: float, warm_ups: int = 2, least: int = 3) -> Row:
+    """Forward and backward in turn for about `seconds`, at least `least` times, after calls that do not count."""
     forward: list[float] = []
     backward: list[float] = []
     stages: list[dict[str, float]] = []
-    deadline = math.inf
+    deadline = time.perf_counter() + seconds
     with stage_clock() as clock:
-        while len(forward) < 5 or time.perf_counter() < deadline:
+        while len(forward) < warm_ups + least or time.perf_counter() < deadline:
             clock.clear()
             start = time.perf_counter()
             picture = job.forward()
@@ -134,9 +138,9 @@ def time_job(job: Job, seconds: float) -> Row:
             forward.append(middle - start)
             backward.append(end - middle)
             stages.append(dict(clock))
-            if len(forward) == 2:
+            if len(forward) == warm_ups:
                 deadline = time.perf_counter() + seconds
-    del forward[:2], backward[:2], stages[:2]
+    del forward[:warm_ups], backward[:warm_ups], stages[:warm_ups]
 
     def median(values: list[float]) -> float:
         return round(1e3 * statistics.median(values), 3)
@@ -169,17 +173,32 @@ def stage_clock() -> Iterator[dict[str, float]]:
         yield spent
 
 
-def peak_memory(kind: str, image_size: int) -> float:
+def peak_memory(kind: str, image_size: int, swapped: bool) -> float:
     """MiB by which this process' peak memory rises in one forward and backward call. Linux only."""
-    job = Job(kind, swap(renderer(kind, image_size)))
-    warm = Job(kind, swap(renderer(kind, 1)))
+
+    def job(size: int) -> Job:
+        own = renderer(kind, size)
+        return Job(kind, swap(own) if swapped else own)
+
+    one, warm = job(image_size), job(1)
     warm.backward(warm.forward())  # what a process does once is not ours to count
-    return rise_of_peak(lambda: job.backward(job.forward()))
+    return rise_of_peak(lambda: one.backward(one.forward()))
 
 
-def peak_memory_of_a_child(kind: str, image_size: int) -> float:
+def peak_memory_of_a_child(kind: str, image_size: int, swapped: bool) -> float:
     command = [sys.executable, "-m", "benchmarks.pytorch3d", "--memory", kind, "--size", str(image_size)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    command += [] if swapped else ["--unswapped"]
+    return round(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout), 1)
+
+
+def measure_theirs(seconds: float, image_size: int) -> dict[str, Row]:
+    """PyTorch3D's own, a row a shader: seconds a call, so that one call warms up and another counts."""
+    rows = {}
+    for kind, count in FACES_PER_PIXEL.items():
+        row = time_job(Job(kind, renderer(kind, image_size)), seconds, warm_ups=1, least=1)
+        del row["stages_ms"]
+        rows[kind] = {"faces_per_pixel": count, **row, "peak_mib": peak_memory_of_a_child(kind, image_size, False)}
+    return rows
 
 
 def count_fragments(image_size: int) -> tuple[int, int]:
@@ -194,25 +213,19 @@ def measure(seconds: float, image_size: int = 256) -> dict[str, Any]:
     count, most = count_fragments(image_size)
     rows = {kind: time_job(Job(kind, swap(renderer(kind, image_size))), seconds) for kind in SHADERS}
     for kind, row in rows.items():
-        row["peak_mib"] = round(peak_memory_of_a_child(kind, image_size), 1)
+        row["peak_mib"] = peak_memory_of_a_child(kind, image_size, True)
     dense = [
         {"faces_per_pixel": k, "slots": image_size**2 * k, "fragments_mib": image_size**2 * k * BYTES_PER_SLOT / 2**20}
         for k in (50, 150, most)
     ]
-    theirs = {}
-    if is_compiled():
-        theirs = {
-            f"{kind}, K={k}": time_job(Job(kind, renderer(kind, image_size, k)), seconds)
-            for kind in SHADERS
-            for k in ((1,) if kind == "hard" else (8, 50))
-        }
     return {
         "image_size": image_size,
         "fragments": count,
         "most_at_a_pixel": most,
         "swapped": rows,
         "dense": dense,
-        "pytorch3d": theirs,
+        "pytorch3d_version": pytorch3d.__version__,
+        "pytorch3d": measure_theirs(seconds, image_size) if is_compiled() else {},
     }
 
 
@@ -220,15 +233,21 @@ def print_report(result: dict[str, Any]) -> None:
     n, count, most = result["image_size"], result["fragments"], result["most_at_a_pixel"]
     print(f"\nPyTorch3D renderers, swapped: spot at {n} x {n}, sigma {SIGMA:g}, all faces at the pixel\n")
     print(f"{count:,} fragments, at most {most} at a pixel; medians; peak: what a process of its own rises by\n")
-    print(f"{'shader':26} {'forward':>11} {'backward':>11} {'peak':>10} {'calls':>6}")
+    header = f"{'forward':>11} {'backward':>11} {'peak':>11} {'calls':>6}"
+    theirs = result["pytorch3d"]
+    print(f"{'shader':26} {header}" + (f"{'K':>5} {header} {'times':>6}" if theirs else ""))
     for kind, r in result["swapped"].items():
+        line = f"{TITLES[kind]:26} {_cells(r)}"
+        if theirs:
+            own = theirs[kind]
+            times = (own["forward_ms"] + own["backward_ms"]) / (r["forward_ms"] + r["backward_ms"])
+            line += f"{own['faces_per_pixel']:5} {_cells(own)} {times:6.1f}"
+        print(line)
+    if theirs:
         print(
-            f"{TITLES[kind]:26} {r['forward_ms']:8.1f} ms {r['backward_ms']:8.1f} ms {r['peak_mib']:6.1f} MiB "
-            f"{r['repeats']:6}"
+            f"on the right PyTorch3D {result['pytorch3d_version']}, at most K faces a pixel; times: their time / ours"
         )
-    for name, r in result["pytorch3d"].items():
-        print(f"PyTorch3D, {name:15} {r['forward_ms']:8.1f} ms {r['backward_ms']:8.1f} ms {r['repeats']:>17}")
-    if not result["pytorch3d"]:
+    else:
         print("PyTorch3D's own rasteriser is not installed here: its times are not measured")
 
     phong = result["swapped"]["phong"]
@@ -247,15 +266,20 @@ def print_report(result: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def _cells(r: Row) -> str:
+    return f"{r['forward_ms']:8.1f} ms {r['backward_ms']:8.1f} ms {r['peak_mib']:7.1f} MiB {r['repeats']:6}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pytorch3d", description=__doc__)
     parser.add_argument("--seconds", type=float, default=1.0, help="time for each line (default: 1)")
     parser.add_argument("--size", type=int, default=256, help="of the picture, pixels (default: 256)")
     parser.add_argument("--json", type=Path, help="write the numbers here, too")
     parser.add_argument("--memory", choices=SHADERS, help=argparse.SUPPRESS)
+    parser.add_argument("--unswapped", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
-        print(peak_memory(options.memory, options.size))
+        print(peak_memory(options.memory, options.size, swapped=not options.unswapped))
         return
     result = measure(options.seconds, options.size)
     print_report(result)

@@ -16,18 +16,19 @@ from gendr_adapters.utils.meshes import Mesh, load_obj
 
 
 class Scene(NamedTuple):
-    """faces: (F, 3, 3) or (B, F, 3, 3). output: 'alpha' (a silhouette) or 'image' (vertex colours)."""
+    """faces: (F, 3, 3) or (B, F, 3, 3). output: 'alpha' (a silhouette) or 'image' (corners' features, n_channels)."""
 
     name: str
     faces: Tensor
     image_size: int
     settings: RenderSettings
     output: str = "alpha"
+    n_channels: int = 3
 
     def renderer(self) -> Callable[[], tuple[Tensor, Tensor]]:
         """A function that renders; returns the picture and the faces its gradient goes to."""
         faces = self.faces.clone().requires_grad_()
-        features = None if self.output == "alpha" else torch.rand_like(faces)
+        features = None if self.output == "alpha" else torch.rand(*faces.shape[:-1], self.n_channels).to(faces)
 
         def run() -> tuple[Tensor, Tensor]:
             rendered = render(faces, self.image_size, features, settings=self.settings, outputs=(self.output,))
@@ -62,6 +63,16 @@ def sphere_faces(n_faces: int) -> Tensor:
     return _view(uv_sphere(max(3, round(math.sqrt(n_faces / 8))), 0.6), 1, 2.732, 30.0)[0]
 
 
+def sphere_views(n_views: int) -> Tensor:
+    """A sphere of 1,280 faces, filling most of the picture, from n_views sides."""
+    return _view(load_obj(path("sphere_642.obj")), n_views, 2.732, 15.0)
+
+
+def one_face() -> Tensor:
+    """In the middle of the picture: (1, 3, 3)."""
+    return torch.tensor([[[-0.5, -0.5, 2.0], [0.5, -0.5, 2.0], [0.0, 0.5, 2.0]]])
+
+
 def standard_scenes() -> list[Scene]:
     """The scenes of the main table."""
     spot = spot_faces()
@@ -75,9 +86,7 @@ def standard_scenes() -> list[Scene]:
         Scene("spot 256^2, silhouette, tau 1e-4", spot, 256, soft),
         Scene("spot 256^2, silhouette, tau 1e-5", spot, 256, silhouette_settings(1e-5)),
         Scene("spot 256^2, softmax colour, tau 1e-4", spot, 256, soft, "image"),
-        Scene(
-            "24 views x 64^2, sphere of 1,280 faces", _view(load_obj(path("sphere_642.obj")), 24, 2.732, 15.0), 64, soft
-        ),
+        Scene("24 views x 64^2, sphere of 1,280 faces", sphere_views(24), 64, soft),
         Scene("spot 256^2, GenDR's defaults, colour", spot, 256, gendr, "image"),
         Scene("one face over all of 256^2", large, 256, soft),
         Scene("one face over all of 1024^2", large, 1024, soft),

@@ -83,7 +83,7 @@ def test_half_precision_inside_autocast(name: str, low: torch.dtype) -> None:
 
 @HALF
 @pytest.mark.parametrize("name", [name for name in CALLS if name != "scales"])
-def test_gradients_inside(name: str, low: torch.dtype) -> None:
+def test_backward_inside_autocast(name: str, low: torch.dtype) -> None:
     """Where backward, too, is called inside, as PyTorch advises against and many do, gradients are those outside."""
 
     def gradient() -> Tensor:
@@ -111,7 +111,7 @@ def test_what_a_network_predicts(low: torch.dtype) -> None:
 
 
 @HALF
-def test_outside_autocast_it_is_refused_by_name(low: torch.dtype) -> None:
+def test_half_precision_outside_autocast_is_refused_by_name(low: torch.dtype) -> None:
     x = corners(12).to(low)
     found = find_fragments(corners(12), SIZE, settings=SETTINGS)
     for name, call in {

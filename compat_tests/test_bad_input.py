@@ -331,7 +331,7 @@ def test_the_library_checks_offsets_itself() -> None:
 
 
 @pytest.mark.cpu_core
-def test_nothing_is_lost() -> None:
+def test_calls_after_an_error_give_what_they_gave() -> None:
     """After an error the same call with good input works, and gives the same."""
     before = render(FACES, 8, FEATURES)
     for _ in range(3):

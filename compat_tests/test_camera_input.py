@@ -99,7 +99,7 @@ def test_bad_softras(change: dict[str, Any], error: type[Exception], message: st
         from_softras_look_at(**{"eye": (0.0, 0.0, -3.0), **change})
 
 
-def test_not_a_camera() -> None:
+def test_things_that_are_no_camera() -> None:
     for convert in (to_opencv, to_pytorch3d, to_kaolin, to_softras_look_at):
         with pytest.raises(TypeError, match="PinholeCamera, got str"):
             convert("camera")  # type: ignore[arg-type]

@@ -508,7 +508,7 @@ def test_points_in_the_cameras_plane(dtype: torch.dtype) -> None:
 
 
 @pytest.mark.cuda(real=True)
-def test_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cameras_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     install_kaolin("stand_in", monkeypatch)
     for make in (some_camera, softras_camera):
         camera = make((17, 32))

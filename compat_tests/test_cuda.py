@@ -321,7 +321,7 @@ def test_scenes(scene: str, way: str, dtype: torch.dtype, device: str) -> None:
 
 @pytest.mark.large
 @pytest.mark.parametrize("way", WAYS)
-def test_large(way: str, device: str) -> None:
+def test_large_scenes(way: str, device: str) -> None:
     """Five thousand faces at 512 x 512, as they are used; float32 would not hold five digits of such sharp ones."""
     vertices, faces = sphere(50, 50)
     scene = Scene(vertices, vertices.sin(), torch.zeros(3).double())

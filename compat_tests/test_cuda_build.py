@@ -368,7 +368,7 @@ def test_choice_of_the_library(
     assert _native.library_path("cuda").name == f"libgendr_cuda{chosen}.so"
 
 
-def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _libraries(monkeypatch, tmp_path)
     with pytest.raises(NativeLibraryError, match="built without CUDA.*CUDACXX.*pip install"):
         _native.library_path("cuda")

@@ -22,18 +22,18 @@ from pathlib import Path
 import torch
 from gendr_adapters import RenderSettings, _native
 from gendr_adapters._native import structs
-from gendr_adapters.ops.calls import scene_of
+from gendr_adapters.ops.calls import set_scene
 from gendr_adapters.ops.corners import _call as corners_call
 
 lib = _native.load(Path(sys.argv[1]))
 s, faces, one = RenderSettings(), torch.rand(2, 3, 3), torch.ones(1)
 size = [1, 8, 8]
-inputs = [faces, torch.empty(0), one, one, torch.empty(1, 0), torch.tensor([0, 2])]
+inputs = [faces, None, one, one, torch.empty(1, 0), torch.tensor([0, 2])]
 results = torch.zeros(3, 64)
 forward, backward, corners = structs.Forward(), structs.Backward(), structs.Corners()
-forward.scene = scene_of(inputs, size, *s.packed, forward)
+set_scene(forward, inputs, size, *s.packed)
 forward.out.alpha, forward.out.alpha_state = results[0].data_ptr(), results[1].data_ptr()
-backward.scene = scene_of(inputs, size, *s.packed, backward)
+set_scene(backward, inputs, size, *s.packed)
 backward.out = forward.out
 backward.grad_alpha, backward.grad_face_vertices = results[2].data_ptr(), torch.zeros(2, 3, 3).data_ptr()
 corners = corners_call(torch.rand(1, 4, 3), torch.tensor([[0, 1, 2]]), 4, torch.rand(1, 1, 3, 3))

@@ -84,7 +84,7 @@ IDS = ["default", "hard-max", "gaussian-yager", "reference"]
 
 
 @DEVICES
-def test_fifty_times(device: str) -> None:
+def test_fifty_runs_give_the_same_bits(device: str) -> None:
     first = views(torch.float32, {}, device=device)
     assert all(g.isfinite().all() and g.any() for g in first[4:])
     for _ in range(49):
@@ -95,7 +95,9 @@ def test_fifty_times(device: str) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("settings", SETTINGS, ids=IDS)
 @pytest.mark.parametrize("scene", [views, screen_filling_face])
-def test_any_number_of_threads(scene: Callable[..., Gradients], settings: dict[str, Any], dtype: torch.dtype) -> None:
+def test_any_number_of_threads_gives_the_same_bits(
+    scene: Callable[..., Gradients], settings: dict[str, Any], dtype: torch.dtype
+) -> None:
     two = scene(dtype, settings)
     for n in (1, 3, 5):
         torch.set_num_threads(n)
@@ -121,7 +123,7 @@ def test_silhouette_alone(device: str) -> None:
 
 
 @DEVICES
-def test_several_threads_at_once(device: str) -> None:
+def test_several_threads_at_once_give_the_same_bits(device: str) -> None:
     expected = [views(torch.float32, settings, device=device) for settings in SETTINGS]
     with ThreadPoolExecutor(4) as pool:
         jobs = [
@@ -147,7 +149,7 @@ def run_script(code: str, *arguments: str, **environment: str) -> str:
 # Autograd itself refuses to work in a forked child, so this calls the ops.
 FORK = """
 import os, torch
-from support.op_calls import call_op, packed
+from support.op_calls import call_op, packed, saved_of
 from support.scenes import sphere
 from gendr_adapters import RenderSettings, gather_corners
 
@@ -160,9 +162,8 @@ def work():
     corners, offsets = gather_corners(vertices.float(), faces), torch.tensor([0, len(faces)])
     scene = dict(face_vertices=corners, features=none, dist_scale=scale, gamma=scale, background=torch.empty(1, 0))
     how = dict(face_offsets=offsets, sampling=[], size=[1, 64, 64], **packed(s))
-    image, alpha, _, *states = call_op("render", **scene, **how, outputs=2)
-    names = ("face_index", "alpha_state", "alpha_winner", "softmax_state", "softmax_leader")
-    saved = dict(zip(names, states, strict=True), image=image)
+    results = call_op("render", **scene, **how, outputs=2)
+    alpha, saved = results[1], saved_of("render", results)
     needs = [True] + 7 * [False]
     grads = call_op("render_backward", grad_alpha=torch.ones_like(alpha), **scene, **how, **saved, needs=needs)
     return alpha, grads[0]
@@ -180,7 +181,7 @@ print("fine")
 
 
 @pytest.mark.cpu_core
-def test_after_a_fork() -> None:
+def test_a_forked_child_gives_the_same_bits() -> None:
     assert run_script(FORK) == "fine"
 
 

@@ -50,7 +50,7 @@ def test_gradients_inside_autocast(name: str, low: torch.dtype) -> None:
     assert expected[0].any() and all(map(torch.equal, found, expected))
 
 
-def test_without_it_they_are_not_exact() -> None:
+def test_gradients_without_full_precision_are_not_exact() -> None:
     """What this is for: that the forward pass had autocast off is no help."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = gradients(torch.autocast("cpu", enabled=False)(torch.matmul))

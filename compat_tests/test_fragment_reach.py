@@ -58,7 +58,7 @@ def test_reach_alone_decides(reach: float, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
-def test_of_any_distribution(distribution: str) -> None:
+def test_pairs_of_any_distribution(distribution: str) -> None:
     """Those that are 0 up to some u end there; all others have the pairs of any other."""
     count = compare(corners_of(), reach=1.0, dist_scale=1e-5, distribution=distribution)
     assert (count == compare(corners_of(), reach=1.0, dist_scale=1.0)) != DISTRIBUTIONS[distribution].begins
@@ -76,14 +76,14 @@ def test_of_any_distribution(distribution: str) -> None:
     ],
     ids=str,
 )
-def test_of_any_rule(fields: dict[str, Any]) -> None:
+def test_pairs_of_any_rule(fields: dict[str, Any]) -> None:
     assert {compare(corners_of(), reach=1.0, dist_scale=scale, **fields) for scale in (1e-6, 1.0)} == {
         compare(corners_of(), reach=1.0, dist_scale=1e-2, **fields)
     }
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e-2])
-def test_of_reach_per_scale_and_of_boxes(scale: float) -> None:
+def test_pairs_of_reach_per_scale_and_of_boxes(scale: float) -> None:
     """The other two ways to say how far: in units of dist_scale, and by the faces' boxes."""
     everywhere = 5 * SIZE[0] * SIZE[1]
     far = settings_of(reach_per_scale=WHOLE_PICTURE**2 / scale, dist_scale=scale)

@@ -104,7 +104,7 @@ def test_packed_and_dense_batches(device: str) -> None:
 
 @DEVICES
 @pytest.mark.parametrize("n_faces", [0, 1])
-def test_nothing_to_find(n_faces: int, device: str) -> None:
+def test_scenes_without_fragments(n_faces: int, device: str) -> None:
     corners = (scene_for(torch.float32, device)[:n_faces] + 100).requires_grad_()
     found = find_fragments(corners, 8, settings=RenderSettings(**BASE))
     assert [len(x) for x in found] == [65, 0, 0, 0, 0, 0] and not found.offsets.any()
@@ -173,7 +173,7 @@ def test_filling_takes_what_counting_prepared(
     def run(name: str, call: Any, *rest: Any) -> Any:
         call.scene.n_threads = threads[len(calls)]
         if calls:
-            (call.scene.face_vertices,) = call.addresses(no_corners)
+            call.point(["face_vertices"], [no_corners], call.scene)
         calls.append(name)
         return real_run(name, call, *rest)
 

@@ -89,7 +89,7 @@ def run(
 @pytest.mark.slow
 @fuzz
 @given(scenes(st.integers(0, 3)), render_settings())
-def test_sane(scene: tuple[Tensor, Tensor, Tensor, tuple[int, int]], s: dict[str, Any]) -> None:
+def test_results_are_sane(scene: tuple[Tensor, Tensor, Tensor, tuple[int, int]], s: dict[str, Any]) -> None:
     rendered, gradients = run(*scene, s)
     for value in (*rendered, *gradients):
         assert value is not None and value.isfinite().all()
@@ -103,7 +103,9 @@ def test_sane(scene: tuple[Tensor, Tensor, Tensor, tuple[int, int]], s: dict[str
 @pytest.mark.slow
 @fuzz
 @given(scenes(st.integers(1, 3)), render_settings())
-def test_alone_batched_or_packed(scene: tuple[Tensor, Tensor, Tensor, tuple[int, int]], s: dict[str, Any]) -> None:
+def test_meshes_alone_batched_or_packed(
+    scene: tuple[Tensor, Tensor, Tensor, tuple[int, int]], s: dict[str, Any]
+) -> None:
     faces, features, background, size = scene
     images, count = faces.shape[:2]
     batched, batched_gradients = run(*scene, s)

@@ -264,7 +264,7 @@ def test_one_scene(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{name}: rendered" in capsys.readouterr().out
 
 
-def test_nothing_here_needs_what_a_lent_machine_lacks() -> None:
+def test_the_benchmark_needs_nothing_that_a_lent_machine_lacks() -> None:
     for file in [*(ROOT / "benchmarks" / "gpu").glob("*.py"), *(ROOT / "benchmarks").glob("s*.py")]:
         assert "import trimesh" not in file.read_text(), file
 

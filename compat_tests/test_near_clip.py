@@ -221,7 +221,7 @@ def test_the_ground_as_many_faces(way: dict[str, Any], device: str) -> None:
 
 @DEVICES
 @DTYPES
-def test_no_seam(dtype: torch.dtype, device: str) -> None:
+def test_a_cut_face_has_no_seam(dtype: torch.dtype, device: str) -> None:
     """A face cut to a quadrilateral is one face: within, alpha depends on the distance to its outline alone."""
     quadrilateral = grid(1, 1, GROUND_Z[0]).face_vertices[1:]
     settings = RenderSettings(**{**BASE, "reach": None, "far": 100.0, "dist_scale": 1e-3})
@@ -403,7 +403,7 @@ def test_a_corner_cut_off_just_so(dtype: torch.dtype, device: str) -> None:
 @DTYPES
 @pytest.mark.parametrize("clip", ["unit", "nonnegative", "none"])
 @pytest.mark.parametrize("way", WAYS, ids=str)
-def test_nothing_jumps_when_a_face_comes_to_be_cut(
+def test_colour_and_depth_do_not_jump_when_a_face_comes_to_be_cut(
     way: dict[str, Any], clip: str, dtype: torch.dtype, device: str
 ) -> None:
     """Colour and depth of a face with one corner at the plane, or two, are those of the face with them a little before

@@ -210,7 +210,7 @@ def test_opcheck_and_gradcheck() -> None:
     assert torch.autograd.gradcheck(numbers_of, corners, fast_mode=True)
 
 
-def test_inside_vmap() -> None:
+def test_items_of_a_vmap_may_differ() -> None:
     """The shape is known, so that the items of a vmap may differ."""
     corners = torch.stack([scene_for(torch.float64, "cpu", 10, seed) for seed in (1, 2)])
     settings = RenderSettings(**BASE)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from support.devices import DEVICES
+from support.op_calls import saved_of
 from support.scenes import Scene, random_scene, sphere
 from torch import Tensor
 from torch.testing import assert_close
@@ -84,13 +85,14 @@ def test_opcheck_render_shaded(settings: str, device: str) -> None:
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_opcheck_render_backward(settings: str, shaded: bool, device: str) -> None:
     arguments = render_arguments(device, settings, requires_grad=False, shaded=shaded)
-    image, alpha, depth, *saved = OPS.render(*arguments)
-    grads = [torch.randn_like(x) for x in (image, alpha, depth)]
+    results = OPS.render(*arguments)
+    saved = saved_of("render", results).values()
+    grads = [torch.randn_like(x) for x in results[:3]]
     asked = (grads, [grads[0], None, None], [None, grads[1], None])
     lit = [shaded] * 3
     all_needs = ([True] * 5 + lit, [True] + [False] * 7, [False, True, False, True, False] + lit)
     for given, needs in zip(asked, all_needs, strict=True):
-        call = (*given, *arguments[:10], image, *saved, *arguments[10:12], *arguments[13:], needs)
+        call = (*given, *arguments[:10], *saved, *arguments[10:12], *arguments[13:], needs)
         torch.library.opcheck(OPS.render_backward, call)
 
 

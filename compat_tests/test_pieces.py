@@ -99,7 +99,7 @@ def test_few_fragments_are_not_measured() -> None:
         pieces_for(counted, (16, 16), refuse, 100_000)
 
 
-def test_only_two_passes() -> None:
+def test_pieces_are_made_once_in_each_direction() -> None:
     """Each piece is made once in forward, and once in backward, in reverse order."""
     counted, shade = scene(20)
     pieces, made = [Piece(0, 96, (16, 16)), Piece(96, 256, (16, 16))], []

@@ -106,7 +106,7 @@ def test_odd_faces_alone(shape: str, dtype: torch.dtype) -> None:
 @DTYPES
 @pytest.mark.parametrize("tau", [1e-7, 1e-5, 1e-3, 10.0])
 @pytest.mark.parametrize("gamma", [1e-6, 1e-4, 1.0])
-def test_sharp_and_wide(gamma: float, tau: float, dtype: torch.dtype) -> None:
+def test_sharp_and_wide_settings(gamma: float, tau: float, dtype: torch.dtype) -> None:
     for seed, squared in itertools.product(range(5), [False, True]):
         s = {"dist_scale": tau, "gamma": gamma, "dist_squared": squared}
         assert_sane(*render_with_gradients(random_scene(seed, faces=10), 16, s, dtype), s)

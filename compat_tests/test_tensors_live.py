@@ -15,17 +15,37 @@ from gendr_adapters._native import interrupting, structs
 NO_TENSORS = {"stream", "poll"}
 
 
-@pytest.mark.parametrize("struct", [structs.Forward, structs.Fragments, structs.SoftMask, structs.Corners])
+FIELDS = {
+    structs.Forward: ("workspace", "face_vertices", "features"),
+    structs.Fragments: ("workspace", "face_vertices", "face_offsets"),
+    structs.SoftMask: ("workspace", "face_vertices", "face_offsets"),
+    structs.Corners: ("faces", "values", "out"),
+}
+
+
+@pytest.mark.parametrize("struct", FIELDS)
 def test_a_call_keeps_tensors_as_long_as_it_lives(struct: type[structs.Call]) -> None:
     call = struct()
+    part = getattr(call, "scene", call)
+    of_call, of_part, of_nothing = FIELDS[struct]
     first, second = torch.zeros(3), torch.zeros(2)
-    addresses = [first.data_ptr(), second.data_ptr()]
-    assert call.addresses(first, None) + call.addresses(second) == [addresses[0], None, addresses[1]]
+    call.point([of_call], [first])
+    call.point([of_part, of_nothing], [second, None], part)
+    assert [getattr(call, of_call), getattr(part, of_part)] == [first.data_ptr(), second.data_ptr()]
+    assert getattr(part, of_nothing) is None
     kept = [weakref.ref(first), weakref.ref(second)]
     del first, second
     assert all(tensor() is not None for tensor in kept)
-    del call
+    del call, part
     assert all(tensor() is None for tensor in kept)
+
+
+def test_a_call_keeps_the_copy_it_points_to() -> None:
+    call, strided = structs.Corners(), torch.arange(6.0).reshape(2, 3).T
+    call.point(["values", "out"], [strided, torch.zeros(0)])
+    assert call.out is None and call.values != strided.data_ptr()
+    (copy,) = call._kept
+    assert copy.data_ptr() == call.values and torch.equal(copy, strided)
 
 
 @pytest.mark.parametrize("name", ["render", "scales", "packed", "find_and_blend", "soft_mask", "gather"])

@@ -147,7 +147,7 @@ def test_a_missing_package_is_named_with_the_extra_that_has_it(monkeypatch, modu
         import_module(f"gendr_adapters.{module}")
 
 
-def test_the_rest_needs_none_of_the_optional_packages():
+def test_utils_that_need_no_optional_package():
     code = """
 import sys
 for name in ("imageio", "matplotlib", "PIL", "tqdm", "trimesh"):

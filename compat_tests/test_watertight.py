@@ -447,7 +447,7 @@ def test_many_meshes(name: str, dtype: torch.dtype) -> None:
 
 @DEVICES
 @pytest.mark.parametrize("name", [n for n in SETTINGS if n != "clip none"])
-def test_as_the_reference_says(name: str, device: str) -> None:
+def test_pixels_on_edges_are_those_of_the_reference(name: str, device: str) -> None:
     """Pixels on edges in float64: alpha, and which of them a face has."""
     settings = settings_of(name)[1]
     # Either may find a pixel that is on an edge a little inside, which a steep coverage shows.

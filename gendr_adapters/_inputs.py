@@ -74,16 +74,18 @@ def check_offsets(offsets: Tensor, face_vertices: Tensor) -> None:
 
 
 def image_shape(image_size: int | Sequence[int]) -> tuple[int, int]:
-    shape: object = (image_size, image_size) if isinstance(image_size, Integral) else image_size
-    if not (
-        isinstance(shape, tuple | list)
-        and len(shape) == 2
-        and all(isinstance(n, Integral) and not isinstance(n, bool) for n in shape)
-    ):
+    shape: object = (image_size, image_size) if _is_whole(image_size) else image_size
+    if not (isinstance(shape, tuple | list) and len(shape) == 2 and _is_whole(shape[0]) and _is_whole(shape[1])):
         raise TypeError(f"image_size must be an int or (H, W), got {image_size!r}")
-    if not all(1 <= n <= MAX_IMAGE_SIDE for n in shape):
+    height, width = shape
+    if not (1 <= height <= MAX_IMAGE_SIDE and 1 <= width <= MAX_IMAGE_SIDE):
         raise ValueError(f"image sides must be 1 to {MAX_IMAGE_SIDE} pixels, got {image_size!r}")
-    return int(shape[0]), int(shape[1])
+    return int(height), int(width)
+
+
+def _is_whole(value: object) -> bool:
+    # Its type first: to ask a number whether it is Integral takes longer than the rest of a check.
+    return type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))
 
 
 HALF_DTYPES = (torch.float16, torch.bfloat16)
@@ -147,7 +149,7 @@ def check_real(name: str, value: Tensor) -> None:
         raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
     if value.dtype not in (torch.float32, torch.float64):
         raise TypeError(f"{name} must be float32 or float64, got {value.dtype}")
-    if value.device.type not in ("cpu", "cuda", "meta"):
+    if not (value.is_cpu or value.is_cuda or value.is_meta):
         raise TypeError(f"{name} is on {value.device}; only CPU and CUDA tensors can be rendered")
 
 

@@ -18,7 +18,8 @@ def transformable(name: str, backward: Callable[..., Any], setup_context: Callab
         results = [made.apply(*item(i)) for i in range(info.batch_size)]
         if isinstance(results[0], torch.Tensor):
             return torch.stack(results), 0
-        return tuple(map(torch.stack, zip(*results, strict=True))), (0,) * len(results[0])
+        stacked = [None if items[0] is None else torch.stack(items) for items in zip(*results, strict=True)]
+        return tuple(stacked), tuple([None if items is None else 0 for items in stacked])
 
     members = {
         "forward": staticmethod(getattr(torch.ops.gendr_adapters, name)),

@@ -82,13 +82,13 @@ def blend_fragments(
             raise ValueError("background goes with features: without them there is no image for it to be behind")
         if not wanted & ops.ALPHA:
             raise ValueError("outputs=('image',) needs features: they are what an image shows")
-        wanted, shown, back = ops.ALPHA, depth.new_empty(0), None
+        wanted, back = ops.ALPHA, None
     else:
         check_real("features", features)
         check_same("features", features, depth, "fragments.depth")
         if features.dim() != 2 or features.shape[0] != depth.shape[0] or features.shape[1] < 1:
             raise ValueError(f"features must be ({depth.shape[0]}, C), got shape {tuple(features.shape)}")
-        shown, back = features, background_rows(background, features.shape[1], n_images, depth)
+        back = background_rows(background, features.shape[1], n_images, depth)
     dist_scale = scale_tensor("dist_scale", settings.dist_scale, n_images, depth)
     gamma = scale_tensor("gamma", settings.gamma, n_images, depth)
     if settings.check_finite:
@@ -99,7 +99,7 @@ def blend_fragments(
         offsets,
         depth,
         distance2,
-        shown,
+        features,
         dist_scale,
         gamma,
         back,
@@ -108,7 +108,7 @@ def blend_fragments(
         ops.with_states(wanted, settings),
         *settings.packed,
     )
-    return Rendered(image if wanted & ops.IMAGE else None, alpha if wanted & ops.ALPHA else None, None, None)
+    return Rendered(image, alpha, None, None)
 
 
 def _checked_fragments(fragments: Fragments) -> tuple[Tensor, Tensor, Tensor]:

@@ -23,8 +23,6 @@ from ._shading import Faces, pack_lighting, pack_maps
 from .settings import RenderSettings
 from .shading import Lighting, TextureMaps
 
-_OUTPUTS = {"image": ops.IMAGE, "alpha": ops.ALPHA, "depth": ops.DEPTH, "face_index": ops.FACE_INDEX}
-
 
 class Rendered(NamedTuple):
     """What `render` returns; what was not asked for is None.
@@ -84,20 +82,20 @@ def render(
     Source: Liu et al., "Soft Rasterizer", ICCV 2019; Petersen et al., "GenDR", CVPR 2022.
     """
     textures, features = (features, None) if isinstance(features, TextureMaps) else (None, features)
-    leading = face_vertices.shape[:-2] if isinstance(face_vertices, Tensor) else ()
+    given = face_vertices
     face_vertices, features, n_images = packed_scene(face_vertices, features, face_offsets)
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     height, width = image_shape(image_size)
-    outputs = output_names(outputs, _OUTPUTS)
-    wanted = sum(_OUTPUTS[name] for name in set(outputs))
+    outputs = output_names(outputs, ops.OUTPUTS)
+    wanted = sum([bit for name, bit in ops.OUTPUTS.items() if name in outputs])
     refuse_forward_mode(
         face_vertices, features, background, settings.dist_scale, settings.gamma, *(textures or ()), *(lighting or ())
     )
     uvs = index = surface = lights = None
     sampling: list[int] = []
     if textures is not None or lighting is not None:
-        faces = Faces(face_vertices, tuple(leading), n_images)
+        faces = Faces(face_vertices, tuple(given.shape[:-2]), n_images)
         if textures is not None:
             features, uvs, index, sampling = pack_maps(textures, faces)
         if lighting is not None:
@@ -112,7 +110,7 @@ def render(
         wanted &= ~ops.IMAGE
         if outputs == ("image",):
             raise ValueError("outputs=('image',) needs features: they are what an image shows")
-        features, back = face_vertices.new_empty(0), None
+        back = None
     else:
         back = background_rows(background, features.shape[-1], n_images, face_vertices)
     dist_scale = scale_tensor("dist_scale", settings.dist_scale, n_images, face_vertices)
@@ -121,7 +119,7 @@ def render(
         check_finite(face_vertices)
         check_values("dist_scale", dist_scale)
         check_values("gamma", gamma)
-    results = ops.apply(
+    image, alpha, depth, face_index, *_ = ops.apply(
         "render",
         face_vertices,
         features,
@@ -138,8 +136,7 @@ def render(
         ops.with_states(wanted, settings),
         *settings.packed,
     )
-    named = zip(_OUTPUTS, results[:4], strict=True)
-    return Rendered(*(result if name in outputs and result.dim() > 1 else None for name, result in named))
+    return Rendered(image, alpha, depth, face_index if "face_index" in outputs else None)
 
 
 @full_precision

@@ -109,7 +109,7 @@ BEYOND = (3, "|", None, ("a",), {"a": (np.dtype("f8"), 10**6)}, 8, 1, 0)
         np.array([1], "M8[s]"),
     ],
 )
-def test_nothing_but_plain_arrays_is_made(tmp_path, value):
+def test_pickles_make_nothing_but_plain_arrays(tmp_path, value):
     with pytest.raises((ValueError, pickle.UnpicklingError)):
         as_array(read_pickle(dumped(tmp_path, {"v": value}))["v"])
 

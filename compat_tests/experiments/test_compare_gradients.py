@@ -26,7 +26,7 @@ class NoProgress:
 
 
 @pytest.mark.parametrize("name, share", [("cube pose", 0.85), ("sliding colours", 0.95), ("shape of spot", 0.95)])
-def test_it_learns(name, share):
+def test_both_gradients_learn(name, share):
     _, task, rates = TASKS[name]
     outcome = task("exact", rates[-1:], SCALE, 0, NoProgress())
     assert outcome.left.shape == (1, 2) and outcome.start.shape == (2,)
@@ -64,7 +64,7 @@ def run(tmp_path, *options):
     return json.loads((tmp_path / "results.json").read_text())
 
 
-def test_what_it_writes(tmp_path):
+def test_results_are_written(tmp_path):
     record = run(tmp_path, "--seeds", "2", "--steps", "2", "--size", "16")
     best, every = record["tables"].values()
     assert [row["task"] for row in best] == list(TASKS)

@@ -150,7 +150,7 @@ def run(tmp_path, *options):
     return json.loads((tmp_path / "results.json").read_text())
 
 
-def test_what_it_writes(tmp_path):
+def test_results_are_written(tmp_path):
     small = ("--poses", "6", "--steps", "3", "--size", "16", "--rates", "0.1", "0.2", "--cubes", "sides")
     record = run(tmp_path, *small)
     of_renderers, apart = record["tables"].values()

@@ -59,7 +59,7 @@ def test_silhouettes_are_those_of_the_softras_door(gradient):
     torch.testing.assert_close(ours_grad, theirs, rtol=1e-3, atol=1e-4 * theirs.abs().max().item())
 
 
-def test_it_learns_and_repeats():
+def test_deformation_learns_and_repeats():
     learned = deformation()
     steps = list(learned.steps(40, 0.05))
     first, last = steps[0], steps[-1]

@@ -222,7 +222,7 @@ def run(tmp_path, *options):
     return json.loads((tmp_path / "results.json").read_text())
 
 
-def test_what_it_writes(body, tmp_path):
+def test_results_are_written(body, tmp_path):
     np.savez(tmp_path / "body.npz", **arrays(body))
     small = ("--poses", "2", "--steps", "2", "--size", "16", "--rates", "0.1")
     record = run(tmp_path, *small, "--body", str(tmp_path / "body.npz"), "--arm", "3", "4")

@@ -63,7 +63,7 @@ def test_targets_are_the_teapot_from_the_true_poses(task):
         assert (task.silhouettes[4 * start : 4 * start + 4] - wanted).abs().mean() < 0.01
 
 
-def test_it_finds_poses(task):
+def test_poses_are_found(task):
     before = optimize_camera.degrees_off(task.start)
     last = [poses for _, poses in task.optimize(SQUARED)][-1]
     after = optimize_camera.degrees_off(last)

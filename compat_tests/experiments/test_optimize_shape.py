@@ -67,7 +67,7 @@ def test_views_are_those_of_the_gendr_door(task):
     assert torch.equal(task.silhouettes[0, :1], shown) and shown.mean() > 0.01
 
 
-def test_it_learns_and_the_search_returns_the_least_loss(task):
+def test_shapes_are_learnt_and_the_search_returns_the_least_loss(task):
     counter = Counter()
     found = task.search(SQUARED, counter)
     assert counter.n == 3 * 20

@@ -65,7 +65,7 @@ def refused(capsys, folder, out, *more):
     return f"{exit_.value}{capsys.readouterr().err}"
 
 
-def test_it_learns(folder):
+def test_training_learns(folder):
     """Two cars: the losses fall by a third, and the voxels' IoU passes the template's by 0.05."""
     objects = made_sets.load(folder)
     objects = type(objects)({"car": objects.images["car"]}, {"car": objects.voxels["car"]})
@@ -177,7 +177,7 @@ def test_an_interrupted_program_goes_on_bit_for_bit(folder, tmp_path, monkeypatc
     assert results[0]["headline"] == results[1]["headline"] and results[0]["tables"] == results[1]["tables"]
 
 
-def test_what_comes_out(folder, tmp_path, capsys):
+def test_results_of_a_training(folder, tmp_path, capsys):
     results = train(folder, tmp_path)
     ours, curve = json.loads((tmp_path / "results.json").read_text())["tables"].values()
     assert [row["class"] for row in ours] == ["car", "table", "mean"]
@@ -303,7 +303,7 @@ def test_tensorboard_gets_the_losses(folder, tmp_path, monkeypatch):
     assert [step for name, _, step in [*first.rows, *second.rows] if name == "iou"] == [1, 2, 3]
 
 
-def test_without_tensorboard_it_says_so_and_goes_on(monkeypatch, capsys, tmp_path):
+def test_training_without_tensorboard_says_so_and_goes_on(monkeypatch, capsys, tmp_path):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     log = logs.Logs(tmp_path, 0)
     assert "tensorboard is not installed" in capsys.readouterr().out

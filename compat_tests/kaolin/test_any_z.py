@@ -44,7 +44,7 @@ def rounded(scene: Scene, dtype: torch.dtype) -> Scene:
 @DTYPES
 @pytest.mark.parametrize("backend", ["cuda", "nvdiffrast", "nvdiffrast_fwd"])
 @pytest.mark.parametrize("sign", SIGNS)
-def test_against_the_reference(sign: str, backend: str, dtype: torch.dtype, device: str) -> None:
+def test_pictures_and_gradients_are_the_references(sign: str, backend: str, dtype: torch.dtype, device: str) -> None:
     """Features, faces and gradients, of rasterize and of dibr_rasterization."""
     scene = soup(7)
     scene = rounded(scene._replace(z=SIGNS[sign](scene.z)), dtype)
@@ -123,7 +123,7 @@ def stack(z: list[float], dtype: torch.dtype, device: str) -> Scene:
     ],
     ids=str,
 )
-def test_which_is_in_front(z: list[float], front: int, dtype: torch.dtype, device: str) -> None:
+def test_the_face_in_front(z: list[float], front: int, dtype: torch.dtype, device: str) -> None:
     scene = stack(z, dtype, device)
     for order in (list(range(len(z))), list(range(len(z)))[::-1]):
         moved = Scene(*(x[:, order] for x in scene))
@@ -170,7 +170,7 @@ def test_soft_occlusion(moved: float, device: str) -> None:
 @DEVICES
 @DTYPES
 @pytest.mark.parametrize("sign", [s for s in SIGNS if s not in ("tiny", "huge")])
-def test_with_perspective_the_cull_stays(sign: str, dtype: torch.dtype, device: str) -> None:
+def test_perspective_culls_faces_behind_the_camera(sign: str, dtype: torch.dtype, device: str) -> None:
     """What is drawn is drawn as if the faces with a corner at z >= 0 were not there."""
     scene = soup(7)
     scene = rounded(scene._replace(z=SIGNS[sign](scene.z)), dtype).to(device, dtype)

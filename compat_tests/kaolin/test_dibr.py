@@ -23,7 +23,7 @@ def normals_of(scene: Scene) -> Tensor:
 @DEVICES
 @pytest.mark.parametrize("listed", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_both_in_one_call(dtype: torch.dtype, listed: bool, device: str) -> None:
+def test_dibr_rasterization_is_both_in_one_call(dtype: torch.dtype, listed: bool, device: str) -> None:
     scene = soup(1).to(device, dtype)
     normals_z = normals_of(scene)
     given = list(scene.features.split([1, 2], 3)) if listed else scene.features
@@ -149,7 +149,7 @@ def threads() -> Iterator[None]:
 
 @DEVICES
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_the_same_bits(dtype: torch.dtype, device: str, threads: None) -> None:
+def test_runs_and_threads_give_the_same_bits(dtype: torch.dtype, device: str, threads: None) -> None:
     """Again and again, on any number of threads."""
     torch.set_num_threads(1)
     first = run(dtype, device)

@@ -21,13 +21,13 @@ def example(kaolin: ModuleType) -> Iterator[Any]:
         yield module
 
 
-def test_it_learns(example: Any) -> None:
+def test_the_fit_learns(example: Any) -> None:
     fit = example.Fit(example.Options(steps=40, size=48, views=8))
     assert_it_learns(fit)
     assert len(fit.verts) == 4 * 4 ** example.LEVELS[-1] + 2
 
 
-def test_it_writes_its_pictures(example: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pictures_are_written(example: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert_it_writes(example, "kaolin_fit", tmp_path / "new", capsys)
 
 
@@ -55,7 +55,7 @@ def test_the_sphere(example: Any) -> None:
     assert (areas.sign() == areas[0].sign()).all() and torch.isclose(areas.abs().sum(), torch.tensor(1.0), atol=1e-5)
 
 
-def test_without_kaolin_one_line_says_so() -> None:
+def test_absence_of_kaolin_is_said_in_one_line() -> None:
     result = subprocess.run(
         [
             sys.executable,

@@ -23,7 +23,7 @@ def result() -> dict[str, Any]:
 
 
 def job(**changed: Any) -> benchmark.Job:
-    given = {"mesh": "sphere of 1,280 faces", "n_views": 2, "image_size": 24, "device": "cpu"}
+    given = {"case": benchmark.Case("sphere of 1,280 faces", 2), "image_size": 24, "device": "cpu"}
     return benchmark.Job(**{**given, "rasterize": benchmark.dibr_rasterization, **changed})
 
 
@@ -34,13 +34,15 @@ def test_every_scene_is_timed(result: dict[str, Any]) -> None:
         ("sphere of 1,280 faces, batch 8", 1280),
         ("spot, batch 1", 5856),
         ("spot, batch 8", 5856),
+        ("spot, batch 16 at 64 x 64", 5856),
+        ("spot, batch 8, boxlen 0.1", 5856),
     ]
     assert all(row["forward_ms"] > 0 and row["backward_ms"] > 0 and row["repeats"] >= 5 for row in rows)
 
 
 def test_the_whole_mesh_is_in_the_picture() -> None:
     for mesh in benchmark.MESHES:
-        _, mask, face_idx = job(mesh=mesh).draw()
+        _, mask, face_idx = job(case=benchmark.Case(mesh, 2)).draw()
         covered = face_idx >= 0
         assert 0.1 < covered.float().mean() < 0.9 and (mask[covered] == 1).all()
         assert not covered[:, [0, -1]].any() and not covered[:, :, [0, -1]].any()
@@ -50,12 +52,19 @@ def test_what_is_drawn_faces_the_camera() -> None:
     """The mesh is closed: what is seen without culling is what is seen with it."""
     seen: list[Any] = []
 
-    def rasterize(height: int, width: int, z: Any, image: Any, features: Any, normals_z: Any) -> Any:
+    def rasterize(height: int, width: int, z: Any, image: Any, features: Any, normals_z: Any, boxlen: float) -> Any:
         seen.append(reference.rasterize(height, width, z.double(), image.double(), features.double())[1])
-        return benchmark.dibr_rasterization(height, width, z, image, features, normals_z)
+        return benchmark.dibr_rasterization(height, width, z, image, features, normals_z, boxlen=boxlen)
 
     _, _, face_idx = job(rasterize=rasterize).draw()
     assert (face_idx != seen[0]).float().mean() < 0.01
+
+
+def test_larger_boxes_and_pictures() -> None:
+    drawn = {case: job(case=case).draw()[1] for case in (benchmark.Case("spot", 1), *benchmark.CASES[-2:])}
+    plain, larger, wider = drawn.values()
+    assert plain.shape == (1, 24, 24) and larger.shape == (16, 96, 96) and wider.shape == (8, 24, 24)
+    assert (wider > 0).sum() > (job(case=benchmark.Case("spot", 8)).draw()[1] > 0).sum()
 
 
 def test_gradients_reach_the_vertices() -> None:

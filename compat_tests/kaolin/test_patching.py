@@ -79,7 +79,7 @@ def test_a_kaolin_before_easy_render(kaolin: Kaolin, monkeypatch: pytest.MonkeyP
     assert kaolin.user.draw is kaolin.originals["dibr_rasterization"]
 
 
-def test_after_an_exception(kaolin: Kaolin) -> None:
+def test_names_are_put_back_after_an_exception(kaolin: Kaolin) -> None:
     with pytest.raises(RuntimeError, match="mine"), patched():
         raise RuntimeError("mine")
     assert kaolin.unchanged()
@@ -95,7 +95,7 @@ def test_names_taken_within(kaolin: Kaolin, monkeypatch: pytest.MonkeyPatch) -> 
     assert kaolin.user.draw == "something else" and door.rasterize is rasterize
 
 
-def test_nested(kaolin: Kaolin) -> None:
+def test_nested_blocks(kaolin: Kaolin) -> None:
     with patched():
         outer = kaolin.user.draw
         with patched():
@@ -147,7 +147,7 @@ def test_what_is_not_reached(kaolin: Kaolin) -> None:
         assert kaolin.user.holder.draw is kaolin.originals["rasterize"]
 
 
-def test_without_kaolin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patching_without_kaolin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "kaolin", None)
     for name in [name for name in sys.modules if name.startswith("kaolin.")]:
         monkeypatch.delitem(sys.modules, name)

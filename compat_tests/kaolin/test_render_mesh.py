@@ -85,7 +85,7 @@ def expected(
 @pytest.mark.slow
 @pytest.mark.parametrize("lens", ["pinhole", "ortho"])
 @pytest.mark.parametrize("first", range(4))
-def test_against_the_ray_caster(kaolin: Any, lens: str, first: int) -> None:
+def test_pictures_are_the_ray_casters(kaolin: Any, lens: str, first: int) -> None:
     """first: the material of the face that fills most of the picture."""
     view = camera(kaolin, **(ORTHO if lens == "ortho" else {}))
     assignments, lighting = (ASSIGNMENTS + first) % 4, lights(kaolin)
@@ -141,7 +141,7 @@ def test_flat_normals_and_clamped_textures_of_the_other_backend(kaolin: Any) -> 
         torch.testing.assert_close(found[name], wanted[name], rtol=0, atol=2e-6)
 
 
-def test_against_kaolins_own(kaolin: Any) -> None:
+def test_pictures_are_those_of_kaolins_own(kaolin: Any) -> None:
     """Its easy_render, drawing with our rasterize; float32, as it is."""
     if not hasattr(kaolin, "__version__"):
         pytest.skip("no Kaolin: the test double cannot render")
@@ -403,7 +403,7 @@ def test_a_floor_under_the_camera_is_cut(kaolin: Any) -> None:
         torch.testing.assert_close(found["normals"][found["face_idx"] >= 0], up.expand(4 * WIDTH, 3))
 
 
-def test_behind_the_camera(kaolin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_meshes_behind_the_camera(kaolin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from gendr_adapters.kaolin import _faces
 
     behind = uv_mesh(kaolin, octahedron() + 2 * torch.tensor([1.3, 0.9, 1.9]))

@@ -170,7 +170,9 @@ def test_faces_that_are_not_finite(device: str) -> None:
 @DEVICES
 @pytest.mark.parametrize("t_conorm, p", [(None, None), ("max", None), ("yager", 2.0)])
 @pytest.mark.parametrize("distribution", [None, "logistic", "gamma"])
-def test_generalized(distribution: str | None, t_conorm: str | None, p: float | None, device: str) -> None:
+def test_generalized_masks_are_alpha(
+    distribution: str | None, t_conorm: str | None, p: float | None, device: str
+) -> None:
     """With a distribution or T-conorm it is `render`'s alpha: what is selected and knum do not count."""
     if distribution is None and t_conorm is None:
         return

@@ -58,16 +58,16 @@ class Allocated(TorchDispatchMode):
 def test_memory_does_not_grow_with_the_pairs(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of what forward and backward allocate: 72 times as many pairs, and the same bytes."""
     image, selected = ball(1)[0].image.float().to(device), nothing(1, 96, 96).to(device)
-    addresses = structs.Call.addresses
+    point = structs.Call.point
     bytes_of = {}
     for boxlen in (0.02, 2.0):
         allocated = Allocated()
 
-        def counted(call: structs.Call, *tensors: Any, to: Allocated = allocated) -> list[int | None]:
+        def counted(call: structs.Call, names: Any, tensors: Any, part: Any = None, to: Allocated = allocated) -> None:
             to.add(*tensors)
-            return addresses(call, *tensors)
+            point(call, names, tensors, part)
 
-        monkeypatch.setattr(structs.Call, "addresses", counted)
+        monkeypatch.setattr(structs.Call, "point", counted)
         with allocated:
             with_gradient(image, selected, 7000, boxlen, None)
         bytes_of[boxlen] = allocated.total

@@ -186,7 +186,7 @@ def test_batches(kaolin: Any) -> None:
             torch.testing.assert_close(found[i], one[0], rtol=0, atol=1e-12)
 
 
-def test_nothing_in_sight(kaolin: Any) -> None:
+def test_meshes_out_of_sight(kaolin: Any) -> None:
     far = mesh_of(kaolin, octahedron() + torch.tensor([19.0, 0, -13], dtype=torch.float64))
     found = soft_render(camera(kaolin), far, SOFT, background=(0.1, 0.2, 0.3))
     background = torch.tensor([0.1, 0.2, 0.3, 0.0], dtype=torch.float64)

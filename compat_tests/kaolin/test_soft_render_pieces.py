@@ -97,14 +97,14 @@ def test_gradcheck(kaolin: Any, n_pieces: list[int]) -> None:
     assert min(n_pieces) > 3
 
 
-def test_without_gradients(kaolin: Any, n_pieces: list[int]) -> None:
+def test_pieces_without_gradients(kaolin: Any, n_pieces: list[int]) -> None:
     scene = Scene(kaolin)
     with torch.no_grad():
         assert_close(scene.draw(50_000), scene.draw(), rtol=0, atol=1e-12)
     assert n_pieces[0] > 5
 
 
-def test_nothing_in_sight(kaolin: Any) -> None:
+def test_meshes_out_of_sight(kaolin: Any) -> None:
     far = uv_mesh(kaolin, octahedron() + torch.tensor([19.0, 0, -13], dtype=torch.float64))
     found = soft_render(camera(kaolin), far, SOFT, background=(0.1, 0.2, 0.3), max_memory=1)
     background = torch.tensor([0.1, 0.2, 0.3, 0.0], dtype=torch.float64)

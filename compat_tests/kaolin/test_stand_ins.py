@@ -294,7 +294,7 @@ def test_the_double_is_taken_out_again() -> None:
     assert sys.modules.get("kaolin") is before
 
 
-def test_it_rasterizes_nothing() -> None:
+def test_the_double_rasterizes_nothing() -> None:
     with stand_in_kaolin() as k:
         for function in (k.render.mesh.rasterize, k.render.mesh.dibr_rasterization, k.render.easy_render.render_mesh):
             arguments = [None for p in inspect.signature(function).parameters.values() if p.default is p.empty]

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from pytorch3d.renderer import (
+    BlendParams,
     FoVOrthographicCameras,
     FoVPerspectiveCameras,
     MeshRenderer,
@@ -21,10 +22,24 @@ from pytorch3d.structures import Meshes, join_meshes_as_batch
 from pytorch3d.utils import ico_sphere
 from torch import Tensor
 
-from gendr_adapters.pytorch3d import GenDRRasterizer
+from gendr_adapters.pytorch3d import (
+    GenDRBlendParams,
+    GenDRDepthShader,
+    GenDRFlatShader,
+    GenDRGouraudShader,
+    GenDRNormalShader,
+    GenDRPhongShader,
+    GenDRRasterizer,
+    GenDRSilhouetteShader,
+)
 
 SIZE = (20, 24)
 SIGMA, GAMMA = 1e-3, 1e-2
+PARAMS = BlendParams(SIGMA, GAMMA, (0.2, 0.4, 0.9))
+GENDR_PARAMS = GenDRBlendParams(*PARAMS)
+# Our soft shaders, those with light first.
+LIT = (GenDRPhongShader, GenDRGouraudShader, GenDRFlatShader)
+SHADERS = (*LIT, GenDRNormalShader, GenDRDepthShader, GenDRSilhouetteShader)
 
 
 def reach(sigma: float = SIGMA) -> float:
@@ -102,6 +117,11 @@ def two_meshes(textures: str = "vertex", dtype: torch.dtype = torch.float64) -> 
     return join_meshes_as_batch(meshes), leaves
 
 
+def meshes_of(textures: str = "vertex") -> Meshes:
+    """The two meshes in float32, for tests that ask for no gradients."""
+    return two_meshes(textures, torch.float32)[0]
+
+
 def lights_of(dtype: torch.dtype = torch.float64) -> Any:
     lights = PointLights(location=((1.0, 2.0, 1.5),), diffuse_color=((0.5, 0.4, 0.3),))
     return as_dtype(lights, dtype)
@@ -113,6 +133,11 @@ def as_dtype(properties: Any, dtype: torch.dtype) -> Any:
         if isinstance(value, Tensor) and value.is_floating_point():
             setattr(properties, name, value.to(dtype))
     return properties
+
+
+def lighting_of(cameras: Any, dtype: torch.dtype = torch.float64, **changes: Any) -> dict[str, Any]:
+    """The arguments of a shader with light."""
+    return {"cameras": cameras, "lights": lights_of(dtype), "blend_params": PARAMS, **changes}
 
 
 def settings_of(**changes: Any) -> RasterizationSettings:

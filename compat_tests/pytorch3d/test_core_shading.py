@@ -102,7 +102,7 @@ def test_weights_that_are_not_clipped(textures: str) -> None:
 @SHADERS
 @pytest.mark.parametrize("textures", ["vertex", "atlas", "uv", "shared map"])
 @pytest.mark.parametrize("lights", ["point", "ambient"])
-def test_before_a_picture(lights: str, textures: str, shader: Any) -> None:
+def test_meshes_before_a_picture(lights: str, textures: str, shader: Any) -> None:
     scene = Scene(textures, lights)
     scene.leaves["background"] = torch.rand(2, *SIZE, 3, dtype=torch.float64).requires_grad_()
     assert_both_ways(scene, shader)

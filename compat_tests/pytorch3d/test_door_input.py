@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from door_scenes import cameras_of, lights_of, renderer_of, settings_of, two_meshes
+from door_scenes import LIT, SHADERS, cameras_of, lights_of, meshes_of, renderer_of, settings_of
 from pytorch3d.renderer import (
     FoVPerspectiveCameras,
     Materials,
@@ -29,13 +29,7 @@ from gendr_adapters.pytorch3d import (
     swap,
 )
 
-LIT = (GenDRPhongShader, GenDRGouraudShader, GenDRFlatShader)
-SHADERS = (*LIT, GenDRNormalShader, GenDRDepthShader, GenDRSilhouetteShader)
 COLOURED = (*LIT, GenDRNormalShader)
-
-
-def meshes_of(textures: str = "vertex") -> Meshes:
-    return two_meshes(textures, torch.float32)[0]
 
 
 def draw(shader: Any, meshes: Meshes | None = None, cameras: Any = "as the shader's", **scene: Any) -> Any:

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 import torch
 from door_scenes import (
-    GAMMA,
-    SIGMA,
+    PARAMS,
     SIZE,
     as_dtype,
     assert_close,
     cameras_of,
     gradients,
+    lighting_of,
     lights_of,
     renderer_of,
     settings_of,
@@ -19,7 +19,6 @@ from door_scenes import (
 )
 from pytorch3d.renderer import (
     AmbientLights,
-    BlendParams,
     FoVPerspectiveCameras,
     Materials,
     MeshRasterizer,
@@ -42,15 +41,13 @@ from gendr_adapters.pytorch3d import (
     swap,
 )
 
-PARAMS = BlendParams(SIGMA, GAMMA, (0.2, 0.4, 0.9))
-
 
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
 @pytest.mark.parametrize("read", ["zbuf", "compact", "found"])
 def test_a_look_without_gradient_costs_none(context: Any, read: str) -> None:
     """What is first read under no_grad has its graph all the same."""
     cameras = cameras_of()
-    shader = GenDRPhongShader(cameras=cameras, lights=lights_of(), blend_params=PARAMS)
+    shader = GenDRPhongShader(**lighting_of(cameras))
     meshes, leaves = two_meshes()
     expected = gradients(renderer_of(shader, cameras)(meshes), leaves)
     meshes, leaves = two_meshes()
@@ -74,7 +71,7 @@ def test_textures_of_another_type(shader: Any) -> None:
     """Colours from numpy are double, and so is the picture, as in PyTorch3D."""
     cameras = cameras_of(dtype=torch.float32)
     meshes, _ = two_meshes(dtype=torch.float32)
-    scene = {"cameras": cameras, "lights": lights_of(torch.float32), "blend_params": PARAMS}
+    scene = lighting_of(cameras, torch.float32)
     renderer = renderer_of(shader(**scene), cameras)
     expected = renderer(meshes)
     meshes.textures = TexturesVertex([x.double() for x in meshes.textures.verts_features_list()])
@@ -125,7 +122,7 @@ def test_cameras_of_the_user() -> None:
     pose = {"R": torch.eye(3).repeat(2, 1, 1), "T": torch.tensor([[0.0, 0.0, 3.0], [0.1, 0.0, 3.5]])}
     pictures = []
     for cameras in (OwnCameras(**pose), FoVPerspectiveCameras(**pose)):
-        shader = GenDRPhongShader(cameras=cameras, lights=lights_of(torch.float32), blend_params=PARAMS)
+        shader = GenDRPhongShader(**lighting_of(cameras, torch.float32))
         pictures.append(renderer_of(shader, cameras)(meshes))
     assert torch.equal(*pictures)
 

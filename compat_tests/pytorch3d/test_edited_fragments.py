@@ -7,29 +7,17 @@ from typing import Any
 
 import pytest
 import torch
-from door_scenes import cameras_of, lights_of, settings_of, two_meshes
+from door_scenes import SHADERS, cameras_of, lights_of, settings_of, two_meshes
 from pytorch3d.renderer import SoftPhongShader
 
 from gendr_adapters.pytorch3d import (
-    GenDRDepthShader,
-    GenDRFlatShader,
     GenDRFragments,
-    GenDRGouraudShader,
-    GenDRNormalShader,
     GenDRPhongShader,
     GenDRRasterizer,
     GenDRSilhouetteShader,
 )
 
 NAMES = ("pix_to_face", "zbuf", "bary_coords", "dists")
-SHADERS = [
-    GenDRPhongShader,
-    GenDRGouraudShader,
-    GenDRFlatShader,
-    GenDRNormalShader,
-    GenDRDepthShader,
-    GenDRSilhouetteShader,
-]
 REFUSED = r"{} of these fragments was edited, which our shaders do not see.*dataclasses\.replace"
 
 
@@ -43,7 +31,7 @@ def shade(fragments: GenDRFragments, shader: Any = GenDRPhongShader) -> torch.Te
 
 @pytest.mark.parametrize("shader", SHADERS)
 @pytest.mark.parametrize("name", NAMES)
-def test_written_to(name: str, shader: Any) -> None:
+def test_tensors_written_to(name: str, shader: Any) -> None:
     fragments = fragments_of()
     getattr(fragments, name)[:, :4] = -1
     with pytest.raises(ValueError, match=REFUSED.format(name)):
@@ -53,7 +41,7 @@ def test_written_to(name: str, shader: Any) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_put_in_another_place(name: str) -> None:
+def test_tensors_replaced(name: str) -> None:
     fragments = fragments_of()
     object.__setattr__(fragments, name, getattr(fragments, name).clone())
     with pytest.raises(ValueError, match=REFUSED.format(name)):
@@ -63,7 +51,7 @@ def test_put_in_another_place(name: str) -> None:
 
 
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
-def test_without_gradients(context: Any) -> None:
+def test_fragments_without_gradients(context: Any) -> None:
     with context():
         fragments = fragments_of()
         assert (fragments.zbuf > 0).any()
@@ -93,7 +81,7 @@ def test_reading_and_copying_is_no_writing() -> None:
         assert torch.equal(shade(same), expected)
 
 
-def test_detached_ones() -> None:
+def test_detached_fragments() -> None:
     """What was written before is kept, and refused; what is written after is seen, too."""
     fragments = fragments_of()
     with torch.no_grad():

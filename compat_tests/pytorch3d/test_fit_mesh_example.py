@@ -14,11 +14,11 @@ def example():
         yield module
 
 
-def test_it_learns(example):
+def test_the_fit_learns(example):
     fit = example.Fit(example.Options(steps=40, size=48, views=8))
     assert_it_learns(fit)
     assert len(fit.verts) == 10 * 4 ** example.LEVELS[-1] + 2
 
 
-def test_it_writes_its_pictures(example, tmp_path, capsys):
+def test_pictures_are_written(example, tmp_path, capsys):
     assert_it_writes(example, "pytorch3d_fit", tmp_path / "new", capsys)

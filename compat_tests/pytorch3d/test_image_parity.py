@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 from door_scenes import (
-    GAMMA,
+    PARAMS,
     SIGMA,
     DoubleFoVPerspectiveCameras,
     as_dtype,
     assert_close,
     cameras_of,
     gradients,
+    lighting_of,
     lights_of,
     renderer_of,
     settings_of,
@@ -49,7 +50,6 @@ from gendr_adapters.pytorch3d import (
 
 CASES = image_cases()
 STEP = 1e-6
-PARAMS = BlendParams(SIGMA, GAMMA, (0.2, 0.4, 0.9))
 
 
 def renderer_of_case(case: ImageCase, cameras: Any = None) -> MeshRenderer:
@@ -171,7 +171,7 @@ def test_colour_is_softmax_rgb_blend_of_all_faces(shading: str, textures: str, k
     theirs, ours = COLOUR[shading]
     meshes, leaves = two_meshes(textures)
     cameras, materials = cameras_of(kind), as_dtype(Materials(shininess=8.0), torch.float64)
-    scene = {"cameras": cameras, "lights": lights_of(), "materials": materials, "blend_params": PARAMS}
+    scene = lighting_of(cameras, materials=materials)
     image, expected = renderer_of(ours(**scene), cameras)(meshes), theirs_on_ours(theirs(**scene), cameras, meshes)
     assert 0.2 < expected[..., 3].mean() < 0.8
     torch.testing.assert_close(image, expected, rtol=0, atol=1e-6)
@@ -183,7 +183,7 @@ def test_floor_of_the_background(shading: str) -> None:
     """Far from the faces their coverage sinks below 1e-10, which the background weighs at least."""
     theirs, ours = COLOUR[shading]
     meshes, leaves = two_meshes()
-    scene = {"cameras": cameras_of(), "lights": lights_of(), "blend_params": PARAMS._replace(sigma=5e-4)}
+    scene = lighting_of(cameras_of(), blend_params=PARAMS._replace(sigma=5e-4))
     wide = {"blur_radius": 28 * 5e-4}
     image = renderer_of(ours(**scene), scene["cameras"], **wide)(meshes)
     expected = theirs_on_ours(theirs(**scene), scene["cameras"], meshes, **wide)
@@ -203,7 +203,7 @@ def test_colour_in_single_precision(shading: str, kind: str) -> None:
     theirs, ours = COLOUR[shading]
     meshes, leaves = two_meshes("vertex", torch.float32)
     cameras = cameras_of(kind, dtype=torch.float32)
-    scene = {"cameras": cameras, "lights": lights_of(torch.float32), "blend_params": PARAMS}
+    scene = lighting_of(cameras, torch.float32)
     image, expected = renderer_of(ours(**scene), cameras)(meshes), theirs_on_ours(theirs(**scene), cameras, meshes)
     torch.testing.assert_close(image, expected, rtol=0, atol=2e-5)
     assert_close(gradients(image, leaves), gradients(expected, leaves), 2e-3)
@@ -237,7 +237,7 @@ def test_few_faces_are_another_picture() -> None:
     """So the comparisons above say something about the faces behind."""
     meshes, leaves = two_meshes("vertex")
     cameras = cameras_of()
-    scene = {"cameras": cameras, "lights": lights_of(), "blend_params": PARAMS._replace(gamma=0.1)}
+    scene = lighting_of(cameras, blend_params=PARAMS._replace(gamma=0.1))
     every = renderer_of(GenDRPhongShader(**scene), cameras)(meshes)
     few = theirs_on_ours(SoftPhongShader(**scene), cameras, meshes, faces_per_pixel=2)
     assert (every - few).abs().max() > 0.05
@@ -247,7 +247,7 @@ def test_few_faces_are_another_picture() -> None:
 
 @NEEDS_COMPILED_OPS
 @pytest.mark.parametrize("shader", [SoftSilhouetteShader, SoftPhongShader, SoftGouraudShader])
-def test_like_the_compiled_rasterizer(shader: Any) -> None:
+def test_pictures_are_those_of_the_compiled_rasterizer(shader: Any) -> None:
     meshes, leaves = two_meshes("vertex", torch.float32)
     cameras = cameras_of("fov", dtype=torch.float32)
     silhouette = shader is SoftSilhouetteShader

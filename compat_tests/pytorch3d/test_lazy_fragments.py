@@ -74,7 +74,7 @@ def test_all_of_them_are_counted_first(counts: dict[str, int]) -> None:
     assert counts == {"count_fragments": 1, "dense_view": 1}
 
 
-def test_it_is_a_dataclass() -> None:
+def test_fragments_are_a_dataclass() -> None:
     fragments, _ = fragments_of()
     assert [field.name for field in dataclasses.fields(fragments)] == list(NAMES)
     assert {field.name for field in dataclasses.fields(GenDRFragments)} == set(NAMES)

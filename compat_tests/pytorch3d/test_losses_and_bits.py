@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from door_scenes import GAMMA, SIGMA, cameras_of, lights_of, renderer_of, two_meshes, weighted
+from door_scenes import GAMMA, SIGMA, cameras_of, lighting_of, renderer_of, two_meshes, weighted
 from pytorch3d.loss import mesh_edge_loss, mesh_laplacian_smoothing, mesh_normal_consistency
 from pytorch3d.renderer import TexturesVertex
 from pytorch3d.structures import Meshes
@@ -43,7 +43,7 @@ def threads() -> Iterator[None]:
 def test_one_backward_for_all_losses() -> None:
     """The tutorials' sum: its gradient is the sum of the gradients, and a few steps of it bring the loss down."""
     sphere, cameras = ico_sphere(1), cameras_of("fov", dtype=torch.float32)
-    scene = {"cameras": cameras, "lights": lights_of(torch.float32), "blend_params": PARAMS}
+    scene = lighting_of(cameras, torch.float32, blend_params=PARAMS)
     colour, outline = (renderer_of(shader(**scene), cameras) for shader in (GenDRPhongShader, GenDRSilhouetteShader))
     with torch.no_grad():
         target, _ = two_meshes(dtype=torch.float32)
@@ -90,7 +90,7 @@ def test_bits_repeat(shader: Any, dtype: torch.dtype, threads: None) -> None:
         colours = torch.rand(1, *verts.shape, generator=torch.Generator().manual_seed(1)).to(dtype).requires_grad_()
         meshes = Meshes([verts], sphere.faces_list(), TexturesVertex(colours)).extend(2)
         cameras = cameras_of("fov" if dtype == torch.float32 else "perspective", dtype=dtype)
-        ours = shader(cameras=cameras, lights=lights_of(dtype), blend_params=PARAMS)
+        ours = shader(**lighting_of(cameras, dtype, blend_params=PARAMS))
         settings = {"blur_radius": 0.0} if shader in HARD else {}
         image = renderer_of(ours, cameras, image_size=48, **settings)(meshes)
         leaves = [verts] if shader in COLOURLESS else [verts, colours]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from door_scenes import (
+    SHADERS,
     DoubleFoVPerspectiveCameras,
     DoubleOrthographicCameras,
     DoublePerspectiveCameras,
@@ -33,24 +34,13 @@ from torch.testing import assert_close
 
 from gendr_adapters.pytorch3d import (
     GenDRBlendParams,
-    GenDRDepthShader,
-    GenDRFlatShader,
     GenDRGouraudShader,
-    GenDRNormalShader,
     GenDRPhongShader,
     GenDRRasterizer,
     GenDRSilhouetteShader,
     rasterize_meshes,
 )
 
-SHADERS = (
-    GenDRSilhouetteShader,
-    GenDRGouraudShader,
-    GenDRPhongShader,
-    GenDRFlatShader,
-    GenDRNormalShader,
-    GenDRDepthShader,
-)
 HARD = GenDRBlendParams(distribution="hard", gamma=1e-3)
 SQUARE = {"image_size": 24, "blur_radius": 0.0}
 
@@ -199,7 +189,7 @@ def ground(pieces: int, shift: Tensor, nearest: float = -4.017) -> Meshes:
 
 @pytest.mark.parametrize("z_clip", [None, 0.5, 4.0])
 @pytest.mark.parametrize("nearest", [-4.017, -300.0])
-def test_like_the_same_square_of_many_faces(z_clip: float | None, nearest: float) -> None:
+def test_cut_faces_are_the_same_square_of_many_faces(z_clip: float | None, nearest: float) -> None:
     """Coverage, depth and colour of two faces cut are those of 3200 small ones, and so are their gradients."""
     results = []
     for pieces in (1, 40):
@@ -223,7 +213,7 @@ def test_like_the_same_square_of_many_faces(z_clip: float | None, nearest: float
         assert alpha.sum() < renderer_of(GenDRSilhouetteShader(HARD), here(), **SQUARE)(ground(1, shift))[..., 3].sum()
 
 
-def test_no_seam() -> None:
+def test_a_cut_face_has_no_seam() -> None:
     """A face of which a quadrilateral is left covers its inside by more than a half, everywhere, also along what would
     be the diagonal of two halves: PyTorch3D has a line there."""
     verts = torch.tensor([[-9.02, -1.01, 0.21], [9.03, -1.01, 12.1], [-9.04, -1.01, 12.2]])

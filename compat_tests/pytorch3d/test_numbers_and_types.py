@@ -5,9 +5,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from door_scenes import GAMMA, SIGMA, SIZE, cameras_of, lights_of, renderer_of, settings_of, two_meshes
+from door_scenes import (
+    GAMMA,
+    PARAMS,
+    SIGMA,
+    SIZE,
+    cameras_of,
+    lighting_of,
+    meshes_of,
+    renderer_of,
+    settings_of,
+    two_meshes,
+)
 from pytorch3d.renderer import (
-    BlendParams,
     FoVOrthographicCameras,
     FoVPerspectiveCameras,
     PerspectiveCameras,
@@ -33,12 +43,6 @@ from gendr_adapters.pytorch3d import (
     GenDRSilhouetteShader,
     rasterize_meshes,
 )
-
-PARAMS = BlendParams(SIGMA, GAMMA, (0.2, 0.4, 0.9))
-
-
-def meshes_of(textures: str = "vertex") -> Meshes:
-    return two_meshes(textures, torch.float32)[0]
 
 
 def zbuf_of(**settings: Any) -> torch.Tensor:
@@ -110,7 +114,7 @@ def test_types_of_colours(theirs: Any, ours: Any, lights: torch.dtype, colours: 
     """The picture's type is PyTorch3D's: of vertices in float32 it is float64 if colours or lights are."""
     cameras, meshes = cameras_of("fov", dtype=torch.float32), meshes_of()
     meshes.textures = TexturesVertex([x.to(colours) for x in meshes.textures.verts_features_list()])
-    scene = {"cameras": cameras, "lights": lights_of(lights), "blend_params": PARAMS}
+    scene = lighting_of(cameras, lights)
     expected = renderer_of(theirs(**scene), cameras, faces_per_pixel=None)(meshes)
     image = renderer_of(ours(**scene), cameras)(meshes)
     assert image.dtype == expected.dtype == (torch.float64 if torch.float64 in (lights, colours) else torch.float32)
@@ -152,7 +156,7 @@ def test_autocast_has_no_say(shader: Any, textures: str) -> None:
         cameras = cameras_of("fov", dtype=torch.float32)
         cameras.R.requires_grad_()
         cameras.T.requires_grad_()
-        scene = {"cameras": cameras, "lights": lights_of(torch.float32), "blend_params": PARAMS}
+        scene = lighting_of(cameras, torch.float32)
         meshes, leaves = two_meshes(textures, torch.float32)
         settings = settings_of(blur_radius=0.0) if "Hard" in shader.__name__ else settings_of()
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
@@ -229,7 +233,7 @@ def test_cameras_in_double(in_ndc: bool) -> None:
         meshes, leaves = two_meshes("vertex", dtype)
         colours = meshes_of().textures.verts_features_list()
         meshes.textures = TexturesVertex([x.to(dtype) for x in colours])
-        shader = GenDRPhongShader(cameras=cameras, lights=lights_of(dtype), blend_params=PARAMS)
+        shader = GenDRPhongShader(**lighting_of(cameras, dtype))
         image = renderer_of(shader, cameras)(meshes[0])
         assert image.dtype == dtype
         image.sum().backward()

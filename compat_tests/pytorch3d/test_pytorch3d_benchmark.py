@@ -59,6 +59,27 @@ def test_the_report_can_be_printed_and_stored(result, capsys):
     assert f"{result['fragments']:,} fragments" in printed and "Phong, stage by stage" in printed
 
 
+def test_pytorch3ds_own_are_timed_beside_ours(result, capsys, monkeypatch):
+    """Which its Python layer alone cannot be: ours stand for them."""
+    own = benchmark.renderer
+    monkeypatch.setattr(benchmark, "renderer", lambda *arguments: benchmark.swap(own(*arguments)))
+    monkeypatch.setattr(benchmark, "peak_memory_of_a_child", lambda kind, size, swapped: 2.5)
+    theirs = json.loads(json.dumps(benchmark.measure_theirs(0.0, 16)))
+    assert {kind: row["faces_per_pixel"] for kind, row in theirs.items()} == benchmark.FACES_PER_PIXEL
+    assert all(row["forward_ms"] > 0 and row["backward_ms"] > 0 and row["repeats"] >= 1 for row in theirs.values())
+    benchmark.print_report({**result, "pytorch3d": theirs})
+    lines = {line.split("  ")[0]: line for line in capsys.readouterr().out.splitlines()}
+    for kind, title in benchmark.TITLES.items():
+        ours, row = result["swapped"][kind], theirs[kind]
+        times = (row["forward_ms"] + row["backward_ms"]) / (ours["forward_ms"] + ours["backward_ms"])
+        assert lines[title].endswith(f" {times:.1f}") and f" {row['faces_per_pixel']} " in lines[title]
+
+
+def test_without_compiled_ops_a_line_says_so(result, capsys):
+    benchmark.print_report({**result, "pytorch3d": {}})
+    assert "its times are not measured" in capsys.readouterr().out
+
+
 def test_without_pytorch3d_a_line_says_so(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pytorch3d.renderer", None)
     assert all_benchmarks.swapped_renderers(0.0) is None

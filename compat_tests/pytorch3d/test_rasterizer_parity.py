@@ -193,7 +193,7 @@ def test_equal_depths_come_by_face_number() -> None:
 
 
 @NEEDS_COMPILED_OPS
-def test_like_the_compiled_rasterizer() -> None:
+def test_fragments_are_those_of_the_compiled_rasterizer() -> None:
     for case in CASES:
         theirs = MeshRasterizer(case.cameras(), RasterizationSettings(**case.settings))(leaf_meshes(case)[0])
         others = through_the_rasterizer(case).pix_to_face != theirs.pix_to_face

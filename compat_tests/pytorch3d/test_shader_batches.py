@@ -5,14 +5,16 @@ from typing import Any
 import pytest
 import torch
 from door_scenes import (
-    GAMMA,
+    GENDR_PARAMS,
+    LIT,
+    SHADERS,
     SIGMA,
     SIZE,
     as_dtype,
     assert_close,
     cameras_of,
     gradients,
-    lights_of,
+    lighting_of,
     renderer_of,
     two_meshes,
 )
@@ -46,10 +48,6 @@ from gendr_adapters.pytorch3d import (
     rasterize_meshes,
 )
 from gendr_adapters.pytorch3d._fragment_shading import groups
-
-LIT = (GenDRPhongShader, GenDRGouraudShader, GenDRFlatShader)
-SHADERS = (*LIT, GenDRNormalShader, GenDRDepthShader, GenDRSilhouetteShader)
-PARAMS = GenDRBlendParams(SIGMA, GAMMA, (0.2, 0.4, 0.9))
 
 
 def batch(alike: bool) -> Meshes:
@@ -132,7 +130,7 @@ def test_depth_range_one_an_image(shader: Any, given: str) -> None:
     """As PyTorch3D has it, of the cameras or of the call."""
     limits = {"znear": torch.tensor([1.0, 0.2]), "zfar": torch.tensor([100.0, 4.0])}
     cameras = FoVPerspectiveCameras(R=R, T=T, **(limits if given == "cameras" else {}))
-    params = PARAMS._replace(gamma=0.05)
+    params = GENDR_PARAMS._replace(gamma=0.05)
     scene = {"cameras": cameras, "lights": AmbientLights(), "blend_params": params}
     kwargs = limits if given == "call" else {}
     meshes = batch(True)
@@ -162,7 +160,7 @@ def test_images_alike_are_shaded_together() -> None:
 def test_very_different_counts(shader: Any, textures: str) -> None:
     """Five images, shaded in groups: the pictures and gradients of one by one."""
     cameras, materials = cameras_of(n=1), as_dtype(Materials(shininess=8.0), torch.float64)
-    scene = {"cameras": cameras, "lights": lights_of(), "materials": materials, "blend_params": PARAMS}
+    scene = lighting_of(cameras, materials=materials)
     renderer = renderer_of(shader(**scene), cameras)
     meshes, leaves = two_meshes(textures)
     singles = [
@@ -200,7 +198,7 @@ def test_empty_meshes(shader: Any, where: str) -> None:
     """They show the background, and leave the others alone."""
     meshes, leaves = two_meshes()
     cameras = cameras_of(n=1)
-    renderer = renderer_of(shader(cameras=cameras, lights=lights_of(), blend_params=PARAMS), cameras)
+    renderer = renderer_of(shader(**lighting_of(cameras)), cameras)
     image, alone = renderer(with_empties(where, leaves[0], meshes[0])), renderer(meshes[0])
     for i, what in enumerate(where):
         expected = alone[0] if what == "o" else nothing(shader).to(image).expand(alone[0].shape)
@@ -211,7 +209,7 @@ def test_empty_meshes(shader: Any, where: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["lists", "padded", "no faces"])
-def test_nothing_but_empty_meshes(kind: str) -> None:
+def test_batches_of_empty_meshes_alone(kind: str) -> None:
     """Of every kind that PyTorch3D makes, though it cannot move them itself: as many empty pictures as meshes."""
     verts, faces = torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.long)
     meshes = {
@@ -227,18 +225,20 @@ def test_nothing_but_empty_meshes(kind: str) -> None:
     none = torch.zeros(3, 0, 2, 2, 5)
     for textures, channels in ((TexturesVertex(torch.zeros(3, 0, 4)), 4), (TexturesAtlas(none), 5)):
         meshes.textures = textures
-        shader = GenDRPhongShader(cameras=cameras, blend_params=PARAMS._replace(background_color=(0.5,) * channels))
+        shader = GenDRPhongShader(
+            cameras=cameras, blend_params=GENDR_PARAMS._replace(background_color=(0.5,) * channels)
+        )
         image = renderer_of(shader, cameras)(meshes)
         assert image.shape == (3, *SIZE, channels + 1)
         assert (image[..., :channels] == 0.5).all() and not image[..., channels].any()
 
 
 @pytest.mark.parametrize("shader", SHADERS)
-def test_nothing_in_sight(shader: Any) -> None:
+def test_meshes_out_of_sight(shader: Any) -> None:
     """Two meshes behind the camera: the background, and gradients that are 0."""
     meshes, leaves = two_meshes()
     cameras = cameras_of()
-    renderer = renderer_of(shader(cameras=cameras, lights=lights_of(), blend_params=PARAMS), cameras)
+    renderer = renderer_of(shader(**lighting_of(cameras)), cameras)
     image = renderer(
         meshes.offset_verts(2 * cameras.get_camera_center()[0] * torch.ones(len(meshes.verts_packed()), 1))
     )
@@ -251,12 +251,12 @@ def test_everything_can_be_overridden(shader: Any) -> None:
     """The call's arguments are as good as the constructors'."""
     meshes = batch(True)
     cameras = FoVPerspectiveCameras(R=R, T=T, fov=50.0)
-    scene = {"cameras": cameras, "lights": PointLights(), "materials": Materials(), "blend_params": PARAMS}
+    scene = {"cameras": cameras, "lights": PointLights(), "materials": Materials(), "blend_params": GENDR_PARAMS}
     renderer, settings = renderer_of(shader(**scene), cameras), renderer_of(None, cameras).rasterizer.raster_settings
     before = renderer(meshes)
     changes: dict[str, Any] = {
         "cameras": FoVPerspectiveCameras(R=R.flip(0), T=T, fov=60.0),
-        "blend_params": PARAMS._replace(sigma=3e-3, gamma=0.1),
+        "blend_params": GENDR_PARAMS._replace(sigma=3e-3, gamma=0.1),
         "raster_settings": type(settings)(image_size=(11, 9), blur_radius=1e-3),
     }
     if shader in LIT:

@@ -6,13 +6,15 @@ import pytest
 import torch
 from door_scenes import (
     GAMMA,
+    GENDR_PARAMS,
+    SHADERS,
     SIGMA,
     DoublePerspectiveCameras,
     as_dtype,
     assert_close,
     cameras_of,
     gradients,
-    lights_of,
+    lighting_of,
     renderer_of,
     settings_of,
     two_meshes,
@@ -38,16 +40,7 @@ from gendr_adapters.pytorch3d import (
     GenDRSilhouetteShader,
 )
 
-SHADERS = (
-    GenDRSilhouetteShader,
-    GenDRGouraudShader,
-    GenDRPhongShader,
-    GenDRFlatShader,
-    GenDRNormalShader,
-    GenDRDepthShader,
-)
 NO_SOFTMAX = (GenDRSilhouetteShader, GenDRDepthShader)
-PARAMS = GenDRBlendParams(SIGMA, GAMMA, (0.2, 0.4, 0.9))
 
 
 @pytest.mark.parametrize("shader", SHADERS)
@@ -62,7 +55,7 @@ def test_nothing_dense_is_computed(shader: Any, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(ProjectedMeshes, "count_fragments", refuse)
         monkeypatch.setattr(door_fragments, "lay_out", refuse)
     meshes, leaves = two_meshes()
-    renderer = renderer_of(shader(cameras=cameras_of(), lights=lights_of(), blend_params=PARAMS), cameras_of())
+    renderer = renderer_of(shader(**lighting_of(cameras_of())), cameras_of())
     assert all(x.abs().max() > 0 for x in gradients(renderer(meshes), leaves))
     with pytest.raises(AssertionError, match="computed all the same"):
         renderer.rasterizer(meshes).zbuf  # noqa: B018
@@ -70,7 +63,7 @@ def test_nothing_dense_is_computed(shader: Any, monkeypatch: pytest.MonkeyPatch)
 
 def scene_of(**changes: Any) -> dict[str, Any]:
     materials = as_dtype(Materials(shininess=8.0), torch.float64)
-    return {"cameras": cameras_of(), "lights": lights_of(), "materials": materials, "blend_params": PARAMS, **changes}
+    return {**lighting_of(cameras_of(), materials=materials, blend_params=GENDR_PARAMS), **changes}
 
 
 def face_normals(meshes: Meshes) -> Tensor:
@@ -117,7 +110,7 @@ def test_normals_along_axes_have_slopes(along: list[int]) -> None:
     corners = torch.tensor([[-0.6, -0.5, 2.0], [0.7, -0.4, 2.0], [0.1, 0.6, 2.0]], dtype=torch.float64)
     normals = torch.tensor([along] * 3, dtype=torch.float64).requires_grad_()
     cameras = DoublePerspectiveCameras(focal_length=2.0)
-    renderer = renderer_of(GenDRNormalShader(cameras=cameras, blend_params=PARAMS), cameras)
+    renderer = renderer_of(GenDRNormalShader(cameras=cameras, blend_params=GENDR_PARAMS), cameras)
 
     def draw(normals: Tensor) -> Tensor:
         return renderer(Meshes([corners], [torch.arange(3)[None]], verts_normals=[normals]))
@@ -142,7 +135,7 @@ def test_lengths_of_the_normals_of_the_user() -> None:
     for length in (1.0, 1e-9, 1e12):
         own = [(length * n).requires_grad_() for n in normals]
         meshes = Meshes(verts, plain.faces_list(), verts_normals=own)
-        image = renderer_of(GenDRNormalShader(cameras=cameras_of(), blend_params=PARAMS), cameras_of())(meshes)
+        image = renderer_of(GenDRNormalShader(cameras=cameras_of(), blend_params=GENDR_PARAMS), cameras_of())(meshes)
         results.append([image, *(length * x for x in gradients(image, own))])
     for result in results[1:]:
         for a, b in zip(result, results[0], strict=True):
@@ -174,7 +167,7 @@ def test_scales_are_tensors_with_gradients(shader: Any, shape: tuple[int, ...], 
     start = start[: shape[0]] if shape else start[0]
 
     def loss(value: Tensor) -> Tensor:
-        scene = scene_of(blend_params=PARAMS._replace(**{name: value}))
+        scene = scene_of(blend_params=GENDR_PARAMS._replace(**{name: value}))
         return weighted(renderer_of(shader(**scene), scene["cameras"])(meshes))
 
     leaf = start.clone().requires_grad_()
@@ -199,7 +192,7 @@ def test_scales_and_depth_ranges_one_an_image(shader: Any) -> None:
     znear, zfar = torch.tensor([1.0, 0.2]), torch.tensor([100.0, 4.0])
 
     def draw(rows: slice) -> Tensor:
-        params = PARAMS._replace(sigma=sigma[rows], gamma=gamma[rows])
+        params = GENDR_PARAMS._replace(sigma=sigma[rows], gamma=gamma[rows])
         scene = scene_of(blend_params=params, cameras=cameras_of(n=1))
         return renderer_of(shader(**scene), scene["cameras"])(meshes[rows], znear=znear[rows], zfar=zfar[rows])
 
@@ -217,7 +210,7 @@ def test_textures_of_many_channels() -> None:
         "cameras": cameras_of(),
         "lights": AmbientLights(ambient_color=ones),
         "materials": Materials(ones, ones, ones),
-        "blend_params": PARAMS._replace(background_color=(0.0,) * 5),
+        "blend_params": GENDR_PARAMS._replace(background_color=(0.0,) * 5),
     }
     image = renderer_of(GenDRGouraudShader(**scene), scene["cameras"])(meshes)
     assert image.shape[-1] == 6

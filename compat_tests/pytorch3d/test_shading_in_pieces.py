@@ -61,7 +61,7 @@ def test_textures(textures: str, n_pieces: list[int]) -> None:
 
 @pytest.mark.parametrize("max_memory", [15_000, 500_000])
 @pytest.mark.parametrize("shape", [(*SIZE, 3), (2, *SIZE, 3), (2, 1, 1, 3)])
-def test_before_a_picture(shape: tuple[int, ...], max_memory: int, n_pieces: list[int]) -> None:
+def test_meshes_before_a_picture(shape: tuple[int, ...], max_memory: int, n_pieces: list[int]) -> None:
     """Which gets its gradient, too; maps padded with zeros before it are what the core does not shade."""
     scene = Scene("uv", padding_mode="zeros")
     scene.leaves["background"] = torch.rand(
@@ -185,7 +185,7 @@ def test_gradcheck(n_pieces: list[int]) -> None:
     assert min(n_pieces) > 3
 
 
-def test_without_gradients_and_in_inference_mode(n_pieces: list[int]) -> None:
+def test_pieces_without_gradients_and_in_inference_mode(n_pieces: list[int]) -> None:
     scene = Scene()
     with fragment_by_fragment(), torch.no_grad():
         whole = scene.draw(GenDRPhongShader)

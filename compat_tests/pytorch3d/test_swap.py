@@ -186,7 +186,7 @@ def test_silhouette_in_double_precision() -> None:
 
 
 @pytest.mark.parametrize("shader", OURS)
-def test_twice(shader: Any) -> None:
+def test_a_second_swap_changes_nothing(shader: Any) -> None:
     """Ours come through a second swap unchanged: the same objects, the same picture."""
     once = swap(renderer_of(shader))
     twice = swap(once)
@@ -209,7 +209,7 @@ def test_settings_and_blend_params_of_the_user_are_carried() -> None:
     assert swapped.shader.blend_params is ours
 
 
-def test_to() -> None:
+def test_moving_a_renderer_moves_its_parts() -> None:
     """MeshRenderer.to moves the parts of ours, with the tensors in the blend parameters."""
     scene = scene_of()
     params = BlendParams(torch.tensor([SIGMA]), GAMMA, torch.tensor(BACK))

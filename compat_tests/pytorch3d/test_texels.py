@@ -77,7 +77,7 @@ def test_roundings_move_no_texel(shader: Any, textures: Any, dtype: torch.dtype)
 
 
 @DTYPES
-def test_nor_in_shaders_of_pytorch3d(dtype: torch.dtype) -> None:
+def test_roundings_move_no_texel_in_shaders_of_pytorch3d(dtype: torch.dtype) -> None:
     """On our dense view: w_0 + w_1 never is more than 1."""
     fields, pictures = scene(dtype), []
     for moved in range(4):

@@ -24,7 +24,7 @@ WIDTH, HEIGHT = DIMS = (16, 12)
 SCENE = joined(triangle(), cube(0.3, (0.6, 0.4, 1.8)), square(9.0, 5.0))
 
 
-def test_it_is_a_module_that_others_can_hold() -> None:
+def test_the_renderer_is_a_module_that_others_can_hold() -> None:
     class Inference(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -226,7 +226,7 @@ def test_timing_is_printed_if_asked_for(capsys: pytest.CaptureFixture[str]) -> N
         assert bool(capsys.readouterr().out) == asked
 
 
-def test_nothing_to_see() -> None:
+def test_meshes_out_of_sight() -> None:
     behind = Mesh(SCENE.vertices * torch.tensor([1.0, 1.0, -1.0]), SCENE.faces)
     vertices = behind.vertices.requires_grad_()
     picture = get_depth_renderer(4)(vertices, behind.faces, INTRINSICS, DIMS)

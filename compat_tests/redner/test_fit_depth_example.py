@@ -25,7 +25,7 @@ def example() -> Iterator[ModuleType]:
     del sys.modules[spec.name]
 
 
-def test_it_finds_the_triangles_back(example: ModuleType) -> None:
+def test_the_fit_finds_the_triangles_back(example: ModuleType) -> None:
     fit = example.Fit(example.Options(steps=120, lr=0.02))
     depth_error, corner_error = fit.errors()
     list(fit.steps())
@@ -33,14 +33,14 @@ def test_it_finds_the_triangles_back(example: ModuleType) -> None:
     assert better_depth_error < 0.15 * depth_error and better_corner_error < 0.4 * corner_error
 
 
-def test_without_the_boundary_term_it_does_not(example: ModuleType) -> None:
+def test_the_fit_without_the_boundary_term_does_not_find_them(example: ModuleType) -> None:
     fit = example.Fit(example.Options(steps=120, lr=0.02, edge_samples=0.0))
     _, corner_error = fit.errors()
     list(fit.steps())
     assert fit.errors()[1] > 0.9 * corner_error
 
 
-def test_it_writes_its_picture(example: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_picture_is_written(example: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     example.main(["--out", str(tmp_path / "new"), "--steps", "3"])
     picture = imageio.imread(tmp_path / "new" / "fit_depth.png")
     assert picture.shape[0] == 560 and picture.std() > 20

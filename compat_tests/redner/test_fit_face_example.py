@@ -56,7 +56,7 @@ def assert_same(found: MorphableModel, model: MorphableModel) -> None:
 # The fit.
 
 
-def test_it_learns(example: Any) -> None:
+def test_the_fit_learns(example: Any) -> None:
     """The picture gets close to the target, and the coefficients come nearer to those it was made with."""
     fit = example.Fit(example.Options(steps=60, size=48, detail=12))
     before = fit.scores()
@@ -91,7 +91,7 @@ def test_lights_stay_lights(example: Any) -> None:
     assert fit.portrait.ambient.max() == 0
 
 
-def test_it_writes_its_pictures(example: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pictures_are_written(example: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "new"
     example.main(["--out", str(out), "--quick", *(f"--{name}={value}" for name, value in TINY.items())])
     frames, picture = imageio.imread(out / "fit_face.gif"), imageio.imread(out / "fit_face.png")
@@ -205,7 +205,7 @@ def test_no_such_file(tmp_path: Path) -> None:
         read_basel(tmp_path / "model.h5")
 
 
-def test_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_basel_file_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
     (tmp_path / "model.h5").touch()
     with pytest.raises(ImportError, match="needs h5py: pip install h5py"):

@@ -19,7 +19,7 @@ CHANNELS = [channel for channel in pyredner.channels if channel.value != "radian
 IDS = ("shape_id", "triangle_id", "material_id")
 
 
-def test_there_is_something_of_everything() -> None:
+def test_the_scene_has_something_of_everything() -> None:
     found = pyredner.render_g_buffer(scene(), [pyredner.channels.shape_id, pyredner.channels.alpha])
     assert {0, 1, 2} <= set(found[..., 0].int().flatten().tolist())
     assert 10 < found[..., 1].sum() < found[..., 1].numel()

@@ -96,7 +96,7 @@ def test_materials(tmp_path):
     assert objects[0].normals is None and objects[0].uvs.shape == (3, 2)
 
 
-def test_what_it_returns_is_drawn(tmp_path):
+def test_loaded_objects_are_drawn(tmp_path):
     """A picture of four texels on a square that fills the view: row 0 of it is above."""
     pixels = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], np.uint8)
     Image.fromarray(pixels).save(tmp_path / "p.png")
@@ -114,7 +114,7 @@ def test_what_it_returns_is_drawn(tmp_path):
     assert (corners[3] > 0.5).all()
 
 
-def test_without_materials_objects_are_grey(tmp_path):
+def test_objects_without_materials_are_grey(tmp_path):
     (item,) = pyredner.load_obj(written(tmp_path, SQUARE + "f 1 2 3\n"), return_objects=True)
     assert_close(item.material.diffuse_reflectance.texels.cpu(), torch.full((3,), 0.5))
     assert item.uvs is item.normals is item.uv_indices is item.normal_indices is None

@@ -65,7 +65,7 @@ SOFT = RenderSettings(dist_scale=0.01, gamma=0.1, near=1.0, far=6.0)
     [depth(None), depth(SOFT), lit_by_point, lit_by_the_core],
     ids=["depth", "soft depth", "deferred", "deferred, in the core"],
 )
-def test_as_on_the_cpu(rendered: Callable[[str], Rendered], device: str) -> None:
+def test_pictures_and_gradients_are_those_of_the_cpu(rendered: Callable[[str], Rendered], device: str) -> None:
     found = []
     for where in (device, "cpu"):
         if where == "cpu" and found:

@@ -279,7 +279,7 @@ def test_a_floor_that_goes_on_behind_the_camera(door: str, steps: int, texture_t
 
 
 @EITHER
-def test_cut_by_the_camera_that_there_is(door: str) -> None:
+def test_meshes_are_cut_by_the_camera_that_there_is(door: str) -> None:
     """Seen orthogonally from within, of a slope what is nearer than the plane is not seen, in a straight line."""
     # z = y; pixels lie on the edge that both faces share.
     slope = exactly([[[-4.0, -4.0, -4.0], [4.0, -4.0, -4.0], [4.0, 4.0, 4.0], [-4.0, 4.0, 4.0]]])

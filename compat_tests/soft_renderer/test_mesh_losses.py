@@ -133,7 +133,7 @@ def test_gradients_repeat_bit_for_bit_with_any_number_of_threads():
         torch.set_num_threads(threads)
 
 
-def test_nothing_of_them_is_in_the_state_dict(generator):
+def test_losses_leave_nothing_in_the_state_dict(generator):
     vertices, faces = icosahedron(generator)
     assert not LaplacianLoss(vertices, faces).state_dict() and not FlattenLoss(faces).state_dict()
 

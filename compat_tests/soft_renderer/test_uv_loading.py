@@ -122,7 +122,7 @@ def test_what_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("door", [sr, gendr], ids=["softras", "gendr"])
-def test_saved_and_loaded_again(folder: Path, door: Any) -> None:
+def test_meshes_come_back_as_they_were_saved(folder: Path, door: Any) -> None:
     mtl, obj = "newmtl m\nmap_Kd wide.png\n", HEAD + "usemtl m\n"
     for one in (INSIDE, OVER["over two pictures"]):
         load(folder, obj + one, mtl)

@@ -124,7 +124,7 @@ def test_pieces_do_not_matter(monkeypatch):
     assert torch.equal(voxelization(corners, 20), whole)
 
 
-def test_of_a_face_with_a_corner_that_is_not_finite_the_others_count():
+def test_faces_beside_one_that_is_not_finite_count():
     vertices, faces = icosahedron(torch.Generator().manual_seed(7))
     corners = (vertices[faces] * 0.4 + 0.5)[None]
     bad = corners[:, :12].clone()

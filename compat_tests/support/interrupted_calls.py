@@ -57,10 +57,8 @@ def many_fragments() -> tuple[Fragments, Tensor]:
 
 def render_backward() -> Callable[[], Any]:
     """The op, on states that no forward had to compute."""
-    plane, none = torch.ones(1, WIDE, WIDE), torch.empty(0)
-    states = {"image": none, "face_index": none.long(), "alpha_state": plane, "alpha_winner": none.int()}
-    states |= {"softmax_state": none, "softmax_leader": none.int()}
-    arguments = {"grad_alpha": plane, "face_vertices": faces(20000), "features": none, **states}
+    plane = torch.ones(1, WIDE, WIDE)
+    arguments = {"grad_alpha": plane, "face_vertices": faces(20000), "alpha_state": plane}
     how = {"sampling": [], "size": [1, WIDE, WIDE], "needs": [True] + [False] * 7, **packed(SETTINGS)}
     return lambda: call_op("render_backward", **arguments, **how)
 

@@ -203,19 +203,20 @@ struct Eval<Distribution::exponential_rev> {
     }
 };
 
-template <class T>
-GENDR_HD T gamma_pdf(T y, const DistributionParams<T>& params) {
-    return y > T(0) ? T(exp((double(params.shape) - 1.0) * log(double(y)) - double(y) - params.log_gamma_shape)) : T(0);
+// The coverage of one, from P(shape, y) and Q(shape, y): y = u + shift, and y = shift - u of the reversed one.
+template <bool kReversed, class T>
+GENDR_HD Coverage<T> gamma_coverage(double p, double q, double factor, double y) {
+    const double pdf = y > 0.0 ? factor / y : 0.0;
+    return from_tails(T(kReversed ? q : p), T(kReversed ? p : q), T(pdf));
 }
 
-// P(shape, u + shift), the regularised lower incomplete gamma function.
 template <>
 struct Eval<Distribution::gamma> {
     template <class T>
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>& params) {
         const T y = u + params.shift;
-        const IncompleteGamma g = incomplete_gamma(params.shape, y, params.log_gamma_shape);
-        return from_tails(T(g.p), T(g.q), gamma_pdf(y, params));
+        const IncompleteGamma g = incomplete_gamma<T>(params.shape, y, params.log_gamma_shape);
+        return gamma_coverage<false, T>(g.p, g.q, g.factor, y);
     }
 };
 
@@ -224,8 +225,8 @@ struct Eval<Distribution::gamma_rev> {
     template <class T>
     static GENDR_HD Coverage<T> at(T u, const DistributionParams<T>& params) {
         const T y = params.shift - u;
-        const IncompleteGamma g = incomplete_gamma(params.shape, y, params.log_gamma_shape);
-        return from_tails(T(g.q), T(g.p), gamma_pdf(y, params));
+        const IncompleteGamma g = incomplete_gamma<T>(params.shape, y, params.log_gamma_shape);
+        return gamma_coverage<true, T>(g.p, g.q, g.factor, y);
     }
 };
 

@@ -42,7 +42,8 @@ struct Interpolation {
 // Clip rule 'unit'.
 template <class T>
 GENDR_HD Interpolation<T> interpolate_unit(const Face<T>& f, T b0, T b1, T b2, Flag<T> perspective) {
-    const T m0 = clamp_(b0, bound_0<T>(), bound_1<T>()), m1 = clamp_(b1, bound_0<T>(), bound_1<T>()), m2 = clamp_(b2, bound_0<T>(), bound_1<T>());
+    const T m0 = clamp_(b0, bound_0<T>(), bound_1<T>()), m1 = clamp_(b1, bound_0<T>(), bound_1<T>()),
+            m2 = clamp_(b2, bound_0<T>(), bound_1<T>());
     Interpolation<T> out;
     out.inv_sum = T(1) / (m0 + m1 + m2);
     out.c0 = product(m0, out.inv_sum);

@@ -10,6 +10,7 @@
 //     nearest    begin: depth huge, face -1; add: offer_nearest
 //
 // join: of two parts of a pixel's faces. The formulas are those of tconorms.h and softmax.h.
+// They take a pixel's numbers one by one: a struct of them would be CUDA's alone, for the CPU has an array of each.
 #pragma once
 
 #include "dispatch.h"

@@ -39,34 +39,60 @@ GENDR_HD double erf_positive(double z) {
 // smaller of the two is the one computed directly. Always in double: for large k the common factor needs it.
 struct IncompleteGamma {
     double p, q;
+    double factor;  // y^k e^-y / Gamma(k), which both sums are times: y times the density
 };
-GENDR_HD IncompleteGamma incomplete_gamma(double k, double y, double log_gamma_k) {
-    if (y <= 0.0) return {0.0, 1.0};
-    const double factor = exp(k * log(y) - y - log_gamma_k);
-    if (y < k + 1.0) {
-        double term = 1.0 / k, sum = term;
-        for (int i = 1; i < 10000; ++i) {
-            term *= y / (k + i);
-            sum += term;
-            if (term < sum * 1e-17) break;
-        }
-        const double p = min_(factor * sum, 1.0);
-        return {p, 1.0 - p};
+
+// When a sum has all the digits that T has. CPU lanes go on until the last of them has.
+template <class T>
+constexpr double kGammaTolerance = sizeof(T) == sizeof(float) ? 1e-10 : 1e-17;
+constexpr int kGammaTerms = 10000;
+
+GENDR_HD double gamma_factor(double k, double y, double log_gamma_k) {
+    return exp(k * log(y) - y - log_gamma_k);
+}
+
+// P / factor = 1 / k + y / (k (k + 1)) + ...
+struct GammaSeries {
+    double term, sum;
+    GENDR_HD explicit GammaSeries(double k) : term(1.0 / k), sum(1.0 / k) {}
+    GENDR_HD void add(double k, double y, int i) {
+        term *= y / (k + i);
+        sum += term;
     }
-    // y + 1 - k - 1 (1 - k) / (y + 3 - k - 2 (2 - k) / (y + 5 - k - ...)), evaluated forwards as a ratio of products.
-    double b = y + 1.0 - k, c = 1e300, d = 1.0 / b, h = d;
-    for (int i = 1; i < 10000; ++i) {
+    GENDR_HD bool done(double tolerance) const { return term <= sum * tolerance; }
+};
+
+// Q / factor = 1 / (y + 1 - k - 1 (1 - k) / (y + 3 - k - 2 (2 - k) / (y + 5 - k - ...))), evaluated forwards as a ratio
+// of products.
+struct GammaFraction {
+    double b, c, d, value, change;
+    GENDR_HD GammaFraction(double k, double y) : b(y + 1.0 - k), c(1e300), d(1.0 / b), value(d), change(0.0) {}
+    GENDR_HD void add(double k, int i) {
         const double a = -i * (i - k);
         b += 2.0;
-        d = a * d + b;
-        d = 1.0 / (abs_(d) < 1e-300 ? 1e-300 : d);
-        c = b + a / c;
-        c = abs_(c) < 1e-300 ? 1e-300 : c;
-        h *= c * d;
-        if (abs_(c * d - 1.0) < 1e-16) break;
+        const double down = a * d + b, up = b + a / c;
+        d = 1.0 / (abs_(down) < 1e-300 ? 1e-300 : down);
+        c = abs_(up) < 1e-300 ? 1e-300 : up;
+        change = c * d;
+        value *= change;
     }
-    const double q = min_(factor * h, 1.0);
-    return {1.0 - q, q};
+    GENDR_HD bool done(double tolerance) const { return abs_(change - 1.0) <= max_(tolerance, 2e-16); }
+};
+
+template <class T>
+GENDR_HD IncompleteGamma incomplete_gamma(double k, double y, double log_gamma_k) {
+    if (y <= 0.0) return {0.0, 1.0, 0.0};
+    const double factor = gamma_factor(k, y, log_gamma_k);
+    if (y < k + 1.0) {
+        GammaSeries series(k);
+        for (int i = 1; i < kGammaTerms && !series.done(kGammaTolerance<T>); ++i) series.add(k, y, i);
+        const double p = min_(factor * series.sum, 1.0);
+        return {p, 1.0 - p, factor};
+    }
+    GammaFraction fraction(k, y);
+    for (int i = 1; i < kGammaTerms && !fraction.done(kGammaTolerance<T>); ++i) fraction.add(k, i);
+    const double q = min_(factor * fraction.value, 1.0);
+    return {1.0 - q, q, factor};
 }
 
 GENDR_END_NAMESPACE

@@ -201,7 +201,8 @@ class Backward {
         Face<T> f;
         prepare_face(scene_, view.params, index, f);
         const int64_t n_features = features_per_face(args_.scene), size = layout_.piece_size(args_.scene);
-        const int32_t height = f.y1 - f.y0 + 1, pieces = std::min(height, int32_t(layout_.kMaxPieces));
+        // Of whole rows of blocks, which are of four rows of pixels: lanes beyond a piece's last row do nothing.
+        const int32_t blocks = (f.y1 - f.y0) / 4 + 1, pieces = std::min(blocks, int32_t(layout_.kMaxPieces));
         const FaceSums<T> out = sums_of(index);
         const auto piece = [&](int64_t i) {
             T* at = layout_.pieces + i * size;
@@ -209,7 +210,7 @@ class Backward {
             return FaceSums<T>{at, at + 9, out.features ? at + 11 : nullptr, out.uvs ? at + 11 + n_features : nullptr,
                                out.surface ? end - kSurfacePerFace : nullptr};
         };
-        const auto row = [&](int64_t i) { return f.y0 + int32_t(int64_t(height) * i / pieces); };
+        const auto row = [&](int64_t i) { return f.y0 + 4 * int32_t(int64_t(blocks) * i / pieces); };
         Turns turns;
         parallel_for(args_.scene.n_threads, pieces, [&](int64_t i, int thread) {
             with_task(turns, i, thread, [&](const TaskSums<T>& sums) {

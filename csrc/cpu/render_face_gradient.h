@@ -76,8 +76,8 @@ class FaceGradient {
         // The references drop the alpha gradient of pairs out of [near, far], though these count in alpha.
         pairs.depth_matters = pairs.alpha && (reference_ || !scene_.alpha_all) && !(f.flags & kDepthInRange);
         pairs.nearest_alone = !pairs.alpha && view.pixels.nearest && (scene_.hard_blend || !args_.grad_image);
-        const bool short_path = scene_.fused && pairs.alpha && !pairs.colour && !pairs.depth_matters && !scene_.barycentric &&
-                                !reference_ && !(f.flags & kCut);
+        const bool short_path = scene_.fused && pairs.alpha && !pairs.colour && !pairs.depth_matters &&
+                                !scene_.barycentric && !reference_ && !(f.flags & kCut);
         const bool edges = edges_matter(scene_, view.params, f);
         for_each_block(scene_, view.params, f, row_begin, row_end, 4, [&](const BlockPosition<T>& at) {
             pairs.move_to(at);
@@ -171,8 +171,9 @@ class FaceGradient {
             const bool on = in_reach(valid > T(0), u, min_u);
             const T e = exp_(-abs_(u)), r = T(1) / (T(1) + e);
             const T grad_u = on ? grads[l] * (u > T(0) ? r : e * r) : T(0);
-            const CornerGradient<T> g = pull_corners(pull_distance<kSquared>(face, s.pair, s.distance2, grad_u, u, inv_tau),
-                                                     s.pair.near0, s.pair.near1, s.pair.near2);
+            const CornerGradient<T> g =
+                pull_corners(pull_distance<kSquared>(face, s.pair, s.distance2, grad_u, u, inv_tau), s.pair.near0,
+                             s.pair.near1, s.pair.near2);
             add_corners(g, l, sums);
             sums.tau[l] += grad_u * (grad_u != T(0) ? u : T(0));
         }

@@ -44,6 +44,8 @@ struct BandPixels {
 
 template <class T>
 struct ForwardLayout {
+    static constexpr int64_t kFaceBudget = int64_t(8) << 20;
+
     int32_t band_rows;
     BandedFaces<T> faces;
     char* pixels;
@@ -58,7 +60,7 @@ struct ForwardLayout {
     }
 
     ForwardLayout(const Scene<T>& scene, const gendr_forward& args, Workspace& ws)
-        : band_rows(choose_rows(args.scene)), faces(scene, band_rows, ws) {
+        : band_rows(choose_rows(args.scene)), faces(scene, band_rows, ws, kFaceBudget) {
         Workspace one(nullptr);
         BandPixels<T>(one, args, band_rows);
         pixels_size = one.used();
@@ -91,10 +93,11 @@ class Forward {
     }
 
     void run() {
-        layout_.faces.prepare();
         const int32_t n_bands = layout_.faces.n_bands();
-        parallel_for(args_.scene.n_threads, int64_t(args_.scene.n_images) * n_bands, [&](int64_t task, int thread) {
-            render_band(int(task / n_bands), int32_t(task % n_bands), thread);
+        layout_.faces.for_each_group([&](int first, int last) {
+            parallel_for(args_.scene.n_threads, int64_t(last - first) * n_bands, [&](int64_t task, int thread) {
+                render_band(first + int(task / n_bands), int32_t(task % n_bands), thread);
+            });
         });
     }
 
@@ -165,8 +168,10 @@ class Forward {
     }
 
     template <bool kEdges>
-    void add_logistic_block(Band& band, const Face<T>& f, const BlockPosition<T>& at, LogisticBlocks<T>& waiting) const {
-        waiting.template add<kEdges>(scene_, band.params, f, at, band.pixels.alpha + band.offset(at), band.pixels.stride);
+    void add_logistic_block(Band& band, const Face<T>& f, const BlockPosition<T>& at,
+                            LogisticBlocks<T>& waiting) const {
+        waiting.template add<kEdges>(scene_, band.params, f, at, band.pixels.alpha + band.offset(at),
+                                     band.pixels.stride);
     }
 
     void add_block(Band& band, const Shape<T>& shape, int32_t id, const BlockPosition<T>& at, bool alpha, bool colour,

@@ -91,17 +91,25 @@ class MaskBackward {
 
     void fill_tile(int image, int32_t tile_row, int32_t tile_column, int64_t to) const {
         const gendr_scene& a = args_.scene;
-        const T *grad = static_cast<const T*>(args_.grad_mask), *missing = static_cast<const T*>(args_.missing);
-        Tile& tile = tiles_[to];
-        tile_last_[to] = kCountsNone;
+        const int64_t from = int64_t(image) * a.height * a.width;
+        const T* grad = static_cast<const T*>(args_.grad_mask) + from;
+        const T* missing = static_cast<const T*>(args_.missing) + from;
+        const int32_t* lasts = args_.last + from;
+        Lanes<T> pull = {};
+        Lanes<int32_t> last;
+        GENDR_LANES last[l] = kCountsNone;
+        for_each_pixel(a, tile_row, tile_column, [&](int l, int64_t at) {
+            pull[l] = grad[at] * missing[at];
+            last[l] = lasts[at];
+        });
+        int32_t largest = kCountsNone;
         for (int l = 0; l < kLanes; ++l) {
-            const int32_t row = tile_row * kMaskTile + l / kMaskTile, column = tile_column * kMaskTile + l % kMaskTile;
-            const bool inside = row < a.height && column < a.width;
-            const int64_t at = (int64_t(image) * a.height + row) * a.width + column;
-            tile.pull[l] = inside ? grad[at] * missing[at] : T(0);
-            tile.last[l] = inside && tile.pull[l] != T(0) ? args_.last[at] : kCountsNone;
-            tile_last_[to] = std::max(tile_last_[to], tile.last[l]);
+            last[l] = pull[l] != T(0) ? last[l] : kCountsNone;
+            largest = std::max(largest, last[l]);
         }
+        tiles_[to].pull = pull;
+        tiles_[to].last = last;
+        tile_last_[to] = largest;
     }
 
     // Rows of tiles of a face that has pixels.

@@ -82,20 +82,22 @@ class MaskForward {
         const gendr_scene& a = args_.scene;
         PixelBox region = no_pixels();
         std::fill(band.open, band.open + words_of_a_thread(), 0);
+        const int64_t* selected = args_.selected + first_pixel(band);
+        const T knum = T(args_.knum);
         for (int32_t i = 0; i < int32_t(states_of_a_thread()); ++i) {
             const int32_t tile_row = i / tiles_across(), tile_column = i % tiles_across();
+            Lanes<int32_t> last;
+            Lanes<T> left;
+            GENDR_LANES last[l] = kCountsNone;
+            for_each_pixel(a, band.row_begin / kMaskTile + tile_row, tile_column,
+                           [&](int l, int64_t at) { last[l] = selected[at] < 0 ? kCountsAll : kCountsNone; });
+            GENDR_LANES left[l] = last[l] == kCountsAll ? knum : T(0);
+            const bool open = any(left);
             Tile& tile = band.tiles[i];
-            bool open = false;
-            for (int l = 0; l < kLanes; ++l) {
-                const int32_t row = band.row_begin + tile_row * kMaskTile + l / kMaskTile;
-                const int32_t column = tile_column * kMaskTile + l % kMaskTile;
-                const bool counts = row < a.height && column < a.width && args_.selected[at(band, row, column)] < 0;
-                open |= counts;
-                tile.left[l] = counts ? T(args_.knum) : T(0);
-                tile.missing[l] = T(1);
-                tile.covered[l] = T(0);
-                tile.last[l] = counts ? kCountsAll : kCountsNone;
-            }
+            tile.last = last;
+            tile.left = left;
+            GENDR_LANES tile.missing[l] = T(1);
+            GENDR_LANES tile.covered[l] = T(0);
             if (!open) continue;
             band.open[tile_row * words_across() + tile_column / 64] |= uint64_t(1) << tile_column % 64;
             ++band.n_open;
@@ -155,23 +157,24 @@ class MaskForward {
 
     void close(const Band& band) const {
         const gendr_scene& a = args_.scene;
-        for (int32_t row = band.row_begin; row < std::min(band.row_begin + kBandRows, a.height); ++row) {
-            const Tile* tiles = band.tiles + (row - band.row_begin) / kMaskTile * tiles_across();
-            for (int32_t column = 0; column < a.width; ++column) {
-                const Tile& tile = tiles[column / kMaskTile];
-                const int l = row % kMaskTile * kMaskTile + column % kMaskTile;
-                const int64_t to = at(band, row, column);
-                const T mask = closed_mask(tile.missing[l], tile.covered[l]);
-                static_cast<T*>(args_.mask)[to] = tile.last[l] == kCountsNone ? T(1) : mask;
-                static_cast<T*>(args_.missing)[to] = tile.missing[l];
-                args_.last[to] = tile.last[l];
-            }
+        const int64_t from = first_pixel(band);
+        T *masks = static_cast<T*>(args_.mask) + from, *missings = static_cast<T*>(args_.missing) + from;
+        int32_t* lasts = args_.last + from;
+        for (int32_t i = 0; i < int32_t(states_of_a_thread()); ++i) {
+            const Lanes<T> missing = band.tiles[i].missing, covered = band.tiles[i].covered;
+            const Lanes<int32_t> last = band.tiles[i].last;
+            Lanes<T> mask;
+            GENDR_LANES mask[l] = last[l] == kCountsNone ? T(1) : closed_mask(missing[l], covered[l]);
+            for_each_pixel(a, band.row_begin / kMaskTile + i / tiles_across(), i % tiles_across(),
+                           [&](int l, int64_t at) {
+                               masks[at] = mask[l];
+                               missings[at] = missing[l];
+                               lasts[at] = last[l];
+                           });
         }
     }
 
-    int64_t at(const Band& band, int32_t row, int32_t column) const {
-        return (int64_t(band.image) * args_.scene.height + row) * args_.scene.width + column;
-    }
+    int64_t first_pixel(const Band& band) const { return int64_t(band.image) * args_.scene.height * args_.scene.width; }
 
     static constexpr int32_t kColumnsBetween = 1 << 14;  // of faces in a band: some milliseconds
 

@@ -20,6 +20,25 @@ BlockPosition<T> mask_tile(int32_t row, int32_t column) {
             kMaskTile};
 }
 
+// Calls visit(lane, where its pixel is in the picture) for those of a tile's pixels that are in the picture. Of tiles
+// that are in it as a whole all numbers of lanes are constants, so that what is visited vectorises.
+template <class Visit>
+void for_each_pixel(const gendr_scene& a, int32_t tile_row, int32_t tile_column, Visit&& visit) {
+    const int32_t row = tile_row * kMaskTile, column = tile_column * kMaskTile;
+    const int64_t from = int64_t(row) * a.width + column;
+    if (row + kMaskTile <= a.height && column + kMaskTile <= a.width) {
+        for (int r = 0; r < kMaskTile; ++r) {
+            for (int c = 0; c < kMaskTile; ++c) visit(r * kMaskTile + c, from + int64_t(r) * a.width + c);
+        }
+    } else {
+        for (int r = 0; r < std::min(kMaskTile, a.height - row); ++r) {
+            for (int c = 0; c < std::min(kMaskTile, a.width - column); ++c) {
+                visit(r * kMaskTile + c, from + int64_t(r) * a.width + c);
+            }
+        }
+    }
+}
+
 // 1 for the lanes in the box of a face.
 template <class T>
 void lanes_in_box(const Face<T>& f, const BlockPosition<T>& at, Lanes<T>& out) {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "../core/pixel.h"
-#include "block.h"
+#include "gamma_lanes.h"
 
 GENDR_BEGIN_NAMESPACE
 
@@ -16,13 +16,32 @@ struct CoverageLanes {
 template <class T>
 using CoverageFunction = void (*)(const DistributionParams<T>&, const Lanes<T>& u, CoverageLanes<T>& out);
 
-// What is worked out besides the cdf: of alpha the logarithm of what is left and, of gradients, the hazard; of gradients
-// the pdf.
+// The coverage of one lane; of the gamma distributions, from their sums at y.
+template <Distribution D, class T>
+GENDR_HD Coverage<T> lane_coverage(T u, const DistributionParams<T>& params, double lower, double upper, double factor,
+                                   double y) {
+    if constexpr (D == Distribution::gamma) {
+        return gamma_coverage<false, T>(lower, upper, factor, y);
+    } else if constexpr (D == Distribution::gamma_rev) {
+        return gamma_coverage<true, T>(lower, upper, factor, y);
+    } else {
+        return Eval<D>::at(u, params);
+    }
+}
+
+// What is kept besides the cdf: of alpha the logarithm of what is left and, of gradients, the hazard; of gradients the
+// pdf.
 template <Distribution D, bool kAlpha, bool kGradient, class T>
 void coverage_lanes(const DistributionParams<T>& params, const Lanes<T>& u, CoverageLanes<T>& out) {
+    constexpr bool kReversed = D == Distribution::gamma_rev, kGamma = D == Distribution::gamma || kReversed;
     const DistributionParams<T> p = params;
+    Lanes<double> y = {}, lower = {}, upper = {}, factor = {};
+    if constexpr (kGamma) {
+        GENDR_LANES y[l] = double(kReversed ? p.shift - u[l] : p.shift + u[l]);
+        incomplete_gamma_lanes(p.shape, y, p.log_gamma_shape, kGammaTolerance<T>, lower, upper, factor);
+    }
     GENDR_LANES {
-        const Coverage<T> c = Eval<D>::at(u[l], p);
+        const Coverage<T> c = lane_coverage<D>(u[l], p, lower[l], upper[l], factor[l], y[l]);
         out.cdf[l] = c.cdf;
         if constexpr (kAlpha) out.log_survival[l] = c.log_survival;
         if constexpr (kAlpha && kGradient) out.hazard[l] = c.hazard;

@@ -1,6 +1,7 @@
 """csrc/include/gendr.h in ctypes. A test compares the fields with the header."""
 
 import ctypes
+from collections.abc import Sequence
 from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
 from typing import Any, Protocol
 
@@ -19,15 +20,24 @@ class Elements(Protocol):
 
     def numel(self) -> int: ...
 
+    def contiguous(self) -> "Elements": ...
+
 
 class Call(ctypes.Structure):
-    """The arguments of one call. It keeps every tensor whose address it hands out for as long as it lives itself, so
-    that no caller, nor a compiler that rewrites one, can free what C is about to read."""
+    """The arguments of one call. It keeps every tensor it points to for as long as it lives itself, so that no caller,
+    nor a compiler that rewrites one, can free what C is about to read."""
 
-    def addresses(self, *tensors: Elements | None) -> list[int | None]:
-        """Where their elements are; None for None, and for a tensor without elements."""
-        self.__dict__.setdefault("_kept", []).append(tensors)
-        return [x.data_ptr() if x is not None and x.numel() else None for x in tensors]
+    _kept: tuple[Elements, ...] = ()
+
+    def point(self, names: Sequence[str], tensors: Sequence[Elements | None], part: Any = None) -> None:
+        """Let fields of these names, of the call or of a part of it, point to the elements of tensors, to a copy of
+        those that are not contiguous. As they are, null in a new call, stay those of None and of no elements."""
+        part = self if part is None else part
+        for name, tensor in zip(names, tensors, strict=True):
+            if tensor is not None and tensor.numel():
+                kept = tensor.contiguous()
+                self._kept += (kept,)
+                setattr(part, name, kept.data_ptr())
 
     def stopped_by(self, poll: int | None) -> None:
         """Let a gendr_poll, given by its address, stop the call."""
@@ -96,9 +106,6 @@ class Lighting(ctypes.Structure):
     """gendr_lighting"""
 
     _fields_ = [("n_lights", c_int32), ("n_rows", c_int32), ("surface", c_void_p), ("rows", c_void_p)]
-
-
-NO_MAPS, NO_LIGHTING = Maps(), Lighting()  # copied into every scene without
 
 
 class Scene(ctypes.Structure):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from ctypes import byref
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -14,67 +15,93 @@ from .openmp import gomp_parallel
 
 DTYPES = {torch.float32: 0, torch.float64: 1}
 
-
-def contiguous(tensors: Sequence[Tensor | None]) -> list[Any]:
-    return [None if tensor is None else tensor.detach().contiguous() for tensor in tensors]
+_INPUTS = ("face_vertices", "features", "dist_scale", "gamma", "background", "face_offsets")
 
 
-def scene_of(inputs: list[Any], size: list[int], ints: list[int], floats: list[float], call: Any) -> structs.Scene:
-    """The scene of a call. inputs: face_vertices, features, dist_scale, gamma, background, face_offsets, contiguous;
-    those after features may be None."""
-    face_vertices, features, dist_scale, gamma, background, face_offsets = inputs
+def set_scene(call: Any, inputs: list[Any], size: Sequence[int], ints: Sequence[int], floats: Sequence[float]) -> None:
+    """Say what is rendered in a call. inputs: face_vertices, features, dist_scale, gamma, background, face_offsets;
+    those after face_vertices may be None."""
+    face_vertices, features, *rows, _ = inputs
     device = face_vertices.device
     if strays := [str(x.device) for x in inputs if x is not None and x.device != device]:
         raise TypeError(f"face_vertices are on {device}, other arguments on {', '.join(strays)}")
-    n_texels = features.shape[1] if features.dim() == 3 else 0
+    call.scene = _scene_without_addresses(
+        structs.size_of(call),
+        face_vertices.dtype,
+        torch.get_num_threads(),
+        device.index or 0,
+        tuple(size),
+        face_vertices.shape[0],
+        () if features is None else features.shape,
+        tuple([1 if x is None else x.shape[0] for x in rows]),
+        tuple(ints),
+        tuple(floats),
+    )
+    call.point(_INPUTS, inputs, call.scene)
+    call.scene.stream = stream_of(face_vertices)
+
+
+@lru_cache(maxsize=256)
+def _scene_without_addresses(
+    struct_size: int,
+    dtype: torch.dtype,
+    n_threads: int,
+    device: int,
+    size: tuple[int, ...],
+    n_faces: int,
+    features_shape: tuple[int, ...],
+    n_rows: tuple[int, ...],
+    ints: tuple[int, ...],
+    floats: tuple[float, ...],
+) -> structs.Scene:
+    """Nobody writes to it: callers copy it, for a fifth of what it takes to make."""
+    n_texels, n_channels = features_shape[1:] if len(features_shape) == 3 else (0, 0)
     kind = "none" if n_texels == 0 else "corners" if n_texels == 3 else "texels"
     # In the order of the struct's fields: by name it would take half as long again.
     return structs.Scene(
-        structs.size_of(call),
-        DTYPES[face_vertices.dtype],
-        torch.get_num_threads(),
-        face_vertices.get_device() if face_vertices.is_cuda else 0,
+        struct_size,
+        DTYPES[dtype],
+        n_threads,
+        device,
         *size,
-        features.shape[2] if n_texels else 0,
+        n_channels,
         structs.FEATURE_KINDS[kind],
         math.isqrt(n_texels) if kind == "texels" else 0,
-        *(1 if x is None else x.shape[0] for x in (dist_scale, gamma, background)),
+        *n_rows,
         structs.Settings(*ints, *floats),
-        face_vertices.shape[0],
-        *call.addresses(face_offsets, face_vertices, features, dist_scale, gamma, background),
-        structs.NO_MAPS,
-        structs.NO_LIGHTING,
-        stream_of(face_vertices),
-        None,
+        n_faces,
     )
 
 
-def add_shading(scene: structs.Scene, inputs: Sequence[Any], sampling: list[int], call: Any) -> None:
-    """The scene's texture maps and lighting. inputs: features, uvs, surface, light rows, map index, contiguous."""
+def add_shading(call: Any, inputs: Sequence[Any], sampling: list[int]) -> None:
+    """The texture maps and lighting of a call's scene. inputs: features, uvs, surface, light rows, map index."""
     features, uvs, surface, lights, map_index = inputs
-    n_channels = features.shape[-1]
+    scene, n_channels = call.scene, features.shape[-1]
     scene.n_channels = n_channels
     if uvs is not None:
         scene.feature_kind, scene.texture_res = structs.FEATURE_KINDS["maps"], 0
-        scene.maps = structs.Maps(*features.shape[:3], *sampling, *call.addresses(uvs, map_index))
+        scene.maps = structs.Maps(*features.shape[:3], *sampling)
+        call.point(("uvs", "index"), (uvs, map_index), scene.maps)
     if surface is not None:
         n_lights = (lights.shape[1] - 4 - n_channels) // (4 + 2 * n_channels)
-        scene.lighting = structs.Lighting(n_lights, lights.shape[0], *call.addresses(surface, lights))
+        scene.lighting = structs.Lighting(n_lights, lights.shape[0])
+        call.point(("surface", "rows"), (surface, lights), scene.lighting)
 
 
 def stream_of(tensor: Tensor) -> int | None:
     """The CUDA stream work on the tensor belongs on: torch's current one of its device, which need not be current."""
-    return torch.cuda.current_stream(tensor.device).cuda_stream if tensor.is_cuda else None
+    # As torch's compiled code asks for it; torch.cuda.current_stream makes a Stream of it first.
+    return torch._C._cuda_getCurrentRawStream(tensor.get_device()) if tensor.is_cuda else None
 
 
 def run(name: str, call: structs.Call, like: Tensor, workspace_size: str | None = None) -> Tensor | None:
     """Call a function of the native library; workspace_size is the one that says how much workspace it needs, which is
     handed back."""
-    lib, workspace = _native.library(like.device.type), None
+    lib, workspace = _native.library("cuda" if like.is_cuda else "cpu"), None
     if workspace_size:
-        call.workspace_size = getattr(lib, workspace_size)(byref(call))
-        workspace = like.new_empty(call.workspace_size, dtype=torch.uint8)
-        (call.workspace,) = call.addresses(workspace)
+        n_bytes = call.workspace_size = getattr(lib, workspace_size)(byref(call))
+        workspace = like.new_empty(n_bytes, dtype=torch.uint8)
+        call.point(("workspace",), (workspace,))
     _native.check(interrupting.call(getattr(lib, name), call), lib)
     return workspace
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from .._native import structs
-from .calls import DTYPES, contiguous, run, stream_of
+from .calls import DTYPES, run, stream_of
 from .library import apply, register
 
 
@@ -20,12 +20,11 @@ def _call(values: Tensor, faces: Tensor, n_vertices: int, out: Tensor) -> struct
         n_channels=values.shape[-1],
         stream=stream_of(values),
     )
-    call.faces, call.values, call.out = call.addresses(faces, values, out)
+    call.point(("faces", "values", "out"), (faces, values, out))
     return call
 
 
 def _gather(values: Tensor, faces: Tensor) -> Tensor:
-    values, faces = contiguous((values, faces))
     out = _gather_fake(values, faces)
     run("gendr_gather_corners", _call(values, faces, values.shape[1], out), values)
     return out
@@ -47,7 +46,6 @@ def _differentiate_gather(ctx, grad):  # type: ignore[no-untyped-def]
 
 
 def _scatter(corners: Tensor, faces: Tensor, n_vertices: int) -> Tensor:
-    corners, faces = contiguous((corners, faces))
     out = _scatter_fake(corners, faces, n_vertices)
     run("gendr_scatter_corners", _call(corners, faces, n_vertices, out), corners, "gendr_corners_workspace_size")
     return out

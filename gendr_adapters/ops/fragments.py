@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from .._native import structs
-from .calls import contiguous, run, scene_of
-from .library import apply, no_double_backward, nothing_saved, register
+from .calls import run, set_scene
+from .library import apply, empty_like, no_double_backward, nothing_saved, register
 
 _SIGNATURE = (
     "(Tensor face_vertices, Tensor? dist_scale, Tensor? face_offsets, SymInt[] size, SymInt[] ints, float[] floats) -> "
@@ -28,25 +28,23 @@ _RANGE_SIGNATURE = (
     "SymInt n_fragments, SymInt[] size, SymInt[] ints, float[] floats) -> "
     "(Tensor weights, Tensor depth, Tensor distance2, Tensor pixel, Tensor face)"
 )
+INCOMING = ("grad_weights", "grad_depth", "grad_distance2")
 
 
 def listing(inputs: list[Any], size: list[int], ints: list[int], floats: list[float]) -> structs.Fragments:
-    """inputs: face_vertices, dist_scale, face_offsets, contiguous."""
+    """inputs: face_vertices, dist_scale, face_offsets."""
     call = structs.Fragments()
     face_vertices, dist_scale, face_offsets = inputs
-    no_features = face_vertices.new_empty(0)
-    all_inputs = [face_vertices, no_features, dist_scale, None, None, face_offsets]
-    call.scene = scene_of(all_inputs, size, ints, floats, call)
+    set_scene(call, [face_vertices, None, dist_scale, None, None, face_offsets], size, ints, floats)
     return call
 
 
 def _count(*args: Any) -> tuple[Tensor, Tensor]:
-    *tensors, size, ints, floats = args
-    inputs = contiguous(tensors)
+    *inputs, size, ints, floats = args
     like = inputs[0]
     call = listing(inputs, size, ints, floats)
     counts = like.new_empty(size, dtype=torch.int32)
-    (call.counts,) = call.addresses(counts)
+    call.point(("counts",), (counts,))
     workspace = run("gendr_count_fragments", call, like, "gendr_fragments_workspace_size")
     offsets = like.new_zeros(counts.numel() + 1, dtype=torch.int64)
     torch.cumsum(counts.view(-1), 0, out=offsets[1:])
@@ -72,18 +70,17 @@ def _no_gradient(ctx, *_grads):  # type: ignore[no-untyped-def]
 
 
 def _list(*args: Any) -> tuple[Tensor, ...]:
-    *tensors, first, n, size, ints, floats = args
-    *inputs, workspace, offsets = contiguous(tensors)
+    *inputs, workspace, offsets, first, n, size, ints, floats = args
     like = inputs[0]
     call = listing(inputs, size, ints, floats)
-    results = weights, depth, distance2, pixel, face = _empty_list(like, n)
+    results = _empty_list(like, n)
     call.n_fragments, call.first_pixel, call.n_pixels = n, first, offsets.numel() - 1
     counts = like.new_empty(call.n_pixels, dtype=torch.int32)
-    call.counts, call.offsets, call.pixel, call.face = call.addresses(counts, offsets, pixel, face)
-    call.weights, call.depth, call.distance2 = call.addresses(weights, depth, distance2)
+    call.point(("counts", "offsets"), (counts, offsets))
+    call.point(("weights", "depth", "distance2", "pixel", "face"), results)
     # In the workspace of the count, which has the faces prepared.
     call.workspace_size = workspace.numel()
-    (call.workspace,) = call.addresses(workspace)
+    call.point(("workspace",), (workspace,))
     run("gendr_fill_fragments", call, like)
     return results
 
@@ -142,18 +139,18 @@ def _gradient(ctx, grads):  # type: ignore[no-untyped-def]
 
 def _backward(*args: Any) -> Tensor:
     *tensors, size, ints, floats = args
-    grads, inputs, (pixel, face) = map(contiguous, (tensors[:3], tensors[3:6], tensors[6:]))
-    out = torch.empty_like(inputs[0])
+    grads, inputs, (pixel, face) = tensors[:3], tensors[3:6], tensors[6:]
+    out = _backward_fake(*args)
     call = listing(inputs, size, ints, floats)
     call.n_fragments = pixel.shape[0]
-    call.pixel, call.face, call.grad_face_vertices = call.addresses(pixel, face, out)
-    call.grad_weights, call.grad_depth, call.grad_distance2 = call.addresses(*grads)
+    call.point(("pixel", "face", "grad_face_vertices"), (pixel, face, out))
+    call.point(INCOMING, grads)
     run("gendr_fragments_backward", call, out, "gendr_fragments_workspace_size")
     return out
 
 
 def _backward_fake(*args: Any) -> Tensor:
-    return torch.empty_like(args[3], memory_format=torch.contiguous_format)
+    return empty_like(args[3])
 
 
 register("fragments", _SIGNATURE, _fragments, _fragments_fake, _differentiate, _save)

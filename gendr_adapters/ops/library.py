@@ -9,8 +9,10 @@ from torch.library import Library
 
 from .._transformable import transformable
 from .._untraced import untraced
+from .watched import unwatched
 
 _library = Library("gendr_adapters", "DEF")
+_direct: dict[str, Any] = {}
 _in_transforms: dict[str, Any] = {}
 
 
@@ -22,49 +24,64 @@ def register(
     backward: Callable[..., Any],
     setup_context: Callable[..., None],
 ) -> None:
-    """Define the op gendr_adapters::name. signature: of its schema, '(Tensor x) -> Tensor'. native: what it does, for
-    CPU and CUDA tensors; fake: the same for tensors without data. backward, setup_context: see torch.library."""
+    """Define the op gendr_adapters::name. signature: of its schema, '(Tensor x) -> Tensor'; a result may be None where
+    it says Tensor (with Tensor? torch.jit.trace refuses it). native: what it does, for CPU and CUDA tensors; fake: the
+    same for tensors without data. backward, setup_context: see torch.library."""
+    native, backward, setup_context = map(untraced, (native, backward, setup_context))
     _library.define(f"{name}{signature}")
     for key in ("CPU", "CUDA"):
-        _library.impl(name, untraced(native), key)
+        _library.impl(name, native, key)
     torch.library.register_fake(f"gendr_adapters::{name}", fake, lib=_library)
-    backward, setup_context = untraced(backward), untraced(setup_context)
-    _library.impl(name, _differentiable(name, backward, setup_context), "Autograd")
-    _in_transforms[name] = transformable(name, backward, setup_context)
-
-
-def _differentiable(name: str, backward: Callable[..., Any], setup_context: Callable[..., None]) -> Callable[..., Any]:
-    """The op with its gradient. As torch.library.register_autograd, which looks up an op's arguments in its schema one
-    by one at every call: a third of what a small picture takes."""
     op = getattr(torch.ops.gendr_adapters, name).default
 
     @untraced
-    def forward(ctx: Any, *args: Any) -> Any:
+    def below_autograd(*args: Any) -> Any:
         with torch._C._AutoDispatchBelowAutograd():
-            output = op(*args)
+            return op(*args)
+
+    through_dispatcher, past_it = (_node(name, f, backward, setup_context) for f in (below_autograd, native))
+    _library.impl(name, _differentiable(below_autograd, through_dispatcher.apply), "Autograd")
+    # Not by Function.apply, which asks first what `unwatched` has answered, for a tenth of what a small picture takes.
+    _direct[name] = _differentiable(native, super(torch.autograd.Function, past_it).apply)
+    _in_transforms[name] = transformable(name, backward, setup_context)
+
+
+def _node(
+    name: str, function: Callable[..., Any], backward: Callable[..., Any], setup_context: Callable[..., None]
+) -> Any:
+    """A torch.autograd.Function of this function. torch.library.register_autograd would make one, too, but it looks up
+    an op's arguments in its schema one by one at every call."""
+
+    @untraced
+    def forward(ctx: Any, *args: Any) -> Any:
+        output = function(*args)
         setup_context(ctx, args, output)
         return output
 
-    function: Any = type(
-        f"gendr_adapters_{name}",
-        (torch.autograd.Function,),
-        {"forward": staticmethod(forward), "backward": staticmethod(backward)},
-    )
+    members = {"forward": staticmethod(forward), "backward": staticmethod(backward)}
+    return type(f"gendr_adapters_{name}", (torch.autograd.Function,), members)
+
+
+def _differentiable(function: Callable[..., Any], recorded: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, where a gradient is wanted as a node of the graph."""
 
     @untraced
     def call(*args: Any) -> Any:
         if torch.is_grad_enabled() and any(isinstance(x, Tensor) and x.requires_grad for x in args):
-            return function.apply(*args)
-        with torch._C._AutoDispatchBelowAutograd():
-            return op(*args)
+            return recorded(*args)
+        return function(*args)
 
     return call
 
 
 def apply(name: str, *args: Any) -> Any:
-    """The op of this name, inside transforms of torch.func, too."""
-    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
-        return _in_transforms[name].apply(*args)
+    """The op of this name, inside transforms of torch.func, too; without torch's dispatcher, which takes longer than a
+    small picture, where it would come to the same."""
+    if not torch.compiler.is_compiling():
+        if unwatched(args):
+            return _direct[name](*args)
+        if torch._C._are_functorch_transforms_active():
+            return _in_transforms[name].apply(*args)
     return getattr(torch.ops.gendr_adapters, name)(*args)
 
 
@@ -76,13 +93,12 @@ def nothing_saved(ctx: Any, inputs: Any, output: Any) -> None:
     pass
 
 
-def empty_gradients(inputs: Any, needs: Any) -> list[Tensor]:
-    """A tensor like each input that needs a gradient, one of no elements for the others. The first is none of None."""
-    like = inputs[0]
+def empty_gradients(inputs: Any, needs: Any) -> tuple[Tensor | None, ...]:
+    """A tensor like each input that needs a gradient, None for the others."""
     wanted = zip(inputs, needs, strict=True)
-    return [like.new_empty(x.shape if need and x is not None else (0,)) for x, need in wanted]
+    return tuple([empty_like(x) if need and x is not None else None for x, need in wanted])
 
 
-def given(grad: Tensor | None) -> Tensor | None:
-    """The gradient of an output, None if it was not wanted."""
-    return grad if grad is not None and grad.numel() else None
+def empty_like(x: Tensor) -> Tensor:
+    """Of x's shape, contiguous whatever x is."""
+    return torch.empty_like(x, memory_format=torch.contiguous_format)

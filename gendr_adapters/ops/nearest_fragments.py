@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from .._native import structs
-from .calls import contiguous, run
-from .fragments import listing
-from .library import apply, no_double_backward, nothing_saved, register
+from .calls import run
+from .fragments import INCOMING, listing
+from .library import apply, empty_like, no_double_backward, nothing_saved, register
 
 _SIGNATURE = (
     "(Tensor face_vertices, Tensor? dist_scale, Tensor? face_offsets, SymInt[] size, SymInt n_nearest, "
@@ -35,11 +35,10 @@ def _outputs(like: Tensor, size: list[int], k: int) -> tuple[Tensor, ...]:
 
 
 def _nearest(*args: Any) -> tuple[Tensor, ...]:
-    *tensors, size, k, factors, ints, floats = args
-    inputs = contiguous(tensors)
+    *inputs, size, k, factors, ints, floats = args
     outputs = _outputs(inputs[0], size, k)
     call = _call(inputs, size, k, factors, ints, floats)
-    call.weights, call.depth, call.distance2, call.face = call.addresses(*outputs)
+    call.point(("weights", "depth", "distance2", "face"), outputs)
     run("gendr_nearest_fragments", call, inputs[0], "gendr_fragments_workspace_size")
     return outputs
 
@@ -65,18 +64,18 @@ def _differentiate(ctx, grad_weights, grad_depth, grad_distance2, _face):  # typ
 
 def _backward(*args: Any) -> Tensor:
     *tensors, size, k, factors, ints, floats = args
-    grads, inputs, (face,) = map(contiguous, (tensors[:3], tensors[3:6], tensors[6:]))
-    out = torch.empty_like(inputs[0])
+    grads, inputs, face = tensors[:3], tensors[3:6], tensors[6]
+    out = _backward_fake(*args)
     call = _call(inputs, size, k, factors, ints, floats)
     call.n_fragments = face.numel()
-    call.face, call.grad_face_vertices = call.addresses(face, out)
-    call.grad_weights, call.grad_depth, call.grad_distance2 = call.addresses(*grads)
+    call.point(("face", "grad_face_vertices"), (face, out))
+    call.point(INCOMING, grads)
     run("gendr_fragments_backward", call, out, "gendr_fragments_workspace_size")
     return out
 
 
 def _backward_fake(*args: Any) -> Tensor:
-    return torch.empty_like(args[3], memory_format=torch.contiguous_format)
+    return empty_like(args[3])
 
 
 register("nearest_fragments", _SIGNATURE, _nearest, _nearest_fake, _differentiate, _save)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from .._native import structs
-from .calls import contiguous, run, scene_of
-from .library import apply, no_double_backward, nothing_saved, register
+from .calls import run, set_scene
+from .library import apply, empty_like, no_double_backward, nothing_saved, register
 
 _SIGNATURE = (
     "(Tensor face_vertices, Tensor selected, int knum, SymInt[] ints, float[] floats) -> "
@@ -19,22 +19,21 @@ _BACKWARD_SIGNATURE = (
 )
 
 
-def _call(inputs: list[Any], saved: list[Tensor], knum: int, ints: list[int], floats: list[float]) -> structs.SoftMask:
-    """inputs: face_vertices, selected; saved: missing, last; contiguous."""
-    face_vertices, selected = inputs
+def _call(
+    face_vertices: Tensor, selected: Tensor, saved: list[Tensor], knum: int, ints: list[int], floats: list[float]
+) -> structs.SoftMask:
+    """saved: missing, last."""
     call = structs.SoftMask(knum=knum)
-    nothing = face_vertices.new_empty(0)  # for features
-    call.scene = scene_of([face_vertices, nothing, None, None, None, None], list(selected.shape), ints, floats, call)
-    call.selected, call.missing, call.last = call.addresses(selected, *saved)
+    set_scene(call, [face_vertices, None, None, None, None, None], selected.shape, ints, floats)
+    call.point(("selected", "missing", "last"), (selected, *saved))
     return call
 
 
 def _soft_mask(*args: Any) -> tuple[Tensor, ...]:
     face_vertices, selected, knum, ints, floats = args
-    inputs = contiguous((face_vertices, selected))
-    mask, *saved = results = _soft_mask_fake(*inputs, knum, ints, floats)
-    call = _call(inputs, saved, knum, ints, floats)
-    (call.mask,) = call.addresses(mask)
+    mask, *saved = results = _soft_mask_fake(*args)
+    call = _call(face_vertices, selected, saved, knum, ints, floats)
+    call.point(("mask",), (mask,))
     run("gendr_soft_mask_forward", call, mask, "gendr_soft_mask_workspace_size")
     return results
 
@@ -50,25 +49,27 @@ def _save(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
     _, *saved = output
     ctx.save_for_backward(*tensors, *saved)
     ctx.mark_non_differentiable(*saved)
+    ctx.set_materialize_grads(False)  # two pictures of nothing, for what has no gradient
 
 
 def _differentiate(ctx, grad_mask, *_saved):  # type: ignore[no-untyped-def]
+    if grad_mask is None:
+        return None, None, None, None, None
     grad = apply("soft_mask_backward", grad_mask, *ctx.saved_tensors, ctx.knum, ctx.ints, ctx.floats)
     return grad, None, None, None, None
 
 
 def _backward(*args: Any) -> Tensor:
-    *tensors, knum, ints, floats = args
-    grad_mask, *inputs = contiguous(tensors[:3])
-    out = torch.empty_like(inputs[0])
-    call = _call(inputs, contiguous(tensors[3:]), knum, ints, floats)
-    call.grad_mask, call.grad_face_vertices = call.addresses(grad_mask, out)
+    grad_mask, face_vertices, selected, *saved, knum, ints, floats = args
+    out = _backward_fake(*args)
+    call = _call(face_vertices, selected, saved, knum, ints, floats)
+    call.point(("grad_mask", "grad_face_vertices"), (grad_mask, out))
     run("gendr_soft_mask_backward", call, out, "gendr_soft_mask_backward_workspace_size")
     return out
 
 
 def _backward_fake(*args: Any) -> Tensor:
-    return torch.empty_like(args[1], memory_format=torch.contiguous_format)
+    return empty_like(args[1])
 
 
 register("soft_mask", _SIGNATURE, _soft_mask, _soft_mask_fake, _differentiate, _save)
