@@ -237,10 +237,11 @@ struct LevyTails {
 // erfc(sqrt(1 / (2 y))) and its complement; 0 mass at y <= 0.
 template <class T>
 GENDR_HD LevyTails<T> levy_tails(T y) {
-    if (!(y > T(0))) return {T(0), T(1), T(0)};
-    const T z = sqrt_(T(0.5) / y);
-    return {exp_(log_erfcx(z) - z * z), erf_positive(z),
-            exp_(T(-0.5) / y - T(1.5) * log_(y) - T(0.91893853320467274178))};
+    const bool in = y > T(0);
+    const T some = in ? y : T(1), z = sqrt_(T(0.5) / some);
+    const T lower = exp_(log_erfcx(z) - z * z), upper = erf_positive(z);
+    const T pdf = exp_(T(-0.5) / some - T(1.5) * log_(some) - T(0.91893853320467274178));
+    return {in ? lower : T(0), in ? upper : T(1), in ? pdf : T(0)};
 }
 
 template <>

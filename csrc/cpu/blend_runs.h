@@ -97,7 +97,7 @@ template <class T>
 class FragmentBlending {
   public:
     explicit FragmentBlending(const gendr_fragment_blend& args) : args_(args), scene_(args.scene) {
-        coverage_ = coverage_function<T>(args.scene.settings.distribution);
+        coverage_ = coverage_function<true, true, T>(args.scene.settings.distribution);
         tconorm_ = tconorm_functions<T>(scene_.tconorm.kind);
         image_pixels_ = int64_t(args.scene.height) * args.scene.width;
     }

@@ -46,7 +46,9 @@ class FaceGradient {
           shader_(scene, args.grad_lighting),
           shading_(scene),
           shaded_(is_shaded(args.scene)) {
-        coverage_ = coverage_function<T>(args.scene.settings.distribution);
+        const int distribution = args.scene.settings.distribution;
+        coverage_ = args.grad_alpha ? coverage_function<true, true, T>(distribution)
+                                    : coverage_function<false, true, T>(distribution);
         tconorm_ = tconorm_functions<T>(scene.tconorm.kind);
         reference_ = args.scene.settings.gradient == GENDR_REFERENCE;
         corners_ = args.scene.feature_kind == GENDR_CORNERS;

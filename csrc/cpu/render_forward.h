@@ -76,7 +76,9 @@ class Forward {
           layout_(scene_, args, workspace_),
           shader_(scene_, false),
           shaded_(is_shaded(args.scene)) {
-        coverage_ = coverage_function<T>(args.scene.settings.distribution);
+        const int distribution = args.scene.settings.distribution;
+        coverage_ = args.out.alpha ? coverage_function<true, false, T>(distribution)
+                                   : coverage_function<false, false, T>(distribution);
         tconorm_ = tconorm_functions<T>(scene_.tconorm.kind);
         nearest_ = BandPixels<T>::needs_nearest(args);
     }
@@ -219,8 +221,12 @@ class Forward {
             const T f0 = features[0], f1 = features[n], f2 = features[2 * n];
             GENDR_LANES out[l] = interpolation.v0[l] * f0 + interpolation.v1[l] * f1 + interpolation.v2[l] * f2;
         } else {
-            for (int l = 0; l < kLanes; ++l) out[l] = features[int64_t(texels[l]) * n];
+            gather(features, n, texels, out);
         }
+    }
+    // Not inlined: where there are no texels, their addresses would still be worked out before the loop over channels.
+    [[gnu::noinline]] static void gather(const T* features, int stride, const Lanes<int32_t>& texels, Lanes<T>& out) {
+        for (int l = 0; l < kLanes; ++l) out[l] = features[int64_t(texels[l]) * stride];
     }
 
     Lanes<int32_t> texels_of(const InterpolationLanes<T>& interpolation) const {

@@ -16,22 +16,24 @@ struct CoverageLanes {
 template <class T>
 using CoverageFunction = void (*)(const DistributionParams<T>&, const Lanes<T>& u, CoverageLanes<T>& out);
 
-template <Distribution D, class T>
+// What is worked out besides the cdf: of alpha the logarithm of what is left and, of gradients, the hazard; of gradients
+// the pdf.
+template <Distribution D, bool kAlpha, bool kGradient, class T>
 void coverage_lanes(const DistributionParams<T>& params, const Lanes<T>& u, CoverageLanes<T>& out) {
     const DistributionParams<T> p = params;
     GENDR_LANES {
         const Coverage<T> c = Eval<D>::at(u[l], p);
         out.cdf[l] = c.cdf;
-        out.log_survival[l] = c.log_survival;
-        out.hazard[l] = c.hazard;
-        out.pdf[l] = c.pdf;
+        if constexpr (kAlpha) out.log_survival[l] = c.log_survival;
+        if constexpr (kAlpha && kGradient) out.hazard[l] = c.hazard;
+        if constexpr (kGradient) out.pdf[l] = c.pdf;
     }
 }
 
-template <class T>
+template <bool kAlpha, bool kGradient, class T>
 CoverageFunction<T> coverage_function(int id) {
     static constexpr CoverageFunction<T> table[] = {
-#define GENDR_DISTRIBUTION(name) coverage_lanes<Distribution::name, T>,
+#define GENDR_DISTRIBUTION(name) coverage_lanes<Distribution::name, kAlpha, kGradient, T>,
 #include "../core/distributions.def"
 #undef GENDR_DISTRIBUTION
     };
