@@ -56,7 +56,12 @@ GENDR_HD double abs_(double x) {
 // 0 and 1 as bounds of min_, max_ and clamp_ in a loop over lanes. GCC makes one instruction of a minimum of two
 // variables, but a comparison and a selection of one with a constant; so on the CPU these are variables to it: being
 // weak, they might be others when the library is linked.
+struct FloatBounds {
+    float zero, one, lowest_exponent, highest_exponent;
+};
 #if defined(__CUDACC__) || defined(__CUDA_ARCH__)
+inline constexpr FloatBounds kFloatBounds = {0.0f, 1.0f, -87.0f, 88.0f};  // nvcc's pass for the host reads it
+
 template <class T>
 GENDR_HD T bound_0() {
     return T(0);
@@ -66,9 +71,6 @@ GENDR_HD T bound_1() {
     return T(1);
 }
 #else
-struct FloatBounds {
-    float zero, one, lowest_exponent, highest_exponent;
-};
 extern const FloatBounds kFloatBounds __attribute__((weak));
 const FloatBounds kFloatBounds = {0.0f, 1.0f, -87.0f, 88.0f};
 
