@@ -69,7 +69,7 @@ struct FloatBounds {
     float zero, one, lowest_exponent, highest_exponent;
 };
 #if defined(__CUDACC__) || defined(__CUDA_ARCH__)
-inline constexpr FloatBounds kFloatBounds = {0.0f, 1.0f, -87.0f, 88.0f};
+inline constexpr FloatBounds kFloatBounds = {0.0f, 1.0f, -87.0f, 88.0f};  // nvcc's pass for the host reads it
 
 template <class T>
 GENDR_HD T bound_0() {
