@@ -1,4 +1,5 @@
-// The gamma distributions on a block of lanes: the sums of core/special.h side by side, until the last lane has its digits.
+// The gamma distributions on a block of lanes: the sums of core/special.h side by side, until the last lane has its
+// digits.
 #pragma once
 
 #include "block.h"
