@@ -9,8 +9,19 @@ from torch.nn import Parameter
 
 from .._untraced import untraced
 
+# What is asked of torch, none of it documented: where a version lacks any, every op goes through the dispatcher.
+_ASKED = {
+    torch._C: ("_dispatch_tls_local_include_set", "_dispatch_keys", "_len_torch_function_stack"),
+    torch._C._autograd: ("_profiler_enabled",),
+    DispatchKey: ("BackendSelect", "ADInplaceOrView", "CPU", "CUDA", "AutogradCPU", "AutogradCUDA", "AutocastCPU")
+    + ("AutocastCUDA",),
+}
+_CAN_ASK = all(hasattr(of, name) for of, names in _ASKED.items() for name in names)
 
-def _keys(*names: str) -> DispatchKeySet:
+
+def _keys(*names: str) -> DispatchKeySet | None:
+    if not _CAN_ASK:
+        return None
     keys = DispatchKeySet(getattr(DispatchKey, names[0]))
     for name in names[1:]:
         keys = keys.add(getattr(DispatchKey, name))
@@ -34,6 +45,8 @@ _PLAIN = {int, list, tuple}
 @untraced
 def unwatched(args: Any) -> bool:
     """Of an op's arguments, outside torch.compile. False also where that is not known."""
+    if not _CAN_ASK:
+        return False
     thread = torch._C._dispatch_tls_local_include_set()
     if thread != _THREAD and (thread != _IN_INFERENCE or torch.is_grad_enabled()):
         return False
