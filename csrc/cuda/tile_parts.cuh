@@ -3,7 +3,7 @@
 //
 // A tile of more than A candidates gets ceil(candidates / A) parts, A = max(kPartCandidates, all tiles' candidates /
 // target). Of c > A candidates that is less than 2 c / A parts, so there are never more than 2 target, whatever the
-// scene: the memory for their pixels has a fixed size, and nothing can overflow. A, and so every sum, depends on sizes
+// scene: the memory for their pixels has a fixed size, and nothing can overflow. A, and so every sum, depends on counts
 // alone.
 #pragma once
 
