@@ -69,7 +69,8 @@ struct BackwardLayout {
         task_size = task.used();
         tasks = ws.take<char>(int64_t(task_size) * a.n_threads);
         lights = ws.take<T>(args.grad_lighting ? n_light_sums(a) * LightRow(a).size() : 0);
-        background_rows = ws.take<T>(args.grad_image ? int64_t(a.n_images) * a.height * (a.n_channels + 1) : 0);
+        const bool sums = PixelGradients<T>::sums_background(args);
+        background_rows = ws.take<T>(sums ? int64_t(a.n_images) * a.height * (a.n_channels + 1) : 0);
         total = ws.used();
     }
 };
@@ -186,7 +187,9 @@ class Backward {
         }
     }
 
+    // Null where there is none.
     T* background_row(int image, int64_t row) const {
+        if (!PixelGradients<T>::sums_background(args_)) return nullptr;
         return layout_.background_rows + (image * int64_t(args_.scene.height) + row) * (args_.scene.n_channels + 1);
     }
 

@@ -44,7 +44,13 @@ struct PixelGradients {
         nearest = ws.take<int32_t>(lanes(args.grad_depth || (args.grad_image && hard)));
     }
 
-    // Fills one row, and sums up the row's part in the background's gradient: row_sums (C + 1,), the last for gamma.
+    // Are the rows' parts in the gradients of background and gamma asked for?
+    static bool sums_background(const gendr_backward& args) {
+        return args.grad_image && (args.grad_background || args.grad_gamma);
+    }
+
+    // Fills one row, and sums up the row's part in the background's gradient: row_sums (C + 1,), the last for gamma;
+    // null: not asked for.
     void fill_row(const Scene<T>& scene, const gendr_backward& args, int image_index, const ImageParams<T>& params,
                   int32_t row, T* row_sums) const {
         const gendr_scene& a = args.scene;
@@ -73,9 +79,9 @@ struct PixelGradients {
         for (int c = 0; c < a.n_channels; ++c) {
             std::copy(grad + c * pixels, grad + c * pixels + a.width, grad_image + c * plane + to);
         }
-        std::fill(row_sums, row_sums + a.n_channels + 1, T(0));
+        if (row_sums) std::fill(row_sums, row_sums + a.n_channels + 1, T(0));
         if (scene.hard_blend) {
-            for (int c = 0; c < a.n_channels; ++c) {
+            for (int c = 0; row_sums && c < a.n_channels; ++c) {
                 for (int32_t i = 0; i < a.width; ++i) row_sums[c] += nearest[to + i] < 0 ? grad[c * pixels + i] : T(0);
             }
             return;
@@ -88,14 +94,14 @@ struct PixelGradients {
         for (int c = 0; c < a.n_channels; ++c) {
             std::copy(rendered + c * pixels, rendered + c * pixels + a.width, image + c * plane + to);
         }
-        for (int32_t i = 0; i < a.width; ++i) {
+        for (int32_t i = 0; (row_sums || raised) && i < a.width; ++i) {
             const BackgroundPull<T> behind = pull_background(scene, params, largest[i], weight[i]);
             T excess = T(0);
             for (int c = 0; c < a.n_channels; ++c) {
-                row_sums[c] += behind.share * grad[c * pixels + i];
+                if (row_sums) row_sums[c] += behind.share * grad[c * pixels + i];
                 excess += grad[c * pixels + i] * (scene.background(image_index, c) - rendered[c * pixels + i]);
             }
-            row_sums[a.n_channels] += behind.gamma(excess);
+            if (row_sums) row_sums[a.n_channels] += behind.gamma(excess);
             if (raised) raised[to + i] = behind.raised(excess);
         }
         if (leader) std::copy(args.out.softmax_leader + from, args.out.softmax_leader + from + a.width, leader + to);
