@@ -99,10 +99,12 @@ class Comparison:
     def check(self, case: Case, context: object = "") -> None:
         context = (context, case.settings, case.size)
         with cpu_core():
-            runs = [(self.dtype, 0), (torch.float64, 0), *((self.dtype, seed) for seed in (1, 2, 3))]
+            # Moved eight times: near an edge, where a direction is a short distance divided by itself, what a unit in
+            # the last place changes differs thirtyfold from one draw to another.
+            runs = [(self.dtype, 0), (torch.float64, 0), *((self.dtype, seed) for seed in range(1, 9))]
             results = [run(case, dtype, "cpu", moved=seed) for dtype, seed in runs]
             expected = results[0].rendered
-            tosses = self._differing(expected, [other.rendered for other in results[1:]], 0.5)
+            tosses = self._differing(expected, [other.rendered for other in results[1:5]], 0.5)
             if tosses.any():
                 results = [run(case, dtype, "cpu", tosses, seed) for dtype, seed in runs]
             expected_gradients, *moved = (result.gradients for result in results)
