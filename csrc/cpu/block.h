@@ -156,7 +156,7 @@ struct SightLanes {
 };
 
 // What a block sees of a face that is cut: u becomes the signed squared distance, valid 1 within reach.
-template <bool kWeights, bool kNearest, class T>
+template <bool kNearest, class T>
 [[gnu::noinline]] void see_cut_lanes(const Scene<T>& scene, T reach2, const Cut<T>& shape, const BlockPosition<T>& at,
                                      SightLanes<T>& out, Lanes<T>& valid) {
     const Cut<T> cut = shape;
@@ -170,12 +170,10 @@ template <bool kWeights, bool kNearest, class T>
         const CutSight<T> s = see_cut(cut, bounded, grid.x(col), grid.y(row));
         valid[l] = col <= last_col && row <= last_row && (s.closed || s.distance2 < reach2) ? T(1) : T(0);
         out.u[l] = s.in ? s.distance2 : -s.distance2;
-        if constexpr (kWeights) {
-            out.inside[l] = s.closed ? T(1) : T(0);
-            out.b0[l] = s.b0;
-            out.b1[l] = s.b1;
-            out.b2[l] = s.b2;
-        }
+        out.inside[l] = s.closed ? T(1) : T(0);
+        out.b0[l] = s.b0;
+        out.b1[l] = s.b1;
+        out.b2[l] = s.b2;
         if constexpr (kNearest) {
             out.dx[l] = s.dx;
             out.dy[l] = s.dy;
@@ -185,7 +183,7 @@ template <bool kWeights, bool kNearest, class T>
 }
 
 // What a block sees of any other face; u and valid as in see_cut_lanes.
-template <bool kWeights, bool kNearest, bool kEdges, class T>
+template <bool kNearest, class T>
 inline void see_lanes(const Scene<T>& scene, T reach2, const Face<T>& f, const BlockPosition<T>& at, SightLanes<T>& out,
                       Lanes<T>& valid) {
     const Flag<T> flat((f.flags & kFlat) != 0), barycentric(scene.barycentric);
@@ -197,15 +195,13 @@ inline void see_lanes(const Scene<T>& scene, T reach2, const Face<T>& f, const B
     const T* lane_row = lane_rows(at);
     GENDR_LANES {
         const T col = col0 + lane_col[l], row = row0 + lane_row[l];
-        const Sight<T> s = see<kEdges>(face, grid.x(col), grid.y(row), flat, barycentric, reach2);
+        const Sight<T> s = see(face, grid.x(col), grid.y(row), flat, barycentric, reach2);
         valid[l] = col <= last_col && row <= last_row && s.within ? T(1) : T(0);
         out.u[l] = s.signed2;
-        if constexpr (kWeights) {
-            out.inside[l] = s.closed ? T(1) : T(0);
-            out.b0[l] = s.b0;
-            out.b1[l] = s.b1;
-            out.b2[l] = s.b2;
-        }
+        out.inside[l] = s.closed ? T(1) : T(0);
+        out.b0[l] = s.b0;
+        out.b1[l] = s.b1;
+        out.b2[l] = s.b2;
         if constexpr (kNearest) {
             out.dx[l] = s.pair.dx;
             out.dy[l] = s.pair.dy;
@@ -227,15 +223,15 @@ inline void scale_distances(bool squared, T inv_tau, Lanes<T>& u) {
     }
 }
 
-// kWeights: fill b0..b2 and inside; kNearest: fill dx..near2 and distance2; kEdges: as for see (core/pair.h).
-template <bool kWeights, bool kNearest, bool kEdges = true, class T>
+// kNearest: fill dx..near2 and distance2, too.
+template <bool kNearest, class T>
 inline void see_block(const Scene<T>& scene, const ImageParams<T>& image, const Shape<T>& shape,
                       const BlockPosition<T>& at, SightLanes<T>& out) {
     Lanes<T> valid;
     if (shape.is_cut()) {
-        see_cut_lanes<kWeights, kNearest>(scene, image.reach2, shape.cut, at, out, valid);
+        see_cut_lanes<kNearest>(scene, image.reach2, shape.cut, at, out, valid);
     } else {
-        see_lanes<kWeights, kNearest, kEdges>(scene, image.reach2, shape.face, at, out, valid);
+        see_lanes<kNearest>(scene, image.reach2, shape.face, at, out, valid);
     }
     scale_distances(scene.squared, image.inv_tau, out.u);
     const T min_u = scene.min_u;

@@ -19,7 +19,7 @@ struct FragmentBlock {
 template <class T>
 [[gnu::noipa]] void find_in_block(const Scene<T>& scene, const ImageParams<T>& params, const Shape<T>& shape,
                                   const BlockPosition<T>& at, FragmentBlock<T>& out) {
-    see_block<true, true>(scene, params, shape, at, out.sight);
+    see_block<true>(scene, params, shape, at, out.sight);
     if (any(out.sight.active)) {
         interpolate_lanes(scene, shape.face, out.sight, out.interpolation);
     } else {

@@ -30,6 +30,7 @@ class LogisticBlocks {
 
     // Adds the blocks that wait.
     void finish() {
+        if (size_ == 0) return;
 #pragma omp simd
         for (int i = 0; i < kBlocks * kLanes; ++i) terms_[i] = softplus(terms_[i]);
         for (int i = 0; i < size_; ++i) {

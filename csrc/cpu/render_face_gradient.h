@@ -181,7 +181,7 @@ class FaceGradient {
 
     void add_block(Pairs& p, Sums& sums) const {
         if (p.nearest_alone && !is_nearest(p)) return;
-        see_block<true, true>(scene_, p.view.params, p.shape, p.at, p.sight);
+        see_block<true>(scene_, p.view.params, p.shape, p.at, p.sight);
         if (!any(p.sight.active)) return;
         coverage_(scene_.distribution, p.sight.u, p.coverage);
         if (p.colour || p.depth_matters) interpolate_lanes(scene_, p.face, p.sight, p.interpolation);

@@ -177,7 +177,7 @@ class Forward {
     void add_block(Band& band, const Shape<T>& shape, int32_t id, const BlockPosition<T>& at, bool alpha, bool colour,
                    bool depth_matters) const {
         SightLanes<T> sight;
-        see_block<true, false>(scene_, band.params, shape, at, sight);
+        see_block<false>(scene_, band.params, shape, at, sight);
         if (!any(sight.active)) return;
         const std::ptrdiff_t stride = band.pixels.stride, offset = band.offset(at);
         CoverageLanes<T> coverage;
