@@ -59,7 +59,7 @@ struct GammaSeries {
         term *= y / (k + i);
         sum += term;
     }
-    static GENDR_HD bool done(double term, double sum, double tolerance) { return term <= sum * tolerance; }
+    GENDR_HD bool done(double tolerance) const { return term <= sum * tolerance; }
 };
 
 // Q / factor = 1 / (y + 1 - k - 1 (1 - k) / (y + 3 - k - 2 (2 - k) / (y + 5 - k - ...))), evaluated forwards as a ratio
@@ -76,7 +76,7 @@ struct GammaFraction {
         change = c * d;
         value *= change;
     }
-    static GENDR_HD bool done(double change, double tolerance) { return abs_(change - 1.0) <= max_(tolerance, 2e-16); }
+    GENDR_HD bool done(double tolerance) const { return abs_(change - 1.0) <= max_(tolerance, 2e-16); }
 };
 
 template <class T>
@@ -85,15 +85,12 @@ GENDR_HD IncompleteGamma incomplete_gamma(double k, double y, double log_gamma_k
     const double factor = gamma_factor(k, y, log_gamma_k);
     if (y < k + 1.0) {
         GammaSeries series(k);
-        for (int i = 1; i < kGammaTerms && !GammaSeries::done(series.term, series.sum, kGammaTolerance<T>); ++i) {
-            series.add(k, y, i);
-        }
+        for (int i = 1; i < kGammaTerms && !series.done(kGammaTolerance<T>); ++i) series.add(k, y, i);
         const double p = min_(factor * series.sum, 1.0);
         return {p, 1.0 - p, factor};
     }
     GammaFraction fraction(k, y);
-    for (int i = 1; i < kGammaTerms && !GammaFraction::done(fraction.change, kGammaTolerance<T>); ++i)
-        fraction.add(k, i);
+    for (int i = 1; i < kGammaTerms && !fraction.done(kGammaTolerance<T>); ++i) fraction.add(k, i);
     const double q = min_(factor * fraction.value, 1.0);
     return {1.0 - q, q, factor};
 }

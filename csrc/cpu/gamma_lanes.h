@@ -47,7 +47,7 @@ inline void incomplete_gamma_lanes(double k, const Lanes<double>& y, double log_
                 }
             },
             [&] {
-                GENDR_LANES left[l] = GammaSeries::done(term[l], sum[l], tolerance) ? 0.0 : 1.0;
+                GENDR_LANES left[l] = term[l] <= sum[l] * tolerance ? 0.0 : 1.0;
                 return !any(left);
             });
         GENDR_LANES {
@@ -82,7 +82,7 @@ inline void incomplete_gamma_lanes(double k, const Lanes<double>& y, double log_
                 }
             },
             [&] {
-                GENDR_LANES left[l] = GammaFraction::done(change[l], tolerance) ? 0.0 : 1.0;
+                GENDR_LANES left[l] = abs_(change[l] - 1.0) <= max_(tolerance, 2e-16) ? 0.0 : 1.0;
                 return !any(left);
             });
         GENDR_LANES {
