@@ -64,7 +64,7 @@ def render_backward() -> Callable[[], Any]:
 
 
 def autograd_backward() -> Callable[[], Any]:
-    corners = faces(400).requires_grad_()
+    corners = faces(4000).requires_grad_()
     alpha = render(corners, 512, settings=SETTINGS, outputs=("alpha",)).alpha
     assert alpha is not None
     return alpha.sum().backward
@@ -158,9 +158,9 @@ def interrupted(call: Callable[[], Any], expected: type[BaseException]) -> None:
 
 def each_call(name: str) -> None:
     call = CALLS[name]()
-    # In the process's own time: on a busy machine 20 ms may be over before the call begins.
+    # In the process's own time: on a busy machine 10 ms may be over before the call begins. Each takes 38 ms or more.
     signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, 0.02)
+    signal.setitimer(signal.ITIMER_PROF, 0.01)
     interrupted(call, Alarm)
 
 
