@@ -121,10 +121,10 @@ def _sample_features(features: Tensor, weights: Tensor) -> Tensor:
         return torch.einsum("pfk,fkc->pfc", weights, features)
     res = math.isqrt(count)
     a, b = weights[..., 0].detach() * res, weights[..., 1].detach() * res
-    u, v = a.long(), b.long()
+    # A weight of exactly 1 belongs to the last texel, and what is outside without a clip to the first or last.
+    u, v = a.clamp(0, res - 1).long(), b.clamp(0, res - 1).long()
     # Which of the two triangles of the texel square: beside edge 0-1, where a + b is res, rounding has no say.
     lower = a + b - u - v <= 1 + 8 * torch.finfo(a.dtype).eps * res
-    u, v = u.clamp(max=res - 1), v.clamp(max=res - 1)  # a weight of exactly 1 belongs to the last texel
     texel = torch.where(lower, v * res + u, (res - 1 - v) * res + (res - 1 - u))
     return features[torch.arange(features.shape[0], device=features.device), texel]
 
@@ -165,6 +165,13 @@ def _with(values: Tensor, cuts: dict[int, CutFace], name: str, dim: int) -> Tens
     return torch.stack(columns, dim) if cuts else values
 
 
+def _is_between(z: Tensor, s: Any) -> Tensor:
+    """Which faces, of depths (F, 3), are between near and far where they are not cut off."""
+    near_clip = getattr(s, "near_clip", None)
+    nearest = z.amin(-1) if near_clip is None else z.amin(-1).clamp(min=near_clip)
+    return (nearest >= s.near) & (z.amax(-1) <= s.far)
+
+
 class _Pairs(NamedTuple):
     """Every (pixel, face) pair of one mesh; all (P, F) but the first two."""
 
@@ -177,6 +184,13 @@ class _Pairs(NamedTuple):
     closed: Tensor  # on the closed triangle
     kept: Tensor  # takes part
     seen: Tensor  # has colour, where it takes part
+
+
+def _reach(s: Any, tau: Tensor) -> float:
+    """NDC, the smaller of both; infinite where there is none."""
+    reach, per_scale = s.reach, getattr(s, "reach_per_scale", None)
+    of_scale = math.inf if per_scale is None else math.sqrt(per_scale * tau.item())
+    return min(math.inf if reach is None else reach, of_scale)
 
 
 def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: bool = False) -> _Pairs:
@@ -199,7 +213,9 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
     w = _barycentrics(pixels, corners, torch.where(proper, double_area, torch.zeros_like(double_area)))
     inside = _with(proper & (w > 0).all(-1), cuts, "inside", 1)
     # No holes: a pixel on an edge that faces share is on one of them, and a pixel on a face is at its distance 0.
-    touching = proper & ~inside & _on_outline(w.detach(), corners.detach(), double_area.detach(), outline_d2.detach())
+    # A face of zero area has no inside, and holds what is at distance 0.
+    on_outline = _on_outline(w.detach(), corners.detach(), double_area.detach(), outline_d2.detach())
+    touching = ~inside & torch.where(proper, on_outline, outline_d2.detach() == 0)
     closed = _with(inside | touching, cuts, "closed", 1)
     is_cut = torch.tensor([i in cuts for i in range(len(vertices))], dtype=torch.bool)
     drawable, proper = drawable | is_cut, proper | is_cut
@@ -230,19 +246,23 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
     kept = drawable & (counted > s.min_coverage)
     if listed and s.min_coverage == 0 and s.reach is not None and not distribution(s.distribution).begins:
         kept = drawable
-    if s.reach is not None and math.isfinite(s.reach):
-        extents = [cuts[i].corners if i in cuts else face for i, face in enumerate(corners)]
-        low = torch.stack([x.min(0).values for x in extents] or [corners.new_zeros(2)]) - s.reach
-        high = torch.stack([x.max(0).values for x in extents] or [corners.new_zeros(2)]) + s.reach
+    reach = _reach(s, tau)
+    if math.isfinite(reach):
+        extents = [cuts[i].corners.detach() if i in cuts else face for i, face in enumerate(corners.detach())]
+        low = torch.stack([x.amin(0) for x in extents] or [corners.new_zeros(2)]) - reach
+        high = torch.stack([x.amax(0) for x in extents] or [corners.new_zeros(2)]) + reach
         kept = kept & ((pixels[:, None] >= low) & (pixels[:, None] <= high)).all(-1)
-        if not hard_edge:
-            kept = kept & (closed | (d < s.reach))
+        if not hard_edge and getattr(s, "reach_shape", "distance") == "distance":
+            kept = kept & (closed | (d < reach))
 
     # Depth, and which pairs may be seen. A face of zero area is its outline: it has the depth and the features of the
     # nearest point there, no front side, and nothing inside.
     weights, depth = _weights_and_depth(s, torch.where(proper[:, None], w, outline_weights.detach()), z_corner)
     weights, depth = _with(weights, cuts, "weights", 1), _with(depth, cuts, "depth", 1)
     seen = (depth >= s.near) & (depth <= s.far)
+    if getattr(s, "clip", "unit") != "none":  # of a face between the planes, whatever rounding makes of its depths
+        in_sight = depth != 0 if cuts else torch.ones_like(seen)
+        seen = seen | (in_sight & _is_between(face_vertices[..., 2], s))
     if s.perspective_correct:  # weights divided by depths of either sign are no average: such a face has no colour
         seen = seen & (z_corner > 0).all(-1)
     if s.cull == "back":

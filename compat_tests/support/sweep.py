@@ -1,0 +1,220 @@
+"""One scene of the sweep: the core in float64 against the specification (gendr_adapters/reference.py), numbers and
+gradients; and the core's gradients against differences of its own pictures.
+
+What is compared, and how closely, is measured, scene for scene: the reference draws it again with all coordinates,
+dist_scale and gamma moved by some 200 units in their last place, twice.
+
+    numbers     allowed is `NUMBER` and `TIMES` what a move changed: no two ways to compute agree better. A number that
+                moves by more than `UNSTABLE` hangs on rounding (a pixel at a border of some rule) and is not compared.
+    gradients   of a sum over pixels, without those about which the moved reference decided anything otherwise: which
+                edge is nearest, whether a pair counts, ... (support/decisions.py). Of the others allowed is `SLOPE` of
+                the largest entry and `TIMES` what a move changed; an entry for which that is more than `UNSTABLE` of
+                the largest is not compared.
+
+All of that is counted. The sides of a box in reach are good to a thousandth of a pixel, so they move by that.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from gendr_adapters.reference import Reference
+
+from .decisions import Decisions
+from .sweep_scenes import Scene, draw
+
+MOVE = 2.0**-44
+TIMES = 32.0
+NUMBER, SLOPE, UNSTABLE = 1e-12, 1e-11, 1e-6
+# In pixels, of the sides of a box in reach: more than csrc/core/prepare_face.h widens it by.
+BOX = 2e-3
+
+NUMBERS = ("image", "alpha", "depth")
+
+
+class Compared(NamedTuple):
+    """faults: what does not agree, in words. counts: compared and left out, of numbers, pixels and gradients."""
+
+    faults: list[str]
+    counts: Counter[str]
+    worst: dict[str, float]  # of what is compared: the difference in units of what is allowed
+
+
+def moved(leaves: dict[str, Tensor], move: float, along: Sequence[int] = (0, 1, 2)) -> dict[str, Tensor]:
+    """Corners that are in one place stay so, and so do horizontal and vertical edges. along: these axes."""
+    corners = leaves["face_vertices"].detach()
+    place = 97 * corners + torch.stack([torch.zeros_like(corners[..., 0])] * 2 + [31 * corners[..., :2].sum(-1)], -1)
+    step = move * corners.abs().clamp(min=1) * _waves(place)
+    only = torch.tensor([axis in along for axis in range(3)])
+    scales = {name: leaves[name].detach() * (1 + move) for name in _SCALES}
+    return {**{k: v.detach() for k, v in leaves.items()}, "face_vertices": corners + step * only, **scales}
+
+
+def _waves(x: Tensor) -> Tensor:
+    """Of either sign, 0.5 to 1."""
+    return x.sin().sign() * (0.75 + 0.25 * (7 * x).sin())
+
+
+_SCALES = ("dist_scale", "gamma")
+
+
+class _Run(NamedTuple):
+    leaves: dict[str, Tensor]
+    numbers: Reference
+    decisions: Decisions
+
+
+def _reference(scene: Scene, leaves: dict[str, Tensor], **settings: Any) -> _Run:
+    leaves = {name: x.detach().clone().requires_grad_() for name, x in leaves.items()}
+    with Decisions(scene.size[0] * scene.size[1]) as decisions:
+        return _Run(leaves, draw(scene, leaves, core=False, **settings), decisions)
+
+
+def _other_boxes(scene: Scene) -> list[dict[str, Any]]:
+    """Settings with which the sides of boxes in reach are a little elsewhere, where there are any."""
+    s, tau = scene.settings, scene.leaves["dist_scale"].item()
+    if s["reach_shape"] != "box" and s["distance"] != "barycentric":
+        return []
+    reach = math.inf if s["reach"] is None else s["reach"]
+    if s["reach_per_scale"] is not None:
+        reach = min(reach, math.sqrt(s["reach_per_scale"] * tau))
+    if reach == math.inf:
+        return []
+    extent = s["half_extent"] or (max(scene.size) / min(scene.size),) * 2
+    step = BOX * 2 * max(extent) / min(scene.size)
+    return [{"reach": max(reach + side * step, 0.0), "reach_per_scale": None} for side in (-1, 1)]
+
+
+def weights_of(numbers: Reference, seed: int, pixels: Tensor) -> list[tuple[str, Tensor]]:
+    """Of each output that has gradients, zero at all but these pixels (H, W)."""
+    generator = torch.Generator().manual_seed(seed)
+    found = []
+    for name in NUMBERS:
+        values = getattr(numbers, name)
+        if values is not None:
+            weights = torch.randn(values.shape, generator=generator, dtype=torch.float64)
+            found.append((name, weights * pixels))
+    return found
+
+
+def total(values: Tensor, weights: Tensor) -> Tensor:
+    """A sum that sees no number of a weight of 0, be it NaN."""
+    return (values[weights != 0] * weights[weights != 0]).sum()
+
+
+def gradients(loss: Tensor, leaves: dict[str, Tensor]) -> dict[str, Tensor]:
+    if not loss.requires_grad:
+        return {name: torch.zeros_like(x) for name, x in leaves.items()}
+    found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, retain_graph=True)
+    return {
+        name: torch.zeros_like(x) if g is None else g for (name, x), g in zip(leaves.items(), found, strict=True)
+    }
+
+
+def compare(scene: Scene) -> Compared:
+    faults: list[str] = []
+    counts: Counter[str] = Counter(scenes=1)
+    worst: dict[str, float] = {}
+    at = _reference(scene, scene.leaves)
+    others = [_reference(scene, moved(scene.leaves, move)) for move in (MOVE, -MOVE)]
+    looks = [_reference(scene, moved(scene.leaves, move, along=[2])) for move in (MOVE, -MOVE)]
+    looks += [_reference(scene, scene.leaves, **s) for s in _other_boxes(scene)]
+    leaves = {name: x.clone().requires_grad_() for name, x in scene.leaves.items()}
+    got = draw(scene, leaves, core=True)
+
+    same = torch.ones(scene.size, dtype=torch.bool)
+    for run in others + looks:
+        same &= ~at.decisions.differing(run.decisions).view(scene.size)
+    for name in (*NUMBERS, "face_index"):
+        true, value = getattr(at.numbers, name), getattr(got, name)
+        if true is None:
+            continue
+        change = torch.zeros_like(true, dtype=torch.float64)
+        for run in others + looks:
+            change = torch.maximum(change, (getattr(run.numbers, name).detach() - true.detach()).abs())
+        scale = true.detach().abs().clamp(min=1)
+        stable = change <= UNSTABLE * scale
+        allowed = NUMBER * scale + TIMES * change
+        _note(name, value, true, allowed, stable, faults, counts, worst)
+
+    counts["pixels"] += same.numel()
+    counts["pixels without gradients"] += int((~same).sum())
+    for name, weights in weights_of(got, scene.number, same):
+        _compare_gradients(scene, name, weights, at, others, _Run(leaves, got, at.decisions), faults, counts, worst)
+    return Compared(faults, counts, worst)
+
+
+def _units(scene: Scene, output: str) -> dict[str, float]:
+    """By how much an input has to change so that an output changes by about 1.
+
+    Gradients are sums of terms as large as the inverse of that, which may cancel."""
+    s, tau, gamma = scene.settings, scene.leaves["dist_scale"].item(), scene.leaves["gamma"].item()
+    if output == "alpha":
+        corners = math.sqrt(tau) if s["dist_squared"] else tau
+    elif output == "image" and s["blend"] == "softmax":
+        first, last = s["softmax_range"] or (s["near"], s["far"])
+        corners = gamma * (last - first)
+    else:
+        corners = 1.0
+    return {"face_vertices": min(corners, 1.0), "dist_scale": tau, "gamma": gamma}
+
+
+def _compare_gradients(
+    scene: Scene,
+    output: str,
+    weights: Tensor,
+    at: _Run,
+    others: list[_Run],
+    core: _Run,
+    faults: list[str],
+    counts: Counter[str],
+    worst: dict[str, float],
+) -> None:
+    true_gradients, *moved_gradients, got = (
+        gradients(total(getattr(run.numbers, output), weights), run.leaves) for run in (at, *others, core)
+    )
+    size, units = weights.abs().sum().item(), _units(scene, output)
+    for name, value in got.items():
+        true = true_gradients[name]
+        if not true.numel():
+            continue
+        change = torch.zeros_like(true)
+        for run in moved_gradients:
+            change = torch.maximum(change, (run[name] - true).abs())
+        scale = true.abs().max().clamp(min=size / units.get(name, 1.0))
+        stable = TIMES * change <= UNSTABLE * scale
+        allowed = SLOPE * scale + TIMES * change
+        _note(f"gradient of {output} to {name}", value, true, allowed, stable, faults, counts, worst)
+
+
+def _note(
+    name: str,
+    value: Tensor,
+    true: Tensor,
+    allowed: Tensor,
+    stable: Tensor,
+    faults: list[str],
+    counts: Counter[str],
+    worst: dict[str, float],
+) -> None:
+    kind = "gradients" if name.startswith("gradient") else "numbers"
+    counts[kind] += stable.numel()
+    counts[f"{kind} left out"] += int((~stable).sum())
+    if not value.isfinite().all() or not true.isfinite().all():
+        faults.append(f"{name}: not finite; core {_few(value)}, reference {_few(true)}")
+        return
+    excess = torch.where(stable, (value.detach() - true.detach()).abs() / allowed, 0.0)
+    worst[name] = excess.max().item() if excess.numel() else 0.0
+    if worst[name] > 1:
+        i = excess.argmax()
+        place = [int(k) for k in torch.unravel_index(i, excess.shape)]
+        pair = value.reshape(-1)[i].item(), true.reshape(-1)[i].item()
+        faults.append(f"{name}{place}: core {pair[0]!r}, reference {pair[1]!r}, {worst[name]:.3g} times what is allowed")
+
+
+def _few(values: Tensor) -> list[float]:
+    return values.detach().reshape(-1)[~values.detach().reshape(-1).isfinite()][:3].tolist()
