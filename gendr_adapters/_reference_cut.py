@@ -48,7 +48,8 @@ def _nearest(pixels: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
     length2 = (edge * edge).sum(-1)
     proper = length2 > 0
     t = (away * edge).sum(-1) / torch.where(proper, length2, torch.ones_like(length2))
-    points = corners + torch.where(proper, t, torch.zeros_like(t)).clamp(0, 1)[..., None] * edge
+    t = torch.where(proper, t, torch.zeros_like(t)).clamp(0, 1)[..., None]
+    points = torch.where(t == 1, corners.roll(-1, 0), corners + t * edge)  # of a corner the same of both its edges
     d2, nearest = (pixels[:, None] - points).square().sum(-1).min(-1)
     return d2, points[torch.arange(len(pixels)), nearest]
 

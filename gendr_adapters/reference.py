@@ -62,7 +62,8 @@ def _nearest_on_outline(pixels: Tensor, corners: Tensor) -> tuple[Tensor, Tensor
     proper = length2 > 0  # an edge of length zero is its start point
     t = (to_pixel * edge).sum(-1) / torch.where(proper, length2, torch.ones_like(length2))
     t = torch.where(proper, t, torch.zeros_like(t)).clamp(0, 1)
-    offset = to_pixel - t[..., None] * edge
+    # Of a corner from that itself: its two edges agree to the last bit, and rounding has no say between them.
+    offset = torch.where((t == 1)[..., None], to_pixel.roll(-1, dims=2), to_pixel - t[..., None] * edge)
     d2, nearest = (offset * offset).sum(-1).min(-1)  # min picks one edge, so does its gradient
     one_hot = torch.nn.functional.one_hot(nearest, 3).to(t.dtype)
     along = one_hot * t
@@ -121,8 +122,10 @@ def _sample_features(features: Tensor, weights: Tensor) -> Tensor:
         return torch.einsum("pfk,fkc->pfc", weights, features)
     res = math.isqrt(count)
     a, b = weights[..., 0].detach() * res, weights[..., 1].detach() * res
-    # A weight of exactly 1 belongs to the last texel, and what is outside without a clip to the first or last.
-    u, v = a.clamp(0, res - 1).long(), b.clamp(0, res - 1).long()
+    # The inner borders of cells that are passed: so a weight of exactly 1 is in the last cell, and what is outside [0, 1]
+    # without a clip in the first or last.
+    borders = torch.arange(1, res, dtype=a.dtype, device=a.device)
+    u, v = ((x[..., None] >= borders).sum(-1) for x in (a, b))
     # Which of the two triangles of the texel square: beside edge 0-1, where a + b is res, rounding has no say.
     lower = a + b - u - v <= 1 + 8 * torch.finfo(a.dtype).eps * res
     texel = torch.where(lower, v * res + u, (res - 1 - v) * res + (res - 1 - u))
