@@ -11,7 +11,12 @@ dist_scale and gamma moved by some 200 units in their last place, twice.
                 the largest entry and `TIMES` what a move changed; an entry for which that is more than `UNSTABLE` of
                 the largest is not compared.
 
-All of that is counted. The sides of a box in reach are good to a thousandth of a pixel, so they move by that.
+    slopes      of one scene in `EVERY`, along a random direction in all inputs, against differences of the core's own
+                pictures, a thousandth of the way in which something changes, and half of that. Where the two disagree
+                by `ROUGH` the function is not smooth within the step, and nothing is compared.
+
+All of that is counted, and `too_much_left_out` says where it is more than a stated share. The sides of a box in reach
+are good to a thousandth of a pixel, so they move by that.
 """
 
 import math
@@ -30,18 +35,32 @@ from .sweep_scenes import Scene, draw
 MOVE = 2.0**-44
 TIMES = 32.0
 NUMBER, SLOPE, UNSTABLE = 1e-12, 1e-11, 1e-6
+EVERY, STEP, ROUGH = 8, 1e-3, 1e-2
 # In pixels, of the sides of a box in reach: more than csrc/core/prepare_face.h widens it by.
 BOX = 2e-3
 
 NUMBERS = ("image", "alpha", "depth")
 
+# The largest share that may be left out, where pixels are put on borders and elsewhere.
+MOST: dict[tuple[str, bool], float] = {
+    ("numbers", True): 0.12,
+    ("numbers", False): 0.004,
+    ("pixels", True): 0.92,
+    ("pixels", False): 0.06,
+    ("gradients", True): 0.01,
+    ("gradients", False): 0.01,
+    ("slopes", True): 0.2,
+    ("slopes", False): 0.2,
+}
+
 
 class Compared(NamedTuple):
-    """faults: what does not agree, in words. counts: compared and left out, of numbers, pixels and gradients."""
+    """faults: what does not agree, in words. counts: of what is in MOST, and what is left out of it. worst: of what is
+    compared the difference, in units of what is allowed."""
 
     faults: list[str]
-    counts: Counter[str]
-    worst: dict[str, float]  # of what is compared: the difference in units of what is allowed
+    counts: Counter[Any]
+    worst: dict[str, float]
 
 
 def moved(leaves: dict[str, Tensor], move: float, along: Sequence[int] = (0, 1, 2)) -> dict[str, Tensor]:
@@ -117,7 +136,7 @@ def gradients(loss: Tensor, leaves: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def compare(scene: Scene) -> Compared:
     faults: list[str] = []
-    counts: Counter[str] = Counter(scenes=1)
+    counts: Counter[Any] = Counter()
     worst: dict[str, float] = {}
     at = _reference(scene, scene.leaves)
     others = [_reference(scene, moved(scene.leaves, move)) for move in (MOVE, -MOVE)]
@@ -142,9 +161,11 @@ def compare(scene: Scene) -> Compared:
         _note(name, value, true, allowed, stable, faults, counts, worst)
 
     counts["pixels"] += same.numel()
-    counts["pixels without gradients"] += int((~same).sum())
+    counts["pixels", "left out"] += int((~same).sum())
     for name, weights in weights_of(got, scene.number, same):
         _compare_gradients(scene, name, weights, at, others, _Run(leaves, got, at.decisions), faults, counts, worst)
+    if scene.number % EVERY == 0:
+        _compare_with_differences(scene, at, faults, counts, worst)
     return Compared(faults, counts, worst)
 
 
@@ -171,7 +192,7 @@ def _compare_gradients(
     others: list[_Run],
     core: _Run,
     faults: list[str],
-    counts: Counter[str],
+    counts: Counter[Any],
     worst: dict[str, float],
 ) -> None:
     true_gradients, *moved_gradients, got = (
@@ -191,6 +212,84 @@ def _compare_gradients(
         _note(f"gradient of {output} to {name}", value, true, allowed, stable, faults, counts, worst)
 
 
+def _compare_with_differences(
+    scene: Scene, at: _Run, faults: list[str], counts: Counter[Any], worst: dict[str, float]
+) -> None:
+    """Of a sum of all outputs, without pixels about which something is decided otherwise at one of the ends."""
+    generator = torch.Generator().manual_seed(scene.number)
+    length = min(_units(scene, name)["face_vertices"] for name in NUMBERS)
+    units = {"face_vertices": length, **{name: scene.leaves[name] for name in _SCALES}}
+    along = {
+        name: units.get(name, 1.0) * (2 * torch.rand(x.shape, generator=generator, dtype=x.dtype) - 1)
+        for name, x in scene.leaves.items()
+    }
+
+    def place(step: float) -> dict[str, Tensor]:
+        return {name: x + step * along[name] for name, x in scene.leaves.items()}
+
+    same = torch.ones(scene.size, dtype=torch.bool)
+    for step in (STEP, -STEP):
+        same &= ~at.decisions.differing(_reference(scene, place(step)).decisions).view(scene.size)
+    weights = weights_of(at.numbers, scene.number, same)
+
+    def loss(leaves: dict[str, Tensor]) -> Tensor:
+        numbers = draw(scene, leaves, core=True)
+        return torch.stack([total(getattr(numbers, name), w) for name, w in weights]).sum()
+
+    coarse, fine = ((loss(place(h)) - loss(place(-h))).item() / (2 * h) for h in (STEP, STEP / 2))
+    leaves = {name: x.clone().requires_grad_() for name, x in scene.leaves.items()}
+    found = gradients(loss(leaves), leaves)
+    slope = sum((g * along[name]).sum().item() for name, g in found.items())
+    # A coordinate's rounding is so much of the length in which something changes.
+    noise = sum(w.abs().sum().item() for _, w in weights) * torch.finfo(torch.float64).eps * (1 + 1 / length) / STEP
+    size = max(abs(fine), abs(slope))
+    counts["slopes"] += 1
+    if abs(coarse - fine) > ROUGH * size + noise:
+        counts["slopes", "left out"] += 1
+        return
+    allowed = 1e-5 * size + 4 * abs(coarse - fine) + 4 * noise
+    worst["slope"] = abs(slope - fine) / allowed if allowed else 0.0
+    if worst["slope"] > 1:
+        faults.append(f"slope: gradients say {slope!r}, differences {coarse!r} and {fine!r}")
+
+
+def too_much_left_out(counts: Counter[Any]) -> list[str]:
+    """counts: of many scenes, by (what, on borders), (what, on borders, 'left out')."""
+    found = []
+    for (what, on_borders), most in MOST.items():
+        share = counts[what, on_borders, "left out"] / max(counts[what, on_borders], 1)
+        if share > most:
+            found.append(f"{what}{', on borders' if on_borders else ''}: {share:.1%} left out, more than {most:.1%}")
+    return found
+
+
+class Totals:
+    """What came of many scenes."""
+
+    def __init__(self) -> None:
+        self.scenes = 0
+        self.counts: Counter[Any] = Counter()
+        self.worst: dict[str, tuple[float, int]] = {}
+        self.faults: list[str] = []
+
+    def add(self, scene: Scene) -> None:
+        result = compare(scene)
+        self.scenes += 1
+        for key, count in result.counts.items():
+            name, *rest = key if isinstance(key, tuple) else (key,)
+            self.counts[name, scene.on_borders, *rest] += count
+        for name, value in result.worst.items():
+            self.worst[name] = max(self.worst.get(name, (0.0, -1)), (value, scene.number))
+        self.faults += [f"scene {scene.number}: {fault}; {scene.row}" for fault in result.faults]
+
+    def __str__(self) -> str:
+        parts = [f"{self.scenes:,} scenes, {len(self.faults)} faults"]
+        for what, on_borders in MOST:
+            n, out = self.counts[what, on_borders], self.counts[what, on_borders, "left out"]
+            parts.append(f"{what}{' on borders' if on_borders else ''} {n:,}, {out / max(n, 1):.2%} left out")
+        return "; ".join(parts)
+
+
 def _note(
     name: str,
     value: Tensor,
@@ -198,12 +297,12 @@ def _note(
     allowed: Tensor,
     stable: Tensor,
     faults: list[str],
-    counts: Counter[str],
+    counts: Counter[Any],
     worst: dict[str, float],
 ) -> None:
     kind = "gradients" if name.startswith("gradient") else "numbers"
     counts[kind] += stable.numel()
-    counts[f"{kind} left out"] += int((~stable).sum())
+    counts[kind, "left out"] += int((~stable).sum())
     if not value.isfinite().all() or not true.isfinite().all():
         faults.append(f"{name}: not finite; core {_few(value)}, reference {_few(true)}")
         return

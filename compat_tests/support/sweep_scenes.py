@@ -92,6 +92,11 @@ class Scene(NamedTuple):
     sampling: dict[str, Any]
     map_index: Tensor
 
+    @property
+    def on_borders(self) -> bool:
+        """Are pixels put where some rule changes?"""
+        return self.row["geometry"] in _LATTICE
+
 
 @functools.lru_cache(maxsize=4)
 def rows(block: int) -> list[Row]:
