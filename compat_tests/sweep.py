@@ -1,6 +1,6 @@
-"""`python -m compat_tests.sweep --first N --count M`: scenes N to N + M - 1 of the sweep (support/sweep.py): settings and
-faces of every kind, the core against the specification, numbers and gradients. A scene of a number is always the same;
-what does not agree is printed with its number."""
+"""`python -m compat_tests.sweep --first N --count M`: scenes N to N + M - 1 of the sweep (support/sweep.py): settings
+and faces of every kind, the core against the specification, numbers and gradients. A scene of a number is always the
+same; what does not agree is printed with its number."""
 
 import argparse
 import sys

@@ -100,7 +100,7 @@ def _frank(d: Tensor, dim: int, p: float) -> Tensor:
     ratio = torch.expm1((1 - d) * log_p) / math.expm1(log_p)
     if p > 1:
         return 1 - torch.log1p((p - 1) * ratio.prod(dim)) / log_p
-    # p^x - 1 = (p - 1) (1 + k (p^-a - 1)), k = p / (p - 1): for small a and p the ratio has lost the digits of 1 - ratio.
+    # p^x - 1 = (p - 1) (1 + k (p^-a - 1)), k = p / (p - 1): where a is small the ratio lacks the digits of 1 - ratio.
     return -torch.log1p((1 / p - 1) * _union(p / (1 - p) * torch.expm1(-d * log_p), dim)) / log_p
 
 

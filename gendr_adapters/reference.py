@@ -27,6 +27,10 @@ from .shading import Lighting, TextureMaps
 from .t_conorms import aggregate
 
 
+# Coverages as small as this are no weights: they have lost digits, and their inverses are infinite.
+_NO_COLOUR = {torch.float32: 1e-30, torch.float64: 1e-290}
+
+
 class Reference(NamedTuple):
     """image (C, H, W) or None, alpha (H, W), depth (H, W) 0 where empty, face_index (H, W) int64 -1 where empty."""
 
@@ -108,10 +112,15 @@ def _weights_and_depth(s: Any, raw: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         over_z = raw * _inverse(z)
         least = 1e-8 * _inverse(z).prod(-1) * z.amin(-1).clamp(max=1) ** 2
         total = over_z.sum(-1)
-        weights = over_z / torch.where(total > least, total, least.expand_as(total).detach())[..., None]
+        total = torch.where(total > least, total, least.expand_as(total).detach())
+        # 0 is possible where depths are of either sign: such a face has no colour.
+        weights = over_z / torch.where(total != 0, total, torch.ones_like(total))[..., None]
     if clip == "nonnegative":
         weights = weights.clamp(min=0)
-        weights = weights / weights.sum(-1, keepdim=True)
+        # All are negative where depths of either sign make them so: such a face has no colour.
+        total = weights.sum(-1, keepdim=True)
+        some = total > 0
+        weights = torch.where(some, weights / torch.where(some, total, torch.ones_like(total)), weights)
     return weights, (weights * z).sum(-1)
 
 
@@ -122,8 +131,8 @@ def _sample_features(features: Tensor, weights: Tensor) -> Tensor:
         return torch.einsum("pfk,fkc->pfc", weights, features)
     res = math.isqrt(count)
     a, b = weights[..., 0].detach() * res, weights[..., 1].detach() * res
-    # The inner borders of cells that are passed: so a weight of exactly 1 is in the last cell, and what is outside [0, 1]
-    # without a clip in the first or last.
+    # The inner borders of cells that are passed: so a weight of exactly 1 is in the last cell, and what is outside of
+    # [0, 1] without a clip in the first or last.
     borders = torch.arange(1, res, dtype=a.dtype, device=a.device)
     u, v = ((x[..., None] >= borders).sum(-1) for x in (a, b))
     # Which of the two triangles of the texel square: beside edge 0-1, where a + b is res, rounding has no say.
@@ -322,7 +331,7 @@ def render(
             colour = torch.where(chosen[..., None], shade, torch.zeros_like(shade)).sum(1)
             image = torch.where(held[:, None], colour, behind)
         else:
-            visible = kept & seen
+            visible = kept & seen & (coverage.detach() > _NO_COLOUR[coverage.dtype])
             gamma = torch.as_tensor(s.gamma, dtype=w.dtype, device=w.device).reshape(())
             first, last = getattr(s, "softmax_range", None) or (s.near, s.far)
             # What cannot be seen competes as the background: the softmax of the others does not notice.

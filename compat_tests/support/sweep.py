@@ -1,15 +1,16 @@
 """One scene of the sweep: the core in float64 against the specification (gendr_adapters/reference.py), numbers and
 gradients; and the core's gradients against differences of its own pictures.
 
-What is compared, and how closely, is measured, scene for scene: the reference draws it again with all coordinates,
-dist_scale and gamma moved by some 200 units in their last place, twice.
+Most scenes agree to `NUMBER` in numbers and to `SLOPE` of the largest entry in gradients, and that is that. For others
+how closely they have to agree, and where, is measured: the reference draws them again with all coordinates, dist_scale
+and gamma moved by some 200 units in their last place, this way and that.
 
     numbers     allowed is `NUMBER` and `TIMES` what a move changed: no two ways to compute agree better. A number that
                 moves by more than `UNSTABLE` hangs on rounding (a pixel at a border of some rule) and is not compared.
     gradients   of a sum over pixels, without those about which the moved reference decided anything otherwise: which
-                edge is nearest, whether a pair counts, ... (support/decisions.py). Of the others allowed is `SLOPE` of
-                the largest entry and `TIMES` what a move changed; an entry for which that is more than `UNSTABLE` of
-                the largest is not compared.
+                edge is nearest, whether a pair counts, ... (support/decisions.py). Of the others allowed is `SLOPE` and
+                `TIMES` what a move changed; an entry for which that is more than `UNSTABLE` of the largest is not
+                compared.
 
     slopes      of one scene in `EVERY`, along a random direction in all inputs, against differences of the core's own
                 pictures, a thousandth of the way in which something changes, and half of that. Where the two disagree
@@ -30,7 +31,7 @@ from torch import Tensor
 from gendr_adapters.reference import Reference
 
 from .decisions import Decisions
-from .sweep_scenes import Scene, draw
+from .sweep_scenes import PER_CORNER, Scene, draw
 
 MOVE = 2.0**-44
 TIMES = 32.0
@@ -84,11 +85,20 @@ _SCALES = ("dist_scale", "gamma")
 class _Run(NamedTuple):
     leaves: dict[str, Tensor]
     numbers: Reference
-    decisions: Decisions
+    decisions: Decisions | None
+
+    @property
+    def decided(self) -> Decisions:
+        assert self.decisions is not None
+        return self.decisions
+
+
+def _fresh(leaves: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: x.detach().clone().requires_grad_() for name, x in leaves.items()}
 
 
 def _reference(scene: Scene, leaves: dict[str, Tensor], **settings: Any) -> _Run:
-    leaves = {name: x.detach().clone().requires_grad_() for name, x in leaves.items()}
+    leaves = _fresh(leaves)
     with Decisions(scene.size[0] * scene.size[1]) as decisions:
         return _Run(leaves, draw(scene, leaves, core=False, **settings), decisions)
 
@@ -129,27 +139,33 @@ def gradients(loss: Tensor, leaves: dict[str, Tensor]) -> dict[str, Tensor]:
     if not loss.requires_grad:
         return {name: torch.zeros_like(x) for name, x in leaves.items()}
     found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, retain_graph=True)
-    return {
-        name: torch.zeros_like(x) if g is None else g for (name, x), g in zip(leaves.items(), found, strict=True)
-    }
+    return {name: torch.zeros_like(x) if g is None else g for (name, x), g in zip(leaves.items(), found, strict=True)}
 
 
 def compare(scene: Scene) -> Compared:
-    faults: list[str] = []
-    counts: Counter[Any] = Counter()
-    worst: dict[str, float] = {}
-    at = _reference(scene, scene.leaves)
-    others = [_reference(scene, moved(scene.leaves, move)) for move in (MOVE, -MOVE)]
-    looks = [_reference(scene, moved(scene.leaves, move, along=[2])) for move in (MOVE, -MOVE)]
-    looks += [_reference(scene, scene.leaves, **s) for s in _other_boxes(scene)]
-    leaves = {name: x.clone().requires_grad_() for name, x in scene.leaves.items()}
-    got = draw(scene, leaves, core=True)
+    leaves = _fresh(scene.leaves)
+    core = _Run(leaves, draw(scene, leaves, core=True), None)
+    leaves = _fresh(scene.leaves)
+    result = _compared(scene, core, _Run(leaves, draw(scene, leaves, core=False), None), [], [])
+    if result.faults:
+        at = _reference(scene, scene.leaves)
+        others = [_reference(scene, moved(scene.leaves, move)) for move in (MOVE, -MOVE)]
+        looks = [_reference(scene, moved(scene.leaves, move, along=[2])) for move in (MOVE, -MOVE)]
+        looks += [_reference(scene, scene.leaves, **s) for s in _other_boxes(scene)]
+        result = _compared(scene, core, at, others, looks)
+    if scene.number % EVERY == 0:
+        _compare_with_differences(scene, result)
+    return result
 
+
+def _compared(scene: Scene, core: _Run, at: _Run, others: list[_Run], looks: list[_Run]) -> Compared:
+    """others: the moved ones. looks: more that are to decide alike."""
+    result = Compared([], Counter(), {})
     same = torch.ones(scene.size, dtype=torch.bool)
     for run in others + looks:
-        same &= ~at.decisions.differing(run.decisions).view(scene.size)
+        same &= ~at.decided.differing(run.decided).view(scene.size)
     for name in (*NUMBERS, "face_index"):
-        true, value = getattr(at.numbers, name), getattr(got, name)
+        true, value = getattr(at.numbers, name), getattr(core.numbers, name)
         if true is None:
             continue
         change = torch.zeros_like(true, dtype=torch.float64)
@@ -157,16 +173,12 @@ def compare(scene: Scene) -> Compared:
             change = torch.maximum(change, (getattr(run.numbers, name).detach() - true.detach()).abs())
         scale = true.detach().abs().clamp(min=1)
         stable = change <= UNSTABLE * scale
-        allowed = NUMBER * scale + TIMES * change
-        _note(name, value, true, allowed, stable, faults, counts, worst)
-
-    counts["pixels"] += same.numel()
-    counts["pixels", "left out"] += int((~same).sum())
-    for name, weights in weights_of(got, scene.number, same):
-        _compare_gradients(scene, name, weights, at, others, _Run(leaves, got, at.decisions), faults, counts, worst)
-    if scene.number % EVERY == 0:
-        _compare_with_differences(scene, at, faults, counts, worst)
-    return Compared(faults, counts, worst)
+        _note(result, name, value, true, _rounding(scene, name) * scale + TIMES * change, stable)
+    result.counts["pixels"] += same.numel()
+    result.counts["pixels", "left out"] += int((~same).sum())
+    for name, weights in weights_of(core.numbers, scene.number, same):
+        _compare_gradients(result, scene, name, weights, at, others, core)
+    return result
 
 
 def _units(scene: Scene, output: str) -> dict[str, float]:
@@ -174,29 +186,46 @@ def _units(scene: Scene, output: str) -> dict[str, float]:
 
     Gradients are sums of terms as large as the inverse of that, which may cancel."""
     s, tau, gamma = scene.settings, scene.leaves["dist_scale"].item(), scene.leaves["gamma"].item()
-    if output == "alpha":
-        corners = math.sqrt(tau) if s["dist_squared"] else tau
-    elif output == "image" and s["blend"] == "softmax":
-        first, last = s["softmax_range"] or (s["near"], s["far"])
-        corners = gamma * (last - first)
-    else:
-        corners = 1.0
-    return {"face_vertices": min(corners, 1.0), "dist_scale": tau, "gamma": gamma}
+    across, soft = math.sqrt(tau) if s["dist_squared"] else tau, output == "image" and s["blend"] == "softmax"
+    along = gamma * _softmax_range(scene) if soft else 1.0
+    return {
+        "face_vertices": min(across if soft or output == "alpha" else 1.0, along, 1.0),
+        "dist_scale": tau,
+        "gamma": gamma,
+    }
+
+
+def _softmax_range(scene: Scene) -> float:
+    first, last = scene.settings["softmax_range"] or (scene.settings["near"], scene.settings["far"])
+    return last - first
+
+
+def _rounding(scene: Scene, output: str) -> float:
+    """What no two ways of computing an output agree better than: exponents are depths over gamma, and rounded."""
+    if output != "image" or scene.settings["blend"] != "softmax" or not scene.flat.numel():
+        return NUMBER
+    depth = scene.leaves["face_vertices"][..., 2].abs().max().item() + 6
+    largest = depth / (scene.leaves["gamma"].item() * _softmax_range(scene))
+    return max(NUMBER, 8 * torch.finfo(torch.float64).eps * largest)
+
+
+def _unique(scene: Scene, name: str, gradient: Tensor) -> Tensor:
+    """Of a face without area only the sum over corners is."""
+    if name in PER_CORNER and scene.flat.any():
+        gradient = gradient.clone()
+        gradient[scene.flat] = gradient[scene.flat].sum(1, keepdim=True).expand_as(gradient[scene.flat])
+    return gradient
 
 
 def _compare_gradients(
-    scene: Scene,
-    output: str,
-    weights: Tensor,
-    at: _Run,
-    others: list[_Run],
-    core: _Run,
-    faults: list[str],
-    counts: Counter[Any],
-    worst: dict[str, float],
+    result: Compared, scene: Scene, output: str, weights: Tensor, at: _Run, others: list[_Run], core: _Run
 ) -> None:
     true_gradients, *moved_gradients, got = (
-        gradients(total(getattr(run.numbers, output), weights), run.leaves) for run in (at, *others, core)
+        {
+            name: _unique(scene, name, g)
+            for name, g in gradients(total(getattr(run.numbers, output), weights), run.leaves).items()
+        }
+        for run in (at, *others, core)
     )
     size, units = weights.abs().sum().item(), _units(scene, output)
     for name, value in got.items():
@@ -209,12 +238,10 @@ def _compare_gradients(
         scale = true.abs().max().clamp(min=size / units.get(name, 1.0))
         stable = TIMES * change <= UNSTABLE * scale
         allowed = SLOPE * scale + TIMES * change
-        _note(f"gradient of {output} to {name}", value, true, allowed, stable, faults, counts, worst)
+        _note(result, f"gradient of {output} to {name}", value, true, allowed, stable)
 
 
-def _compare_with_differences(
-    scene: Scene, at: _Run, faults: list[str], counts: Counter[Any], worst: dict[str, float]
-) -> None:
+def _compare_with_differences(scene: Scene, result: Compared) -> None:
     """Of a sum of all outputs, without pixels about which something is decided otherwise at one of the ends."""
     generator = torch.Generator().manual_seed(scene.number)
     length = min(_units(scene, name)["face_vertices"] for name in NUMBERS)
@@ -227,9 +254,10 @@ def _compare_with_differences(
     def place(step: float) -> dict[str, Tensor]:
         return {name: x + step * along[name] for name, x in scene.leaves.items()}
 
-    same = torch.ones(scene.size, dtype=torch.bool)
+    faults, counts, worst = result
+    at, same = _reference(scene, scene.leaves), torch.ones(scene.size, dtype=torch.bool)
     for step in (STEP, -STEP):
-        same &= ~at.decisions.differing(_reference(scene, place(step)).decisions).view(scene.size)
+        same &= ~at.decided.differing(_reference(scene, place(step)).decided).view(scene.size)
     weights = weights_of(at.numbers, scene.number, same)
 
     def loss(leaves: dict[str, Tensor]) -> Tensor:
@@ -237,7 +265,7 @@ def _compare_with_differences(
         return torch.stack([total(getattr(numbers, name), w) for name, w in weights]).sum()
 
     coarse, fine = ((loss(place(h)) - loss(place(-h))).item() / (2 * h) for h in (STEP, STEP / 2))
-    leaves = {name: x.clone().requires_grad_() for name, x in scene.leaves.items()}
+    leaves = _fresh(scene.leaves)
     found = gradients(loss(leaves), leaves)
     slope = sum((g * along[name]).sum().item() for name, g in found.items())
     # A coordinate's rounding is so much of the length in which something changes.
@@ -277,7 +305,7 @@ class Totals:
         self.scenes += 1
         for key, count in result.counts.items():
             name, *rest = key if isinstance(key, tuple) else (key,)
-            self.counts[name, scene.on_borders, *rest] += count
+            self.counts[(name, scene.on_borders, *rest)] += count
         for name, value in result.worst.items():
             self.worst[name] = max(self.worst.get(name, (0.0, -1)), (value, scene.number))
         self.faults += [f"scene {scene.number}: {fault}; {scene.row}" for fault in result.faults]
@@ -290,16 +318,8 @@ class Totals:
         return "; ".join(parts)
 
 
-def _note(
-    name: str,
-    value: Tensor,
-    true: Tensor,
-    allowed: Tensor,
-    stable: Tensor,
-    faults: list[str],
-    counts: Counter[Any],
-    worst: dict[str, float],
-) -> None:
+def _note(result: Compared, name: str, value: Tensor, true: Tensor, allowed: Tensor, stable: Tensor) -> None:
+    faults, counts, worst = result
     kind = "gradients" if name.startswith("gradient") else "numbers"
     counts[kind] += stable.numel()
     counts[kind, "left out"] += int((~stable).sum())
@@ -312,7 +332,9 @@ def _note(
         i = excess.argmax()
         place = [int(k) for k in torch.unravel_index(i, excess.shape)]
         pair = value.reshape(-1)[i].item(), true.reshape(-1)[i].item()
-        faults.append(f"{name}{place}: core {pair[0]!r}, reference {pair[1]!r}, {worst[name]:.3g} times what is allowed")
+        faults.append(
+            f"{name}{place}: core {pair[0]!r}, reference {pair[1]!r}, {worst[name]:.3g} times what is allowed"
+        )
 
 
 def _few(values: Tensor) -> list[float]:

@@ -1,4 +1,4 @@
-"""The scenes of the sweep: every pair of values of two settings in each block of a thousand, on odd and ordinary faces."""
+"""The scenes of the sweep: every pair of values of two settings in a block of a thousand, on odd faces and others."""
 
 import functools
 import itertools
@@ -81,6 +81,10 @@ _PLANES = {
 }
 
 
+# Of tensors (F, corners or texels, ...).
+PER_CORNER = ("face_vertices", "features", "uvs", "positions", "normals")
+
+
 class Scene(NamedTuple):
     """One image. row: the values it was made of. leaves: float64, what has a gradient, without a batch axis."""
 
@@ -91,6 +95,7 @@ class Scene(NamedTuple):
     leaves: dict[str, Tensor]
     sampling: dict[str, Any]
     map_index: Tensor
+    flat: Tensor  # (F,) bool: faces made to have no area
 
     @property
     def on_borders(self) -> bool:
@@ -126,6 +131,7 @@ def make_scene(number: int) -> Scene:
         "gamma": (10 ** (row["decade_of_gamma"] + uniform(0, 1, 1))).float().double(),
     }
     n, kind, channels = len(leaves["face_vertices"]), row["features"], choose.choice([1, 2, 4])
+    flat = torch.tensor([row["geometry"] == "no area" and k % 4 != 3 for k in range(n)], dtype=torch.bool)
     if kind != "none":
         leaves["background"] = uniform(0, 1, channels)
     if kind in ("corners", "one colour", "texels", "lit corners"):
@@ -145,13 +151,17 @@ def make_scene(number: int) -> Scene:
             "specular": uniform(0, 1, 2, channels),
             "shininess": uniform(0.5, 8),
         }
+    # Which corner or edge of such a face is nearest is for rounding to say, if several are: so let all look alike.
+    leaves["face_vertices"][flat, :, 2] = leaves["face_vertices"][flat, :1, 2]
+    for name in PER_CORNER[1:]:
+        if name in leaves:
+            leaves[name][flat] = leaves[name][flat, :1].clone()
     sampling = {name: row[name] for name in ("filter", "padding", "align_corners")}
-    return Scene(number, row, settings, size, leaves, sampling, torch.randint(0, 2, (n,), generator=generator))
+    map_index = torch.randint(0, 2, (n,), generator=generator)
+    return Scene(number, row, settings, size, leaves, sampling, map_index, flat)
 
 
-def _faces(
-    row: Row, size: tuple[int, int], tau: float, choose: random.Random, generator: torch.Generator
-) -> Tensor:
+def _faces(row: Row, size: tuple[int, int], tau: float, choose: random.Random, generator: torch.Generator) -> Tensor:
     kind = row["geometry"]
     n = 0 if kind == "none" else choose.choice([1, 2, 4, 6])
 
