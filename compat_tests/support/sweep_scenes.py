@@ -126,7 +126,7 @@ def make_scene(number: int) -> Scene:
     size = choose.choice([(4, 8), (8, 4), (4, 4)] if lattice else [(5, 7), (7, 5), (6, 6), (1, 1)])
     tau = (10 ** (row["tau"] + uniform(0, 1, 1))).float().double()
     leaves = {
-        "face_vertices": _faces(row, size, tau.item(), choose, generator),
+        "face_vertices": faces_of(row, size, tau.item(), choose, generator),
         "dist_scale": tau,
         "gamma": (10 ** (row["decade_of_gamma"] + uniform(0, 1, 1))).float().double(),
     }
@@ -161,7 +161,7 @@ def make_scene(number: int) -> Scene:
     return Scene(number, row, settings, size, leaves, sampling, map_index, flat)
 
 
-def _faces(row: Row, size: tuple[int, int], tau: float, choose: random.Random, generator: torch.Generator) -> Tensor:
+def faces_of(row: Row, size: tuple[int, int], tau: float, choose: random.Random, generator: torch.Generator) -> Tensor:
     kind = row["geometry"]
     n = 0 if kind == "none" else choose.choice([1, 2, 4, 6])
 
