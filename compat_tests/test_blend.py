@@ -337,7 +337,7 @@ def test_no_fragments(floor: float, device: str) -> None:
     gradients = torch.autograd.grad(got.image.sum() + got.alpha.sum(), [depth, colours, background])
     assert gradients[0].shape == (0,) and gradients[1].shape == (0, 2) and (gradients[2] == 20).all()
     none = Fragments(found.offsets[:1], *[depth] * 5)
-    assert blend_fragments(none, colours, 4, n_images=0).image.shape == (0, 2, 4, 4)  # type: ignore[union-attr]
+    assert blend_fragments(none, colours, 4, n_images=0).image.shape == (0, 2, 4, 4)
 
 
 @DEVICES
@@ -349,12 +349,12 @@ def test_outputs(device: str) -> None:
         blend_fragments(found, None, (9, 11), s),
         blend_fragments(found, colours, (9, 11), s, background, outputs=("alpha",)),
     ):
-        assert alone.image is None and torch.equal(alone.alpha, both.alpha)  # type: ignore[arg-type]
-        gradients = torch.autograd.grad(alone.alpha.sum(), [found.distance2, found.depth], allow_unused=True)  # type: ignore[union-attr]
-        expected = torch.autograd.grad(both.alpha.sum(), found.distance2, retain_graph=True)  # type: ignore[union-attr]
+        assert alone.image is None and torch.equal(alone.alpha, both.alpha)
+        gradients = torch.autograd.grad(alone.alpha.sum(), [found.distance2, found.depth], allow_unused=True)
+        expected = torch.autograd.grad(both.alpha.sum(), found.distance2, retain_graph=True)
         assert torch.equal(gradients[0], expected[0]) and not gradients[1].any()
     alone = blend_fragments(found, colours, (9, 11), s, background, outputs=("image",))
-    assert alone.alpha is None and torch.equal(alone.image, both.image)  # type: ignore[arg-type]
+    assert alone.alpha is None and torch.equal(alone.image, both.image)
     assert both.depth is None and both.face_index is None
 
 
@@ -457,9 +457,9 @@ def test_bad_input() -> None:
     found, colours, background = some()
     size = (9, 11)
     with pytest.raises(TypeError, match="fragments must be what find_fragments returns, got tuple"):
-        blend_fragments(tuple(found), colours, size)  # type: ignore[arg-type]
+        blend_fragments(tuple(found), colours, size)
     with pytest.raises(TypeError, match="settings must be a RenderSettings, got dict"):
-        blend_fragments(found, colours, size, {})  # type: ignore[arg-type]
+        blend_fragments(found, colours, size, {})
     with pytest.raises(ValueError, match="fragments are of 99 pixels, 1 images of 9 x 12 pixels have 108"):
         blend_fragments(found, colours, (9, 12))
     with pytest.raises(ValueError, match="blend='softmax' only, got 'hard'"):
@@ -489,7 +489,7 @@ def test_bad_input() -> None:
     with pytest.raises(ValueError, match="dist_scale must have 1 entry or one an image"):
         blend_fragments(found, colours, size, RenderSettings(dist_scale=torch.tensor([0.1, 0.1])))
     with pytest.raises(TypeError, match="n_images must be an int"):
-        blend_fragments(found, colours, size, n_images=1.0)  # type: ignore[arg-type]
+        blend_fragments(found, colours, size, n_images=1.0)
 
 
 @pytest.mark.cpu_core

@@ -214,11 +214,11 @@ def test_no_second_derivative() -> None:
 def test_bad_input() -> None:
     corners = scene_for(torch.float32, "cpu")
     with pytest.raises(TypeError, match="face_vertices must be a tensor, got list"):
-        find_fragments([corners], 8)  # type: ignore[arg-type]
+        find_fragments([corners], 8)
     with pytest.raises(ValueError, match=r"face_vertices must be \(F, 3, 3\)"):
         find_fragments(corners[0], 8)
     with pytest.raises(TypeError, match="settings must be a RenderSettings, got dict"):
-        find_fragments(corners, 8, settings={})  # type: ignore[arg-type]
+        find_fragments(corners, 8, settings={})
     with pytest.raises(ValueError, match="image sides must be 1 to 32768"):
         find_fragments(corners, 0)
     with pytest.raises(ValueError, match="not finite"):

@@ -314,7 +314,7 @@ def tools(tmp_path: Path) -> dict[str, str]:
 def logs(out: Path) -> dict[str, str]:
     with tarfile.open(out / "logs.tar.gz") as packed:
         files = [member for member in packed.getmembers() if member.isfile()]
-        return {Path(f.name).name: packed.extractfile(f).read().decode() for f in files}  # type: ignore[union-attr]
+        return {Path(f.name).name: packed.extractfile(f).read().decode() for f in files}
 
 
 def test_the_stages(tools: dict[str, str], tmp_path: Path) -> None:

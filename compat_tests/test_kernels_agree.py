@@ -76,7 +76,7 @@ class Passes:
 @contextmanager
 def library(passes: Any) -> Iterator[None]:
     before = _native.library
-    _native.library = lambda device_type="cpu": passes  # type: ignore[assignment]
+    _native.library = lambda device_type="cpu": passes
     try:
         yield
     finally:

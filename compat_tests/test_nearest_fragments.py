@@ -226,4 +226,4 @@ def test_too_many_slots_and_none() -> None:
     with pytest.raises(ValueError, match="n_nearest must be at least 1"):
         find_nearest_fragments(corners, 8, 0, None, RenderSettings(**BASE))
     with pytest.raises(TypeError, match="settings must be a RenderSettings"):
-        find_nearest_fragments(corners, 8, 1, None, {})  # type: ignore[arg-type]
+        find_nearest_fragments(corners, 8, 1, None, {})

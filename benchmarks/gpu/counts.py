@@ -60,7 +60,7 @@ def launches_of(work: Callable[[], object], library: ctypes.CDLL | None = None) 
     core.gendr_emu_take_counts.restype = ctypes.c_char_p
     core.gendr_emu_take_counts()
     before = _native.library
-    _native.library = lambda device_type="cpu": core  # type: ignore[assignment]
+    _native.library = lambda device_type="cpu": core
     try:
         work()
     finally:

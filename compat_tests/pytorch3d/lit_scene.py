@@ -88,7 +88,7 @@ class Scene:
     def draw(self, shader: Any, settings: dict[str, Any] | None = None, **call: Any) -> Tensor:
         params = GenDRBlendParams(**self.blend, background_color=self.leaves["background"])
         made = shader(**self.lighting(), blend_params=params)
-        return renderer_of(made, self.cameras, **(settings or {}))(self.meshes(), **call)  # type: ignore[no-any-return]
+        return renderer_of(made, self.cameras, **(settings or {}))(self.meshes(), **call)
 
     def meshes(self) -> Meshes:
         return Meshes([self.leaves[f"verts {i}"] for i in range(2)], self.faces, self.textures())

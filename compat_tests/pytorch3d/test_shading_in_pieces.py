@@ -178,7 +178,7 @@ def test_gradcheck(n_pieces: list[int]) -> None:
     renderer = renderer_of(shader, cameras, image_size=8, blur_radius=1.0)
 
     def draw(verts: Tensor, colours: Tensor) -> Tensor:
-        return renderer(Meshes([verts], sphere.faces_list(), TexturesVertex(colours)))  # type: ignore[no-any-return]
+        return renderer(Meshes([verts], sphere.faces_list(), TexturesVertex(colours)))
 
     inputs = verts, colours.requires_grad_()
     assert torch.autograd.gradcheck(draw, inputs, eps=1e-7, atol=1e-4, rtol=1e-4, fast_mode=True)
@@ -248,7 +248,7 @@ class NetworkTextures(TexturesUV):
         self.net = net
 
     def sample_textures(self, fragments: Any, **kwargs: Any) -> Tensor:
-        return self.net(super().sample_textures(fragments, **kwargs))  # type: ignore[no-any-return]
+        return self.net(super().sample_textures(fragments, **kwargs))
 
 
 def test_networks_in_textures(n_pieces: list[int]) -> None:

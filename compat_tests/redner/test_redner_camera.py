@@ -143,7 +143,7 @@ def test_rotations() -> None:
         ({"distortion_params": torch.zeros(8)}, NotImplementedError, "distortion"),
     ],
 )
-def test_bad_cameras(changes, error, said) -> None:  # type: ignore[no-untyped-def]
+def test_bad_cameras(changes, error, said) -> None:
     with pytest.raises(error, match=said):
         camera(**changes)
 
@@ -159,6 +159,6 @@ def test_bad_cameras(changes, error, said) -> None:  # type: ignore[no-untyped-d
         ({"intrinsic_mat": torch.ones(3, 3)}, "last row"),
     ],
 )
-def test_cameras_that_see_nothing(changes, said) -> None:  # type: ignore[no-untyped-def]
+def test_cameras_that_see_nothing(changes, said) -> None:
     with pytest.raises(ValueError, match=said):
         pyredner.render_albedo(scene(**changes))

@@ -88,7 +88,7 @@ def bean(door: object, n: int) -> sr.Mesh:
     mesh = door.Mesh.from_obj(data.path("sphere_642.obj"))  # type: ignore[attr-defined]
     x, y, z = mesh.vertices.unbind(-1)
     bent = torch.stack([0.7 * x, 0.3 * y + 0.35 * x * x, 0.45 * z], -1)
-    return door.Mesh(bent.repeat(n, 1, 1), mesh.faces.repeat(n, 1, 1))  # type: ignore[attr-defined,no-any-return]
+    return door.Mesh(bent.repeat(n, 1, 1), mesh.faces.repeat(n, 1, 1))
 
 
 @pytest.mark.parametrize("gradient", ["reference", "exact"])
