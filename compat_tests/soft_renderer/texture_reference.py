@@ -54,7 +54,7 @@ def atlas(textures, tile):
             face = x // tile + y // tile * columns
             if face < n_faces:
                 left, bottom = face % columns * tile, face // columns * tile
-                corners = [*np.array([[tile / 2, 1], [1, tile - 2], [tile - 2, tile - 2]]), left, bottom]
+                corners = np.array([[tile / 2, 1], [1, tile - 2], [tile - 2, tile - 2]]) + [left, bottom]
                 uv[face] = corners / [columns * tile - 1, rows * tile - 1]
                 picture[y, x] = textures[face, _texel_at(corners, x, y, resolution)]
     return picture[::-1], uv
