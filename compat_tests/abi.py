@@ -1,4 +1,4 @@
-"""The C header's declarations, as text. `python -m compat_tests.abi` rewrites abi.txt, once GENDR_ABI_VERSION is raised.
+"""The C header's declarations, as text. `python -m compat_tests.abi` rewrites abi.txt, once the version is raised.
 
 A library is loaded by the package of the same number alone: whoever forgets to raise it makes one that is read wrongly.
 """

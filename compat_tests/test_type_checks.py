@@ -16,7 +16,7 @@ def is_union(node: ast.AST | None) -> bool:
 
 
 def asked_by_unions(source: str) -> Iterator[int]:
-    """The lines that call isinstance or issubclass with A | B, by itself, in a tuple, or by a name that stands for one."""
+    """The lines that call isinstance or issubclass with A | B, alone, in a tuple, or by a name that stands for it."""
     tree = ast.parse(source)
     named = set()
     for node in ast.walk(tree):
