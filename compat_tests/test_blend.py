@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from support.devices import DEVICES
+from support.messages import about
 from support.scenes import Scene, distribution_settings, label, random_scene, t_conorm_settings
 from torch import Tensor
 from torch.testing import assert_close
@@ -58,7 +59,7 @@ def check_same_picture(device: str, settings: dict[str, Any], dtype: torch.dtype
     for name, a, b in zip(names, *gradients, strict=True):
         assert a is not None and b is not None
         bound = max(1.0, b.abs().max().item()) * (1e-11 if exact else 2e-4)
-        assert_close(a, b, rtol=0, atol=bound, msg=lambda m, n=name: f"{n}: {m}")
+        assert_close(a, b, rtol=0, atol=bound, msg=about(name))
 
 
 @DEVICES
@@ -143,7 +144,7 @@ def test_softmax_of_pytorch3d(sigma: float, gamma: float, limits: tuple[float, f
         x.clone().requires_grad_() for x in (*scene, torch.tensor([sigma]).double(), torch.tensor([gamma]).double())
     ]
     corners, features, background, *scales = (x.to(device) for x in inputs)
-    s = pytorch3d_settings(*scales, near, far, reach=(36 * sigma) ** 0.5)
+    s = pytorch3d_settings(scales[0], scales[1], near, far, reach=(36 * sigma) ** 0.5)
     if door == "render":
         got = render(corners, SIZE, features, settings=s, background=background)
     else:
@@ -151,7 +152,7 @@ def test_softmax_of_pytorch3d(sigma: float, gamma: float, limits: tuple[float, f
         got = blend_fragments(found, shaded(found, features), SIZE, s, background)
 
     corners, features, background, *scales = inputs
-    s = pytorch3d_settings(*scales, near, far, reach=(36 * sigma) ** 0.5)
+    s = pytorch3d_settings(scales[0], scales[1], near, far, reach=(36 * sigma) ** 0.5)
     found = find_fragments(corners, SIZE, settings=s)
     mask = as_dense(found, torch.ones_like(found.depth))
     numbers = (as_dense(found, x) for x in (shaded(found, features), found.depth, -found.distance2))
@@ -166,7 +167,7 @@ def test_softmax_of_pytorch3d(sigma: float, gamma: float, limits: tuple[float, f
         assert floor.sum() > 5, "the scene does not show the floor"
     gradients = [torch.autograd.grad(weighted(x), inputs) for x in (got, expected)]
     for name, a, b in zip(("corners", "features", "background", "sigma", "gamma"), *gradients, strict=True):
-        assert_close(a, b, rtol=0, atol=1e-7 * max(1.0, b.abs().max().item()), msg=lambda m, n=name: f"{n}: {m}")
+        assert_close(a, b, rtol=0, atol=1e-7 * max(1.0, b.abs().max().item()), msg=about(name))
 
 
 def one_pixel(depth: Sequence[float], distance2: Sequence[float], device: str) -> Fragments:
@@ -183,7 +184,7 @@ def test_the_first_of_equally_near_fragments_leads(device: str) -> None:
     found = one_pixel([3.0, 2.0, 2.0, 2.5], [-0.2, -0.23, -0.235, 0.1], device)
     colours = torch.tensor([[0.2], [0.9], [0.4], [0.7]], dtype=torch.float64, device=device)
     scales = [torch.tensor([x], dtype=torch.float64, device=device) for x in (0.01, 1e-4)]
-    s = pytorch3d_settings(*scales, 1.0, 100.0, reach=1.0)
+    s = pytorch3d_settings(scales[0], scales[1], 1.0, 100.0, reach=1.0)
     got = blend_fragments(found, colours, 1, s, [0.1])
     assert got.image is not None
     rgb, _, behind = softmax_rgb_blend(

@@ -144,7 +144,7 @@ def count(case: Case) -> dict[str, Any]:
 
     def both() -> None:
         pictures = work.forward()
-        torch.autograd.grad(sum(picture.sum() for picture in pictures), work.leaf)
+        torch.autograd.grad(torch.stack([picture.sum() for picture in pictures]).sum(), work.leaf)
 
     launches = launches_of(both)
     by_name = {launch.kernel: launch for launch in launches}

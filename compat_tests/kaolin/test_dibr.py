@@ -77,7 +77,7 @@ def test_soft_occlusion(device: str) -> None:
     """Hidden faces have a gradient, and z has; with a small gamma it is the hard picture, within the outline."""
     scene = two_layers().to(device, torch.float64)
     front = torch.ones(1, 2, dtype=torch.float64, device=device)
-    hard = dibr_rasterization(*SIZE, *scene, front)
+    hard: Any = dibr_rasterization(*SIZE, *scene, front)
     assert (torch.autograd.grad(hard[0].sum(), scene.features, retain_graph=True)[0][0, 1] == 0).all()
     for gamma, close in ((0.2, False), (1e-4, True)):
         features, mask, index = dibr_rasterization(*SIZE, *scene, front, occlusion="soft", gamma=gamma)

@@ -10,6 +10,7 @@ from pytorch3d.renderer import PointLights, TexturesUV, TexturesVertex
 from pytorch3d.structures import Meshes
 from pytorch3d.utils import ico_sphere
 from support.allocations import peak_of_allocations
+from support.messages import about
 from support.pieces import count_pieces
 from test_core_shading import fragment_by_fragment
 from torch import Tensor
@@ -44,7 +45,7 @@ def assert_pieces_are_the_whole(scene: Scene, shader: Any, n_pieces: list[int], 
     assert sum(bool(x.any()) for x in expected) > 12
     for name, a, b in zip(scene.leaves, found, expected, strict=True):
         bound = b.abs().max().item() * (1e-10 if b.dtype == torch.float64 else 1e-5)
-        assert_close(a, b, rtol=0, atol=bound, msg=lambda m, n=name: f"{n}: {m}")
+        assert_close(a, b, rtol=0, atol=bound, msg=about(name))
 
 
 @SHADERS
