@@ -66,7 +66,7 @@ def render(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, 
         file = folder / f"{library.stem}-{order}.pt"
         done = run_python(PROGRAM, library, file, order=order)
         assert done.returncode == 0, done.stderr
-        return torch.load(file)
+        return torch.load(file, weights_only=True)
 
     return rendered
 

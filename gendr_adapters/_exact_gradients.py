@@ -28,7 +28,7 @@ class ExactGradients(TorchFunctionMode):
     ) -> Any:
         first = torch._C._autograd._get_sequence_nr()
         result = func(*args, **(kwargs or {}))
-        for value in result if isinstance(result, tuple | list) else (result,):
+        for value in result if isinstance(result, (tuple, list)) else (result,):
             if isinstance(value, Tensor) and value.grad_fn is not None:
                 _switch_autocast_off(value.grad_fn, first)
         return result

@@ -154,7 +154,7 @@ def _common(values: tuple[Scalar, ...]) -> list[Tensor]:
     for name, value in zip(("distance", "elevation", "azimuth"), values, strict=True):
         refuse_half(name, value)
     try:
-        tensors = [torch.as_tensor(v) if isinstance(v, Tensor | np.ndarray) else v for v in values]
+        tensors = [torch.as_tensor(v) if isinstance(v, (Tensor, np.ndarray)) else v for v in values]
         like = next(v for v in tensors if isinstance(v, Tensor))
         like = like if like.is_floating_point() else like.to(torch.get_default_dtype())
         common = [v.to(like) if isinstance(v, Tensor) else like.new_full((), float(v)) for v in tensors]
