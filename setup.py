@@ -34,6 +34,10 @@ LINK_FLAGS = ["-shared", "-pthread", "-Wl,--version-script=build_tools/exports.m
 if os.environ.get("GENDR_SANITIZE") == "1":
     FLAGS += ["-O1", "-g", *SANITIZE]
     LINK_FLAGS += SANITIZE
+# GENDR_COVERAGE=1: a library that counts which lines run (make coverage).
+if os.environ.get("GENDR_COVERAGE") == "1":
+    FLAGS += ["-O1", "--coverage"]
+    LINK_FLAGS.append("--coverage")
 
 # One build of the kernels per instruction set; the library picks one when it is loaded.
 INSTRUCTION_SETS: dict[str, list[str]] = {"baseline": []}
