@@ -31,7 +31,7 @@ help:
 	@echo "make lint    ruff, mypy, clang-format and the checks of CI's own files; make tidy: clang-tidy"
 	@echo "make docs    write the pages that programs write"
 	@echo "make bench   the tables of timings; make bench-gpu: on a GPU"
-	@echo "make release-notes  the changelog's section of TAG, into dist/; make checksums: of what lies there"
+	@echo "make release-notes  the changelog's section of TAG, into $(OUT)/; make checksums: of what is in dist/"
 	@echo "make format  let ruff and clang-format rewrite the sources"
 	@echo "make hooks   install the pre-commit hook"
 	@echo "make clean   remove everything that was built, .venv included"
@@ -134,8 +134,8 @@ docs: $(STAMPS)/demo $(SOME_PACKAGE)
 	$(BIN)/python -m benchmarks.history --docs
 
 release-notes: $(STAMPS)/venv
-	mkdir -p dist
-	$(BIN)/python -m build_tools.changelog $(TAG) --released > dist/release-notes.md
+	mkdir -p $(OUT)
+	$(BIN)/python -m build_tools.changelog $(TAG) --released > $(OUT)/release-notes.md
 
 checksums:
 	cd dist && sha256sum *.whl *.tar.gz > SHA256SUMS
