@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import refuse_half
+from .._known import is_known
 from .._products import times
 from .arguments import Numbers, Scalar, check_counts, check_points, vectors
 
@@ -143,7 +144,7 @@ def _common(values: tuple[Scalar, ...]) -> list[Tensor]:
     for name, value in zip(("distance", "elevation", "azimuth"), values, strict=True):
         refuse_half(name, value)
     try:
-        tensors = [torch.as_tensor(v) if isinstance(v, (Tensor, np.ndarray)) else v for v in values]
+        tensors = [torch.as_tensor(v) if isinstance(v, np.ndarray) else v for v in values]
         like = next(v for v in tensors if isinstance(v, Tensor))
         like = like if like.is_floating_point() else like.to(torch.get_default_dtype())
         common = [v.to(like) if isinstance(v, Tensor) else like.new_full((), float(v)) for v in tensors]
@@ -165,7 +166,6 @@ def _seen(vertices: Tensor, eyes: Tensor | None, axes: Tensor) -> Tensor:
 def _checked(axes: Tensor, what: str) -> Tensor:
     """Refuses a camera without a view or an up, whose picture would be a point, where asking does not wait for a GPU.
     What is not finite passes, as it does in all arithmetic."""
-    if axes.device.type == "cpu" and not torch.compiler.is_compiling():
-        if bool((axes[:, ::2].detach().norm(dim=-1) < 0.5).any()):
-            raise ValueError(f"{what} must not be 0: there is no view")
+    if is_known(axes) and bool((axes[:, ::2].detach().norm(dim=-1) < 0.5).any()):
+        raise ValueError(f"{what} must not be 0: there is no view")
     return axes

@@ -22,7 +22,8 @@ def texel_weights(resolution: int) -> Tensor:
     (column int(w0 R), row int(w1 R)) is texel [row, column]; the inverted one is texel [R-1-row, R-1-column], which no
     upright triangle uses (SoftRas' layout).
     """
-    row, column = torch.meshgrid(torch.arange(resolution), torch.arange(resolution), indexing="ij")
+    cells = torch.arange(resolution, device="cpu")
+    row, column = torch.meshgrid(cells, cells, indexing="ij")
     upright = row + column < resolution
     w0 = torch.where(upright, column + 1 / 3, resolution - 1 - column + 2 / 3) / resolution
     w1 = torch.where(upright, row + 1 / 3, resolution - 1 - row + 2 / 3) / resolution
@@ -31,7 +32,8 @@ def texel_weights(resolution: int) -> Tensor:
 
 def reversed_texels(resolution: int) -> Tensor:
     """Which texel of a face is where, (R * R,), once its corners are reversed: corner 0 is corner 2 and vice versa."""
-    row, column = torch.meshgrid(torch.arange(resolution), torch.arange(resolution), indexing="ij")
+    cells = torch.arange(resolution, device="cpu")
+    row, column = torch.meshgrid(cells, cells, indexing="ij")
     # The cell's third index; inverted triangles are counted from the other end.
     other = torch.where(row + column < resolution, resolution - 1, 2 * resolution - 1) - row - column
     return (row * resolution + other).flatten()

@@ -105,7 +105,7 @@ def _own_image_size(cameras: Any) -> tuple[int, int] | None:
     sizes = cameras.get_image_size()
     if sizes is None:
         return None
-    rows = {(int(height), int(width)) for height, width in torch.as_tensor(sizes).reshape(-1, 2).tolist()}
+    rows = {(int(height), int(width)) for height, width in torch.as_tensor(sizes, device="cpu").reshape(-1, 2).tolist()}
     if len(rows) > 1:
         raise ValueError(f"cameras must share one image_size, got {sorted(rows)}; convert them one by one (cameras[i])")
     return rows.pop()

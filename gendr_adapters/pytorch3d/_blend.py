@@ -30,7 +30,7 @@ def depth_ranges(cameras: Any, n_images: int, kwargs: dict[str, Any]) -> list[Ra
         if isinstance(value, Tensor) and value.requires_grad:
             raise ValueError(f"there is no gradient to {name} here: pass {name}.detach()")
         try:
-            values = torch.as_tensor(value, dtype=torch.float64).flatten().tolist()
+            values = torch.as_tensor(value, dtype=torch.float64, device="cpu").flatten().tolist()
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{name} must be a number, or one for each image, got {value!r}") from error
         if len(values) not in (1, n_images):
@@ -177,7 +177,7 @@ def _split(params: GenDRBlendParams, meshes: ProjectedMeshes) -> list[GenDRBlend
     def own(value: Any, i: int) -> Any:
         return value[i : i + 1] if isinstance(value, Tensor) and value.dim() > 0 and value.shape[0] == n else value
 
-    colour = torch.as_tensor(params.background_color)
+    colour = torch.as_tensor(params.background_color, device=meshes.face_vertices.device)
     by_image = colour.dim() in (2, 4) and colour.shape[0] == n
     return [
         params._replace(
