@@ -1,4 +1,6 @@
-"""Whether the numbers in a tensor can be looked at, and for how much."""
+"""Looking at the numbers in a tensor: whether they are there, and for how much."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,3 +18,13 @@ def has_numbers(x: Tensor) -> bool:
 def is_known(x: Tensor) -> bool:
     """Its numbers are there for the asking: a check of them costs next to nothing."""
     return x.device.type == "cpu" and has_numbers(x)
+
+
+def listed(x: Tensor) -> Any:
+    """x.tolist(), which fails in torch 2.5 inside the transforms of torch.func."""
+    functorch = torch._C._functorch
+    while not torch.compiler.is_compiling() and functorch.is_functorch_wrapped_tensor(x):
+        if functorch.is_batchedtensor(x):
+            break  # torch says what is wrong then
+        x = functorch.get_unwrapped(x)
+    return x.tolist()
