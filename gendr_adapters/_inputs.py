@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from ._known import has_numbers, listed
+from ._known import as_list, has_numbers
 
 # Pixels of an image are counted in int32 along a side, and in all by the kernels' row offsets.
 MAX_IMAGE_SIDE = 32768
@@ -68,7 +68,7 @@ def check_offsets(offsets: Tensor, face_vertices: Tensor) -> None:
         raise ValueError(f"face_offsets must be (B + 1,), got shape {tuple(offsets.shape)}")
     if not has_numbers(offsets) or (offsets.is_cuda and torch.cuda.is_current_stream_capturing()):
         return  # on a CPU the library checks them again when it runs
-    values = listed(offsets)
+    values = as_list(offsets)
     if values[0] != 0 or values[-1] != face_vertices.shape[0] or values != sorted(values):
         shown = values if len(values) <= 8 else [*values[:4], "...", *values[-3:]]
         raise ValueError(f"face_offsets must rise from 0 to the number of faces, {face_vertices.shape[0]}, got {shown}")
@@ -130,7 +130,7 @@ def moved(values: Tensor, like: Tensor) -> Tensor:
     if not like.is_cuda or values.numel() > 16 or not has_numbers(values):
         return values.to(like.device)
     out = like.new_empty(values.shape)
-    for entry, value in zip(out.view(-1).split(1), listed(values.view(-1)), strict=True):
+    for entry, value in zip(out.view(-1).split(1), as_list(values.view(-1)), strict=True):
         entry.fill_(value)
     return out
 

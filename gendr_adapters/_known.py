@@ -20,7 +20,7 @@ def is_known(x: Tensor) -> bool:
     return x.device.type == "cpu" and has_numbers(x)
 
 
-def listed(x: Tensor) -> Any:
+def as_list(x: Tensor) -> Any:
     """x.tolist(), which fails in torch 2.5 inside the transforms of torch.func."""
     functorch = torch._C._functorch
     while not torch.compiler.is_compiling() and functorch.is_functorch_wrapped_tensor(x):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import refuse_half
-from .._known import is_known, listed
+from .._known import as_list, is_known
 from .._products import times
 from .arguments import Numbers, Scalar, check_counts, check_points, vectors
 
@@ -116,7 +116,7 @@ def get_points_from_angles(
     """
     values = (distance, elevation, azimuth)
     if all(isinstance(value, Real) for value in values):
-        x, y, z = listed(_on_sphere(torch.tensor(values, dtype=torch.float64, device="cpu"), degrees))
+        x, y, z = as_list(_on_sphere(torch.tensor(values, dtype=torch.float64, device="cpu"), degrees))
         return x, y, z
     return _on_sphere(torch.stack(_common(values)), degrees)
 

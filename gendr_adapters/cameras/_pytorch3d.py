@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import image_shape
-from .._known import listed
+from .._known import as_list
 from ._pinhole import PinholeCamera, _check_camera, _flip_axes
 
 _TO_OPENCV = (-1, -1, 1)  # PyTorch3D's camera has x to the left and y up
@@ -113,7 +113,7 @@ def _own_image_size(cameras: Any) -> tuple[int, int] | None:
 
 
 def _check_form(K: Tensor) -> None:
-    for k in listed(K.detach()):
+    for k in as_list(K.detach()):
         if k[0][1] != 0:
             raise ValueError(f"K must have no skew, K[0, 1] = 0, got {k[0][1]:g}; only cameras without are supported")
         if k[1][0] != 0 or k[0][3] != 0 or k[1][3] != 0 or k[3] != [0, 0, 1, 0]:

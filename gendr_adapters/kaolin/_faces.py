@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._known import has_numbers, listed
+from .._known import as_list, has_numbers
 from .._visibility import ANY_NEAR, NO_FAR, NO_NEAR, leave_out
 from .._warnings import warn_caller
 from ..settings import RenderSettings
@@ -50,7 +50,7 @@ def warn_of_empty(z: Tensor, find_empty: Callable[[], Tensor], cause: str) -> No
         return
     if on_gpu and (_Sign.seen_right_on_gpu or torch.cuda.is_current_stream_capturing()):
         return
-    empty = listed(find_empty().nonzero()[:, 0])
+    empty = as_list(find_empty().nonzero()[:, 0])
     if not empty:
         _Sign.seen_right_on_gpu |= on_gpu
         return
