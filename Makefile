@@ -12,7 +12,7 @@ NIGHTLY_ARGS ?=
 NATIVE := $(shell find csrc -type f ! -name budget.json)
 CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp
 
-.PHONY: help demo example test test-fast nightly sanitize budget lint bench bench-gpu format hooks clean
+.PHONY: help demo example test test-fast nightly sanitize clang budget lint bench bench-gpu format hooks clean
 .NOTPARALLEL:
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make test-fast  the quick ones of them, for while you work"
 	@echo "make nightly hours: every instruction set, long sweeps; stop it and it goes on next time; NIGHTLY_ARGS='--list'"
 	@echo "make sanitize  the tests of the native core, on a build that checks memory and undefined behaviour"
+	@echo "make clang   the same tests on a build by clang; CLANG=clang++-14 names it"
 	@echo "make budget  let the CUDA kernels' budget (csrc/cuda/budget.json) be what they use now"
 	@echo "make lint    ruff, mypy, clang-format, as CI runs them"
 	@echo "make bench   the tables of timings; make bench-gpu: on a GPU"
@@ -76,6 +77,17 @@ sanitize: $(STAMPS)/test $(STAMPS)/package
 	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" PYTHONPATH=$(CHECKED) \
 	ASAN_OPTIONS=detect_leaks=0:use_sigaltstack=0 \
 	$(BIN)/pytest -p no:faulthandler $(SANITIZED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
+
+# As sanitize. Warnings are errors, and the numbers are held against the goldens and the reference.
+CLANG ?= clang++
+BY_CLANG := $(VENV)/clang
+
+clang: $(STAMPS)/test $(STAMPS)/package
+	rm -rf $(BY_CLANG)
+	CXX=$(CLANG) GENDR_WERROR=1 GENDR_CUDA=0 \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(BY_CLANG) .
+	PYTHONPATH=$(BY_CLANG) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest --numprocesses=auto --dist=worksteal \
+	$(SANITIZED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
 
 budget: $(STAMPS)/package
 	$(BIN)/python -m build_tools.budget --write
