@@ -2,8 +2,8 @@
 
 Items are the tests marked `nightly`, a file at a time; the core's tests under sanitizers; and the whole suite on every
 instruction set, on one and two threads, with the instruction sets of torch's own libraries capped, and with coordinates
-moved by their last bit; the core's tests on a build by another compiler, and on one for another machine. Each item has a
-time limit, so the run ends; stop it whenever you like, the next run goes on with what is left.
+moved by their last bit; the core's tests on a build by another compiler, and on one for another machine. Each item has
+a time limit, so the run ends; stop it whenever you like, the next run goes on with what is left.
 """
 
 import argparse

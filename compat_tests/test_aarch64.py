@@ -24,8 +24,8 @@ pytestmark = [
 ]
 
 # The largest difference, relative to the largest entry of the same array. Both cores come of the same code, and fuse
-# products with sums elsewhere, as far as both have such instructions. Measured beside AVX-512: 1.5e-13 and 5.7e-5; beside
-# x86's baseline, which has none: 6.8e-13 and 7e-4, in the gradient to dist_scale, a sum of terms that cancel.
+# products with sums elsewhere, as far as both have such instructions. Measured beside AVX-512: 1.5e-13 and 5.7e-5;
+# beside x86's baseline, which has none: 6.8e-13 and 7e-4, in the gradient to dist_scale, a sum of terms that cancel.
 TOLERANCE = {torch.float64: 1e-11, torch.float32: 2e-3}
 
 
