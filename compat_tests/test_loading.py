@@ -21,7 +21,7 @@ LIBRARY = _native.library_path("cpu")
 def run(code: str, *arguments: str, **options: object) -> str:
     """What a new process prints; it must not fail."""
     command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, **options)  # type: ignore[call-overload]
+    done = subprocess.run(command, capture_output=True, text=True, **options)
     assert done.returncode == 0, done.stderr
     return str(done.stdout)
 
