@@ -14,7 +14,7 @@ TAG ?= v$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 NATIVE := $(shell find csrc -type f ! -name budget.json)
 CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp
 
-.PHONY: help demo example test test-fast environments nightly sanitize coverage budget lint tidy docs bench bench-gpu
+.PHONY: help demo example test test-fast environments nightly sanitize clang coverage budget lint tidy docs bench bench-gpu
 .PHONY: release-notes checksums format hooks clean
 .NOTPARALLEL:
 
@@ -27,6 +27,7 @@ help:
 	@echo "make sanitize  the tests of the native core, on a build that checks memory and undefined behaviour"
 	@echo "make coverage  the lines of Python and of the native core that the core's tests do not reach"
 	@echo "make environments  the quick tests in other versions: PAIRS='3.10:2.5.1 3.13:2.9.1' of Python and torch"
+	@echo "make clang   the same tests on a build by clang; CLANG=clang++-14 names it"
 	@echo "make budget  let the CUDA kernels' budget (csrc/cuda/budget.json) be what they use now"
 	@echo "make lint    ruff, mypy, clang-format and the checks of CI's own files; make tidy: clang-tidy"
 	@echo "make docs    write the pages that programs write"
@@ -107,6 +108,17 @@ coverage: $(STAMPS)/coverage $(STAMPS)/pytorch3d $(STAMPS)/package
 	PYTHONPATH=$(COVERED) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive \
 	$(BIN)/pytest --cov=gendr_adapters --cov-report=term-missing:skip-covered $(COVERED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
 	$(BIN)/gcovr --root . --filter csrc/ build
+
+# As sanitize. Warnings are errors, and the numbers are held against the goldens and the reference.
+CLANG ?= clang++
+BY_CLANG := $(VENV)/clang
+
+clang: $(STAMPS)/test $(STAMPS)/package
+	rm -rf $(BY_CLANG)
+	CXX=$(CLANG) GENDR_WERROR=1 GENDR_CUDA=0 \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(BY_CLANG) .
+	PYTHONPATH=$(BY_CLANG) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest --numprocesses=auto --dist=worksteal \
+	$(SANITIZED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
 
 budget: $(STAMPS)/package
 	$(BIN)/python -m build_tools.budget --write
