@@ -11,7 +11,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import usage
+from . import older_glibc, usage
 from .nvcc import WITHOUT, BuildError, Nvcc, architectures, ptx_architectures
 
 HOST_FLAGS = ["-Wall", "-Wextra", "-fPIC", "-fvisibility=hidden"]
@@ -53,7 +53,9 @@ def build(nvcc: Nvcc, source: Path, objects: Path) -> list[Path]:
             pool.map(lambda file: _compile(nvcc, flags, file, objects / f"{file.stem}.o", -(-cores // jobs)), files)
         )
     library = objects / f"libgendr_cuda{nvcc.major}.so"
-    link = [*nvcc.command, *LINK_FLAGS, "-Xlinker", f"--version-script={EXPORTS}", *nvcc.link_flags]
+    host = os.environ.get("NVCC_CCBIN") or "g++"
+    arguments = [f"--version-script={EXPORTS}", *older_glibc.linker_arguments([host], objects)]
+    link = [*nvcc.command, *LINK_FLAGS, *(f"-Xlinker={argument}" for argument in arguments), *nvcc.link_flags]
     link += [*map(str, sorted(compiled)), "-o", str(library)]
     if not _up_to_date(library, link, nvcc):
         _run(link)
