@@ -67,14 +67,14 @@ class NativeBuild(build_ext):
             cuda.install(built, Path(self.get_finalized_command("build_py").get_package_dir(".".join(PACKAGE))))
 
     def build_cuda(self, kept: Path) -> list[Path]:
-        """The CUDA library, or why there is none, where nobody insists: it is said when a CUDA tensor arrives."""
+        """A CUDA library of each nvcc, or why there is none, where nobody insists: it is said when a CUDA tensor arrives."""
         try:
-            found = nvcc.find()
-            if found is None:
+            found = nvcc.find_all()
+            if not found:
                 print("CUDA: no nvcc found, or GENDR_CUDA=0; the CPU core only", flush=True)
                 return []
             nvcc.check_machine(compiler.find().machine)
-            return cuda.build(found, Path("csrc/cuda"), kept)
+            return [file for one in found for file in cuda.build(one, Path("csrc/cuda"), kept / one.major)]
         except nvcc.Mistake:
             raise
         except nvcc.BuildError as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..distributions import DISTRIBUTIONS
 from ..t_conorms import T_CONORMS
-from . import elf, structs
+from . import driver, elf, structs
 
 FOLDER = Path(__file__).parent
 # What GENDR_ISA may be: the best instruction set that the CPU core may use. "neon" is all that 64-bit ARM has.
@@ -75,7 +75,7 @@ def library_path(device_type: str = "cpu") -> Path:
 
 
 def _cuda_library_path() -> Path:
-    """Of several, the one of the framework's CUDA, else the newest: any does whose CUDA the driver knows."""
+    """Of those whose CUDA the driver serves, the one of the framework's CUDA, else the newest."""
     names = re.compile(r"libgendr_cuda(\d+)\.so")
     majors = {int(name[1]): path for path in FOLDER.iterdir() if (name := names.fullmatch(path.name))}
     failure = FOLDER / "libgendr_cuda_failed.txt"
@@ -91,8 +91,11 @@ def _cuda_library_path() -> Path:
             "Install the CUDA toolkit or set CUDACXX to its nvcc, and run `GENDR_CUDA=1 pip install .` in the "
             "repository. Tensors on the CPU can be rendered."
         )
+    served = driver.cuda_major() or max(majors)
+    # If it serves none, the oldest says what it needs.
+    usable = [major for major in majors if major <= served] or [min(majors)]
     wanted = int((cuda_of_framework() or "0").partition(".")[0])
-    return majors[wanted if wanted in majors else max(majors)]
+    return majors[wanted if wanted in usable else max(usable)]
 
 
 def cuda_build() -> dict[str, Any]:
