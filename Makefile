@@ -12,7 +12,7 @@ NIGHTLY_ARGS ?=
 NATIVE := $(shell find csrc -type f ! -name budget.json)
 CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp
 
-.PHONY: help demo example test test-fast nightly sanitize budget lint bench bench-gpu format hooks clean
+.PHONY: help demo example test test-fast nightly sanitize budget lint wheels bench bench-gpu format hooks clean
 .NOTPARALLEL:
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make nightly hours: every instruction set, long sweeps; stop it and it goes on next time; NIGHTLY_ARGS='--list'"
 	@echo "make sanitize  the tests of the native core, on a build that checks memory and undefined behaviour"
 	@echo "make budget  let the CUDA kernels' budget (csrc/cuda/budget.json) be what they use now"
+	@echo "make wheels  the source archive and the wheels that are published, into dist/, checked and tried"
 	@echo "make lint    ruff, mypy, clang-format, as CI runs them"
 	@echo "make bench   the tables of timings; make bench-gpu: on a GPU"
 	@echo "make format  let ruff and clang-format rewrite the sources"
@@ -80,6 +81,10 @@ sanitize: $(STAMPS)/test $(STAMPS)/package
 budget: $(STAMPS)/package
 	$(BIN)/python -m build_tools.budget --write
 
+# CUDACXX=/a/bin/nvcc:/b/bin/nvcc names the nvccs of several CUDA versions.
+wheels: $(STAMPS)/wheels
+	$(BIN)/python -m build_tools.wheels
+
 lint: $(STAMPS)/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -111,7 +116,7 @@ $(STAMPS)/venv:
 	mkdir -p $(STAMPS)
 	touch $@
 
-$(STAMPS)/base $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/%: requirements/%.txt requirements/base.txt $(STAMPS)/venv
+$(STAMPS)/base $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/wheels: $(STAMPS)/%: requirements/%.txt requirements/base.txt $(STAMPS)/venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 

@@ -4,6 +4,7 @@ The CPU core always; the CUDA core where an nvcc is found (build_tools/nvcc.py),
 """
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from setuptools.command.build_ext import build_ext  # noqa: E402
 from setuptools.command.build_py import build_py  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # an isolated build does not look here by itself
-from build_tools import compiler, cuda, nvcc  # noqa: E402
+from build_tools import compiler, cuda, index_page, nvcc  # noqa: E402
 
 if sys.platform == "win32":
     raise SystemExit(compiler.WINDOWS)
@@ -144,8 +145,12 @@ class PlatformWheel(bdist_wheel):
 
 
 SOURCES = sorted(str(path) for path in Path("csrc").rglob("*") if path.is_file())
+VERSION = re.search(r'^version = "(.+)"$', Path("pyproject.toml").read_text(), re.MULTILINE)
 
 setup(
     ext_modules=[Extension("gendr_adapters._native.libgendr_cpu", sources=["csrc/cpu/api.cpp"], depends=SOURCES)],
     cmdclass={"build_ext": NativeBuild, "build_py": PackageBuild, "bdist_wheel": PlatformWheel},
+    long_description=index_page.readme(VERSION[1]),
+    long_description_content_type="text/markdown",
+    project_urls=index_page.project_urls(),
 )
