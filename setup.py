@@ -19,20 +19,24 @@ if int(setuptools.__version__.partition(".")[0]) < 77:  # as in pyproject.toml; 
         "pip install 'setuptools>=77', or leave out --no-build-isolation."
     )
 
-from setuptools import Extension, setup  # noqa: E402
-from setuptools.command.bdist_wheel import bdist_wheel  # noqa: E402
-from setuptools.command.build_ext import build_ext  # noqa: E402
-from setuptools.command.build_py import build_py  # noqa: E402
-
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # an isolated build does not look here by itself
 from build_tools import compiler, cuda, index_page, nvcc  # noqa: E402
 
 if sys.platform == "win32":
     raise SystemExit(compiler.WINDOWS)
 
+from setuptools import Extension, setup  # noqa: E402
+from setuptools.command.bdist_wheel import bdist_wheel  # noqa: E402
+from setuptools.command.build_ext import build_ext  # noqa: E402
+from setuptools.command.build_py import build_py  # noqa: E402
+
 # Never -ffast-math or -Ofast: linked so, a library switches the whole process to flush-to-zero.
 FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fopenmp-simd"]
 FLAGS += ["-fPIC", "-fvisibility=hidden", "-pthread", "-Wall", "-Wextra"]
+
+# As make sets it: a user's compiler may warn of what ours does not.
+if os.environ.get("GENDR_WERROR") == "1":
+    FLAGS.append("-Werror")
 
 # GENDR_SANITIZE=1: a slow library that stops at the first memory error or undefined operation (make sanitize).
 SANITIZE = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize=float-divide-by-zero"]

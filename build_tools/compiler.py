@@ -95,7 +95,9 @@ def find(environ: Mapping[str, str] = os.environ) -> Compiler:
     )
 
 
-WINDOWS = "gendr_adapters does not build for Windows: use Linux, the Windows Subsystem for Linux (WSL) included, or macOS."
+WINDOWS = (
+    "gendr_adapters does not build for Windows: use Linux, the Windows Subsystem for Linux (WSL) included, or macOS."
+)
 
 
 def _say(command: list[str], source: str = "") -> str:
@@ -109,7 +111,5 @@ def _say(command: list[str], source: str = "") -> str:
         ) from None
     if done.returncode:
         details = done.stderr.strip() or f"exit status {done.returncode}"
-        raise CompilerError(
-            f"gendr_adapters needs a C++17 compiler, and `{called}` failed: {details}\n{ADVICE}"
-        )
+        raise CompilerError(f"gendr_adapters needs a C++17 compiler, and `{called}` failed: {details}\n{ADVICE}")
     return done.stdout

@@ -69,9 +69,7 @@ def find(environ: Mapping[str, str] = os.environ, path: Sequence[str] = sys.path
     """
     wish = environ.get("GENDR_CUDA") or "auto"
     if wish not in ("0", "1", "auto"):
-        raise Mistake(
-            f"GENDR_CUDA must be 0 (without CUDA), 1 (with CUDA) or auto (where nvcc is found), got {wish!r}"
-        )
+        raise Mistake(f"GENDR_CUDA must be 0 (without CUDA), 1 (with CUDA) or auto (where nvcc is found), got {wish!r}")
     if wish == "0":
         return None
     looked_for = []

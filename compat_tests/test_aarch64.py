@@ -1,6 +1,6 @@
 """The CPU core for Linux on 64-bit ARM: its wheel, cross-built, and its numbers under qemu beside this machine's core.
 
-`make nightly` runs the goldens and other tests on it besides (`pytest --aarch64`).
+`make nightly` runs the goldens and other tests on it besides (`pytest --aarch64`, item aarch64).
 """
 
 import zipfile
@@ -24,8 +24,8 @@ pytestmark = [
 ]
 
 # The largest difference, relative to the largest entry of the same array. Both cores come of the same code, and fuse
-# products with sums elsewhere, as far as both have such instructions. Measured beside AVX-512: 1.6e-13 and 5.7e-5, the
-# latter under T-conorms that cancel digits; half of the arrays are equal to the last bit.
+# products with sums elsewhere, as far as both have such instructions. Measured beside AVX-512: 1.5e-13 and 5.7e-5;
+# beside x86's baseline, which has none: 6.8e-13 and 7e-4, in the gradient to dist_scale, a sum of terms that cancel.
 TOLERANCE = {torch.float64: 1e-11, torch.float32: 2e-3}
 
 
@@ -41,9 +41,9 @@ def worst(core: CrossCore, request: pytest.FixtureRequest) -> Iterator[dict[torc
     """The largest differences that were seen, printed in the end."""
     worst = dict.fromkeys(TOLERANCE, 0.0)
     yield worst
-    terminal = request.config.pluginmanager.getplugin("terminalreporter")
     seen = ", ".join(f"{value:.2g} in {dtype}" for dtype, value in worst.items())
-    terminal.write_line(f"\n{core.n_calls} calls compared; worst difference, relative to the largest entry: {seen}")
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\n{core.n_calls} calls compared; worst difference, relative to the largest entry: {seen}")
 
 
 @contextmanager

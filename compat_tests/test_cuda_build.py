@@ -7,6 +7,7 @@ import ctypes
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -62,13 +63,14 @@ case "$1" in
   --version) echo "Cuda compilation tools, release {version.rpartition(".")[0]}, V{version}"; exit;;
   --list-gpu-code) printf "{codes}"; exit;;
 esac
-echo "$*" >> {path.parent}/calls
+escaped() {{ printf %s "$1" | sed 's/ /\\\\ /g'; }}
+echo "$*" >> '{path.parent}/calls'
 while [ $# -gt 0 ]; do
   case "$1" in
     -c) source="$2";;
     -o) date +%s%N > "$2";;
-    -MF) echo "x.o : $source \\\\
-  $(dirname "$source")/../core/shared.h /usr/include/stdio.h" > "$2";;
+    -MF) printf 'x.o : %s \\\\\n  %s /usr/include/stdio.h\n' "$(escaped "$source")" \\
+  "$(escaped "$(dirname "$source")/../core/shared.h")" > "$2";;
   esac
   shift
 done
@@ -231,12 +233,14 @@ def test_unknown_architectures() -> None:
 # What is compiled again
 
 
+@pytest.mark.parametrize("folder", ["folder", "a folder"])
 def test_only_what_changed_is_compiled_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean_environment: None
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean_environment: None
 ) -> None:
+    tmp_path = tmp_path / folder
     program = fake_nvcc(tmp_path / "bin" / "nvcc")
     calls = program.with_name("calls")
-    found = nvcc.find({"CUDACXX": str(program)}, [])
+    found = nvcc.find({"CUDACXX": f"'{program}'"}, [])
     assert found is not None
     source, objects = tmp_path / "csrc" / "cuda", tmp_path / "objects"
     source.mkdir(parents=True)
@@ -249,7 +253,7 @@ def test_only_what_changed_is_compiled_again(
         calls.write_text("")
         files = cuda.build(found, source, objects)
         assert [file.name for file in files] == ["libgendr_cuda13.so", "libgendr_cuda13.json"]
-        return sorted(re.findall(r"-o \S+/(\S+)", calls.read_text()))
+        return sorted(re.findall(r"-o \S.*?/([\w.]+)(?: --threads|$)", calls.read_text(), re.MULTILINE))
 
     assert made() == ["a.o", "b.o", "libgendr_cuda13.so"]
     images = re.findall(r"-gencode=arch=compute_(\d+),code=(\w+)", calls.read_text().splitlines()[0])
@@ -528,19 +532,24 @@ def test_warnings_are_errors(
     kind: str, real_nvcc: nvcc.Nvcc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean_environment: None
 ) -> None:
     code, message = PLANTED[kind]
-    source = tmp_path / "csrc" / "cuda"
+    root = tmp_path / "a folder"  # which does no harm
+    source, exports = root / "csrc" / "cuda", root / "build_tools" / "exports.map"
     source.mkdir(parents=True)
+    exports.parent.mkdir()
+    shutil.copy(cuda.EXPORTS, exports)
+    monkeypatch.setattr(cuda, "EXPORTS", exports)
+    monkeypatch.chdir(root)
     (source / "a.cu").write_text(
         f'{code}\nextern "C" __attribute__((visibility("default"))) int gendr_one() {{ return 1; }}\n'
     )
     monkeypatch.setenv("GENDR_CUDA_ARCHS", nvcc.architectures(real_nvcc)[0])
     monkeypatch.setenv("GENDR_WERROR", "1")
     if message is None:
-        library, _ = cuda.build(real_nvcc, source, tmp_path / "objects")
+        library, _ = cuda.build(real_nvcc, source, root / "objects")
         assert ctypes.CDLL(str(library)).gendr_one() == 1
     else:
         with pytest.raises(BuildError, match=f"(?s){message}.*GENDR_CUDA=0"):
-            cuda.build(real_nvcc, source, tmp_path / "objects")
+            cuda.build(real_nvcc, source, root / "objects")
 
 
 ROUNDED = re.compile(r"^\s*(?:@!?%p\d+ )?((?:fma|mul|add|sub|div|rcp|sqrt)\.(?:[a-z.]*)f(?:32|64))\b", re.MULTILINE)

@@ -1,5 +1,5 @@
-"""What is said of a native library that cannot be used, of a package in a place where none can be loaded, and of one that
-is imported twice."""
+"""What is said of a native library that cannot be used, of a package in a place where none can be loaded, and of one
+that is imported twice."""
 
 import json
 import platform
@@ -27,6 +27,7 @@ def run(code: str, *arguments: str, **options: object) -> str:
 
 
 # Libraries
+
 
 @pytest.mark.parametrize("part", [0.0, 1e-5, 0.01, 0.5, 0.9, 0.9999])
 def test_library_that_is_cut_short(part: float, tmp_path: Path) -> None:
@@ -79,7 +80,9 @@ def library_of(functions: dict[str, str], folder: Path) -> Path:
         f"{kind} {name}(int i) {{ {body} }}" for name, code in functions.items() for kind, body in [code.split(": ")]
     ]
     source = "#define NULL 0\n" + "\n".join(lines)
-    subprocess.run(["g++", "-x", "c", "-shared", "-fPIC", "-", "-o", folder / "lib.so"], input=source.encode(), check=True)
+    subprocess.run(
+        ["g++", "-x", "c", "-shared", "-fPIC", "-", "-o", folder / "lib.so"], input=source.encode(), check=True
+    )
     return folder / "lib.so"
 
 

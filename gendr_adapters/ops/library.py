@@ -12,7 +12,6 @@ from .._untraced import untraced
 from .watched import unwatched
 
 
-
 def _of_our_name() -> Library:
     try:
         return Library("gendr_adapters", "DEF")
