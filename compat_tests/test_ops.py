@@ -295,7 +295,7 @@ def header_fields(name: str) -> list[tuple[str, Any]]:
     assert match, f"{name} is not in {HEADER.name}"
     fields = []
     for declaration in filter(None, (d.strip() for d in match[1].split(";"))):
-        type_name, field = re.fullmatch(r"((?:const )?\w+\s*\**)\s*(\w+)", declaration).groups()  # type: ignore[union-attr]
+        type_name, field = re.fullmatch(r"((?:const )?\w+\s*\**)\s*(\w+)", declaration).groups()
         kind = ctypes.c_void_p if "*" in type_name else MIRRORED.get(type_name.strip()) or C_TYPES[type_name.strip()]
         fields.append((field, kind))
     return fields

@@ -2,6 +2,7 @@
 
 import types
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,7 +145,7 @@ def test_where_nothing_says_what_is_free(monkeypatch: pytest.MonkeyPatch) -> Non
     def refuse(*_: Any) -> str:
         raise FileNotFoundError
 
-    monkeypatch.setattr(_max_memory.Path, "read_text", refuse)
+    monkeypatch.setattr(Path, "read_text", refuse)
     assert bytes_allowed(None, CPU) == GIB
 
 

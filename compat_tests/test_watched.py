@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 
 from gendr_adapters import render
 from gendr_adapters.ops import library
+from gendr_adapters.ops.watched import unwatched
 
 NAMES = ["render", "scales", "packed", "find_and_blend", "blend", "gather", "soft_mask", "uv_textures", "dibr"]
 BACKWARD = {"render_backward"}
@@ -41,10 +42,10 @@ def value_and_gradient(function: Callable[[Tensor], Tensor], x: Tensor) -> list[
 @contextmanager
 def answers(monkeypatch: pytest.MonkeyPatch, forced: bool | None = None) -> Iterator[list[bool]]:
     """What `unwatched` says within; with forced it says that."""
-    asked, said = library.unwatched, []
+    said: list[bool] = []
 
     def noted(args: Any) -> bool:
-        said.append(asked(args) if forced is None else forced)
+        said.append(unwatched(args) if forced is None else forced)
         return said[-1]
 
     with monkeypatch.context() as patch:

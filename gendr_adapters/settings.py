@@ -170,7 +170,7 @@ class RenderSettings:
             if value is not None and not check_number(name, value) >= 0:
                 raise ValueError(f"{name} must be >= 0 or None, got {value}")
         if self.half_extent is not None and not (
-            isinstance(self.half_extent, tuple | list)
+            isinstance(self.half_extent, (tuple, list))
             and len(self.half_extent) == 2
             and all(0 < check_number("half_extent", e) < math.inf for e in self.half_extent)
         ):
@@ -207,7 +207,7 @@ class RenderSettings:
         if limits is None:
             return
         if not (
-            isinstance(limits, tuple | list)
+            isinstance(limits, (tuple, list))
             and len(limits) == 2
             and all(is_finite(check_number("softmax_range", x)) for x in limits)
             and limits[0] < limits[1]

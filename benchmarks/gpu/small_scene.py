@@ -170,7 +170,8 @@ def run(small: Small, device: torch.device) -> Iterator[Tensor]:
         colours = (found.weights[..., None] * leaves[3][found.face]).sum(1)
         n_images = 1 if offsets is None else len(offsets) - 1
         blended = blend_fragments(found, colours, SIZE, settings, leaves[4], offsets, n_images)
-        pictures = [*blended[:2], torch.tensor(float(len(found.face)))]
+        drawn = [x for x in (blended.image, blended.alpha) if x is not None]
+        pictures = [*drawn, torch.tensor(float(len(found.face)))]
     else:
         image = "image" in small.outputs
         given = (_shown(small, leaves), leaves[4]) if image else (None, None)

@@ -93,14 +93,14 @@ def fragments_of_cut_faces(dtype: torch.dtype) -> dict[str, Tensor]:
     found = find_fragments(corners, (13, 18), *scene)
     nearest = find_nearest_fragments(corners, (13, 18), 2, *scene)
     results = {"depth": found.depth, "distance2": found.distance2, "nearest": nearest.depth}
-    loss = sum(x.sin().sum() for x in (*results.values(), found.weights, nearest.weights))
+    loss = torch.stack([x.sin().sum() for x in (*results.values(), found.weights, nearest.weights)]).sum()
     return {**results, "d/d face_vertices": torch.autograd.grad(loss, corners)[0]}
 
 
 def blended_fragments(dtype: torch.dtype, **settings: Any) -> dict[str, Tensor]:
     """Two meshes, six channels, a scale and a background for each."""
     scene = random_scene(5, 12, channels=6)
-    scales = {"dist_scale": torch.tensor([0.02, 0.03]), "gamma": torch.tensor([0.2, 0.1])}
+    scales: dict[str, Any] = {"dist_scale": torch.tensor([0.02, 0.03]), "gamma": torch.tensor([0.2, 0.1])}
     scales = {name: x.to(dtype).requires_grad_() for name, x in scales.items()}
     offsets, background = torch.tensor([0, 5, 12]), torch.stack([scene.background] * 2).to(dtype).requires_grad_()
     s = RenderSettings(**settings, **scales)

@@ -90,7 +90,12 @@ def test_the_learning_rate_and_sigma_fall(folder):
     learner = training(folder, colour=0.0, decay_at=1)
     sigmas = []
     objective = learner.objective
-    learner.objective = lambda made, pair, sigma: (sigmas.append(sigma), objective(made, pair, sigma))[1]
+
+    def noted(made, pair, sigma):
+        sigmas.append(sigma)
+        return objective(made, pair, sigma)
+
+    learner.objective = noted
     rates = []
     for _ in range(2):
         learner.advance()

@@ -217,7 +217,7 @@ def test_h5py_is_not_imported_unless_needed() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
-WRONG = {
+WRONG: dict[str, dict[str, Any]] = {
     "missing: shape/model/mean, color/model/pcaBasis$": {"shape/model/mean": None, "color/model/pcaBasis": None},
     "missing: shape/representer/cells$": {"shape/representer/cells": None},
     r"shape/model/mean must be \(3 V,\)": {"shape/model/mean": np.zeros((4, 3))},
