@@ -59,7 +59,9 @@ def build(nvcc: Nvcc, source: Path, objects: Path) -> list[Path]:
     folder = Path(os.path.relpath(objects))
     arguments = [f"--version-script={os.path.relpath(EXPORTS)}"]
     arguments += older_glibc.linker_arguments(compiler.find().command, folder)
-    link = [*nvcc.command, *LINK_FLAGS, *(f"-Xlinker={argument}" for argument in arguments), *nvcc.link_flags]
+    # Without an architecture it would add an empty image for one of its own choice.
+    link = [*nvcc.command, *LINK_FLAGS, f"-arch=sm_{targets[0]}", *nvcc.link_flags]
+    link += [f"-Xlinker={argument}" for argument in arguments]
     link += [*map(str, sorted(compiled)), "-o", str(library)]
     if not _up_to_date(library, link, nvcc):
         _run(link)

@@ -20,16 +20,17 @@ def _excesses(elf: ELFFile) -> Iterator[str]:
             yield f"looks for libraries in {getattr(tag, tag.entry.d_tag.removeprefix('DT_').lower())}"
         if tag.entry.d_tag == "DT_NEEDED" and tag.needed not in LIBRARIES:
             yield f"needs {tag.needed}"
+    needed_versions = elf.get_section_by_name(".gnu.version_r")
     versions = {
         version.entry.vna_other: version.name
-        for _, needed in elf.get_section_by_name(".gnu.version_r").iter_versions()
+        for _, needed in (needed_versions.iter_versions() if needed_versions else ())
         for version in needed
     }
     version_of = elf.get_section_by_name(".gnu.version")
     for i, symbol in enumerate(elf.get_section_by_name(".dynsym").iter_symbols()):
         if i == 0 or symbol.entry.st_shndx != "SHN_UNDEF":
             continue
-        version = versions.get(version_of.get_symbol(i).entry.ndx)
+        version = versions.get(version_of.get_symbol(i).entry.ndx) if version_of else None
         if version is None and symbol.entry.st_info.bind != "STB_WEAK":
             yield f"needs {symbol.name}, of no version"
         elif version is not None and not _is_promised(version):
