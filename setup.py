@@ -72,7 +72,7 @@ class NativeBuild(build_ext):
             cuda.install(built, Path(self.get_finalized_command("build_py").get_package_dir(".".join(PACKAGE))))
 
     def build_cuda(self, kept: Path) -> list[Path]:
-        """A CUDA library of each nvcc, or why there is none, where nobody insists: it is said when a CUDA tensor arrives."""
+        """A CUDA library of each nvcc, or why there is none, where nobody insists: a CUDA tensor gets to hear it."""
         try:
             found = nvcc.find_all()
             if not found:
@@ -149,12 +149,12 @@ class PlatformWheel(bdist_wheel):
 
 
 SOURCES = sorted(str(path) for path in Path("csrc").rglob("*") if path.is_file())
-VERSION = re.search(r'^version = "(.+)"$', Path("pyproject.toml").read_text(), re.MULTILINE)
+(VERSION,) = re.findall(r'^version = "(.+)"$', Path("pyproject.toml").read_text(), re.MULTILINE)
 
 setup(
     ext_modules=[Extension("gendr_adapters._native.libgendr_cpu", sources=["csrc/cpu/api.cpp"], depends=SOURCES)],
     cmdclass={"build_ext": NativeBuild, "build_py": PackageBuild, "bdist_wheel": PlatformWheel},
-    long_description=index_page.readme(VERSION[1]),
+    long_description=index_page.readme(VERSION),
     long_description_content_type="text/markdown",
     project_urls=index_page.project_urls(),
 )

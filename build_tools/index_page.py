@@ -1,4 +1,4 @@
-"""What a package index shows of the project: the README, whose links lead nowhere there as they stand, and addresses."""
+"""What a package index shows: the README, whose links would lead nowhere there as they stand, and addresses."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tries the gendr_adapters that is installed: `python smoke.py without-torch` or `all`, then the CUDA versions it serves.
+"""Tries the gendr_adapters that is installed: `python smoke.py without-torch` or `all`, then its CUDA cores' versions.
 
 Run by build_tools/wheels.py in the environments of wheels; it imports nothing from here.
 """
@@ -56,15 +56,14 @@ def render_and_gradient() -> None:
 
     from gendr_adapters import RenderSettings, render
 
-    corners = torch.tensor(
-        [[[-0.7, -0.6, 2.0], [0.5, -0.5, 2.0], [-0.1, 0.7, 2.0]], [[-0.3, -0.4, 3.0], [0.8, -0.2, 3.0], [0.4, 0.8, 3.0]]],
-        dtype=torch.float64,
-    )
+    near = [[-0.7, -0.6, 2.0], [0.5, -0.5, 2.0], [-0.1, 0.7, 2.0]]
+    far = [[-0.3, -0.4, 3.0], [0.8, -0.2, 3.0], [0.4, 0.8, 3.0]]
+    corners = torch.tensor([near, far], dtype=torch.float64)
     settings = RenderSettings(dist_scale=1e-2, near=1, far=4)
 
     def mean_of(corners: torch.Tensor) -> torch.Tensor:
         rendered = render(corners, 64, torch.eye(3, dtype=torch.float64).expand(2, 3, 3), settings=settings)
-        assert rendered.image is not None and rendered.image.shape == (1, 3, 64, 64)
+        assert rendered.image is not None and rendered.alpha is not None and rendered.image.shape == (1, 3, 64, 64)
         return rendered.image.mean() + rendered.alpha.mean()
 
     at = corners.clone().requires_grad_()

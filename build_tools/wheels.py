@@ -123,10 +123,10 @@ def _try(wheel: Path, variant: Variant) -> None:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         python = Path(folder, "bin", "python")
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         for what, installed in (
-            ("without-torch", ["--no-deps", "numpy", wheel]),
-            ("all", ["-r", ROOT / "requirements" / "base.txt", wheel]),
+            ("without-torch", ["--no-deps", "numpy", str(wheel)]),
+            ("all", ["-r", str(ROOT / "requirements" / "base.txt"), str(wheel)]),
         ):
             subprocess.run([*pip, *installed], check=True)
             # From elsewhere, so that the wheel is imported and not this tree.

@@ -183,19 +183,19 @@ def test_library_in_a_wheel_that_needs_too_much(tmp_path: Path, monkeypatch: pyt
 
 # What an index shows
 
+REPOSITORY = "https://example.org/owner/name"
+
 
 def test_extras_are_the_ones_that_errors_name() -> None:
     """An extra that brings nothing, or brings less than what says that it is needed, helps nobody."""
     lines = (ROOT / "pyproject.toml").read_text().partition("[project.optional-dependencies]")[2].partition("\n[")[0]
-    extras = {name: set(re.findall(r'"(\S+?)"', names)) for name, names in re.findall(r"^(\w+) = (\[.+\])$", lines, re.M)}
+    table = re.findall(r"^(\w+) = (\[.+\])$", lines, re.M)
+    extras = {name: set(re.findall(r'"(\S+?)"', names)) for name, names in table}
     assert all(extras.values())
     sources = [path.read_text() for path in (ROOT / "gendr_adapters").rglob("*.py")]
     named = {pair for text in sources for pair in re.findall(r'optional\(f?"(\w+)[\w.]*", .+, "(\w+)"\)', text)}
     assert {extra for _, extra in named} == {"io", "demo"}
     assert not [pair for pair in named if pair[0].replace("PIL", "pillow") not in extras[pair[1]]]
-
-
-REPOSITORY = "https://example.org/owner/name"
 
 
 def test_readme_with_a_repository_has_no_relative_links() -> None:
