@@ -21,12 +21,6 @@ FOLDER = Path(__file__).parent
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "neon")
 
 
-def cuda_of_framework() -> str | None:
-    """The CUDA version of the framework that calls, which puts its own function here; None: it has none, or none is
-    known."""
-    return None
-
-
 def parallel_of_framework() -> int | None:
     """The address of a gendr_parallel (csrc/include/gendr.h) on the threads of the framework that calls, which puts its
     own function here; None: it has none, or none is known."""
@@ -75,7 +69,7 @@ def library_path(device_type: str = "cpu") -> Path:
 
 
 def _cuda_library_path() -> Path:
-    """Of those whose CUDA the driver serves, the one of the framework's CUDA, else the newest."""
+    """The newest of those whose CUDA the driver serves. The framework's CUDA has no say: each brings its own runtime."""
     names = re.compile(r"libgendr_cuda(\d+)\.so")
     majors = {int(name[1]): path for path in FOLDER.iterdir() if (name := names.fullmatch(path.name))}
     failure = FOLDER / "libgendr_cuda_failed.txt"
@@ -93,9 +87,7 @@ def _cuda_library_path() -> Path:
         )
     served = driver.cuda_major() or max(majors)
     # If it serves none, the oldest says what it needs.
-    usable = [major for major in majors if major <= served] or [min(majors)]
-    wanted = int((cuda_of_framework() or "0").partition(".")[0])
-    return majors[wanted if wanted in usable else max(usable)]
+    return majors[max((major for major in majors if major <= served), default=min(majors))]
 
 
 def cuda_build() -> dict[str, Any]:
