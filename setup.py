@@ -135,7 +135,7 @@ class PackageBuild(build_py):
         if self.editable_mode:
             return
         wanted = {Path(name).resolve() for name in self.get_outputs(include_bytecode=False)}
-        for file in Path(self.build_lib, PACKAGE[0]).rglob("*"):
+        for file in list(Path(self.build_lib, PACKAGE[0]).rglob("*")):
             if file.is_file() and file.resolve() not in wanted and not file.name.startswith("libgendr_"):
                 file.unlink()
 

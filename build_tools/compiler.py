@@ -104,7 +104,7 @@ def _say(command: list[str], source: str = "") -> str:
     """What the compiler prints."""
     called = shlex.join(command[: command.index("-x")])
     try:
-        done = subprocess.run(command, input=source, capture_output=True, text=True)
+        done = subprocess.run(command, input=source, capture_output=True, text=True, errors="replace")
     except OSError as error:
         raise CompilerError(
             f"gendr_adapters needs a C++17 compiler, and {command[0]} does not run: {error.strerror}. {ADVICE}"

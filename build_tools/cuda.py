@@ -116,7 +116,7 @@ def _usage(file: Path, objects: Path) -> usage.Usage:
 
 
 def _run(command: list[str]) -> str:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     if done.returncode:
         raise BuildError(
             f"{done.stdout}\ncompilation of the CUDA core failed: {shlex.join(command)}\n"

@@ -157,7 +157,7 @@ def _with_wheels(nvcc: Nvcc, root: Path) -> Nvcc:
 
 def _output(command: Iterable[str]) -> str:
     try:
-        return subprocess.run([*command], check=True, capture_output=True, text=True).stdout
+        return subprocess.run([*command], check=True, capture_output=True, text=True, errors="replace").stdout
     except (OSError, subprocess.CalledProcessError) as error:
         details = (getattr(error, "stderr", None) or str(error)).strip()
         raise BuildError(f"`{' '.join(command)}` failed: {details}\n{WITHOUT}") from error

@@ -6,6 +6,7 @@ What is built lies in build/emu/ under a hash of everything it was made from, so
 import hashlib
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Collection, Iterable, Sequence
@@ -117,7 +118,7 @@ def _run_python(
 
 
 def _compiler() -> list[str]:
-    return os.environ.get("CXX", "g++").split()
+    return shlex.split(os.environ.get("CXX", "")) or ["g++"]
 
 
 @cache

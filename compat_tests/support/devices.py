@@ -36,7 +36,7 @@ def use_cpu_core(core: CrossCore) -> None:
         return core if device_type == "cpu" else built(device_type)
 
     _real_library = library
-    _native.library = _library  # type: ignore[assignment]
+    _native.library = _library
 
 
 def is_emulated() -> bool:

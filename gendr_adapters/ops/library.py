@@ -11,6 +11,11 @@ from .._transformable import transformable
 from .._untraced import untraced
 from .watched import unwatched
 
+_TWICE = (
+    f"gendr_adapters ({__file__}) is imported a second time in this process, from the same place or another, and torch "
+    "knows its operators from the first: start Python again, or keep the modules that were imported"
+)
+
 
 def _of_our_name() -> Library:
     try:
@@ -19,10 +24,6 @@ def _of_our_name() -> Library:
         raise ImportError(_TWICE) from error
 
 
-_TWICE = (
-    f"gendr_adapters ({__file__}) is imported a second time in this process, from the same place or another, and torch "
-    "knows its operators from the first: start Python again, or keep the modules that were imported"
-)
 _library = _of_our_name()
 _direct: dict[str, Any] = {}
 _in_transforms: dict[str, Any] = {}
