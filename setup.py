@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,15 +21,15 @@ if int(setuptools.__version__.partition(".")[0]) < 77:  # as in pyproject.toml; 
     )
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # an isolated build does not look here by itself
-from build_tools import compiler, cuda, index_page, nvcc  # noqa: E402
+from build_tools import compiler, cuda, index_page, nvcc
 
 if sys.platform == "win32":
     raise SystemExit(compiler.WINDOWS)
 
-from setuptools import Extension, setup  # noqa: E402
-from setuptools.command.bdist_wheel import bdist_wheel  # noqa: E402
-from setuptools.command.build_ext import build_ext  # noqa: E402
-from setuptools.command.build_py import build_py  # noqa: E402
+from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 # Never -ffast-math or -Ofast: linked so, a library switches the whole process to flush-to-zero.
 FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fopenmp-simd"]
@@ -55,7 +56,7 @@ PACKAGE = ("gendr_adapters", "_native")
 class NativeBuild(build_ext):
     """The CPU library, with the C++ compiler in $CXX (default g++), and the CUDA library, with nvcc."""
 
-    cuda_files: list[Path] = []
+    cuda_files: Sequence[Path] = ()
 
     def get_ext_filename(self, name: str) -> str:
         return name.replace(".", "/") + ".so"

@@ -345,7 +345,8 @@ def test_calls_after_an_error_give_what_they_gave() -> None:
 NUMBERS = {
     **dict.fromkeys(("dist_shape", "dist_shift", "background_eps", "near", "far", "min_coverage"), 0.5),
     **dict.fromkeys(("reach", "reach_per_scale", "background_floor", "near_clip", "t_conorm_p"), 0.5),
-    **{"half_extent": (1.0, 1.0), "softmax_range": (1.0, 2.0)},
+    "half_extent": (1.0, 1.0),
+    "softmax_range": (1.0, 2.0),
 }
 
 
@@ -357,8 +358,8 @@ def test_a_tensor_for_a_number_is_told_what_to_do(name: str, wrap: Any) -> None:
     wrapped = (value[0], wrap(value[1])) if isinstance(value, tuple) else wrap(value)
     with pytest.raises(TypeError, match=rf"{name} must be a number, got (Tensor|ndarray) of one.*pass its \.item\(\)"):
         RenderSettings(**{name: wrapped})
+    several = torch.ones(2)
     with pytest.raises(TypeError, match=rf"{name} must be a number, got Tensor$"):
-        several = torch.ones(2)
         RenderSettings(**{name: (1.0, several) if isinstance(value, tuple) else several})
 
 

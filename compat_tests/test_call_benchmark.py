@@ -8,9 +8,9 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1]))  # benchmarks is not installed
 
-from benchmarks import call as benchmark  # noqa: E402
-from gendr_adapters import ops  # noqa: E402
-from gendr_adapters.ops import render as render_op  # noqa: E402
+from benchmarks import call as benchmark
+from gendr_adapters import ops
+from gendr_adapters.ops import render as render_op
 
 pytestmark = pytest.mark.slow
 

@@ -127,11 +127,15 @@ def test_tensors_of_two_devices(stray: str) -> None:
         "faces": torch.tensor([[0, 1, 2]]),
     }
     t = {name: value if name == stray else value.cuda() for name, value in tensors.items()}
-    with pytest.raises(TypeError, match="(?=.*cpu)(?=.*cuda:0)"):
+
+    def call() -> object:
         if stray in ("values", "faces"):
-            gather_corners(t["values"], t["faces"])
+            return gather_corners(t["values"], t["faces"])
         settings = RenderSettings(dist_scale=t["dist_scale"], gamma=t["gamma"])
-        render(t["face_vertices"], 8, t["features"], t["face_offsets"], settings, t["background"])
+        return render(t["face_vertices"], 8, t["features"], t["face_offsets"], settings, t["background"])
+
+    with pytest.raises(TypeError, match="(?=.*cpu)(?=.*cuda:0)"):
+        call()
 
 
 @pytest.mark.parametrize("low", [torch.float16, torch.bfloat16], ids=str)

@@ -87,7 +87,7 @@ def library_of(functions: dict[str, str], folder: Path) -> Path:
 
 
 VERSION = {"gendr_abi_version": f"int: return {structs.ABI_VERSION};"}
-ALL = {name: "const char*: return NULL;" for name in structs.FUNCTIONS} | VERSION
+ALL = dict.fromkeys(structs.FUNCTIONS, "const char*: return NULL;") | VERSION
 
 
 @pytest.mark.parametrize(

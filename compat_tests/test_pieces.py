@@ -138,7 +138,7 @@ def test_a_quarter_of_what_is_free(free: int, allowed: int, monkeypatch: pytest.
 
 def test_this_machine_says_what_is_free() -> None:
     assert 0 < _max_memory._available() < 1 << 50
-    assert all(0 <= left for left in _max_memory._left_in_cgroups())
+    assert all(left >= 0 for left in _max_memory._left_in_cgroups())
 
 
 def test_where_nothing_says_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:

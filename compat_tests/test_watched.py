@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -72,7 +72,7 @@ def test_past_the_dispatcher(leaf: bool, device: str, monkeypatch: pytest.Monkey
     with answers(monkeypatch) as said:
         alpha = render(x, SIZE, settings=SETTINGS, outputs=("alpha",)).alpha
     assert said == [True] and alpha is not None and type(alpha) is Tensor
-    assert alpha.requires_grad == leaf and not alpha.is_leaf == leaf
+    assert alpha.requires_grad == leaf and alpha.is_leaf != leaf
 
 
 # Who looks
@@ -148,7 +148,7 @@ def test_tensors_without_data(mode: Callable[[], AbstractContextManager[Any]]) -
 
 
 class Marked(Tensor):
-    seen: set[str] = set()
+    seen: ClassVar[set[str]] = set()
 
     @classmethod
     def __torch_function__(

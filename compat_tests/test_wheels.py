@@ -189,7 +189,7 @@ REPOSITORY = "https://example.org/owner/name"
 def test_extras_are_the_ones_that_errors_name() -> None:
     """An extra that brings nothing, or brings less than what says that it is needed, helps nobody."""
     lines = (ROOT / "pyproject.toml").read_text().partition("[project.optional-dependencies]")[2].partition("\n[")[0]
-    table = re.findall(r"^(\w+) = (\[.+\])$", lines, re.M)
+    table = re.findall(r"^(\w+) = (\[.+\])$", lines, re.MULTILINE)
     extras = {name: set(re.findall(r'"(\S+?)"', names)) for name, names in table}
     assert all(extras.values())
     sources = [path.read_text() for path in (ROOT / "gendr_adapters").rglob("*.py")]

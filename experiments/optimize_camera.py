@@ -56,7 +56,7 @@ FOUND, LOST = (40, 160, 60), (225, 225, 225)
 class Protocol:
     """Everything that a number of the tables depends on, but its distribution and T-conorm."""
 
-    mesh: Path = data.path("teapot.obj")
+    mesh: Path = data.path("teapot.obj")  # noqa: RUF009 (the same in every run)
     poses: int = 200
     image_size: int = 64
     steps: int = 1000

@@ -5,7 +5,8 @@ the marked tests compare closely, this is to be watched from outside.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -32,7 +33,7 @@ class Small(NamedTuple):
     many fragments at each pixel. knum: of a soft mask. depths: of the corners of each face, in place of random ones."""
 
     name: str
-    settings: dict[str, Any] = {}
+    settings: Mapping[str, Any] = MappingProxyType({})
     outputs: tuple[str, ...] = ("alpha",)
     channels: int = 3
     texels: int | None = None

@@ -12,9 +12,9 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from support.scenes import random_scene, render_with_gradients, sphere  # noqa: E402
+from support.scenes import random_scene, render_with_gradients, sphere
 
-from gendr_adapters import (  # noqa: E402
+from gendr_adapters import (
     Lighting,
     RenderSettings,
     TextureMaps,
@@ -25,8 +25,8 @@ from gendr_adapters import (  # noqa: E402
     render,
 )
 from gendr_adapters._counted_fragments import count_fragments
-from gendr_adapters._nearest_fragments import find_nearest_fragments  # noqa: E402
-from gendr_adapters.kaolin import dibr_soft_mask  # noqa: E402
+from gendr_adapters._nearest_fragments import find_nearest_fragments
+from gendr_adapters.kaolin import dibr_soft_mask
 
 NEAR_CLIP = 2.5  # goes through most faces of random_scene
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))  # not installed
 
-from lab.array_pickles import as_array, read_pickle  # noqa: E402
+from lab.array_pickles import as_array, read_pickle
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 

@@ -9,8 +9,8 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
-import make_docs  # noqa: E402
-from lab import experiment as lab  # noqa: E402
+import make_docs
+from lab import experiment as lab
 
 
 def results(**headline):

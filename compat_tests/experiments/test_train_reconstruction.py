@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import types
+from typing import Any, ClassVar
 
 import made_sets
 import numpy as np
@@ -281,7 +282,7 @@ def test_a_batch_that_cannot_be_shared_out_is_refused():
 
 
 class FakeWriter:
-    made: list = []
+    made: ClassVar[list[Any]] = []
 
     def __init__(self, folder, purge_step):
         self.folder, self.purge_step, self.rows, self.closed = folder, purge_step, [], False

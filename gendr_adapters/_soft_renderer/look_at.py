@@ -176,7 +176,7 @@ def _seen(vertices: Tensor, eyes: Tensor | None, axes: Tensor) -> Tensor:
 def _checked(axes: Tensor, what: str) -> Tensor:
     """Refuses a camera without a view or an up, whose picture would be a point, where asking does not wait for a GPU.
     What is not finite passes, as it does in all arithmetic."""
-    if axes.device.type == "cpu" and not torch.compiler.is_compiling():
-        if bool((axes[:, ::2].detach().norm(dim=-1) < 0.5).any()):
-            raise ValueError(f"{what} must not be 0: there is no view")
+    can_ask = axes.device.type == "cpu" and not torch.compiler.is_compiling()
+    if can_ask and bool((axes[:, ::2].detach().norm(dim=-1) < 0.5).any()):
+        raise ValueError(f"{what} must not be 0: there is no view")
     return axes
