@@ -36,6 +36,11 @@ class Variant:
     label: str  # of the version, with its plus sign
     cuda_majors: tuple[str, ...]
 
+    def is_named(self, wheel: str) -> bool:
+        """Whether a wheel's file name is this one's."""
+        version = wheel.split("-")[1]
+        return version.endswith(self.label) if self.label else "+" not in version
+
     @property
     def libraries(self) -> set[str]:
         cuda = {f"libgendr_cuda{major}.{kind}" for major in self.cuda_majors for kind in ("so", "json")}
@@ -62,7 +67,7 @@ def main() -> None:
             _python("auditwheel", "repair", "--plat", f"{PLATFORM}_{machine}", "--wheel-dir", DIST, wheel)
     _python("twine", "check", "--strict", *sorted(DIST.iterdir()))
     for variant in chosen:
-        (wheel,) = DIST.glob(f"{PACKAGE}-*[0-9]{variant.label}-py3-*.whl")
+        (wheel,) = (path for path in DIST.glob("*.whl") if variant.is_named(path.name))
         _python("auditwheel", "show", wheel)
         if faults := contents_faults(wheel, variant, _package_files()):
             raise SystemExit(f"{wheel.name}:\n" + "\n".join(faults))

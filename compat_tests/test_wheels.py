@@ -134,7 +134,11 @@ def _nvcc(version: str) -> nvcc.Nvcc:
     [([], [""]), (["13.0.88"], ["", "+cu13"]), (["12.4.131", "13.0.88"], ["", "+cu12.cu13"])],
 )
 def test_versions_of_the_wheels_differ(versions: list[str], labels: list[str]) -> None:
-    assert [variant.label for variant in wheels.variants(list(map(_nvcc, versions)))] == labels
+    variants = wheels.variants(list(map(_nvcc, versions)))
+    assert [variant.label for variant in variants] == labels
+    for named in variants:
+        name = f"gendr_adapters-0.1.0{named.label}-py3-none-manylinux_2_28_x86_64.whl"
+        assert [variant for variant in variants if variant.is_named(name)] == [named]
 
 
 PACKAGE = {"gendr_adapters/__init__.py", "gendr_adapters/py.typed", "gendr_adapters/data/README.md"}
