@@ -15,7 +15,7 @@ NATIVE := $(shell find csrc -type f ! -name budget.json)
 CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp
 
 .PHONY: help demo example test test-fast environments nightly sanitize clang coverage budget lint tidy docs bench bench-gpu
-.PHONY: release-notes checksums format hooks clean
+.PHONY: wheels release-notes checksums format hooks clean
 .NOTPARALLEL:
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make environments  the quick tests in other versions: PAIRS='3.10:2.5.1 3.13:2.9.1' of Python and torch"
 	@echo "make clang   the same tests on a build by clang; CLANG=clang++-14 names it"
 	@echo "make budget  let the CUDA kernels' budget (csrc/cuda/budget.json) be what they use now"
+	@echo "make wheels  the source archive and the wheels that are published, into dist/, checked and tried"
 	@echo "make lint    ruff, mypy, clang-format and the checks of CI's own files; make tidy: clang-tidy"
 	@echo "make docs    write the pages that programs write"
 	@echo "make bench   the tables of timings; make bench-gpu: on a GPU"
@@ -123,6 +124,10 @@ clang: $(STAMPS)/test $(STAMPS)/package
 budget: $(STAMPS)/package
 	$(BIN)/python -m build_tools.budget --write
 
+# CUDACXX=/a/bin/nvcc:/b/bin/nvcc names the nvccs of several CUDA versions.
+wheels: $(STAMPS)/wheels
+	$(BIN)/python -m build_tools.wheels
+
 lint: $(STAMPS)/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -177,7 +182,7 @@ $(STAMPS)/venv:
 	mkdir -p $(STAMPS)
 	touch $@
 
-$(STAMPS)/base $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/coverage: $(STAMPS)/%: requirements/%.txt requirements/base.txt $(STAMPS)/venv
+$(STAMPS)/base $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/wheels $(STAMPS)/coverage: $(STAMPS)/%: requirements/%.txt requirements/base.txt $(STAMPS)/venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
