@@ -423,7 +423,7 @@ void render(const gendr_backward& args) {
         clear(layout.counters, 2 * sizeof(*layout.counters), "clearing counters", stream);
         const TileTree tree(a.height, a.width);
         launch_prepare(scene, tree, layout.faces, layout.images, KeptCuts<T>{},
-                       PrepareOutputs{nullptr, nullptr, layout.counters}, stream);
+                       PrepareOutputs{{}, layout.counters}, stream);
         GENDR_LAUNCH(split_faces<T>, blocks_for(a.n_faces, kThreads), kThreads, stream, layout.faces, a.n_faces,
                      layout.pieces);
         if (shaded) {

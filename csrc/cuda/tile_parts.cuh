@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(kThreads)
     if (i < n_tiles) {
         const int64_t tiles_per_image = int64_t(tree.columns) * tree.rows;
         const int32_t tile = int32_t(i % tiles_per_image);
-        const int32_t* of_image = starts + i / tiles_per_image * tree.n_nodes;
+        const int32_t* of_image = tree.starts_of(starts, i / tiles_per_image);
         const int32_t candidates = tree.candidates_of_tile(of_image, tile % tree.columns, tile / tree.columns);
         if (parts.splits(candidates)) n = parts.parts_of(candidates);
     }

@@ -1,0 +1,147 @@
+#include "file_faces.h"
+
+#include "block_sort.cuh"
+
+GENDR_BEGIN_NAMESPACE
+namespace {
+
+// Faces of an image that a block files: with more, the sort's launches take less.
+constexpr int64_t kBlockFaces = 16384;
+// Of a batch of meshes of different sizes, which only the device knows, one may have nearly all faces. A block then
+// takes up to this many times as long.
+constexpr int64_t kUnevenImages = 4;
+constexpr int32_t kBlockNodes = 1 << (2 * kMaxSortDigitBits);
+
+bool fits_blocks(const gendr_scene& a, const TileTree& tree) {
+    const int64_t images = a.face_offsets && a.n_images > kUnevenImages ? kUnevenImages : a.n_images;
+    return tree.n_nodes < kBlockNodes && a.n_faces <= kBlockFaces * images;
+}
+
+struct BlockFiling {
+    TileTree tree;
+    int32_t n_images;
+    int64_t n_faces;
+    const int64_t* face_offsets;  // null: equal shares
+    uint32_t* keys[2];
+    int32_t* order[2];
+    const PixelBox* boxes_by_face;
+    PixelBox* boxes;
+    int32_t* starts;
+    const int64_t* tiles;
+    unsigned long long* candidates;  // null: not wanted
+
+    __device__ int64_t first_face(int image) const {
+        return face_offsets ? clamp_(face_offsets[image], int64_t(0), n_faces) : image * (n_faces / n_images);
+    }
+};
+
+// The sum over all images is added up by all of them.
+__device__ void count_candidates(const int64_t* tiles, int64_t n_faces, unsigned long long* candidates) {
+    const int64_t n_warps = divide_up(n_faces, int64_t(kWarpSize));
+    int64_t sum = 0;
+    for (int64_t i = global_thread(); i < n_warps; i += int64_t(gridDim.x) * blockDim.x) sum += tiles[i];
+    sum = warp_sum(sum);
+    if (lane_of_thread() == 0 && sum > 0) atomicAdd(candidates, static_cast<unsigned long long>(sum));
+}
+
+__global__ void __launch_bounds__(kSortThreads, 1) file_image(const __grid_constant__ BlockFiling a, int digit_bits) {
+    GENDR_SHARED(int32_t, next, (kSortRow << kMaxSortDigitBits));
+    GENDR_SHARED(int32_t, total, kSortWarps);
+    const SortMemory memory = {next, total};
+    const int image = int(blockIdx.x);
+    const int64_t first = a.first_face(image), end = a.first_face(image + 1);
+    const int32_t n = end > first ? int32_t(end - first) : 0;
+    if (a.candidates) count_candidates(a.tiles, a.n_faces, a.candidates);
+    sort_by_digit(
+        n, 0, digit_bits, memory,
+        [&](int32_t i) {
+            return SortItem{a.keys[0][first + i], int32_t(first + i)};
+        },
+        [&](int32_t i, const SortItem& item) {
+            a.keys[1][first + i] = item.key;
+            a.order[1][first + i] = item.index;
+        });
+    sort_by_digit(
+        n, digit_bits, digit_bits, memory,
+        [&](int32_t i) {
+            // Whatever is there, if offsets fall: no other block's faces may lead out of the arrays.
+            return SortItem{min_(a.keys[1][first + i], uint32_t(a.tree.n_nodes)),
+                            clamp_(a.order[1][first + i], int32_t(0), int32_t(a.n_faces - 1))};
+        },
+        [&](int32_t i, const SortItem& item) {
+            a.keys[0][first + i] = item.key;
+            a.order[0][first + i] = item.index;
+            a.boxes[first + i] = a.boxes_by_face[item.index];
+        });
+    int32_t* starts = a.starts + int64_t(image) * (a.tree.n_nodes + 1);
+    find_starts(
+        n, a.tree.n_nodes, [&](int32_t i) { return a.keys[0][first + i]; },
+        [&](int32_t node, int32_t i) { starts[node] = int32_t(first) + i; });
+}
+
+__global__ void __launch_bounds__(kThreads)
+    index_nodes(const uint32_t* keys, const int32_t* order, int64_t n_faces, int64_t n_keys,
+                const PixelBox* boxes_by_face, int32_t* starts, PixelBox* boxes, const int64_t* tiles,
+                unsigned long long* candidates) {
+    const int64_t i = global_thread();
+    if (i < n_keys) starts[i] = lower_bound(keys, n_faces, uint32_t(i));
+    if (i < n_faces) boxes[i] = boxes_by_face[order[i]];
+    if (candidates) count_candidates(tiles, n_faces, candidates);
+}
+
+int64_t keys_of(const gendr_scene& a, const TileTree& tree) {
+    const int64_t n = int64_t(a.n_images) * (tree.n_nodes + 1);
+    if (n > 0x7fffffff) throw std::invalid_argument("too many pixels: images need more than 2^31 nodes");
+    return n;
+}
+
+int bits_of(uint32_t value) {
+    int bits = 0;
+    for (; value; value >>= 1) ++bits;
+    return bits;
+}
+
+}  // namespace
+
+Filing::Filing(const gendr_scene& a, Workspace& ws)
+    : tree_(a.height, a.width),
+      n_images_(a.n_images),
+      n_faces_(a.n_faces),
+      face_offsets_(a.face_offsets),
+      boxes_by_face_(ws.take<PixelBox>(a.n_faces)),
+      boxes_(ws.take<PixelBox>(a.n_faces)),
+      starts_(ws.take<int32_t>(keys_of(a, tree_))),
+      tiles_(ws.take<int64_t>(divide_up(a.n_faces, int64_t(kWarpSize)))),
+      counters_(ws.take<FilingCounters>(1)) {
+    if (fits_blocks(a, tree_)) {
+        for (int i = 0; i < 2; ++i) {
+            keys_[i] = ws.take<uint32_t>(n_faces_);
+            order_[i] = ws.take<int32_t>(n_faces_);
+        }
+    } else {
+        sort_.emplace(ws, n_faces_, uint32_t(keys_of(a, tree_) - 1));
+    }
+}
+
+FilingKeys Filing::keys() const {
+    return {sort_ ? sort_->keys() : keys_[0], sort_ ? uint32_t(tree_.n_nodes + 1) : 0u, boxes_by_face_, tiles_,
+            counters_};
+}
+
+void Filing::run(bool counts_candidates, cudaStream_t stream) const {
+    unsigned long long* candidates = counts_candidates ? &counters_->candidates : nullptr;
+    if (sort_) {
+        sort_->run(stream);
+        const int64_t n_keys = int64_t(n_images_) * (tree_.n_nodes + 1);
+        GENDR_LAUNCH(index_nodes, blocks_for(n_keys > n_faces_ ? n_keys : n_faces_, kThreads), kThreads, stream,
+                     sort_->sorted_keys(), sort_->order(), n_faces_, n_keys, boxes_by_face_, starts_, boxes_, tiles_,
+                     candidates);
+    } else {
+        const BlockFiling filing = {tree_, n_images_, n_faces_, face_offsets_, {keys_[0], keys_[1]},
+                                    {order_[0], order_[1]}, boxes_by_face_, boxes_, starts_, tiles_, candidates};
+        GENDR_LAUNCH(file_image, unsigned(n_images_), kSortThreads, stream, filing,
+                     divide_up(bits_of(uint32_t(tree_.n_nodes)), 2));
+    }
+}
+
+GENDR_END_NAMESPACE
