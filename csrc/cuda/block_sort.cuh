@@ -1,27 +1,29 @@
-// A stable sort by one block: passes of a radix sort, least significant digit first, as in sort.cu, with barriers where
-// that has launches. For so few items that launches take longer than the work.
+// A stable sort by one block: a radix sort of two digits, as in sort.cu, with barriers where that has launches. For so
+// few indices that launches take longer than the work.
 #pragma once
 
+#include "../core/math.h"
 #include "launch.h"
 
 GENDR_BEGIN_NAMESPACE
 
+// With more indices the launches of sort.cu take less (docs/performance.md).
+constexpr int64_t kFewIndices = 20480;
+
 constexpr int kSortWarps = 32;
 constexpr int kSortThreads = kSortWarps * kWarpSize;
 constexpr int kMaxSortDigitBits = 8;
+// What is sorted are numbers of 32 bits: a key, and an index below it.
+constexpr int kSortIndexBits = 16;
+constexpr int32_t kMaxSorted = 1 << kSortIndexBits;
+constexpr int32_t kMaxSortedKey = (1 << (2 * kMaxSortDigitBits)) - 1;
+static_assert(2 * kMaxSortDigitBits + kSortIndexBits <= 32 && kFewIndices <= kMaxSorted);
 // A digit's counts, one a warp: so many that lanes of different digits meet different banks.
 constexpr int kSortRow = kSortWarps + 1;
 
-// Shared by the block.
 struct SortMemory {
-    int32_t* next;   // (2^digit bits, kSortRow): where a warp's next key of the digit goes
-    int32_t* total;  // (kSortWarps,)
-};
-
-// Where an item was before.
-struct SortItem {
-    uint32_t key;
-    int32_t index;
+    int32_t next[kSortRow << kMaxSortDigitBits];  // of each digit: where a warp's next item goes
+    int32_t total[kSortWarps];
 };
 
 // Calls use(is there one?, item), all lanes together, for the warp's share of the items 0 .. n - 1, in order: load(i).
@@ -31,10 +33,10 @@ __device__ __forceinline__ void for_each_of_warp(int32_t n, Load&& load, Use&& u
     const int32_t share = divide_up(divide_up(n, kSortWarps), kWarpSize) * kWarpSize;
     const int32_t first = warp_of_block() * share, last = first + share < n ? first + share : n;
     int32_t i = first + lane_of_thread();
-    SortItem item = {};
+    uint32_t item = 0;
     if (i < last) item = load(i);
     for (int32_t begin = first; begin < last; begin += kWarpSize) {
-        SortItem next = {};
+        uint32_t next = 0;
         if (i + kWarpSize < last) next = load(i + kWarpSize);
         use(i < last, item);
         item = next;
@@ -43,7 +45,7 @@ __device__ __forceinline__ void for_each_of_warp(int32_t n, Load&& load, Use&& u
 }
 
 // Counts of each digit in each warp's share -> where the first of them goes.
-__device__ inline void counts_to_places(int n_digits, const SortMemory& memory) {
+__device__ inline void counts_to_places(int n_digits, SortMemory& memory) {
     const int lane = lane_of_thread(), warp = warp_of_block();
     const int rows = divide_up(n_digits, kSortWarps);
     const int first = warp * rows, last = first + rows < n_digits ? first + rows : n_digits;
@@ -62,22 +64,22 @@ __device__ inline void counts_to_places(int n_digits, const SortMemory& memory) 
     for (int d = first; d < last; ++d) memory.next[d * kSortRow + lane] += smaller;
 }
 
-// Calls put(place, item) for the items load(0 .. n - 1): place is where the item goes by its digit.
+// Calls put(place, item) for the items load(0 .. n - 1): place is where one goes by its digit, `bits` from `shift` on.
 template <class Load, class Put>
-__device__ __forceinline__ void sort_by_digit(int32_t n, int shift, int bits, const SortMemory& memory, Load&& load,
+__device__ __forceinline__ void sort_by_digit(int32_t n, int shift, int bits, SortMemory& memory, Load&& load,
                                               Put&& put) {
     const int lane = lane_of_thread(), warp = warp_of_block(), n_digits = 1 << bits;
-    const auto digit_of = [&](uint32_t key) { return int((key >> shift) & uint32_t(n_digits - 1)); };
+    const auto digit_of = [&](uint32_t item) { return int((item >> shift) & uint32_t(n_digits - 1)); };
     for (int i = int(threadIdx.x); i < n_digits * kSortRow; i += kSortThreads) memory.next[i] = 0;
     __syncthreads();
-    for_each_of_warp(n, load, [&](bool on, const SortItem& item) {
-        if (on) atomicAdd(&memory.next[digit_of(item.key) * kSortRow + warp], 1);
+    for_each_of_warp(n, load, [&](bool on, uint32_t item) {
+        if (on) atomicAdd(&memory.next[digit_of(item) * kSortRow + warp], 1);
     });
     __syncthreads();
     counts_to_places(n_digits, memory);
     __syncthreads();
-    for_each_of_warp(n, load, [&](bool on, const SortItem& item) {
-        const int d = on ? digit_of(item.key) : -1;
+    for_each_of_warp(n, load, [&](bool on, uint32_t item) {
+        const int d = on ? digit_of(item) : -1;
         const unsigned alike = __match_any_sync(kAllLanes, d), before = alike & lower_lanes(lane);
         int32_t place = n;
         if (on) place = memory.next[d * kSortRow + warp] + __popc(before);
@@ -90,26 +92,50 @@ __device__ __forceinline__ void sort_by_digit(int32_t n, int shift, int bits, co
     __syncthreads();
 }
 
-// From sorted keys, key(0 .. n - 1), to where those of each key begin: put(k, place) for k = 0 .. n_keys, n_keys being
-// larger than any key that is asked for. All threads of the block together.
-template <class Key, class Put>
-__device__ __forceinline__ void find_starts(int32_t n, int32_t n_keys, Key&& key, Put&& put) {
-    constexpr int kOwn = 4;  // keys that a thread does alone; a longer gap between two items' is for its whole warp
-    const int lane = lane_of_thread();
+// Calls start(k, place) for k = 0 .. largest_key: where the first of the sorted keys that is not below k has its place.
+// All threads of the block together.
+template <class Start>
+__device__ __forceinline__ void find_starts(int32_t n, int32_t largest_key, const uint32_t* sorted, Start&& start) {
+    constexpr int kOwn = 4;  // keys that a thread does alone; what else lies between two places is for its whole warp
     for (int32_t begin = 0; begin <= n; begin += kSortThreads) {
         const int32_t i = begin + int32_t(threadIdx.x);
         int32_t k = 0, last = -1;
         if (i <= n) {
-            k = i > 0 ? int32_t(key(i - 1)) + 1 : 0;
-            last = i < n ? int32_t(key(i)) : n_keys;
+            k = i > 0 ? int32_t(sorted[i - 1]) + 1 : 0;
+            last = i < n ? int32_t(sorted[i]) : largest_key;
         }
-        for (int own = 0; own < kOwn && k <= last; ++own) put(k++, i);
+        for (int own = 0; own < kOwn && k <= last; ++own) start(k++, i);
         for (unsigned left = __ballot_sync(kAllLanes, k <= last); left; left &= left - 1) {
             const int source = __ffs(int(left)) - 1;
             const int32_t place = __shfl_sync(kAllLanes, i, source), to = __shfl_sync(kAllLanes, last, source);
-            for (int32_t at = __shfl_sync(kAllLanes, k, source) + lane; at <= to; at += kWarpSize) put(at, place);
+            int32_t at = __shfl_sync(kAllLanes, k, source) + lane_of_thread();
+            for (; at <= to; at += kWarpSize) start(at, place);
         }
     }
+}
+
+inline int sort_digit_bits(int32_t largest_key) {
+    int bits = 1;
+    while (largest_key >> (2 * bits)) ++bits;
+    return bits;
+}
+
+// Sorts the indices 0 .. n - 1 <= kMaxSorted - 1 by their keys <= largest_key <= kMaxSortedKey, which become sorted,
+// too. put(place, index): indices in order. scratch: (n,). All threads of the block together.
+template <class Put, class Start>
+__device__ __forceinline__ void sort_by_block(int32_t n, int32_t largest_key, int digit_bits, uint32_t* keys,
+                                              uint32_t* scratch, SortMemory& memory, Put&& put, Start&& start) {
+    sort_by_digit(
+        n, kSortIndexBits, digit_bits, memory, [&](int32_t i) { return keys[i] << kSortIndexBits | uint32_t(i); },
+        [&](int32_t place, uint32_t item) { scratch[place] = item; });
+    sort_by_digit(
+        n, kSortIndexBits + digit_bits, digit_bits, memory, [&](int32_t i) { return scratch[i]; },
+        [&](int32_t place, uint32_t item) {
+            // Whatever was there, if another block writes here.
+            keys[place] = min_(item >> kSortIndexBits, uint32_t(largest_key));
+            put(place, min_(int32_t(item & uint32_t(kMaxSorted - 1)), n - 1));
+        });
+    find_starts(n, largest_key, keys, start);
 }
 
 GENDR_END_NAMESPACE

@@ -1,20 +1,17 @@
-#include "file_faces.h"
-
 #include "block_sort.cuh"
+#include "file_faces.h"
 
 GENDR_BEGIN_NAMESPACE
 namespace {
 
-// Faces of an image that a block files: with more, the sort's launches take less.
-constexpr int64_t kBlockFaces = 16384;
-// Of a batch of meshes of different sizes, which only the device knows, one may have nearly all faces. A block then
+// Of a batch of meshes of different sizes, which only the device knows, one may have nearly all faces. Its block then
 // takes up to this many times as long.
-constexpr int64_t kUnevenImages = 4;
-constexpr int32_t kBlockNodes = 1 << (2 * kMaxSortDigitBits);
+constexpr int64_t kUnevenImages = 3;
+static_assert(kFewIndices * kUnevenImages <= kMaxSorted);
 
 bool fits_blocks(const gendr_scene& a, const TileTree& tree) {
     const int64_t images = a.face_offsets && a.n_images > kUnevenImages ? kUnevenImages : a.n_images;
-    return tree.n_nodes < kBlockNodes && a.n_faces <= kBlockFaces * images;
+    return tree.n_nodes <= kMaxSortedKey && a.n_faces <= kFewIndices * images;
 }
 
 struct BlockFiling {
@@ -22,8 +19,9 @@ struct BlockFiling {
     int32_t n_images;
     int64_t n_faces;
     const int64_t* face_offsets;  // null: equal shares
-    uint32_t* keys[2];
-    int32_t* order[2];
+    uint32_t* keys;               // overwritten
+    uint32_t* scratch;
+    int32_t* order;
     const PixelBox* boxes_by_face;
     PixelBox* boxes;
     int32_t* starts;
@@ -45,38 +43,21 @@ __device__ void count_candidates(const int64_t* tiles, int64_t n_faces, unsigned
 }
 
 __global__ void __launch_bounds__(kSortThreads, 1) file_image(const __grid_constant__ BlockFiling a, int digit_bits) {
-    GENDR_SHARED(int32_t, next, (kSortRow << kMaxSortDigitBits));
-    GENDR_SHARED(int32_t, total, kSortWarps);
-    const SortMemory memory = {next, total};
+    GENDR_SHARED(SortMemory, memory, 1);
     const int image = int(blockIdx.x);
     const int64_t first = a.first_face(image), end = a.first_face(image + 1);
     const int32_t n = end > first ? int32_t(end - first) : 0;
     if (a.candidates) count_candidates(a.tiles, a.n_faces, a.candidates);
-    sort_by_digit(
-        n, 0, digit_bits, memory,
-        [&](int32_t i) {
-            return SortItem{a.keys[0][first + i], int32_t(first + i)};
+    const PixelBox* boxes_by_face = a.boxes_by_face + first;
+    PixelBox* boxes = a.boxes + first;
+    int32_t *order = a.order + first, *starts = a.starts + int64_t(image) * (a.tree.n_nodes + 1);
+    sort_by_block(
+        n, a.tree.n_nodes, digit_bits, a.keys + first, a.scratch + first, memory[0],
+        [&](int32_t place, int32_t index) {
+            order[place] = int32_t(first) + index;
+            boxes[place] = boxes_by_face[index];
         },
-        [&](int32_t i, const SortItem& item) {
-            a.keys[1][first + i] = item.key;
-            a.order[1][first + i] = item.index;
-        });
-    sort_by_digit(
-        n, digit_bits, digit_bits, memory,
-        [&](int32_t i) {
-            // Whatever is there, if offsets fall: no other block's faces may lead out of the arrays.
-            return SortItem{min_(a.keys[1][first + i], uint32_t(a.tree.n_nodes)),
-                            clamp_(a.order[1][first + i], int32_t(0), int32_t(a.n_faces - 1))};
-        },
-        [&](int32_t i, const SortItem& item) {
-            a.keys[0][first + i] = item.key;
-            a.order[0][first + i] = item.index;
-            a.boxes[first + i] = a.boxes_by_face[item.index];
-        });
-    int32_t* starts = a.starts + int64_t(image) * (a.tree.n_nodes + 1);
-    find_starts(
-        n, a.tree.n_nodes, [&](int32_t i) { return a.keys[0][first + i]; },
-        [&](int32_t node, int32_t i) { starts[node] = int32_t(first) + i; });
+        [&](int32_t node, int32_t place) { starts[node] = int32_t(first) + place; });
 }
 
 __global__ void __launch_bounds__(kThreads)
@@ -95,12 +76,6 @@ int64_t keys_of(const gendr_scene& a, const TileTree& tree) {
     return n;
 }
 
-int bits_of(uint32_t value) {
-    int bits = 0;
-    for (; value; value >>= 1) ++bits;
-    return bits;
-}
-
 }  // namespace
 
 Filing::Filing(const gendr_scene& a, Workspace& ws)
@@ -114,18 +89,16 @@ Filing::Filing(const gendr_scene& a, Workspace& ws)
       tiles_(ws.take<int64_t>(divide_up(a.n_faces, int64_t(kWarpSize)))),
       counters_(ws.take<FilingCounters>(1)) {
     if (fits_blocks(a, tree_)) {
-        for (int i = 0; i < 2; ++i) {
-            keys_[i] = ws.take<uint32_t>(n_faces_);
-            order_[i] = ws.take<int32_t>(n_faces_);
-        }
+        keys_ = ws.take<uint32_t>(n_faces_);
+        scratch_ = ws.take<uint32_t>(n_faces_);
+        order_ = ws.take<int32_t>(n_faces_);
     } else {
         sort_.emplace(ws, n_faces_, uint32_t(keys_of(a, tree_) - 1));
     }
 }
 
 FilingKeys Filing::keys() const {
-    return {sort_ ? sort_->keys() : keys_[0], sort_ ? uint32_t(tree_.n_nodes + 1) : 0u, boxes_by_face_, tiles_,
-            counters_};
+    return {sort_ ? sort_->keys() : keys_, sort_ ? uint32_t(tree_.n_nodes + 1) : 0u, boxes_by_face_, tiles_, counters_};
 }
 
 void Filing::run(bool counts_candidates, cudaStream_t stream) const {
@@ -137,10 +110,9 @@ void Filing::run(bool counts_candidates, cudaStream_t stream) const {
                      sort_->sorted_keys(), sort_->order(), n_faces_, n_keys, boxes_by_face_, starts_, boxes_, tiles_,
                      candidates);
     } else {
-        const BlockFiling filing = {tree_, n_images_, n_faces_, face_offsets_, {keys_[0], keys_[1]},
-                                    {order_[0], order_[1]}, boxes_by_face_, boxes_, starts_, tiles_, candidates};
-        GENDR_LAUNCH(file_image, unsigned(n_images_), kSortThreads, stream, filing,
-                     divide_up(bits_of(uint32_t(tree_.n_nodes)), 2));
+        const BlockFiling filing = {tree_,  n_images_,      n_faces_, face_offsets_, keys_,  scratch_,
+                                    order_, boxes_by_face_, boxes_,   starts_,       tiles_, candidates};
+        GENDR_LAUNCH(file_image, unsigned(n_images_), kSortThreads, stream, filing, sort_digit_bits(tree_.n_nodes));
     }
 }
 

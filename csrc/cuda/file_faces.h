@@ -20,7 +20,7 @@ class Filing {
     void run(bool counts_candidates, cudaStream_t stream) const;
 
     // After run(), what FiledFaces says of them:
-    const int32_t* order() const { return sort_ ? sort_->order() : order_[0]; }
+    const int32_t* order() const { return sort_ ? sort_->order() : order_; }
     const PixelBox* boxes() const { return boxes_; }
     const int32_t* starts() const { return starts_; }
     FilingCounters* counters() const { return counters_; }
@@ -35,8 +35,8 @@ class Filing {
     int64_t* tiles_;
     FilingCounters* counters_;
     std::optional<IndexSort> sort_;
-    uint32_t* keys_[2] = {};  // without sort_
-    int32_t* order_[2] = {};
+    uint32_t *keys_ = nullptr, *scratch_ = nullptr;  // without sort_
+    int32_t* order_ = nullptr;
 };
 
 GENDR_END_NAMESPACE

@@ -22,7 +22,7 @@ struct FilingCounters {
 
 // By which faces are filed, and what is counted of them on the way.
 struct FilingKeys {
-    uint32_t* keys;     // (F,): image * per_image + the face's node; n_nodes in its place for a face without pixels
+    uint32_t* keys;  // (F,): image * per_image + the face's node; n_nodes in its place for a face without pixels
     uint32_t per_image;
     PixelBox* boxes;           // (F,)
     int64_t* tiles;            // (ceil(F / 32),): tiles that look at the nodes of a warp's faces

@@ -422,8 +422,8 @@ void render(const gendr_backward& args) {
     if (faces) {
         clear(layout.counters, 2 * sizeof(*layout.counters), "clearing counters", stream);
         const TileTree tree(a.height, a.width);
-        launch_prepare(scene, tree, layout.faces, layout.images, KeptCuts<T>{},
-                       PrepareOutputs{{}, layout.counters}, stream);
+        launch_prepare(scene, tree, layout.faces, layout.images, KeptCuts<T>{}, PrepareOutputs{{}, layout.counters},
+                       stream);
         GENDR_LAUNCH(split_faces<T>, blocks_for(a.n_faces, kThreads), kThreads, stream, layout.faces, a.n_faces,
                      layout.pieces);
         if (shaded) {
