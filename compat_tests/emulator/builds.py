@@ -93,8 +93,8 @@ def emulated_core(variant: str = "plain", csrc: Path = CSRC, unfused: Collection
 
 
 def changed_core(folder: Path, changes: Iterable[tuple[str, str, str]], variant: str = "plain") -> Path:
-    """`emulated_core` of sources with changes, copied to `folder`. A change: a file of csrc/cuda, what stands there once,
-    and what is put in its place."""
+    """`emulated_core` of sources with changes, copied to `folder`. A change: a file of csrc/cuda, what is there once,
+    and what takes its place."""
     csrc = folder / "csrc"
     shutil.copytree(CSRC, csrc)
     for name, old, new in changes:

@@ -2,7 +2,6 @@
 // few indices that launches take longer than the work.
 #pragma once
 
-#include "../core/math.h"
 #include "launch.h"
 
 GENDR_BEGIN_NAMESPACE
@@ -81,13 +80,12 @@ __device__ __forceinline__ void sort_by_digit(int32_t n, int shift, int bits, So
     for_each_of_warp(n, load, [&](bool on, uint32_t item) {
         const int d = on ? digit_of(item) : -1;
         const unsigned alike = __match_any_sync(kAllLanes, d), before = alike & lower_lanes(lane);
-        int32_t place = n;
+        int32_t place = 0;
         if (on) place = memory.next[d * kSortRow + warp] + __popc(before);
         __syncwarp();
         if (on && before == 0u) memory.next[d * kSortRow + warp] += __popc(alike);
         __syncwarp();
-        // Always so, unless another block changes the keys, whose range of faces overlaps this one's.
-        if (place < n) put(place, item);
+        if (on) put(place, item);
     });
     __syncthreads();
 }
@@ -120,8 +118,8 @@ inline int sort_digit_bits(int32_t largest_key) {
     return bits;
 }
 
-// Sorts the indices 0 .. n - 1 <= kMaxSorted - 1 by their keys <= largest_key <= kMaxSortedKey, which become sorted,
-// too. put(place, index): indices in order. scratch: (n,). All threads of the block together.
+// Sorts n <= kMaxSorted indices by their keys (n,) <= largest_key <= kMaxSortedKey, which become sorted, too. Calls
+// put(place, index) for each, and start(k, place) as above. scratch: (n,). All threads of the block together.
 template <class Put, class Start>
 __device__ __forceinline__ void sort_by_block(int32_t n, int32_t largest_key, int digit_bits, uint32_t* keys,
                                               uint32_t* scratch, SortMemory& memory, Put&& put, Start&& start) {
@@ -131,9 +129,8 @@ __device__ __forceinline__ void sort_by_block(int32_t n, int32_t largest_key, in
     sort_by_digit(
         n, kSortIndexBits + digit_bits, digit_bits, memory, [&](int32_t i) { return scratch[i]; },
         [&](int32_t place, uint32_t item) {
-            // Whatever was there, if another block writes here.
-            keys[place] = min_(item >> kSortIndexBits, uint32_t(largest_key));
-            put(place, min_(int32_t(item & uint32_t(kMaxSorted - 1)), n - 1));
+            keys[place] = item >> kSortIndexBits;
+            put(place, int32_t(item & uint32_t(kMaxSorted - 1)));
         });
     find_starts(n, largest_key, keys, start);
 }

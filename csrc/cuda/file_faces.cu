@@ -28,8 +28,18 @@ struct BlockFiling {
     const int64_t* tiles;
     unsigned long long* candidates;  // null: not wanted
 
-    __device__ int64_t first_face(int image) const {
-        return face_offsets ? clamp_(face_offsets[image], int64_t(0), n_faces) : image * (n_faces / n_images);
+    // Where an image's faces begin, all lanes of a warp together. Offsets that fall must not give a face to two blocks,
+    // so it is the largest of those up to the image's that counts.
+    __device__ int32_t first_face(int image) const {
+        if (!face_offsets) return int32_t(image * (n_faces / n_images));
+        int32_t first = 0;
+        for (int i = lane_of_thread(); i <= image; i += kWarpSize) {
+            first = max_(first, int32_t(clamp_(face_offsets[i], int64_t(0), n_faces)));
+        }
+        for (int distance = kWarpSize / 2; distance > 0; distance /= 2) {
+            first = max_(first, __shfl_xor_sync(kAllLanes, first, distance));
+        }
+        return first;
     }
 };
 
@@ -45,8 +55,7 @@ __device__ void count_candidates(const int64_t* tiles, int64_t n_faces, unsigned
 __global__ void __launch_bounds__(kSortThreads, 1) file_image(const __grid_constant__ BlockFiling a, int digit_bits) {
     GENDR_SHARED(SortMemory, memory, 1);
     const int image = int(blockIdx.x);
-    const int64_t first = a.first_face(image), end = a.first_face(image + 1);
-    const int32_t n = end > first ? int32_t(end - first) : 0;
+    const int32_t first = a.first_face(image), n = a.first_face(image + 1) - first;
     if (a.candidates) count_candidates(a.tiles, a.n_faces, a.candidates);
     const PixelBox* boxes_by_face = a.boxes_by_face + first;
     PixelBox* boxes = a.boxes + first;
@@ -54,10 +63,10 @@ __global__ void __launch_bounds__(kSortThreads, 1) file_image(const __grid_const
     sort_by_block(
         n, a.tree.n_nodes, digit_bits, a.keys + first, a.scratch + first, memory[0],
         [&](int32_t place, int32_t index) {
-            order[place] = int32_t(first) + index;
+            order[place] = first + index;
             boxes[place] = boxes_by_face[index];
         },
-        [&](int32_t node, int32_t place) { starts[node] = int32_t(first) + place; });
+        [&](int32_t node, int32_t place) { starts[node] = first + place; });
 }
 
 __global__ void __launch_bounds__(kThreads)
