@@ -49,6 +49,7 @@ __device__ inline void counts_to_places(int n_digits, SortMemory& memory) {
     const int rows = divide_up(n_digits, kSortWarps);
     const int first = warp * rows, last = first + rows < n_digits ? first + rows : n_digits;
     int32_t before = 0;
+    GENDR_NO_UNROLL
     for (int d = first; d < last; ++d) {
         int32_t& count = memory.next[d * kSortRow + lane];
         int32_t sum;
@@ -60,6 +61,7 @@ __device__ inline void counts_to_places(int n_digits, SortMemory& memory) {
     __syncthreads();
     int32_t sum;
     const int32_t smaller = __shfl_sync(kAllLanes, sum_of_lower_lanes(memory.total[lane], &sum), warp);
+    GENDR_NO_UNROLL
     for (int d = first; d < last; ++d) memory.next[d * kSortRow + lane] += smaller;
 }
 
@@ -69,6 +71,7 @@ __device__ __forceinline__ void sort_by_digit(int32_t n, int shift, int bits, So
                                               Put&& put) {
     const int lane = lane_of_thread(), warp = warp_of_block(), n_digits = 1 << bits;
     const auto digit_of = [&](uint32_t item) { return int((item >> shift) & uint32_t(n_digits - 1)); };
+    GENDR_NO_UNROLL
     for (int i = int(threadIdx.x); i < n_digits * kSortRow; i += kSortThreads) memory.next[i] = 0;
     __syncthreads();
     for_each_of_warp(n, load, [&](bool on, uint32_t item) {
@@ -102,11 +105,13 @@ __device__ __forceinline__ void find_starts(int32_t n, int32_t largest_key, cons
             k = i > 0 ? int32_t(sorted[i - 1]) + 1 : 0;
             last = i < n ? int32_t(sorted[i]) : largest_key;
         }
+        GENDR_NO_UNROLL
         for (int own = 0; own < kOwn && k <= last; ++own) start(k++, i);
         for (unsigned left = __ballot_sync(kAllLanes, k <= last); left; left &= left - 1) {
             const int source = __ffs(int(left)) - 1;
             const int32_t place = __shfl_sync(kAllLanes, i, source), to = __shfl_sync(kAllLanes, last, source);
             int32_t at = __shfl_sync(kAllLanes, k, source) + lane_of_thread();
+            GENDR_NO_UNROLL
             for (; at <= to; at += kWarpSize) start(at, place);
         }
     }

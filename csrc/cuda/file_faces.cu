@@ -33,6 +33,7 @@ struct BlockFiling {
     __device__ int32_t first_face(int image) const {
         if (!face_offsets) return int32_t(image * (n_faces / n_images));
         int32_t first = 0;
+        GENDR_NO_UNROLL
         for (int i = lane_of_thread(); i <= image; i += kWarpSize) {
             first = max_(first, int32_t(clamp_(face_offsets[i], int64_t(0), n_faces)));
         }
@@ -47,6 +48,7 @@ struct BlockFiling {
 __device__ void count_candidates(const int64_t* tiles, int64_t n_faces, unsigned long long* candidates) {
     const int64_t n_warps = divide_up(n_faces, int64_t(kWarpSize));
     int64_t sum = 0;
+    GENDR_NO_UNROLL
     for (int64_t i = global_thread(); i < n_warps; i += int64_t(gridDim.x) * blockDim.x) sum += tiles[i];
     sum = warp_sum(sum);
     if (lane_of_thread() == 0 && sum > 0) atomicAdd(candidates, static_cast<unsigned long long>(sum));
