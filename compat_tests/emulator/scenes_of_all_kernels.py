@@ -103,7 +103,7 @@ def fragments_of_many_faces() -> dict[str, Tensor]:
     settings = RenderSettings(reach=0.1, min_coverage=0.0)
     away = torch.tensor([9.0, 0.0, 0.0]) + corners.repeat(233, 1, 1)[:20_470]
     found = find_fragments(torch.cat([away[:9_000], corners, away[9_000:]]), (13, 18), settings=settings)
-    wide = RenderSettings(reach=5.0, min_coverage=0.0, clip="none", near=-100.0)
+    wide = RenderSettings(reach=5.0, min_coverage=0.0)
     positions = corners.requires_grad_()
     many = find_fragments(positions, (13, 18), settings=wide)
     assert len(many.pixel) > 20_480
