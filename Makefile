@@ -8,11 +8,12 @@ STAMPS := $(VENV)/stamps
 OUT ?= out
 PYTEST_ARGS ?=
 NIGHTLY_ARGS ?=
+FUZZ_ARGS ?=
 
 NATIVE := $(shell find csrc -type f ! -name budget.json)
-CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp
+CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp $(wildcard compat_tests/fuzz/*.cpp compat_tests/fuzz/*.h)
 
-.PHONY: help demo example test test-fast nightly sanitize budget lint bench bench-gpu format hooks clean
+.PHONY: help demo example test test-fast nightly sanitize fuzz budget lint bench bench-gpu format hooks clean
 .NOTPARALLEL:
 
 help:
@@ -22,6 +23,7 @@ help:
 	@echo "make test-fast  the quick ones of them, for while you work"
 	@echo "make nightly hours: every instruction set, long sweeps; stop it and it goes on next time; NIGHTLY_ARGS='--list'"
 	@echo "make sanitize  the tests of the native core, on a build that checks memory and undefined behaviour"
+	@echo "make fuzz    calls of the native core made of random bytes, on such a build; FUZZ_ARGS='--calls N', a million else"
 	@echo "make budget  let the CUDA kernels' budget (csrc/cuda/budget.json) be what they use now"
 	@echo "make lint    ruff, mypy, clang-format, as CI runs them"
 	@echo "make bench   the tables of timings; make bench-gpu: on a GPU"
@@ -76,6 +78,9 @@ sanitize: $(STAMPS)/test $(STAMPS)/package
 	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" PYTHONPATH=$(CHECKED) \
 	ASAN_OPTIONS=detect_leaks=0:use_sigaltstack=0 \
 	$(BIN)/pytest -p no:faulthandler $(SANITIZED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
+
+fuzz: $(STAMPS)/venv
+	$(BIN)/python -m compat_tests.fuzz $(FUZZ_ARGS)
 
 budget: $(STAMPS)/package
 	$(BIN)/python -m build_tools.budget --write

@@ -1,9 +1,9 @@
 """`make nightly`: the long checks, one item after the other; an item that has passed on this source is not run again.
 
-Items are the tests marked `nightly`, a file at a time; the core's tests under sanitizers; and the whole suite on every
-instruction set, on one and two threads, with the instruction sets of torch's own libraries capped, and with coordinates
-moved by their last bit. Each item has a time limit, so the run ends; stop it whenever you like, the next run goes on
-with what is left.
+Items are the tests marked `nightly`, a file at a time; the core's tests under sanitizers, and random calls of it; and the
+whole suite on every instruction set, on one and two threads, with the instruction sets of torch's own libraries capped,
+and with coordinates moved by their last bit. Each item has a time limit, so the run ends; stop it whenever you like, the
+next run goes on with what is left.
 """
 
 import argparse
@@ -45,6 +45,7 @@ def items() -> Iterator[Item]:
     # Tests of exact coordinates are right to fail when these move.
     yield Item("moved", (*WHOLE_SUITE, "--moved", "-m", "not exact_coordinates"))
     yield Item("sanitize", ("make", "sanitize"))
+    yield Item("fuzz", ("make", "fuzz"), minutes=120)
     for instruction_set in ("baseline", "avx2", "avx512"):
         for threads in ("1", "2"):
             environment = {"GENDR_ISA": instruction_set, "OMP_NUM_THREADS": threads}
