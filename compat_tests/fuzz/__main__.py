@@ -36,7 +36,7 @@ def save_corpus(folder: Path) -> int:
     small = builds.BUILT / "merged"
     shutil.rmtree(small, ignore_errors=True)
     small.mkdir(parents=True)
-    command = [str(builds.build("search")), "-merge=1", "-max_len=512", str(small), str(folder)]
+    command = [str(builds.build("search")), "-merge=1", "-use_counters=0", "-max_len=512", str(small), str(folder)]
     status = subprocess.run(command, env=builds.environment()).returncode
     if status == 0:
         builds.pack_corpus(small)
