@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # an isolated build does not look here by itself
-from build_tools import cuda, nvcc  # noqa: E402
+from build_tools import cuda, nvcc
 
 # Never -ffast-math or -Ofast: linked so, a library switches the whole process to flush-to-zero.
 FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fopenmp-simd"]
@@ -49,7 +50,7 @@ PACKAGE = ("gendr_adapters", "_native")
 class NativeBuild(build_ext):
     """The CPU library, with the C++ compiler in $CXX (default g++), and the CUDA library, with nvcc."""
 
-    cuda_files: list[Path] = []
+    cuda_files: Sequence[Path] = ()
 
     def get_ext_filename(self, name: str) -> str:
         return name.replace(".", "/") + ".so"

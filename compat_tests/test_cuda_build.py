@@ -47,9 +47,9 @@ ptxas info    : Function properties for _ZN5gendr4cuda6helperEf
     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
 """
 USED = {
-    "fill<double>": {"sm_75": dict(registers=48, stack=320, spill_stores=8, spill_loads=12, shared=512)},
-    "helper": {"sm_75": dict(registers=0, stack=0, spill_stores=4, spill_loads=0, shared=0)},
-    "stat": {"sm_75": dict(registers=8, stack=0, spill_stores=0, spill_loads=0, shared=0)},
+    "fill<double>": {"sm_75": {"registers": 48, "stack": 320, "spill_stores": 8, "spill_loads": 12, "shared": 512}},
+    "helper": {"sm_75": {"registers": 0, "stack": 0, "spill_stores": 4, "spill_loads": 0, "shared": 0}},
+    "stat": {"sm_75": {"registers": 8, "stack": 0, "spill_stores": 0, "spill_loads": 0, "shared": 0}},
 }
 
 

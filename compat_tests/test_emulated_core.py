@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from emulator.builds import CSRC, emulated_core, run_python, run_sanitized
+from support.messages import about
 from torch import Tensor
 
 pytestmark = pytest.mark.slow
@@ -62,7 +63,7 @@ def test_no_memory_error_and_no_undefined_operation(order: str, natural: dict[st
     done, results = run(emulated_core("sanitized"), tmp_path, order, sanitized=True)
     assert done.returncode == 0, done.stderr
     for name, value in natural.items():  # compiled otherwise: rounded otherwise
-        torch.testing.assert_close(results[name], value, rtol=1e-3, atol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
+        torch.testing.assert_close(results[name], value, rtol=1e-3, atol=1e-4, msg=about(name))
 
 
 @pytest.mark.parametrize("order", ["natural", "7"])

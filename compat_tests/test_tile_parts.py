@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from emulator.builds import CSRC, emulated_core, run_python
+from support.messages import about
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -65,7 +66,7 @@ def render(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, 
         file = folder / f"{library.stem}-{order}.pt"
         done = run_python(PROGRAM, library, file, order=order)
         assert done.returncode == 0, done.stderr
-        return torch.load(file)
+        return torch.load(file, weights_only=True)
 
     return rendered
 
@@ -87,7 +88,7 @@ def test_parts_add_up_to_the_whole(
     for library in (emulated_core("plain"), in_many_parts):
         split = render(library)
         for name, expected in whole.items():
-            assert_close(split[name], expected, rtol=1e-9, atol=1e-9, equal_nan=True, msg=lambda m, n=name: f"{n}: {m}")
+            assert_close(split[name], expected, rtol=1e-9, atol=1e-9, equal_nan=True, msg=about(name))
         assert any(not torch.equal(split[name], expected) for name, expected in whole.items()), "nothing was split"
 
 

@@ -8,6 +8,7 @@ from . import __version__, _native
 
 
 def main() -> None:
+    """Print it, a line each."""
     rows = [("gendr_adapters", __version__), ("python", platform.python_version()), *_library("cpu")]
     rows += [
         ("threads", str(torch.get_num_threads())),

@@ -75,7 +75,7 @@ def check_offsets(offsets: Tensor, face_vertices: Tensor) -> None:
 
 def image_shape(image_size: int | Sequence[int]) -> tuple[int, int]:
     shape: object = (image_size, image_size) if _is_whole(image_size) else image_size
-    if not (isinstance(shape, tuple | list) and len(shape) == 2 and _is_whole(shape[0]) and _is_whole(shape[1])):
+    if not (isinstance(shape, (tuple, list)) and len(shape) == 2 and _is_whole(shape[0]) and _is_whole(shape[1])):
         raise TypeError(f"image_size must be an int or (H, W), got {image_size!r}")
     height, width = shape
     if not (1 <= height <= MAX_IMAGE_SIDE and 1 <= width <= MAX_IMAGE_SIDE):

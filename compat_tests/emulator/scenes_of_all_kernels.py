@@ -12,9 +12,9 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from support.scenes import random_scene, render_with_gradients, sphere  # noqa: E402
+from support.scenes import random_scene, render_with_gradients, sphere
 
-from gendr_adapters import (  # noqa: E402
+from gendr_adapters import (
     Lighting,
     RenderSettings,
     TextureMaps,
@@ -25,8 +25,8 @@ from gendr_adapters import (  # noqa: E402
     render,
 )
 from gendr_adapters._counted_fragments import count_fragments
-from gendr_adapters._nearest_fragments import find_nearest_fragments  # noqa: E402
-from gendr_adapters.kaolin import dibr_soft_mask  # noqa: E402
+from gendr_adapters._nearest_fragments import find_nearest_fragments
+from gendr_adapters.kaolin import dibr_soft_mask
 
 NEAR_CLIP = 2.5  # goes through most faces of random_scene
 
@@ -93,14 +93,14 @@ def fragments_of_cut_faces(dtype: torch.dtype) -> dict[str, Tensor]:
     found = find_fragments(corners, (13, 18), *scene)
     nearest = find_nearest_fragments(corners, (13, 18), 2, *scene)
     results = {"depth": found.depth, "distance2": found.distance2, "nearest": nearest.depth}
-    loss = sum(x.sin().sum() for x in (*results.values(), found.weights, nearest.weights))
+    loss = torch.stack([x.sin().sum() for x in (*results.values(), found.weights, nearest.weights)]).sum()
     return {**results, "d/d face_vertices": torch.autograd.grad(loss, corners)[0]}
 
 
 def blended_fragments(dtype: torch.dtype, **settings: Any) -> dict[str, Tensor]:
     """Two meshes, six channels, a scale and a background for each."""
     scene = random_scene(5, 12, channels=6)
-    scales = {"dist_scale": torch.tensor([0.02, 0.03]), "gamma": torch.tensor([0.2, 0.1])}
+    scales: dict[str, Any] = {"dist_scale": torch.tensor([0.02, 0.03]), "gamma": torch.tensor([0.2, 0.1])}
     scales = {name: x.to(dtype).requires_grad_() for name, x in scales.items()}
     offsets, background = torch.tensor([0, 5, 12]), torch.stack([scene.background] * 2).to(dtype).requires_grad_()
     s = RenderSettings(**settings, **scales)

@@ -21,7 +21,7 @@ def emulate() -> None:
     """Let the emulated CUDA core do what the CPU core does else."""
     global _emulation
     _emulation = _native.load(emulated_core("device"))
-    _native.library = _library  # type: ignore[assignment]
+    _native.library = _library
 
 
 def is_emulated() -> bool:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision
+from .arguments import default_device
 from .mtl_files import Material, materials_of_faces, read_materials
 from .obj_files import ObjFile
 from .pictures import read_picture
@@ -100,6 +101,7 @@ def sample_texels(picture: Tensor, uv: Tensor, resolution: int, wrap: str = "ref
 
     Args:
         picture: (H, W, 3), row 0 at the top. uv: (F, 3, 2), of the corners, of picture's dtype.
+        resolution: R. wrap: 'reference', 'repeat' or 'clamp'.
     Returns:
         (F, R * R, 3).
     """
@@ -144,6 +146,6 @@ def _texels(file: ObjFile, indices: list[int], material: Material, resolution: i
     found = material.picture("map_kd")
     if found is None:
         return torch.tensor(material.values.get("kd", (1.0, 1.0, 1.0)))
-    picture = torch.from_numpy(read_picture(found.path, found.where)).to(torch.get_default_device())
+    picture = torch.from_numpy(read_picture(found.path, found.where)).to(default_device())
     uv = mapped_uv(corner_uv(file, indices), found)
     return sample_texels(picture, uv, resolution, "clamp" if found.clamp else wrap)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..shading import TextureMaps
+from .arguments import default_device
 from .mtl_files import Material
 from .obj_files import ObjFile
 from .pictures import read_picture
@@ -51,7 +52,7 @@ def _part(file: ObjFile, faces: list[int], material: Material | None, wrap: str)
         colour = (1.0, 1.0, 1.0) if material is None else material.values.get("kd", (1.0, 1.0, 1.0))
         uv = torch.zeros(len(faces), 3, 2)
         return _Part(faces, torch.tensor(colour).view(1, 1, 3), uv, uv[:, :1] > 0, True)
-    picture = torch.from_numpy(read_picture(found.path, found.where)).to(torch.get_default_device())
+    picture = torch.from_numpy(read_picture(found.path, found.where)).to(default_device())
     uv = mapped_uv(corner_uv(file, faces), found)
     if not found.clamp and wrap == "repeat":
         # By whole pictures.

@@ -34,7 +34,7 @@ def from_pytorch3d(cameras: Any, image_size: int | tuple[int, int] | None = None
     renderer = _pytorch3d()
     if not isinstance(cameras, renderer.cameras.CamerasBase):
         raise TypeError(f"cameras must be cameras of PyTorch3D, got {type(cameras).__name__}")
-    if not isinstance(cameras, renderer.FoVPerspectiveCameras | renderer.PerspectiveCameras):
+    if not isinstance(cameras, (renderer.FoVPerspectiveCameras, renderer.PerspectiveCameras)):
         raise ValueError(
             f"{type(cameras).__name__} are not pinhole cameras; supported: FoVPerspectiveCameras, PerspectiveCameras"
         )

@@ -72,7 +72,7 @@ def dibr_rasterization(
     """
     check_backend("dibr_rasterization", rast_backend, multiplier, eps)
     check_image(face_vertices_image)
-    listed = face_features if isinstance(face_features, list | tuple) else [face_features]
+    listed = face_features if isinstance(face_features, (list, tuple)) else [face_features]
     refuse_vmap(
         "kaolin.dibr_rasterization", "(B, F, 3, 2)", face_vertices_image, face_vertices_z, face_normals_z, *listed
     )

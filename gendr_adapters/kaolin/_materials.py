@@ -67,7 +67,7 @@ def material_lists(meshes: Sequence[Any], custom: Any) -> list[list[Any]]:
     default material."""
     if not custom:
         lists = [m.materials for m in meshes]
-    elif isinstance(custom[0], list | tuple):
+    elif isinstance(custom[0], (list, tuple)):
         if len(custom) != len(meshes):
             raise ValueError(f"custom_materials are {len(custom)} lists for {len(meshes)} meshes")
         lists = list(custom)

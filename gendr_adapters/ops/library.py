@@ -86,11 +86,12 @@ def apply(name: str, *args: Any) -> Any:
 
 
 def no_double_backward(ctx: Any, *grads: Any) -> Any:
+    """The backward pass of a backward pass: raises NotImplementedError."""
     raise NotImplementedError("gendr_adapters has no second derivatives: double backward is not implemented")
 
 
 def nothing_saved(ctx: Any, inputs: Any, output: Any) -> None:
-    pass
+    """The context of an op whose backward pass is `no_double_backward`."""
 
 
 def empty_gradients(inputs: Any, needs: Any) -> tuple[Tensor | None, ...]:
