@@ -51,7 +51,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, forced: bool | None = None) -> Iter
     said: list[bool] = []
 
     def noted(args: Any) -> bool:
-        said.append(unwatched(args) if forced is None else forced)
+        said.append(watched.unwatched(args) if forced is None else forced)
         return said[-1]
 
     with monkeypatch.context() as patch:
