@@ -124,7 +124,7 @@ def pack_lighting(lighting: Lighting, n_channels: int, faces: Faces) -> tuple[Te
 def _shininess(value: float | Tensor, n_images: int, like: Tensor) -> Tensor:
     """(1 or B, 1)"""
     if not isinstance(value, Tensor):
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypeError(f"Lighting.shininess must be a number or a tensor, got {type(value).__name__}")
         if not 0 <= value < float("inf"):
             raise ValueError(f"Lighting.shininess must be a number >= 0, got {value}")

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from torch import Tensor
 
+__all__ = ["ALIASES", "DISTRIBUTIONS", "Distribution", "cdf", "distribution", "pdf"]
+
 
 class Distribution(NamedTuple):
     """What is to be known of a distribution of the edge position.

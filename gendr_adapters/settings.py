@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 from ._native.structs import SETTING_FLOATS, SETTING_INTS
 from ._numbers import is_finite, plain
@@ -170,7 +170,7 @@ class RenderSettings:
             if value is not None and not check_number(name, value) >= 0:
                 raise ValueError(f"{name} must be >= 0 or None, got {value}")
         if self.half_extent is not None and not (
-            isinstance(self.half_extent, tuple | list)
+            isinstance(self.half_extent, (tuple, list))
             and len(self.half_extent) == 2
             and all(0 < check_number("half_extent", e) < math.inf for e in self.half_extent)
         ):
@@ -207,7 +207,7 @@ class RenderSettings:
         if limits is None:
             return
         if not (
-            isinstance(limits, tuple | list)
+            isinstance(limits, (tuple, list))
             and len(limits) == 2
             and all(is_finite(check_number("softmax_range", x)) for x in limits)
             and limits[0] < limits[1]
@@ -284,5 +284,6 @@ def check_scale(name: str, value: object) -> None:
         refuse_scale(name, value)
 
 
-def refuse_scale(name: str, value: object) -> None:
+def refuse_scale(name: str, value: object) -> NoReturn:
+    """Raises the ValueError of a scale that is out of range."""
     raise ValueError(f"{name} must be > 0, from {SCALE_MIN:g} to {SCALE_MAX:g}, got {value}")

@@ -23,6 +23,8 @@ from ._numbers import is_finite
 if TYPE_CHECKING:
     from torch import Tensor
 
+__all__ = ["T_CONORMS", "aggregate", "t_conorm"]
+
 # name -> allowed p, None where there is no parameter; in the order of csrc/core/tconorms.def, which numbers them
 T_CONORMS: dict[str, str | None] = {
     "hard": None,

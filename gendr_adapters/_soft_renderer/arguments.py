@@ -15,6 +15,11 @@ Numbers: TypeAlias = Tensor | np.ndarray | Sequence[float] | Sequence[Sequence[f
 Scalar: TypeAlias = float | Tensor | np.ndarray
 
 
+def default_device() -> torch.device:
+    """Where torch makes tensors: torch.get_default_device() of torch 2.5 does not know of `with torch.device(...)`."""
+    return torch.empty(0).device
+
+
 def check_choices(module: object, choices: Mapping[str, tuple[str, ...]]) -> None:
     """Raises ValueError unless the module's attributes of these names are among their choices."""
     for name, allowed in choices.items():

@@ -5,6 +5,7 @@ world. The equations are those of the originals' functional/{look_at,look,get_po
 """
 
 from numbers import Real
+from typing import overload
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import refuse_half
+from .._known import as_list, is_known
 from .._products import times
 from .arguments import Numbers, Scalar, check_counts, check_points, vectors
 
@@ -98,6 +100,16 @@ def look(vertices: Tensor, eye: Numbers, direction: Numbers = UPWARDS, up: Numbe
     return _seen(vertices, eyes, _checked(view_axes(ahead, ups), "direction and up"))
 
 
+@overload
+def get_points_from_angles(distance: Tensor, elevation: Scalar, azimuth: Scalar, degrees: bool = True) -> Tensor: ...
+@overload
+def get_points_from_angles(
+    distance: float, elevation: float, azimuth: float, degrees: bool = True
+) -> tuple[float, float, float]: ...
+@overload
+def get_points_from_angles(
+    distance: Scalar, elevation: Scalar, azimuth: Scalar, degrees: bool = True
+) -> tuple[float, float, float] | Tensor: ...
 @full_precision
 def get_points_from_angles(
     distance: Scalar, elevation: Scalar, azimuth: Scalar, degrees: bool = True
@@ -115,7 +127,7 @@ def get_points_from_angles(
     """
     values = (distance, elevation, azimuth)
     if all(isinstance(value, Real) for value in values):
-        x, y, z = _on_sphere(torch.tensor(values, dtype=torch.float64, device="cpu"), degrees).tolist()
+        x, y, z = as_list(_on_sphere(torch.tensor(values, dtype=torch.float64, device="cpu"), degrees))
         return x, y, z
     return _on_sphere(torch.stack(_common(values)), degrees)
 
@@ -143,7 +155,7 @@ def _common(values: tuple[Scalar, ...]) -> list[Tensor]:
     for name, value in zip(("distance", "elevation", "azimuth"), values, strict=True):
         refuse_half(name, value)
     try:
-        tensors = [torch.as_tensor(v) if isinstance(v, Tensor | np.ndarray) else v for v in values]
+        tensors = [torch.as_tensor(v) if isinstance(v, np.ndarray) else v for v in values]
         like = next(v for v in tensors if isinstance(v, Tensor))
         like = like if like.is_floating_point() else like.to(torch.get_default_dtype())
         common = [v.to(like) if isinstance(v, Tensor) else like.new_full((), float(v)) for v in tensors]
@@ -165,7 +177,6 @@ def _seen(vertices: Tensor, eyes: Tensor | None, axes: Tensor) -> Tensor:
 def _checked(axes: Tensor, what: str) -> Tensor:
     """Refuses a camera without a view or an up, whose picture would be a point, where asking does not wait for a GPU.
     What is not finite passes, as it does in all arithmetic."""
-    if axes.device.type == "cpu" and not torch.compiler.is_compiling():
-        if bool((axes[:, ::2].detach().norm(dim=-1) < 0.5).any()):
-            raise ValueError(f"{what} must not be 0: there is no view")
+    if is_known(axes) and bool((axes[:, ::2].detach().norm(dim=-1) < 0.5).any()):
+        raise ValueError(f"{what} must not be 0: there is no view")
     return axes

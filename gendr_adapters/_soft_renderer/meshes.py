@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import check_real
+from .arguments import default_device
 from .normals import face_vertices, surface_normals, vertex_normals
 from .obj_loading import TEXTURE_TYPES, load_obj
 from .obj_writing import save_obj
@@ -49,7 +50,7 @@ class Mesh:
         if texture_type not in TEXTURE_TYPES:
             raise ValueError(f"texture_type must be 'surface', 'vertex' or 'uv', got {texture_type!r}")
         self.texture_type = texture_type
-        self._array_device = vertices.device if isinstance(vertices, Tensor) else torch.get_default_device()
+        self._array_device = vertices.device if isinstance(vertices, Tensor) else default_device()
         self.vertices = vertices
         self.faces = faces
         self.textures = self._white(texture_res) if textures is None else textures

@@ -174,7 +174,7 @@ def _check_texture(texture_type: str, textures: Textures, face_vertices: Tensor)
     if texture_type == "uv":
         check_uv_textures(textures, *face_vertices.shape[:2])
         return
-    if isinstance(textures, TextureMaps | LitMaps):
+    if isinstance(textures, (TextureMaps, LitMaps)):
         raise TypeError(f"{texture_type!r} textures must be a tensor, got texture maps, which are of texture_type 'uv'")
     check_real("textures", textures)
     check_same("textures", textures, face_vertices)

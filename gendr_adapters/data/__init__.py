@@ -3,6 +3,8 @@
 from importlib.resources import files
 from pathlib import Path
 
+__all__ = ["NAMES", "path"]
+
 NAMES = (
     "airplane.obj",
     "airplane_silhouettes.npz",

@@ -57,7 +57,7 @@ def joined_features(
     face_features: Tensor | Sequence[Tensor], face_vertices_image: Tensor
 ) -> tuple[Tensor, list[int] | None]:
     """The features as one tensor (B, F, 3, C), and how many channels each entry of a list has; None for no list."""
-    listed = isinstance(face_features, list | tuple)
+    listed = isinstance(face_features, (list, tuple))
     parts: list[Tensor] = list(face_features) if listed else [face_features]  # type: ignore[list-item]
     if not parts:
         raise ValueError("face_features must have at least one entry, got an empty list")

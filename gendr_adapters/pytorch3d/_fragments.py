@@ -9,6 +9,7 @@ from pytorch3d.renderer.mesh.rasterizer import Fragments as PyTorch3DFragments
 from torch import Tensor
 
 from .._counted_fragments import CountedFragments
+from .._known import as_list
 from .._projected_meshes import ProjectedMeshes
 from ..fragments import Fragments
 
@@ -75,7 +76,7 @@ class GenDRFragments(PyTorch3DFragments):
         if "_counted" not in self.__dict__:
             with _graph_of(self.meshes.face_vertices):
                 object.__setattr__(self, "_counted", self.meshes.count_fragments())
-        return self._counted  # type: ignore[attr-defined, no-any-return]
+        return self._counted
 
     @property
     def found(self) -> Fragments:
@@ -84,7 +85,7 @@ class GenDRFragments(PyTorch3DFragments):
             with _graph_of(self.meshes.face_vertices):
                 found = self.counted.find()
             self._keep_found(found)
-        return self._found  # type: ignore[attr-defined, no-any-return]
+        return self._found
 
     def compact(self) -> PyTorch3DFragments:
         """All fragments as PyTorch3D's Fragments of shape (N, 1, M, 1), M the largest number of an image, at least 1.
@@ -122,7 +123,7 @@ class GenDRFragments(PyTorch3DFragments):
         if "_found" in watched:
             found = watched["_found_as_made"].edited(watched["_found"]._asdict())
             names += [f"found.{name}" for name in found]
-        return names  # type: ignore[no-any-return]
+        return names
 
     def detach(self) -> "GenDRFragments":
         if "_meshes" not in self.__dict__ or self._edited():
@@ -168,7 +169,7 @@ def _graph_of(face_vertices: Tensor) -> Iterator[None]:
 def bounds_of(found: Fragments, n_images: int) -> list[int]:
     """(n_images + 1,): where each image's fragments begin, and where the last one's end."""
     n_pixels = (found.offsets.shape[0] - 1) // max(1, n_images)
-    return found.offsets[:: max(1, n_pixels)].tolist()[: n_images + 1]
+    return as_list(found.offsets[:: max(1, n_pixels)])[: n_images + 1]
 
 
 def lay_out(found: Fragments, images: list[int], bounds: list[int]) -> PyTorch3DFragments:

@@ -65,7 +65,7 @@ def checked_faces_per_pixel(value: Any) -> int | None:
     number = plain(value)
     if number is not None and (not _is(Integral, number) or number < 1):
         raise ValueError(f"faces_per_pixel must be an int >= 1, or None for all faces, got {number!r}")
-    return number  # type: ignore[no-any-return]
+    return number
 
 
 def checked_blur_radius(value: Any) -> float:
@@ -82,7 +82,7 @@ def _is(number: type, value: object) -> bool:
 
 def _image_shape(image_size: Any) -> tuple[int, int]:
     """As image_shape, but a pair that is none is a ValueError, as in PyTorch3D."""
-    if isinstance(image_size, tuple | list):
+    if isinstance(image_size, (tuple, list)):
         image_size = [plain(side) for side in image_size]
         if len(image_size) != 2 or not all(_is(Integral, side) for side in image_size):
             raise ValueError(f"image_size must be an int or (H, W), two ints, got {tuple(image_size)}")

@@ -85,10 +85,10 @@ def render_deferred(
 
 def _lights_by_scene(scene: Any, lights: Any) -> Any:
     """An iterator over the list of lights of each scene."""
-    if not isinstance(lights, list | tuple):
+    if not isinstance(lights, (list, tuple)):
         raise TypeError(f"lights must be a list of lights, got {type(lights).__name__}")
-    n_scenes = len(scene) if isinstance(scene, list | tuple) else 1
-    if lights and isinstance(lights[0], list | tuple):
+    n_scenes = len(scene) if isinstance(scene, (list, tuple)) else 1
+    if lights and isinstance(lights[0], (list, tuple)):
         if isinstance(scene, Scene) or len(lights) != n_scenes:
             raise ValueError(f"lights must be a list for each of the {n_scenes} scenes, got {len(lights)}")
         lists = lights

@@ -138,23 +138,24 @@ def get_depth_renderer(
 
 
 def _intrinsics(value: Any, like: Tensor) -> Tensor:
-    for entry in value if isinstance(value, list | tuple) else [value]:
+    to: Any = {"dtype": like.dtype, "device": like.device}
+    for entry in value if isinstance(value, (list, tuple)) else [value]:
         refuse_half("intrinsics", entry)
     if not isinstance(value, Tensor):
         try:
-            if isinstance(value, list | tuple) and any(isinstance(item, Tensor) for item in value):
-                value = torch.stack([torch.as_tensor(item).to(like).reshape(()) for item in value])  # with gradients
-            value = torch.as_tensor(value, dtype=like.dtype)
+            if isinstance(value, (list, tuple)) and any(isinstance(item, Tensor) for item in value):
+                value = torch.stack([torch.as_tensor(item, **to).reshape(()) for item in value])  # with gradients
+            value = torch.as_tensor(value, **to)
         except (TypeError, ValueError, RuntimeError) as error:
             raise TypeError(f"intrinsics must be a tensor or numbers fx, fy, cx, cy, got {value!r}") from error
     if value.shape != (4,):
         raise ValueError(f"intrinsics must be fx, fy, cx, cy, got shape {tuple(value.shape)}")
-    return value.to(like)  # type: ignore[no-any-return]
+    return value.to(like)
 
 
 def _image_size(dims: Any) -> tuple[int, int]:
     values = dims.tolist() if hasattr(dims, "tolist") else dims
-    if not isinstance(values, list | tuple) or len(values) != 2:
+    if not isinstance(values, (list, tuple)) or len(values) != 2:
         raise ValueError(f"dims must be (width, height), got {dims!r}")
     width, height = values
     return image_shape((height, width))

@@ -115,7 +115,7 @@ def _with_ids(surface: SceneSurface, shown: Tensor, face: Tensor, wanted: Sequen
 
 def sample_counts(num_samples: Any) -> tuple[int, float]:
     """S, and points a pixel of edge."""
-    if not isinstance(num_samples, list | tuple):
+    if not isinstance(num_samples, (list, tuple)):
         return whole("num_samples", num_samples, 1), float(num_samples)
     if len(num_samples) != 2:
         raise ValueError(f"num_samples must be a number or two, of samples and of edge points, got {num_samples!r}")
@@ -126,10 +126,10 @@ def for_each_scene(scene: Any, seed: Any, picture: Callable[[Scene, tuple[int, i
     """The picture of a scene, or of a list of scenes, stacked; each with its seeds."""
     if isinstance(scene, Scene):
         return picture(scene, _seeds(seed))
-    if not isinstance(scene, list | tuple) or not scene or not all(isinstance(item, Scene) for item in scene):
+    if not isinstance(scene, (list, tuple)) or not scene or not all(isinstance(item, Scene) for item in scene):
         raise TypeError(f"scene must be a Scene or a list of at least one, got {type(scene).__name__}")
     seeds = [None] * len(scene) if seed is None else seed
-    if not isinstance(seeds, list | tuple) or len(seeds) != len(scene):
+    if not isinstance(seeds, (list, tuple)) or len(seeds) != len(scene):
         raise ValueError(f"seed must be a list of {len(scene)}, one for each scene, or None, got {seed!r}")
     pictures = [picture(item, _seeds(own)) for item, own in zip(scene, seeds, strict=True)]
     sizes = {tuple(item.shape[:2]) for item in pictures}
@@ -141,7 +141,7 @@ def for_each_scene(scene: Any, seed: Any, picture: Callable[[Scene, tuple[int, i
 def _seeds(seed: Any) -> tuple[int, int]:
     if seed is None:
         seed = fresh_seed()
-    pair = seed if isinstance(seed, list | tuple) else (seed, seed)
+    pair = seed if isinstance(seed, (list, tuple)) else (seed, seed)
     if len(pair) != 2:
         raise ValueError(f"a seed must be an int or two, of samples and of edge points, got {seed!r}")
     return whole("seed", pair[0], 0), whole("seed", pair[1], 0)

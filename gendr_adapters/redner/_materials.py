@@ -18,10 +18,12 @@ class _Reflectance:
         self.name = name
 
     def __get__(self, material: object, owner: type) -> Texture:
-        return material.__dict__[self.name]  # type: ignore[no-any-return]
+        return material.__dict__[self.name]
 
     def __set__(self, material: object, value: Tensor | Texture | None) -> None:
-        value = torch.full((self.n_channels,), self.default) if value is None else value
+        value = (
+            torch.full((self.n_channels,), self.default, dtype=torch.float32, device="cpu") if value is None else value
+        )
         texture = _as_texture(self.name, value)
         if texture.channels != self.n_channels:
             shape = tuple(texture.texels.shape)
