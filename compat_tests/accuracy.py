@@ -133,9 +133,8 @@ def page() -> str:
     parts = [HEAD.format(scenes=SCENES, height=SIZE[0], width=SIZE[1], base=base)]
     for title, rows in tables():
         parts.append(f"\n## {title}\n")
-        parts.append(
-            f"| {title.partition(' (')[0]} | image | worst | alpha | worst | gradient | worst |\n|---|---|---|---|---|---|---|"
-        )
+        heads = (title.partition(" (")[0], *("image", "worst", "alpha", "worst", "gradient", "worst"))
+        parts.append(f"| {' | '.join(heads)} |\n|{7 * '---|'}")
         parts += [row(name, settings) for name, settings in rows]
     return "\n".join(parts) + "\n"
 

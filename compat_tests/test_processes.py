@@ -1,4 +1,4 @@
-"""Pictures are the same bits in workers of a DataLoader, in pools, and gradients the same in training by two processes."""
+"""Pictures in workers of a DataLoader and in pools are the same bits, and so are gradients in training by processes."""
 
 import os
 import subprocess
