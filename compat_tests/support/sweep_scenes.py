@@ -95,7 +95,7 @@ class Scene(NamedTuple):
     leaves: dict[str, Tensor]
     sampling: dict[str, Any]
     map_index: Tensor
-    flat: Tensor  # (F,) bool: faces made to have no area
+    flat: Tensor  # (F,) bool: faces of no area
 
     @property
     def on_borders(self) -> bool:
@@ -131,7 +131,8 @@ def make_scene(number: int) -> Scene:
         "gamma": (10 ** (row["decade_of_gamma"] + uniform(0, 1, 1))).float().double(),
     }
     n, kind, channels = len(leaves["face_vertices"]), row["features"], choose.choice([1, 2, 4])
-    flat = torch.tensor([row["geometry"] == "no area" and k % 4 != 3 for k in range(n)], dtype=torch.bool)
+    edge = leaves["face_vertices"][:, 1:, :2] - leaves["face_vertices"][:, :1, :2]
+    flat = edge[:, 0, 0] * edge[:, 1, 1] == edge[:, 0, 1] * edge[:, 1, 0]  # on pixels all of that is exact
     if kind != "none":
         leaves["background"] = uniform(0, 1, channels)
     if kind in ("corners", "one colour", "texels", "lit corners"):
