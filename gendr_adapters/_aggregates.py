@@ -76,7 +76,7 @@ def _p_norm(h: Tensor, dim: int, p: float) -> Tensor:
     ratio = torch.where(positive, torch.where(slope, h, h.detach()) / unit, torch.ones_like(h))
     total = torch.where(positive, ratio**p, torch.zeros_like(h))
     total = torch.where(some, total.sum(dim, keepdim=True), torch.ones_like(largest))
-    norm = unit * (total.log() / p).clamp(max=_MAX_EXPONENT).exp()
+    norm = unit * torch.minimum(total.log() / p, _MAX_EXPONENT - unit.log()).exp()
     return torch.where(some, norm, torch.zeros_like(norm)).squeeze(dim)
 
 
