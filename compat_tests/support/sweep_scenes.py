@@ -224,9 +224,7 @@ def faces_of(row: Row, size: tuple[int, int], tau: float, choose: random.Random,
     return faces[torch.arange(n) // 2] if kind == "coincident" else faces
 
 
-def draw(
-    scene: Scene, leaves: dict[str, Tensor], core: bool, wanted: tuple[str, ...] = ALL_OUTPUTS, **settings: Any
-) -> Reference:
+def draw(scene: Scene, leaves: dict[str, Tensor], core: bool, **settings: Any) -> Reference:
     """By the core, or by the reference. settings: in the place of the scene's."""
     shape = {name: leaves[name] for name in ("dist_scale", "gamma")}
     s = RenderSettings(**{**scene.settings, **shape, **settings})
@@ -239,5 +237,7 @@ def draw(
     if not core:
         return reference_render(corners, scene.size, features, s, background, lighting)
     packed = torch.tensor([0, len(corners)])
-    given = render(corners, scene.size, features, packed, s, background, wanted, lighting)
-    return Reference(*(None if x is None else x[0] for x in given))
+    given = render(corners, scene.size, features, packed, s, background, ALL_OUTPUTS, lighting)
+    image, alpha, depth, face_index = (None if x is None else x[0] for x in given)
+    assert alpha is not None and depth is not None and face_index is not None
+    return Reference(image, alpha, depth, face_index)
