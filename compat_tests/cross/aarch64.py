@@ -52,7 +52,8 @@ def core() -> CrossCore:
 def _build(folder: Path) -> None:
     made = folder / "made"
     made.mkdir()
-    setup = ["setup.py", "--quiet", "egg_info", "--egg-base", folder, "build", "--build-base", folder / "build"]
+    setup: list[str | Path] = ["setup.py", "--quiet", "egg_info", "--egg-base", folder]
+    setup += ["build", "--build-base", folder / "build"]
     setup += ["bdist_wheel", "--skip-build", "--bdist-dir", folder / "unpacked", "--dist-dir", made]
     environment = {**os.environ, "CXX": COMPILER, "GENDR_CUDA": "0"}
     subprocess.run([sys.executable, *setup], cwd=ROOT, env=environment, check=True)
