@@ -48,6 +48,10 @@ LINK_FLAGS_OF = {"linux": ["-Wl,--version-script=build_tools/exports.map"]}
 if os.environ.get("GENDR_SANITIZE") == "1":
     FLAGS += ["-O1", "-g", *SANITIZE]
     LINK_FLAGS += SANITIZE
+# GENDR_COVERAGE=1: a library that counts which lines run (make coverage).
+if os.environ.get("GENDR_COVERAGE") == "1":
+    FLAGS += ["-O1", "--coverage"]
+    LINK_FLAGS.append("--coverage")
 
 KERNELS = Path("csrc/cpu/kernels.cpp")
 PACKAGE = ("gendr_adapters", "_native")

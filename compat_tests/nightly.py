@@ -1,9 +1,9 @@
 """`make nightly`: the long checks, one item after the other; an item that has passed on this source is not run again.
 
-Items are the tests marked `nightly`, a file at a time; the core's tests under sanitizers; and the whole suite on every
-instruction set, on one and two threads, with the instruction sets of torch's own libraries capped, and with coordinates
-moved by their last bit; the core's tests on a build by another compiler, and on one for another machine. Each item has
-a time limit, so the run ends; stop it whenever you like, the next run goes on with what is left.
+Items are the tests marked `nightly`, a file at a time; the core's tests under sanitizers, and random calls of it; the
+whole suite on every instruction set, on one and two threads, with the instruction sets of torch's own libraries capped,
+and with coordinates moved by their last bit; the core's tests on a build by another compiler, and on one for another
+machine. Each item has a time limit, so the run ends; stop it whenever you like, the next run goes on with what is left.
 """
 
 import argparse
@@ -57,6 +57,7 @@ def items() -> Iterator[Item]:
     clang = next(filter(shutil.which, ("clang++", *(f"clang++-{release}" for release in range(30, 13, -1)))), "clang++")
     yield Item("clang", ("make", "clang", f"CLANG={clang}"), needs=(clang,))
     yield Item("aarch64", (*PARALLEL, "--aarch64", *cross_tests), needs=("aarch64-linux-gnu-g++", "qemu-aarch64"))
+    yield Item("fuzz", ("make", "fuzz"), minutes=120)
     for instruction_set in ("baseline", "avx2", "avx512"):
         for threads in ("1", "2"):
             environment = {"GENDR_ISA": instruction_set, "OMP_NUM_THREADS": threads}
