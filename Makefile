@@ -106,7 +106,7 @@ coverage: $(STAMPS)/coverage $(STAMPS)/pytorch3d $(STAMPS)/package
 	GENDR_COVERAGE=1 GENDR_CUDA=0 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(COVERED) .
 	PYTHONPATH=$(COVERED) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive \
 	$(BIN)/pytest --cov=gendr_adapters --cov-report=term-missing:skip-covered $(COVERED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
-	$(BIN)/gcovr --root . --filter csrc/ build
+	$(BIN)/gcovr --root . --filter csrc/ --merge-lines build
 
 budget: $(STAMPS)/package
 	$(BIN)/python -m build_tools.budget --write
