@@ -10,12 +10,13 @@ PYTEST_ARGS ?=
 NIGHTLY_ARGS ?=
 PAIRS ?= 3.10:2.5.1
 TAG ?= v$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+FUZZ_ARGS ?=
 
 NATIVE := $(shell find csrc -type f ! -name budget.json)
-CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp
+CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp $(wildcard compat_tests/fuzz/*.cpp compat_tests/fuzz/*.h)
 
-.PHONY: help demo example test test-fast environments nightly sanitize coverage budget lint tidy docs bench bench-gpu
-.PHONY: release-notes checksums format hooks clean
+.PHONY: help demo example test test-fast environments nightly sanitize fuzz clang coverage budget lint tidy docs bench
+.PHONY: bench-gpu wheels release-notes checksums format hooks clean
 .NOTPARALLEL:
 
 help:
@@ -27,7 +28,10 @@ help:
 	@echo "make sanitize  the tests of the native core, on a build that checks memory and undefined behaviour"
 	@echo "make coverage  the lines of Python and of the native core that the core's tests do not reach"
 	@echo "make environments  the quick tests in other versions: PAIRS='3.10:2.5.1 3.13:2.9.1' of Python and torch"
+	@echo "make clang   the same tests on a build by clang; CLANG=clang++-14 names it"
+	@echo "make fuzz    calls of the native core made of random bytes, on such a build; FUZZ_ARGS='--calls N', a million else"
 	@echo "make budget  let the CUDA kernels' budget (csrc/cuda/budget.json) be what they use now"
+	@echo "make wheels  the source archive and the wheels that are published, into dist/, checked and tried"
 	@echo "make lint    ruff, mypy, clang-format and the checks of CI's own files; make tidy: clang-tidy"
 	@echo "make docs    write the pages that programs write"
 	@echo "make bench   the tables of timings; make bench-gpu: on a GPU"
@@ -108,8 +112,26 @@ coverage: $(STAMPS)/coverage $(STAMPS)/pytorch3d $(STAMPS)/package
 	$(BIN)/pytest --cov=gendr_adapters --cov-report=term-missing:skip-covered $(COVERED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
 	$(BIN)/gcovr --root . --filter csrc/ --merge-lines build
 
+# As sanitize. Warnings are errors, and the numbers are held against the goldens and the reference.
+CLANG ?= clang++
+BY_CLANG := $(VENV)/clang
+
+clang: $(STAMPS)/test $(STAMPS)/package
+	rm -rf $(BY_CLANG)
+	CXX=$(CLANG) GENDR_WERROR=1 GENDR_CUDA=0 \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(BY_CLANG) .
+	PYTHONPATH=$(BY_CLANG) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest --numprocesses=auto --dist=worksteal \
+	$(SANITIZED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
+
+fuzz: $(STAMPS)/venv
+	$(BIN)/python -m compat_tests.fuzz $(FUZZ_ARGS)
+
 budget: $(STAMPS)/package
 	$(BIN)/python -m build_tools.budget --write
+
+# CUDACXX=/a/bin/nvcc:/b/bin/nvcc names the nvccs of several CUDA versions.
+wheels: $(STAMPS)/wheels
+	$(BIN)/python -m build_tools.wheels
 
 lint: $(STAMPS)/lint
 	$(BIN)/ruff check .
@@ -165,7 +187,7 @@ $(STAMPS)/venv:
 	mkdir -p $(STAMPS)
 	touch $@
 
-$(STAMPS)/base $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/coverage: $(STAMPS)/%: requirements/%.txt requirements/base.txt $(STAMPS)/venv
+$(STAMPS)/base $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/wheels $(STAMPS)/coverage: $(STAMPS)/%: requirements/%.txt requirements/base.txt $(STAMPS)/venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
