@@ -226,7 +226,7 @@ def test_a_face_over_all_of_a_large_picture(device: str, dtype: torch.dtype) -> 
     image = torch.tensor([[[-0.97, -0.96], [0.98, -0.95], [0.1, 0.97]], [[0.0, 0.0], [0.1, 0.0], [0.0, 0.1]]])[None]
     selected = torch.where(torch.arange(width) % 3 == 0, 0, -1).expand(1, height, width).contiguous()
     assert_as_reference(image, selected, device, dtype, 30.0, 0.1, 3)
-    grads = []
+    grads: list[Tensor] = []
     before = torch.get_num_threads()
     for n in (1, 2, 3):
         torch.set_num_threads(n)
