@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import torch
 
-from .support.sweep import Totals, too_much_left_out
-from .support.sweep_scenes import make_scene
+from compat_tests.support.sweep import Totals, too_much_left_out
+from compat_tests.support.sweep_scenes import make_scene
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

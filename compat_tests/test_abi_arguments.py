@@ -30,12 +30,12 @@ def scene(call: structs.Call, **changes: Any) -> Any:
     }  # fmt: skip
     for name, value in (fields | changes).items():
         if not isinstance(value, Tensor):
-            setattr(call.scene, name, value)  # type: ignore[attr-defined]
+            setattr(call.scene, name, value)
     tensors = {
         "face_vertices": CORNERS, "features": torch.rand(FACES, 3, CHANNELS),
         **{name: value for name, value in changes.items() if isinstance(value, Tensor)},
     }  # fmt: skip
-    call.point(tuple(tensors), tuple(tensors.values()), call.scene)  # type: ignore[attr-defined]
+    call.point(tuple(tensors), tuple(tensors.values()), call.scene)
     return call
 
 

@@ -26,7 +26,8 @@ class Arrays:
     """Plain ones, or aliased ones whose last `chunk` elements are those that the plain ones have."""
 
     def __init__(self, chunks: int) -> None:
-        self.chunks, self.kept = chunks, {}
+        self.chunks = chunks
+        self.kept: dict[Any, Any] = {}
 
     def make(self, name: str, last: np.ndarray, elements: int = 0) -> int:
         """The address of an array that ends with `last`. elements: of a chunk, where that is more than last."""
@@ -63,7 +64,13 @@ def set_scene(call: Any, n: Arrays, images: int, side: int, faces: np.ndarray, *
     """Of `images` images the last has all the faces."""
     ints, floats = RenderSettings(gamma=1e-2, dist_scale=1e-2).packed
     scene = call.scene
-    scene.struct_size, scene.n_threads, scene.n_images, scene.height, scene.width = ctypes.sizeof(call), 1, images, side, side
+    scene.struct_size, scene.n_threads, scene.n_images, scene.height, scene.width = (
+        ctypes.sizeof(call),
+        1,
+        images,
+        side,
+        side,
+    )
     scene.n_scales = scene.n_gammas = scene.n_backgrounds = 1
     scene.settings = structs.Settings(*ints, *floats)
     scene.n_faces = len(faces)
@@ -292,7 +299,11 @@ def test_the_last_of_many_corners() -> None:
     def found(chunks: int) -> dict[str, np.ndarray]:
         with arrays(chunks) as n:
             call = structs.Corners()
-            call.struct_size, call.n_threads, call.n_images = ctypes.sizeof(call), 1, 1 if chunks == 1 else chunks * each
+            call.struct_size, call.n_threads, call.n_images = (
+                ctypes.sizeof(call),
+                1,
+                1 if chunks == 1 else chunks * each,
+            )
             call.n_vertices, call.n_faces, call.n_channels = vertices, vertices, channels
             call.faces = triangles.ctypes.data
             at_vertices, at_corners = vertices * channels, 3 * vertices * channels

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from struct import pack
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -118,10 +118,12 @@ class Watch:
     """What Python does while it is on, by its audit events: files opened, and events that execute something."""
 
     on = False
-    opened: list[str] = []
-    executed: list[str] = []
-    EXECUTING = {"os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect",
-                 "pickle.find_class", "ctypes.dlopen", "exec", "urllib.Request"}  # fmt: skip
+    opened: ClassVar[list[str]] = []
+    executed: ClassVar[list[str]] = []
+    EXECUTING = frozenset(
+        ["os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect", "pickle.find_class"]
+        + ["ctypes.dlopen", "exec", "urllib.Request"]
+    )
 
     @classmethod
     def hook(cls, event: str, arguments: Any) -> None:

@@ -245,7 +245,7 @@ def _compare_with_differences(scene: Scene, result: Compared) -> None:
     """Of a sum of all outputs, without pixels about which something is decided otherwise at one of the ends."""
     generator = torch.Generator().manual_seed(scene.number)
     length = min(_units(scene, name)["face_vertices"] for name in NUMBERS)
-    units = {"face_vertices": length, **{name: scene.leaves[name] for name in _SCALES}}
+    units: dict[str, Any] = {"face_vertices": length, **{name: scene.leaves[name] for name in _SCALES}}
     along = {
         name: units.get(name, 1.0) * (2 * torch.rand(x.shape, generator=generator, dtype=x.dtype) - 1)
         for name, x in scene.leaves.items()

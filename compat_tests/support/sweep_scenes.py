@@ -239,4 +239,5 @@ def draw(
         return reference_render(corners, scene.size, features, s, background, lighting)
     packed = torch.tensor([0, len(corners)])
     given = render(corners, scene.size, features, packed, s, background, wanted, lighting)
-    return Reference(*(None if x is None else x[0] for x in given))
+    first: Any = (None if x is None else x[0] for x in given)
+    return Reference(*first)
