@@ -1,9 +1,9 @@
 """`make nightly`: the long checks, one item after the other; an item that has passed on this source is not run again.
 
-Items are the tests marked `nightly`, a file at a time; the core's tests under sanitizers, and random calls of it; and the
-whole suite on every instruction set, on one and two threads, with the instruction sets of torch's own libraries capped,
-and with coordinates moved by their last bit. Each item has a time limit, so the run ends; stop it whenever you like, the
-next run goes on with what is left.
+Items are the tests marked `nightly`, a file at a time; the core's tests under sanitizers, and random calls of it; and
+the whole suite on every instruction set, on one and two threads, with the instruction sets of torch's own libraries
+capped, and with coordinates moved by their last bit. Each item has a time limit, so the run ends; stop it whenever you
+like, the next run goes on with what is left.
 """
 
 import argparse
