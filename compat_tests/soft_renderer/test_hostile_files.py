@@ -122,8 +122,10 @@ class Watch:
     on = False
     opened: ClassVar[list[str]] = []
     executed: ClassVar[list[str]] = []
-    EXECUTING: ClassVar[set[str]] = {"os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect",
-                 "pickle.find_class", "ctypes.dlopen", "exec", "urllib.Request"}  # fmt: skip
+    EXECUTING: ClassVar[set[str]] = {
+        "os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "socket.connect", "pickle.find_class",
+        "ctypes.dlopen", "exec", "urllib.Request",
+    }  # fmt: skip
 
     @classmethod
     def hook(cls, event: str, arguments: Any) -> None:
