@@ -241,7 +241,8 @@ def test_what_is_no_regular_file_is_not_opened(folder: Path, statement: str, nam
     where = r"a\.obj:1: " if statement == "mtllib" else r"a\.mtl:5: "
     with watching(), pytest.raises(ValueError, match=f"{where}.*(is no regular file|Is a directory)"):
         load_obj(folder / "a.obj", load_texture=True)
-    assert [path for path in Watch.opened if not path.endswith((".obj", ".mtl"))] == []
+    # Pillow may try to open a folder, which does nothing.
+    assert [path for path in Watch.opened if not path.endswith((".obj", ".mtl", "/."))] == []
 
 
 def test_other_folders_are_read_where_a_file_names_them(folder: Path) -> None:
@@ -316,7 +317,7 @@ def heavy_files() -> dict[str, Callable[[Path], Path]]:
     )
     return {
         "polygon": obj(b"mtllib lib.mtl\nusemtl a\n" + triangle + b"f" + b" 1 2 3" * (million // 3)),
-        "continued": obj(triangle + b"\\\n" * million + b"f 1 2 3\n"),
+        "continued": obj(triangle + b"\\\n" * (5 * million) + b"f 1 2 3\n"),
         "libraries": obj(libraries + b"usemtl a\n" + triangle + b"f 1 2 3\n"),
         "materials": obj(b"mtllib lib.mtl\n" + b"usemtl a\n" * (million // 2) + triangle + b"f 1 2 3\n"),
         "index": obj(triangle + b"f 1 2 1000000000000000\n"),
