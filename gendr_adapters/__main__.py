@@ -33,7 +33,7 @@ def _library(device_type: str) -> list[tuple[str, str]]:
         rows += [("  ABI version", str(_native.library(device_type).gendr_abi_version()))]
         rows += [("  instructions", _native.isa(device_type))]
         return rows
-    except _native.NativeLibraryError as error:
+    except (_native.NativeLibraryError, ValueError) as error:
         return [(name, str(error))]
 
 

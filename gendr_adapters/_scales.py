@@ -1,9 +1,8 @@
 """Tensors as dist_scale and gamma."""
 
-import torch
 from torch import Tensor
 
-from ._transformable import differs_by_item
+from ._known import is_known
 from .settings import SCALE_MAX, SCALE_MIN, accept_arrays, check_scale, refuse_scale
 
 
@@ -15,9 +14,7 @@ def _check_tensor(name: str, value: Tensor) -> None:
             f"{name} must be a number or a floating-point tensor of shape (1,) or (B,), "
             f"got shape {tuple(value.shape)}, {value.dtype}"
         )
-    # Not while tracing, not inside vmap, and not on a GPU, which would have to stop for it.
-    known = value.device.type == "cpu" and not torch.compiler.is_compiling() and not differs_by_item(value)
-    if known:
+    if is_known(value):
         check_values(name, value)
 
 

@@ -29,7 +29,11 @@ Choice choose() {
     if (has_avx512 && !baseline_only && !at_most_avx2) return {"avx512", &avx512::kernels};
     if (has_avx2 && !baseline_only) return {"avx2", &avx2::kernels};
 #endif
+#if defined(__aarch64__)
+    return {"neon", &neon::kernels};
+#else
     return {"baseline", &baseline::kernels};
+#endif
 }
 
 const Choice& chosen() {

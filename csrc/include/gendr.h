@@ -285,8 +285,8 @@ typedef struct gendr_corners {
 GENDR_API int gendr_abi_version(void);
 GENDR_API const char* gendr_last_error(void); /* of this thread; valid until its next failing call */
 
-/* Instruction set in use ("avx512", "avx2", "baseline"; "cuda"). GENDR_ISA=avx2 or GENDR_ISA=baseline in the
- * environment, read at the first call, keeps it from using a better one. */
+/* Instruction set in use ("avx512", "avx2", "baseline"; on 64-bit ARM "neon"; "cuda"). GENDR_ISA=avx2 or
+ * GENDR_ISA=baseline in the environment, read at the first call, keeps it from using a better one. */
 GENDR_API const char* gendr_isa(void);
 
 /* Lets the CPU core work on the threads of `parallel`, not on some of its own, which would be in the way of those; not

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import check_real, image_shape
+from .._known import as_list, has_numbers
 from .._products import times
 from ._arguments import FullPrecision, number, vector
 from ._matrices import gen_look_at_matrix
@@ -144,7 +145,7 @@ class Camera(FullPrecision):
     def homogeneous_pixels(self, points: Tensor) -> Tensor:
         """World points (V, 3) as HomogeneousMesh.vertices has them, of the points' dtype and device."""
         to_camera, intrinsics = self.world_to_cam.to(points), self.intrinsic_mat.to(points)
-        if intrinsics[2].detach().tolist() != [0, 0, 1]:
+        if has_numbers(intrinsics) and as_list(intrinsics[2].detach()) != [0, 0, 1]:
             raise ValueError(f"the last row of intrinsic_mat must be 0, 0, 1, got {intrinsics[2].tolist()}")
         p, q, z = times(times(points, to_camera[:3, :3]) + to_camera[:3, 3], intrinsics).unbind(1)
         height, width = self.resolution

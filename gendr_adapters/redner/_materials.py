@@ -21,7 +21,9 @@ class _Reflectance:
         return material.__dict__[self.name]
 
     def __set__(self, material: object, value: Tensor | Texture | None) -> None:
-        value = torch.full((self.n_channels,), self.default) if value is None else value
+        value = (
+            torch.full((self.n_channels,), self.default, dtype=torch.float32, device="cpu") if value is None else value
+        )
         texture = _as_texture(self.name, value)
         if texture.channels != self.n_channels:
             shape = tuple(texture.texels.shape)
