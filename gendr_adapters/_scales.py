@@ -1,5 +1,6 @@
 """Tensors as dist_scale and gamma."""
 
+import torch
 from torch import Tensor
 
 from ._known import is_known
