@@ -89,6 +89,13 @@ def test_compiled_with_the_breaks_that_are_said(public: Case) -> None:
     agrees_with_eager(public, "eager", None, fullgraph=False)
 
 
+@few(("find_fragments", "blend_fragments"))
+def test_compiled_fragments_in_one_graph(public: Case) -> None:
+    """Their number depends on values, which Dynamo takes where it is told to."""
+    with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True):
+        agrees_with_eager(public, "eager", None, fullgraph=True)
+
+
 @pytest.mark.parametrize("strict", [True, False])
 @few(("render", "softras.functional.soft_rasterize"))
 def test_exported_public_functions(public: Case, strict: bool) -> None:
