@@ -4,43 +4,54 @@ The CPU core always; the CUDA core where an nvcc is found (build_tools/nvcc.py),
 """
 
 import os
-import platform
+import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+
+import setuptools
+
+if int(setuptools.__version__.partition(".")[0]) < 77:  # as in pyproject.toml; older ones lack what is imported below
+    raise SystemExit(
+        f"gendr_adapters is built with setuptools 77 or newer, and here is {setuptools.__version__}: "
+        "pip install 'setuptools>=77', or leave out --no-build-isolation."
+    )
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # an isolated build does not look here by itself
+from build_tools import compiler, cuda, index_page, nvcc
+
+if sys.platform == "win32":
+    raise SystemExit(compiler.WINDOWS)
 
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # an isolated build does not look here by itself
-from build_tools import cuda, nvcc  # noqa: E402
+from setuptools.command.build_py import build_py
 
 # Never -ffast-math or -Ofast: linked so, a library switches the whole process to flush-to-zero.
 FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fopenmp-simd"]
 FLAGS += ["-fPIC", "-fvisibility=hidden", "-pthread", "-Wall", "-Wextra"]
 
-# GCC tears minima, clamps and selects of a loop over lanes into branches that know more, and joins these again as a
-# third more vector instructions. Without these two passes kernels take 5 to 16 % less time (docs/performance.md).
-GCC_FLAGS = ["-fno-tree-dominator-opts", "-fno-tree-pre"]
+# As make sets it: a user's compiler may warn of what ours does not.
+if os.environ.get("GENDR_WERROR") == "1":
+    FLAGS.append("-Werror")
 
 # GENDR_SANITIZE=1: a slow library that stops at the first memory error or undefined operation (make sanitize).
 SANITIZE = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize=float-divide-by-zero"]
 SANITIZE += ["-fno-sanitize-recover=all"]
-LINK_FLAGS = ["-shared", "-pthread", "-Wl,--version-script=build_tools/exports.map"]
+LINK_FLAGS = ["-shared", "-pthread"]
+# The linker of macOS has no such scripts: there the library exports some templates of the C++ library, too.
+LINK_FLAGS_OF = {"linux": ["-Wl,--version-script=build_tools/exports.map"]}
 if os.environ.get("GENDR_SANITIZE") == "1":
     FLAGS += ["-O1", "-g", *SANITIZE]
     LINK_FLAGS += SANITIZE
-
-# One build of the kernels per instruction set; the library picks one when it is loaded.
-INSTRUCTION_SETS: dict[str, list[str]] = {"baseline": []}
-if platform.machine().lower() in ("x86_64", "amd64"):
-    INSTRUCTION_SETS["avx2"] = ["-mavx2", "-mfma"]
-    INSTRUCTION_SETS["avx512"] = ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"]
-    INSTRUCTION_SETS["avx512"] += ["-mprefer-vector-width=512"]
-
+# GENDR_COVERAGE=1: a library that counts which lines run (make coverage).
+if os.environ.get("GENDR_COVERAGE") == "1":
+    FLAGS += ["-O1", "--coverage"]
+    LINK_FLAGS.append("--coverage")
 
 KERNELS = Path("csrc/cpu/kernels.cpp")
 PACKAGE = ("gendr_adapters", "_native")
@@ -49,7 +60,7 @@ PACKAGE = ("gendr_adapters", "_native")
 class NativeBuild(build_ext):
     """The CPU library, with the C++ compiler in $CXX (default g++), and the CUDA library, with nvcc."""
 
-    cuda_files: list[Path] = []
+    cuda_files: Sequence[Path] = ()
 
     def get_ext_filename(self, name: str) -> str:
         return name.replace(".", "/") + ".so"
@@ -59,23 +70,28 @@ class NativeBuild(build_ext):
 
     def run(self) -> None:
         super().run()
-        compiler = nvcc.find()
-        if compiler is None:
-            print("CUDA: no nvcc found, or GENDR_CUDA=0; the CPU core only", flush=True)
         kept = Path(self.get_finalized_command("build").build_base) / "cuda"
-        built = self.build_cuda(compiler, kept) if compiler else []
+        built = self.build_cuda(kept)
         self.cuda_files = cuda.install(built, Path(self.build_lib, *PACKAGE))
         if self.inplace:
             cuda.install(built, Path(self.get_finalized_command("build_py").get_package_dir(".".join(PACKAGE))))
 
-    def build_cuda(self, compiler: nvcc.Nvcc, kept: Path) -> list[Path]:
-        """The CUDA library, or why there is none, where nobody insists: it is said when a CUDA tensor arrives."""
+    def build_cuda(self, kept: Path) -> list[Path]:
+        """A CUDA library of each nvcc, or why there is none, where nobody insists: a CUDA tensor gets to hear it."""
         try:
-            return cuda.build(compiler, Path("csrc/cuda"), kept)
+            found = nvcc.find_all()
+            if not found:
+                print("CUDA: no nvcc found, or GENDR_CUDA=0; the CPU core only", flush=True)
+                return []
+            nvcc.check_machine(compiler.find().machine)
+            return [file for one in found for file in cuda.build(one, Path("csrc/cuda"), kept / one.major)]
+        except nvcc.Mistake:
+            raise
         except nvcc.BuildError as error:
             if os.environ.get("GENDR_CUDA") == "1":
                 raise
             print(f"{error}\nCUDA: FAILED, SO THIS IS THE CPU CORE ONLY. GENDR_CUDA=1 makes it an error.", flush=True)
+            kept.mkdir(parents=True, exist_ok=True)
             reason = kept / "libgendr_cuda_failed.txt"
             reason.write_text(str(error))
             return [reason]
@@ -84,13 +100,15 @@ class NativeBuild(build_ext):
         return [*super().get_outputs(), *map(str, self.cuda_files)]
 
     def build_extension(self, ext: Extension) -> None:
-        compiler = os.environ.get("CXX", "g++").split()
+        found = compiler.find()
+        print(f"CPU: {shlex.join(found.command)}, for {' '.join(found.instruction_sets)}", flush=True)
         objects = Path(self.build_temp)
         objects.mkdir(parents=True, exist_ok=True)
-        of_kernels = GCC_FLAGS if self.is_gcc(compiler) else []
+        common = [*FLAGS, *compiler.WARNING_FLAGS.get(found.kind, [])]
+        of_kernels = compiler.KERNEL_FLAGS.get(found.kind, [])
         jobs = [
             (KERNELS, [*of_kernels, *flags, f"-DGENDR_ISA={isa}"], f"kernels_{isa}")
-            for isa, flags in INSTRUCTION_SETS.items()
+            for isa, flags in found.instruction_sets.items()
         ]
         jobs.reverse()  # the slow ones first
         jobs += [(path, [], path.stem) for path in sorted(Path("csrc/cpu").glob("*.cpp")) if path != KERNELS]
@@ -98,40 +116,50 @@ class NativeBuild(build_ext):
         def compile_one(job: tuple[Path, list[str], str]) -> str:
             source, flags, name = job
             target = str(objects / f"{name}.o")
-            self.execute([*compiler, *FLAGS, *flags, "-c", str(source), "-o", target])
+            self.execute([*found.command, *common, *flags, "-c", str(source), "-o", target])
             return target
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             targets = list(pool.map(compile_one, jobs))
         output = Path(self.get_ext_fullpath(ext.name))
         output.parent.mkdir(parents=True, exist_ok=True)
-        self.execute([*compiler, *LINK_FLAGS, *targets, "-o", str(output)])
+        link_flags = [*LINK_FLAGS, *LINK_FLAGS_OF.get(found.system, [])]
+        self.execute([*found.command, *link_flags, *targets, "-o", str(output)])
 
-    def is_gcc(self, compiler: list[str]) -> bool:
-        macros = self.execute([*compiler, "-dM", "-E", "-x", "c++", os.devnull], capture_output=True, text=True).stdout
-        return "__GNUC__" in macros and "__clang__" not in macros
+    def execute(self, command: list[str]) -> None:
+        if subprocess.run(command).returncode:
+            raise SystemExit(f"compilation failed: {shlex.join(command)}")
 
-    def execute(self, command: list[str], **options: Any) -> "subprocess.CompletedProcess[Any]":
-        try:
-            return subprocess.run(command, check=True, **options)
-        except FileNotFoundError:
-            raise SystemExit(
-                f"gendr_adapters needs a C++17 compiler; {command[0]!r} was not found. Install g++ or set CXX."
-            ) from None
-        except subprocess.CalledProcessError as error:
-            raise SystemExit(f"compilation failed: {' '.join(command)}") from error
+
+class PackageBuild(build_py):
+    """Puts the package into build/, where an earlier build may have left modules that are no more: they would get into
+    the next wheel, which holds all that is there."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        wanted = {Path(name).resolve() for name in self.get_outputs(include_bytecode=False)}
+        for file in list(Path(self.build_lib, PACKAGE[0]).rglob("*")):
+            if file.is_file() and file.resolve() not in wanted and not file.name.startswith("libgendr_"):
+                file.unlink()
 
 
 class PlatformWheel(bdist_wheel):
     """One wheel per platform: any CPython, any torch."""
 
     def get_tag(self) -> tuple[str, str, str]:
-        return "py3", "none", super().get_tag()[2]
+        named = self.plat_name_supplied or "_PYTHON_HOST_PLATFORM" in os.environ
+        return "py3", "none", compiler.find().wheel_platform(super().get_tag()[2], named)
 
 
 SOURCES = sorted(str(path) for path in Path("csrc").rglob("*") if path.is_file())
+(VERSION,) = re.findall(r'^version = "(.+)"$', Path("pyproject.toml").read_text(), re.MULTILINE)
 
 setup(
     ext_modules=[Extension("gendr_adapters._native.libgendr_cpu", sources=["csrc/cpu/api.cpp"], depends=SOURCES)],
-    cmdclass={"build_ext": NativeBuild, "bdist_wheel": PlatformWheel},
+    cmdclass={"build_ext": NativeBuild, "build_py": PackageBuild, "bdist_wheel": PlatformWheel},
+    long_description=index_page.readme(VERSION),
+    long_description_content_type="text/markdown",
+    project_urls=index_page.project_urls(),
 )

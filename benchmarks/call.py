@@ -89,7 +89,7 @@ def measure(seconds: float) -> dict[str, list[Row]]:
 
 def _pieces(seconds: float) -> Iterator[Row]:
     """Of the silhouette: by what it takes without them."""
-    name, leaf, function = next(calls())
+    _name, leaf, function = next(calls())
     arguments: list[Any] = []
 
     def noted(_: str, *args: Any) -> list[None]:

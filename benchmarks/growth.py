@@ -71,7 +71,7 @@ def measure(varied: str, value: float, device: str, seconds: float) -> Row:
     run = scene.renderer()
 
     def both(_: int = 0) -> None:
-        picture, _ = run()
+        picture = run()[0]
         picture.backward(torch.ones_like(picture))
 
     if device == "cpu":
@@ -79,7 +79,9 @@ def measure(varied: str, value: float, device: str, seconds: float) -> Row:
         timing = time_runs(lambda: ([(drawn := run())[0]], drawn[1]), seconds, clock=time.process_time)
     else:
         both()  # what a process does once is not ours to count
-        peak = peak_mib(both, torch.device(device))
+        counted = peak_mib(both, torch.device(device))
+        assert counted is not None, f"nobody counts the memory of {device}"
+        peak = counted
         timing = time_runs(lambda: ([(drawn := run())[0]], drawn[1]), seconds, torch.cuda.synchronize)
     return {
         "value": value,

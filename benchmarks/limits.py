@@ -19,6 +19,7 @@ import ctypes
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -73,7 +74,7 @@ MULTIPLICATIONS = ("multiply-add", "multiply")
 
 
 def compile_to(folder: Path, isa: str, *options: str) -> Path:
-    compiler = os.environ.get("CXX", "g++").split()
+    compiler = shlex.split(os.environ.get("CXX", "")) or ["g++"]
     if shutil.which(compiler[0]) is None:
         raise SystemExit(
             f"the limits are counted in what a C++ compiler makes of the formulas, and there is no {compiler[0]}"

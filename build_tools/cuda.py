@@ -6,12 +6,14 @@ nvcc is slow, so objects are kept from build to build, and compiled again only w
 import hashlib
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import usage
+from . import compiler, older_glibc, usage
 from .nvcc import WITHOUT, BuildError, Nvcc, architectures, ptx_architectures
 
 HOST_FLAGS = ["-Wall", "-Wextra", "-fPIC", "-fvisibility=hidden"]
@@ -53,7 +55,13 @@ def build(nvcc: Nvcc, source: Path, objects: Path) -> list[Path]:
             pool.map(lambda file: _compile(nvcc, flags, file, objects / f"{file.stem}.o", -(-cores // jobs)), files)
         )
     library = objects / f"libgendr_cuda{nvcc.major}.so"
-    link = [*nvcc.command, *LINK_FLAGS, "-Xlinker", f"--version-script={EXPORTS}", *nvcc.link_flags]
+    # As seen from here: nvcc gives them to a shell, which would divide them where a folder's name has a space.
+    folder = Path(os.path.relpath(objects))
+    arguments = [f"--version-script={os.path.relpath(EXPORTS)}"]
+    arguments += older_glibc.linker_arguments(compiler.find().command, folder)
+    # Without an architecture it would add an empty image for one of its own choice.
+    link = [*nvcc.command, *LINK_FLAGS, f"-arch=sm_{targets[0]}", *nvcc.link_flags]
+    link += [f"-Xlinker={argument}" for argument in arguments]
     link += [*map(str, sorted(compiled)), "-o", str(library)]
     if not _up_to_date(library, link, nvcc):
         _run(link)
@@ -86,11 +94,18 @@ def _compile(nvcc: Nvcc, flags: list[str], file: Path, target: Path, threads: in
         includes = target.with_suffix(".d")
         log = _run([*command, "--threads", str(threads), "-MMD", "-MF", str(includes)])
         target.with_suffix(".log").write_text(log)
-        names = includes.read_text().replace("\\\n", " ").partition(" : ")[2].split()
+        names = dependencies(includes.read_text())
         root = file.parents[1].resolve()
         ours = [Path(name) for name in names if Path(name).resolve().is_relative_to(root)]
         _remember(target, command, nvcc, ours)
     return target
+
+
+def dependencies(rule: str) -> list[str]:
+    """The files after the colon of a rule for make, in which a backslash keeps a space in a name."""
+    names = rule.replace("\\\n", " ").partition(" : ")[2]
+    found = re.findall(r"(?:\\.|\S)+", names)
+    return [re.sub(r"\\(.)", r"\1", name).replace("$$", "$") for name in found]
 
 
 def _usage(file: Path, objects: Path) -> usage.Usage:
@@ -101,10 +116,10 @@ def _usage(file: Path, objects: Path) -> usage.Usage:
 
 
 def _run(command: list[str]) -> str:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     if done.returncode:
         raise BuildError(
-            f"{done.stdout}\ncompilation of the CUDA core failed: {' '.join(command)}\n"
+            f"{done.stdout}\ncompilation of the CUDA core failed: {shlex.join(command)}\n"
             f"NVCC_CCBIN chooses another host compiler, CUDACXX another nvcc. {WITHOUT}"
         )
     return done.stdout

@@ -2,7 +2,9 @@
 
 import glob
 import os
+import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -31,6 +33,10 @@ class BuildError(SystemExit):
     """Ends setup.py with a message for the user."""
 
 
+class Mistake(BuildError):
+    """What was asked for in the environment cannot be meant: no build goes on without it."""
+
+
 @dataclass(frozen=True)
 class Nvcc:
     command: tuple[str, ...]
@@ -45,6 +51,17 @@ class Nvcc:
         return self.version.partition(".")[0]
 
 
+def find_all(environ: Mapping[str, str] = os.environ, path: Sequence[str] = sys.path) -> list[Nvcc]:
+    """The nvccs to use, each for a library of its own; none for a build without CUDA. CUDACXX may name several, of
+    different major versions, with colons between them; else there is at most one, as `find` says."""
+    commands = [command for command in environ.get("CUDACXX", "").split(":") if command.strip()]
+    found = [nvcc for command in commands or [""] if (nvcc := find({**environ, "CUDACXX": command}, path))]
+    if len({nvcc.major for nvcc in found}) < len(found):
+        versions = " and ".join(nvcc.version for nvcc in found)
+        raise Mistake(f"CUDACXX must name nvccs of different major versions, got those of CUDA {versions}. {WITHOUT}")
+    return found
+
+
 def find(environ: Mapping[str, str] = os.environ, path: Sequence[str] = sys.path) -> Nvcc | None:
     """The nvcc to use, None for a build without CUDA. GENDR_CUDA: 0 never, 1 always, auto (default) where there is one.
 
@@ -52,9 +69,7 @@ def find(environ: Mapping[str, str] = os.environ, path: Sequence[str] = sys.path
     """
     wish = environ.get("GENDR_CUDA") or "auto"
     if wish not in ("0", "1", "auto"):
-        raise BuildError(
-            f"GENDR_CUDA must be 0 (without CUDA), 1 (with CUDA) or auto (where nvcc is found), got {wish!r}"
-        )
+        raise Mistake(f"GENDR_CUDA must be 0 (without CUDA), 1 (with CUDA) or auto (where nvcc is found), got {wish!r}")
     if wish == "0":
         return None
     looked_for = []
@@ -73,12 +88,23 @@ def find(environ: Mapping[str, str] = os.environ, path: Sequence[str] = sys.path
     )
 
 
+def check_machine(machine: str, environ: Mapping[str, str] = os.environ) -> None:
+    """Raises BuildError where the CPU core is built for another machine than this one: nvcc's host compiler, unless one
+    is named, builds for this one."""
+    here = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine())
+    if machine != here and machine != "other" and not environ.get("NVCC_CCBIN"):
+        raise BuildError(
+            f"CXX compiles for {machine}, and nvcc's host compiler for {here}: set NVCC_CCBIN to one for {machine}, "
+            f"beside a CUDA toolkit for it. {WITHOUT}"
+        )
+
+
 def _places(environ: Mapping[str, str], path: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...] | None]]:
     """Where nvcc may be, and the command where it is."""
     search_path = environ.get("PATH", os.defpath)
-    if named := environ.get("CUDACXX", "").split():
+    if named := _words(environ.get("CUDACXX", "")):
         if not shutil.which(named[0], path=search_path):
-            raise BuildError(f"CUDACXX={environ['CUDACXX']}: there is no such program. {WITHOUT}")
+            raise Mistake(f"CUDACXX={environ['CUDACXX']}: there is no such program. {WITHOUT}")
         yield f"$CUDACXX ({environ['CUDACXX']})", tuple(named)
     else:
         yield "$CUDACXX (not set)", None
@@ -92,6 +118,13 @@ def _places(environ: Mapping[str, str], path: Sequence[str]) -> Iterator[tuple[s
     pattern = "nvidia/*/bin/nvcc"
     found = [name for folder in path for name in sorted(glob.glob(f"{folder or '.'}/{pattern}"), reverse=True)]
     yield f"{pattern} in the site-packages this build sees", _program(found[0]) if found else None
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise Mistake(f"CUDACXX={command} is no command: {error}. {WITHOUT}") from None
 
 
 def _program(name: str, search_path: str | None = None) -> tuple[str, ...] | None:
@@ -124,7 +157,7 @@ def _with_wheels(nvcc: Nvcc, root: Path) -> Nvcc:
 
 def _output(command: Iterable[str]) -> str:
     try:
-        return subprocess.run([*command], check=True, capture_output=True, text=True).stdout
+        return subprocess.run([*command], check=True, capture_output=True, text=True, errors="replace").stdout
     except (OSError, subprocess.CalledProcessError) as error:
         details = (getattr(error, "stderr", None) or str(error)).strip()
         raise BuildError(f"`{' '.join(command)}` failed: {details}\n{WITHOUT}") from error
@@ -134,7 +167,7 @@ def architectures(nvcc: Nvcc, environ: Mapping[str, str] = os.environ) -> list[s
     """What to compile for: GENDR_CUDA_ARCHS ("90", "80 90"), else all of ARCHITECTURES that nvcc knows."""
     wanted = [name for name in re.split(r"[\s,;]+", environ.get("GENDR_CUDA_ARCHS", "")) if name]
     if unknown := [name for name in wanted if name not in nvcc.architectures]:
-        raise BuildError(
+        raise Mistake(
             f"GENDR_CUDA_ARCHS: got {' '.join(unknown)}; nvcc {nvcc.version} knows {' '.join(nvcc.architectures)}"
         )
     chosen = sorted(set(wanted or set(ARCHITECTURES) & set(nvcc.architectures)), key=int)

@@ -9,6 +9,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from cross import aarch64
 from support import devices
 from support.golden import GoldenCase
 from support.moved_coordinates import MovedCoordinates
@@ -30,6 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--emulated", action="store_true", help="let the CUDA core, on csrc/emu, do what the CPU core does else"
     )
+    parser.addoption(
+        "--aarch64", action="store_true", help="let the CPU core be that for Linux on 64-bit ARM, under qemu"
+    )
     parser.addoption("--nightly", action="store_true", help="the tests marked nightly, and no others")
     parser.addoption(
         "--moved", action="store_true", help="move float32 coordinates by their last bit, as rounding does"
@@ -41,6 +45,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
     if config.getoption("--emulated"):
         devices.emulate()
+    if config.getoption("--aarch64"):
+        if missing := aarch64.missing_tools():
+            raise pytest.UsageError(f"--aarch64: {missing}")
+        devices.use_cpu_core(aarch64.core())
 
 
 @pytest.fixture

@@ -1,15 +1,16 @@
 """`make nightly`: the long checks, one item after the other; an item that has passed on this source is not run again.
 
-Items are the tests marked `nightly`, a file at a time; the core's tests under sanitizers; and the whole suite on every
-instruction set, on one and two threads, with the instruction sets of torch's own libraries capped, and with coordinates
-moved by their last bit. Each item has a time limit, so the run ends; stop it whenever you like, the next run goes on
-with what is left.
+Items are the tests marked `nightly`, a file at a time; the core's tests under sanitizers, and random calls of it; the
+whole suite on every instruction set, on one and two threads, with the instruction sets of torch's own libraries capped,
+and with coordinates moved by their last bit; the core's tests on a build by another compiler, and on one for another
+machine. Each item has a time limit, so the run ends; stop it whenever you like, the next run goes on with what is left.
 """
 
 import argparse
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,17 +24,24 @@ ROOT = Path(__file__).parent.parent
 TESTS = ROOT / "compat_tests"
 
 PYTEST = (sys.executable, "-m", "pytest", "-q")
-WHOLE_SUITE = (*PYTEST, "--numprocesses=auto", "--dist=worksteal", "compat_tests")
+PARALLEL = (*PYTEST, "--numprocesses=auto", "--dist=worksteal")
+WHOLE_SUITE = (*PARALLEL, "compat_tests")
+# Those that compare the core with other renderers and with the reference, every function of it.
+CROSS_TESTS = """
+    test_parity test_core_vs_reference test_fragments test_nearest_fragments test_blend test_near_clip test_shading
+    test_map_gradients kaolin/test_kaolin_golden kaolin/test_soft_mask_native pytorch3d/test_fragments_parity
+"""
 
 
 @dataclass(frozen=True)
 class Item:
-    """name: also its log's; minutes: its time limit."""
+    """name: also its log's; minutes: its time limit; needs: programs without which it is left out, visibly."""
 
     name: str
     command: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
     minutes: float = 60.0
+    needs: tuple[str, ...] = ()
 
 
 def items() -> Iterator[Item]:
@@ -45,6 +53,11 @@ def items() -> Iterator[Item]:
     # Tests of exact coordinates are right to fail when these move.
     yield Item("moved", (*WHOLE_SUITE, "--moved", "-m", "not exact_coordinates"))
     yield Item("sanitize", ("make", "sanitize"))
+    cross_tests = [f"compat_tests/{name}.py" for name in CROSS_TESTS.split()]
+    clang = next(filter(shutil.which, ("clang++", *(f"clang++-{release}" for release in range(30, 13, -1)))), "clang++")
+    yield Item("clang", ("make", "clang", f"CLANG={clang}"), needs=(clang,))
+    yield Item("aarch64", (*PARALLEL, "--aarch64", *cross_tests), needs=("aarch64-linux-gnu-g++", "qemu-aarch64"))
+    yield Item("fuzz", ("make", "fuzz"), minutes=120)
     for instruction_set in ("baseline", "avx2", "avx512"):
         for threads in ("1", "2"):
             environment = {"GENDR_ISA": instruction_set, "OMP_NUM_THREADS": threads}
@@ -123,6 +136,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for item in chosen:
         if item.name in done:
             print(f"{item.name:45} has passed before", flush=True)
+            continue
+        if missing := [program for program in item.needs if not shutil.which(program)]:
+            print(f"{item.name:45} LEFT OUT: {' and '.join(missing)} not installed", flush=True)
             continue
         print(f"{item.name:45} ", end="", flush=True)
         entry = {"source": source, **run(item, options.out)}

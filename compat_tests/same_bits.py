@@ -173,7 +173,7 @@ def digest(value: Tensor | None) -> str:
 def digests(n_scenes: int, emulated: bool) -> dict[str, str]:
     if emulated:
         core = _native.load(emulated_core("device"))
-        _native.library = lambda device_type="cpu": core  # type: ignore[assignment]
+        _native.library = lambda device_type="cpu": core
     return {
         f"{case}: {name}": digest(value)
         for case, results in all_results(n_scenes, emulated)

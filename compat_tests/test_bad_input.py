@@ -345,7 +345,8 @@ def test_calls_after_an_error_give_what_they_gave() -> None:
 NUMBERS = {
     **dict.fromkeys(("dist_shape", "dist_shift", "background_eps", "near", "far", "min_coverage"), 0.5),
     **dict.fromkeys(("reach", "reach_per_scale", "background_floor", "near_clip", "t_conorm_p"), 0.5),
-    **{"half_extent": (1.0, 1.0), "softmax_range": (1.0, 2.0)},
+    "half_extent": (1.0, 1.0),
+    "softmax_range": (1.0, 2.0),
 }
 
 
@@ -356,10 +357,10 @@ def test_a_tensor_for_a_number_is_told_what_to_do(name: str, wrap: Any) -> None:
     value = NUMBERS[name]
     wrapped = (value[0], wrap(value[1])) if isinstance(value, tuple) else wrap(value)
     with pytest.raises(TypeError, match=rf"{name} must be a number, got (Tensor|ndarray) of one.*pass its \.item\(\)"):
-        RenderSettings(**{name: wrapped})  # type: ignore[arg-type]
+        RenderSettings(**{name: wrapped})
+    several = torch.ones(2)
     with pytest.raises(TypeError, match=rf"{name} must be a number, got Tensor$"):
-        several = torch.ones(2)
-        RenderSettings(**{name: (1.0, several) if isinstance(value, tuple) else several})  # type: ignore[arg-type]
+        RenderSettings(**{name: (1.0, several) if isinstance(value, tuple) else several})
 
 
 @pytest.mark.parametrize("name", ["dist_scale", "gamma"])
@@ -367,4 +368,4 @@ def test_a_scale_of_no_dimension_is_told_its_shape(name: str) -> None:
     with pytest.raises(
         ValueError, match=rf"{name} must be a number or a .*tensor of shape \(1,\) or \(B,\), got shape"
     ):
-        RenderSettings(**{name: torch.tensor(0.1)})  # type: ignore[arg-type]
+        RenderSettings(**{name: torch.tensor(0.1)})

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from support.devices import DEVICES
+from support.messages import about
 from support.scenes import Scene, distribution_settings, label, random_scene, t_conorm_settings
 from torch import Tensor
 from torch.testing import assert_close
@@ -58,7 +59,7 @@ def check_same_picture(device: str, settings: dict[str, Any], dtype: torch.dtype
     for name, a, b in zip(names, *gradients, strict=True):
         assert a is not None and b is not None
         bound = max(1.0, b.abs().max().item()) * (1e-11 if exact else 2e-4)
-        assert_close(a, b, rtol=0, atol=bound, msg=lambda m, n=name: f"{n}: {m}")
+        assert_close(a, b, rtol=0, atol=bound, msg=about(name))
 
 
 @DEVICES
@@ -143,7 +144,7 @@ def test_softmax_of_pytorch3d(sigma: float, gamma: float, limits: tuple[float, f
         x.clone().requires_grad_() for x in (*scene, torch.tensor([sigma]).double(), torch.tensor([gamma]).double())
     ]
     corners, features, background, *scales = (x.to(device) for x in inputs)
-    s = pytorch3d_settings(*scales, near, far, reach=(36 * sigma) ** 0.5)
+    s = pytorch3d_settings(scales[0], scales[1], near, far, reach=(36 * sigma) ** 0.5)
     if door == "render":
         got = render(corners, SIZE, features, settings=s, background=background)
     else:
@@ -151,7 +152,7 @@ def test_softmax_of_pytorch3d(sigma: float, gamma: float, limits: tuple[float, f
         got = blend_fragments(found, shaded(found, features), SIZE, s, background)
 
     corners, features, background, *scales = inputs
-    s = pytorch3d_settings(*scales, near, far, reach=(36 * sigma) ** 0.5)
+    s = pytorch3d_settings(scales[0], scales[1], near, far, reach=(36 * sigma) ** 0.5)
     found = find_fragments(corners, SIZE, settings=s)
     mask = as_dense(found, torch.ones_like(found.depth))
     numbers = (as_dense(found, x) for x in (shaded(found, features), found.depth, -found.distance2))
@@ -166,7 +167,7 @@ def test_softmax_of_pytorch3d(sigma: float, gamma: float, limits: tuple[float, f
         assert floor.sum() > 5, "the scene does not show the floor"
     gradients = [torch.autograd.grad(weighted(x), inputs) for x in (got, expected)]
     for name, a, b in zip(("corners", "features", "background", "sigma", "gamma"), *gradients, strict=True):
-        assert_close(a, b, rtol=0, atol=1e-7 * max(1.0, b.abs().max().item()), msg=lambda m, n=name: f"{n}: {m}")
+        assert_close(a, b, rtol=0, atol=1e-7 * max(1.0, b.abs().max().item()), msg=about(name))
 
 
 def one_pixel(depth: Sequence[float], distance2: Sequence[float], device: str) -> Fragments:
@@ -183,7 +184,7 @@ def test_the_first_of_equally_near_fragments_leads(device: str) -> None:
     found = one_pixel([3.0, 2.0, 2.0, 2.5], [-0.2, -0.23, -0.235, 0.1], device)
     colours = torch.tensor([[0.2], [0.9], [0.4], [0.7]], dtype=torch.float64, device=device)
     scales = [torch.tensor([x], dtype=torch.float64, device=device) for x in (0.01, 1e-4)]
-    s = pytorch3d_settings(*scales, 1.0, 100.0, reach=1.0)
+    s = pytorch3d_settings(scales[0], scales[1], 1.0, 100.0, reach=1.0)
     got = blend_fragments(found, colours, 1, s, [0.1])
     assert got.image is not None
     rgb, _, behind = softmax_rgb_blend(
@@ -337,7 +338,7 @@ def test_no_fragments(floor: float, device: str) -> None:
     gradients = torch.autograd.grad(got.image.sum() + got.alpha.sum(), [depth, colours, background])
     assert gradients[0].shape == (0,) and gradients[1].shape == (0, 2) and (gradients[2] == 20).all()
     none = Fragments(found.offsets[:1], *[depth] * 5)
-    assert blend_fragments(none, colours, 4, n_images=0).image.shape == (0, 2, 4, 4)  # type: ignore[union-attr]
+    assert blend_fragments(none, colours, 4, n_images=0).image.shape == (0, 2, 4, 4)
 
 
 @DEVICES
@@ -349,12 +350,12 @@ def test_outputs(device: str) -> None:
         blend_fragments(found, None, (9, 11), s),
         blend_fragments(found, colours, (9, 11), s, background, outputs=("alpha",)),
     ):
-        assert alone.image is None and torch.equal(alone.alpha, both.alpha)  # type: ignore[arg-type]
-        gradients = torch.autograd.grad(alone.alpha.sum(), [found.distance2, found.depth], allow_unused=True)  # type: ignore[union-attr]
-        expected = torch.autograd.grad(both.alpha.sum(), found.distance2, retain_graph=True)  # type: ignore[union-attr]
+        assert alone.image is None and torch.equal(alone.alpha, both.alpha)
+        gradients = torch.autograd.grad(alone.alpha.sum(), [found.distance2, found.depth], allow_unused=True)
+        expected = torch.autograd.grad(both.alpha.sum(), found.distance2, retain_graph=True)
         assert torch.equal(gradients[0], expected[0]) and not gradients[1].any()
     alone = blend_fragments(found, colours, (9, 11), s, background, outputs=("image",))
-    assert alone.alpha is None and torch.equal(alone.image, both.image)  # type: ignore[arg-type]
+    assert alone.alpha is None and torch.equal(alone.image, both.image)
     assert both.depth is None and both.face_index is None
 
 
@@ -457,9 +458,9 @@ def test_bad_input() -> None:
     found, colours, background = some()
     size = (9, 11)
     with pytest.raises(TypeError, match="fragments must be what find_fragments returns, got tuple"):
-        blend_fragments(tuple(found), colours, size)  # type: ignore[arg-type]
+        blend_fragments(tuple(found), colours, size)
     with pytest.raises(TypeError, match="settings must be a RenderSettings, got dict"):
-        blend_fragments(found, colours, size, {})  # type: ignore[arg-type]
+        blend_fragments(found, colours, size, {})
     with pytest.raises(ValueError, match="fragments are of 99 pixels, 1 images of 9 x 12 pixels have 108"):
         blend_fragments(found, colours, (9, 12))
     with pytest.raises(ValueError, match="blend='softmax' only, got 'hard'"):
@@ -489,7 +490,7 @@ def test_bad_input() -> None:
     with pytest.raises(ValueError, match="dist_scale must have 1 entry or one an image"):
         blend_fragments(found, colours, size, RenderSettings(dist_scale=torch.tensor([0.1, 0.1])))
     with pytest.raises(TypeError, match="n_images must be an int"):
-        blend_fragments(found, colours, size, n_images=1.0)  # type: ignore[arg-type]
+        blend_fragments(found, colours, size, n_images=1.0)
 
 
 @pytest.mark.cpu_core

@@ -102,4 +102,4 @@ def test_bad_softras(change: dict[str, Any], error: type[Exception], message: st
 def test_things_that_are_no_camera() -> None:
     for convert in (to_opencv, to_pytorch3d, to_kaolin, to_softras_look_at):
         with pytest.raises(TypeError, match="PinholeCamera, got str"):
-            convert("camera")  # type: ignore[arg-type]
+            convert("camera")

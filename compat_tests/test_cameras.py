@@ -288,7 +288,7 @@ def test_kaolin_refusals(kaolin: Any) -> None:
 
 def test_absent_ecosystems(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("kaolin", "kaolin.render", "kaolin.render.camera", "pytorch3d", "pytorch3d.renderer"):
-        monkeypatch.setitem(sys.modules, name, None)  # type: ignore[arg-type]
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match="Kaolin is needed for its cameras"):
         to_kaolin(some_camera((4, 4)))
     with pytest.raises(ImportError, match="PyTorch3D is needed for its cameras"):

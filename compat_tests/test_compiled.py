@@ -51,7 +51,7 @@ def test_dynamo_does_not_look_into_the_ops(monkeypatch: pytest.MonkeyPatch) -> N
     seen = set()
     convert = convert_frame.ConvertFrameAssert.__call__
 
-    def watched(self, frame, *args, **kwargs):  # type: ignore[no-untyped-def]
+    def watched(self, frame, *args, **kwargs):
         seen.add((frame.f_code.co_filename.rpartition("gendr_adapters/")[2], frame.f_code.co_name))
         return convert(self, frame, *args, **kwargs)
 

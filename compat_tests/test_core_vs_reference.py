@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from support.devices import DEVICES, on_cpu
+from support.messages import about
 from torch import Tensor
 
 from gendr_adapters import RenderSettings, render
@@ -86,8 +87,8 @@ def check(
         face_vertices, features, background, dist_scale, gamma = values
         s = RenderSettings(dist_scale=dist_scale, gamma=gamma, **settings)
         if core:
-            result = render(face_vertices, size, features, settings=s, background=background, outputs=ALL)
-            result = on_cpu(type(result)(*(v[0] for v in result)))
+            rendered = render(face_vertices, size, features, settings=s, background=background, outputs=ALL)
+            result: Any = on_cpu(type(rendered)(*(v[0] for v in rendered)))
         else:
             result = reference_render(face_vertices, size, features, s, background)
         return result, gradients(weighted(result.image, result.alpha, result.depth), values)
@@ -99,9 +100,7 @@ def check(
     for name in ("image", "alpha", "depth"):
         a, b = getattr(got, name), getattr(expected, name)
         assert a.dtype == dtype
-        torch.testing.assert_close(
-            a.double(), b, rtol=image_tolerance, atol=image_tolerance, msg=lambda m, n=name: f"{n}: {m}"
-        )
+        torch.testing.assert_close(a.double(), b, rtol=image_tolerance, atol=image_tolerance, msg=about(name))
     for all_gradients in (got_gradients, expected_gradients):
         assert all(g.isfinite().all() for g in all_gradients)
         for per_corner in all_gradients[:2] if flat else ():
@@ -110,7 +109,7 @@ def check(
     labels = ("face_vertices", "features", "background", "dist_scale", "gamma")
     for name, a, b in zip(labels, got_gradients, expected_gradients, strict=True):
         scale = max(1.0, b.abs().max().item()) * gradient_tolerance
-        torch.testing.assert_close(a.double(), b, rtol=0, atol=scale, msg=lambda m, n=name: f"d/d {n}: {m}")
+        torch.testing.assert_close(a.double(), b, rtol=0, atol=scale, msg=about(f"d/d {name}"))
 
 
 def distribution_settings() -> list[dict[str, Any]]:
@@ -126,16 +125,13 @@ def label(settings: Any) -> str:
     return "-".join(str(v) for v in settings.values()) if isinstance(settings, dict) else str(settings)
 
 
-T_CONORMS = [
-    {"t_conorm": name, "t_conorm_p": p}
-    for name, ps in {
-        "hard": [None], "max": [None], "probabilistic": [None], "einstein": [None], "sum": [None],
-        "hamacher": [0.0, 0.5, 1.0, 4.0], "frank": [0.1, 1.0, 2.0, 30.0], "yager": [0.5, 1.0, 2.0, 5.0],
-        "aczel_alsina": [0.5, 1.0, 2.0, 5.0], "dombi": [0.5, 1.0, 2.0, 5.0],
-        "schweizer_sklar": [-0.5, -1.0, -2.0, -4.0],
-    }.items()
-    for p in ps
-]  # fmt: skip
+_PARAMETERS: dict[str, list[float | None]] = {
+    "hard": [None], "max": [None], "probabilistic": [None], "einstein": [None], "sum": [None],
+    "hamacher": [0.0, 0.5, 1.0, 4.0], "frank": [0.1, 1.0, 2.0, 30.0], "yager": [0.5, 1.0, 2.0, 5.0],
+    "aczel_alsina": [0.5, 1.0, 2.0, 5.0], "dombi": [0.5, 1.0, 2.0, 5.0],
+    "schweizer_sklar": [-0.5, -1.0, -2.0, -4.0],
+}  # fmt: skip
+T_CONORMS = [{"t_conorm": name, "t_conorm_p": p} for name, ps in _PARAMETERS.items() for p in ps]
 
 
 @DEVICES
@@ -343,7 +339,7 @@ def test_packed_batch(t_conorm: str, device: str) -> None:
     result = on_cpu(render(face_vertices, SIZE, features, offsets.to(device), s, background, ALL))
     # The weights repeat from image to image, as the reference's loss is formed image by image.
     losses = [weighted(result.image[b], result.alpha[b], result.depth[b]) for b in range(3)]
-    got = gradients(sum(losses), inputs)
+    got = gradients(torch.stack(losses).sum(), inputs)
 
     face_vertices, features, background, dist_scale, gamma = inputs
     s = RenderSettings(dist_scale=dist_scale, gamma=gamma, **settings)
@@ -357,8 +353,8 @@ def test_packed_batch(t_conorm: str, device: str) -> None:
         torch.testing.assert_close(result.alpha[b], expected.alpha, rtol=0, atol=1e-11)
         torch.testing.assert_close(result.depth[b], expected.depth, rtol=0, atol=1e-11)
         expected_loss = expected_loss + weighted(expected.image, expected.alpha, expected.depth)
-    for a, b in zip(got, gradients(expected_loss, inputs), strict=True):
-        torch.testing.assert_close(a, b, rtol=0, atol=1e-9 * max(1.0, b.abs().max().item()))
+    for mine, theirs in zip(got, gradients(expected_loss, inputs), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-9 * max(1.0, theirs.abs().max().item()))
 
 
 @DEVICES

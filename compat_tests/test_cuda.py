@@ -344,7 +344,7 @@ def test_odd_faces(settings: dict[str, Any], dtype: torch.dtype, device: str) ->
         rendered, gradients = run(case, dtype, device)
         for name, value in {**rendered._asdict(), **gradients}.items():
             assert value.isfinite().all(), (name, tau)
-        assert rendered.alpha is not None and 0 <= rendered.alpha.min() and rendered.alpha.max() <= 1 + 1e-6
+        assert rendered.alpha is not None and rendered.alpha.min() >= 0 and rendered.alpha.max() <= 1 + 1e-6
 
 
 @DTYPES

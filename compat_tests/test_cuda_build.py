@@ -7,6 +7,7 @@ import ctypes
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -47,9 +48,9 @@ ptxas info    : Function properties for _ZN5gendr4cuda6helperEf
     0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
 """
 USED = {
-    "fill<double>": {"sm_75": dict(registers=48, stack=320, spill_stores=8, spill_loads=12, shared=512)},
-    "helper": {"sm_75": dict(registers=0, stack=0, spill_stores=4, spill_loads=0, shared=0)},
-    "stat": {"sm_75": dict(registers=8, stack=0, spill_stores=0, spill_loads=0, shared=0)},
+    "fill<double>": {"sm_75": {"registers": 48, "stack": 320, "spill_stores": 8, "spill_loads": 12, "shared": 512}},
+    "helper": {"sm_75": {"registers": 0, "stack": 0, "spill_stores": 4, "spill_loads": 0, "shared": 0}},
+    "stat": {"sm_75": {"registers": 8, "stack": 0, "spill_stores": 0, "spill_loads": 0, "shared": 0}},
 }
 
 
@@ -62,13 +63,14 @@ case "$1" in
   --version) echo "Cuda compilation tools, release {version.rpartition(".")[0]}, V{version}"; exit;;
   --list-gpu-code) printf "{codes}"; exit;;
 esac
-echo "$*" >> {path.parent}/calls
+escaped() {{ printf %s "$1" | sed 's/ /\\\\ /g'; }}
+echo "$*" >> '{path.parent}/calls'
 while [ $# -gt 0 ]; do
   case "$1" in
     -c) source="$2";;
     -o) date +%s%N > "$2";;
-    -MF) echo "x.o : $source \\\\
-  $(dirname "$source")/../core/shared.h /usr/include/stdio.h" > "$2";;
+    -MF) printf 'x.o : %s \\\\\n  %s /usr/include/stdio.h\n' "$(escaped "$source")" \\
+  "$(escaped "$(dirname "$source")/../core/shared.h")" > "$2";;
   esac
   shift
 done
@@ -111,6 +113,28 @@ def test_order_of_the_search(place: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert (found.version, found.major, list(found.architectures)) == ("13.0.88", "13", KNOWN)
     root = tmp_path / "wheels" / "nvidia" / "cu13"
     assert found.link_flags == (("-L", str(root / "lib")) if place == "wheels" else ())
+
+
+def test_several_nvccs(tmp_path: Path) -> None:
+    programs = [fake_nvcc(tmp_path / version / "nvcc", version=version) for version in ("12.4.131", "13.0.88")]
+    found = nvcc.find_all({"CUDACXX": ":".join(map(str, programs)), "PATH": os.defpath}, [])
+    assert [(one.version, one.command) for one in found] == [(p.parent.name, (str(p),)) for p in programs]
+    assert [one.major for one in found] == ["12", "13"]
+    again = fake_nvcc(tmp_path / "12.9.86" / "nvcc", version="12.9.86")
+    with pytest.raises(BuildError, match="different major versions, got those of CUDA 12.4.131 and 12.9.86"):
+        nvcc.find_all({"CUDACXX": f"{programs[0]}:{again}", "PATH": os.defpath}, [])
+    with pytest.raises(BuildError, match="CUDACXX=/no/such/nvcc: there is no such program"):
+        nvcc.find_all({"CUDACXX": f"{programs[0]}:/no/such/nvcc", "PATH": os.defpath}, [])
+
+
+@pytest.mark.parametrize("present", [[], ["CUDA_HOME"], PLACES])
+def test_one_nvcc_where_none_or_one_is_named(
+    present: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = _places(tmp_path, monkeypatch, present)
+    found = nvcc.find(*where)
+    assert nvcc.find_all(*where) == ([found] if found else [])
+    assert nvcc.find_all({**where[0], "GENDR_CUDA": "0"}, where[1]) == []
 
 
 def test_cuda_home_without_nvcc_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,12 +233,14 @@ def test_unknown_architectures() -> None:
 # What is compiled again
 
 
+@pytest.mark.parametrize("folder", ["folder", "a folder"])
 def test_only_what_changed_is_compiled_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean_environment: None
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean_environment: None
 ) -> None:
+    tmp_path = tmp_path / folder
     program = fake_nvcc(tmp_path / "bin" / "nvcc")
     calls = program.with_name("calls")
-    found = nvcc.find({"CUDACXX": str(program)}, [])
+    found = nvcc.find({"CUDACXX": f"'{program}'"}, [])
     assert found is not None
     source, objects = tmp_path / "csrc" / "cuda", tmp_path / "objects"
     source.mkdir(parents=True)
@@ -227,7 +253,7 @@ def test_only_what_changed_is_compiled_again(
         calls.write_text("")
         files = cuda.build(found, source, objects)
         assert [file.name for file in files] == ["libgendr_cuda13.so", "libgendr_cuda13.json"]
-        return sorted(re.findall(r"-o \S+/(\S+)", calls.read_text()))
+        return sorted(re.findall(r"-o \S.*?/([\w.]+)(?: --threads|$)", calls.read_text(), re.MULTILINE))
 
     assert made() == ["a.o", "b.o", "libgendr_cuda13.so"]
     images = re.findall(r"-gencode=arch=compute_(\d+),code=(\w+)", calls.read_text().splitlines()[0])
@@ -357,14 +383,22 @@ def _libraries(monkeypatch: pytest.MonkeyPatch, folder: Path, *majors: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("of_torch", "majors", "chosen"),
-    [("12.8", (11, 12, 13), 12), (None, (9, 12, 13), 13), ("11.8", (12, 13), 13), ("13.0", (12,), 12)],
+    ("of_driver", "majors", "chosen"),
+    [
+        (13, (12, 13), 13),
+        (12, (11, 12, 13), 12),
+        (12, (9, 11, 13), 11),
+        (14, (9, 12, 13), 13),
+        (11, (12, 13), 12),
+        (None, (12, 13), 13),
+        (13, (12,), 12),
+    ],
 )
 def test_choice_of_the_library(
-    of_torch: str | None, majors: tuple[int, ...], chosen: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    of_driver: int | None, majors: tuple[int, ...], chosen: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _libraries(monkeypatch, tmp_path, *majors)
-    monkeypatch.setattr("torch.version.cuda", of_torch)
+    monkeypatch.setattr(_native.driver, "cuda_major", lambda: of_driver)
     assert _native.library_path("cuda").name == f"libgendr_cuda{chosen}.so"
 
 
@@ -488,19 +522,24 @@ def test_warnings_are_errors(
     kind: str, real_nvcc: nvcc.Nvcc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean_environment: None
 ) -> None:
     code, message = PLANTED[kind]
-    source = tmp_path / "csrc" / "cuda"
+    root = tmp_path / "a folder"  # which does no harm
+    source, exports = root / "csrc" / "cuda", root / "build_tools" / "exports.map"
     source.mkdir(parents=True)
+    exports.parent.mkdir()
+    shutil.copy(cuda.EXPORTS, exports)
+    monkeypatch.setattr(cuda, "EXPORTS", exports)
+    monkeypatch.chdir(root)
     (source / "a.cu").write_text(
         f'{code}\nextern "C" __attribute__((visibility("default"))) int gendr_one() {{ return 1; }}\n'
     )
     monkeypatch.setenv("GENDR_CUDA_ARCHS", nvcc.architectures(real_nvcc)[0])
     monkeypatch.setenv("GENDR_WERROR", "1")
     if message is None:
-        library, _ = cuda.build(real_nvcc, source, tmp_path / "objects")
+        library, _ = cuda.build(real_nvcc, source, root / "objects")
         assert ctypes.CDLL(str(library)).gendr_one() == 1
     else:
         with pytest.raises(BuildError, match=f"(?s){message}.*GENDR_CUDA=0"):
-            cuda.build(real_nvcc, source, tmp_path / "objects")
+            cuda.build(real_nvcc, source, root / "objects")
 
 
 ROUNDED = re.compile(r"^\s*(?:@!?%p\d+ )?((?:fma|mul|add|sub|div|rcp|sqrt)\.(?:[a-z.]*)f(?:32|64))\b", re.MULTILINE)

@@ -42,7 +42,7 @@ def test_a_bad_scale_spoils_its_own_image_only(
             "dist_scale": torch.full((3,), 0.02).to(device, dtype),
             "gamma": torch.full((3,), 0.2).to(device, dtype),
         }
-        settings = RenderSettings(**scales, blend=blend)  # type: ignore[arg-type]
+        settings = RenderSettings(**scales, blend=blend)
         if value is not None:  # the settings would not take it from the CPU
             scales[name][1] = value
         leaves += [x.requires_grad_() for x in scales.values()]
@@ -65,7 +65,7 @@ def test_a_bad_scale_spoils_its_own_image_only(
 @BAD
 def test_check_finite_looks_at_scales(bad: float, name: str, device: str) -> None:
     scale = torch.tensor([1e-3, 1e-3], device=device)
-    settings = RenderSettings(check_finite=True, **{name: scale})  # type: ignore[arg-type]
+    settings = RenderSettings(check_finite=True, **{name: scale})
     faces = random_scene(0).face_vertices.float().to(device).expand(2, -1, -1, -1)
     render(faces, 8, settings=settings)
     scale[1] = bad
@@ -127,11 +127,15 @@ def test_tensors_of_two_devices(stray: str) -> None:
         "faces": torch.tensor([[0, 1, 2]]),
     }
     t = {name: value if name == stray else value.cuda() for name, value in tensors.items()}
-    with pytest.raises(TypeError, match="(?=.*cpu)(?=.*cuda:0)"):
+
+    def call() -> object:
         if stray in ("values", "faces"):
-            gather_corners(t["values"], t["faces"])
+            return gather_corners(t["values"], t["faces"])
         settings = RenderSettings(dist_scale=t["dist_scale"], gamma=t["gamma"])
-        render(t["face_vertices"], 8, t["features"], t["face_offsets"], settings, t["background"])
+        return render(t["face_vertices"], 8, t["features"], t["face_offsets"], settings, t["background"])
+
+    with pytest.raises(TypeError, match="(?=.*cpu)(?=.*cuda:0)"):
+        call()
 
 
 @pytest.mark.parametrize("low", [torch.float16, torch.bfloat16], ids=str)

@@ -184,7 +184,7 @@ def test_backward_from_another_thread(work: Work) -> None:
     thread = threading.Thread(target=loss.backward)
     thread.start()
     thread.join()
-    assert same_bits((everything.detach(), *(x.grad for x in leaves)), expected)  # type: ignore[arg-type]
+    assert same_bits((everything.detach(), *(x.grad for x in leaves)), expected)
 
 
 def test_two_threads_at_once(work: Work) -> None:

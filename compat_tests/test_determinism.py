@@ -55,7 +55,7 @@ def views(
         background=background,
         outputs=ALL_OUTPUTS,
     )
-    return (*rendered, *torch.autograd.grad(loss(on_cpu(rendered)), inputs))  # type: ignore[arg-type]
+    return (*rendered, *torch.autograd.grad(loss(on_cpu(rendered)), inputs))
 
 
 def screen_filling_face(dtype: torch.dtype, settings: dict[str, Any], device: str = "cpu") -> Gradients:
@@ -67,7 +67,7 @@ def screen_filling_face(dtype: torch.dtype, settings: dict[str, Any], device: st
     inputs = [x.to(device, dtype).requires_grad_() for x in (corners, corners.cos())]
     s = RenderSettings(**settings, dist_scale=1e-2, gamma=1e-1)
     rendered = render(inputs[0], (260, 300), inputs[1], settings=s, outputs=ALL_OUTPUTS)
-    return (*rendered, *torch.autograd.grad(loss(on_cpu(rendered)), inputs))  # type: ignore[arg-type]
+    return (*rendered, *torch.autograd.grad(loss(on_cpu(rendered)), inputs))
 
 
 def same_bits(a: Gradients, b: Gradients) -> bool:

@@ -71,7 +71,7 @@ def faults() -> Iterator[Library]:
 @pytest.mark.parametrize(
     ("function", "dtype"), [("sum_ints", np.int32), ("sum_floats", np.float32), ("sum_doubles", np.float64)]
 )
-def test_shuffles(kernels: Library, function: str, dtype: type) -> None:
+def test_shuffles(kernels: Library, function: str, dtype: Any) -> None:
     values = np.random.default_rng(0).integers(-99, 99, (3, 32)).astype(dtype)
     out = np.zeros((4, 3, 32), dtype)
     kernels(function, 3, values, out)
@@ -195,7 +195,7 @@ def test_stacks_are_deep_enough(kernels: Library) -> None:
 
 def test_orders() -> None:
     library = Library(_build("kernels"))
-    turns = {}
+    turns: dict[Any, Any] = {}
     for order in (NATURAL, REVERSE, *SEEDS, SEEDS[0]):
         library.set_order(order)
         turn = np.zeros((5, 64), np.int32)

@@ -92,7 +92,7 @@ def test_what_was_there_before_is_left_alone() -> None:
     """Only nodes made inside: a function that hands back what it got has none."""
     x = numbers(5, 4, 4) * 2
     calls = []
-    x.grad_fn.register_prehook(lambda _: calls.append(torch.is_autocast_enabled("cpu")))  # type: ignore[union-attr]
+    x.grad_fn.register_prehook(lambda _: calls.append(torch.is_autocast_enabled("cpu")))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         with ExactGradients():
             assert x.contiguous() is x

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from support.devices import DEVICES
+from support.messages import about
 from support.scenes import Scene, random_scene, sphere
 from torch import Tensor
 from torch.testing import assert_close
@@ -54,7 +55,7 @@ def test_all_pairs_and_their_gradients(name: str, dtype: torch.dtype, device: st
     tolerance = 1e-11 if dtype == torch.float64 else 2e-5
     for a, b, key in zip(got[2:], expected[2:], ("weights", "depth", "distance2"), strict=True):
         assert a.dtype == dtype
-        assert_close(a.double(), b, rtol=tolerance, atol=tolerance, msg=lambda m, k=key: f"{k}: {m}")
+        assert_close(a.double(), b, rtol=tolerance, atol=tolerance, msg=about(key))
     # Each kind of number alone, then all: missing gradients are zeros.
     generator = torch.Generator().manual_seed(5)
     weights = [torch.randn(x.shape, generator=generator, dtype=torch.float64) for x in expected[2:]]
@@ -65,7 +66,7 @@ def test_all_pairs_and_their_gradients(name: str, dtype: torch.dtype, device: st
         (true_gradient,) = torch.autograd.grad(true_loss, doubles, retain_graph=True)
         scale = true_gradient.abs().max().item()
         bound = scale * (1e-9 if dtype == torch.float64 else 2e-4)
-        assert_close(gradient.double().cpu(), true_gradient, rtol=0, atol=bound, msg=lambda m, c=chosen: f"{c}: {m}")
+        assert_close(gradient.double().cpu(), true_gradient, rtol=0, atol=bound, msg=about(chosen))
 
 
 @DEVICES
@@ -168,7 +169,7 @@ def test_filling_takes_what_counting_prepared(
     expected = find_fragments(corners, SIZE, settings=settings)
     assert len(expected.pixel) > 100
     no_corners = torch.full_like(corners, torch.nan)
-    calls = []
+    calls: list[str] = []
 
     def run(name: str, call: Any, *rest: Any) -> Any:
         call.scene.n_threads = threads[len(calls)]
@@ -214,11 +215,11 @@ def test_no_second_derivative() -> None:
 def test_bad_input() -> None:
     corners = scene_for(torch.float32, "cpu")
     with pytest.raises(TypeError, match="face_vertices must be a tensor, got list"):
-        find_fragments([corners], 8)  # type: ignore[arg-type]
+        find_fragments([corners], 8)
     with pytest.raises(ValueError, match=r"face_vertices must be \(F, 3, 3\)"):
         find_fragments(corners[0], 8)
     with pytest.raises(TypeError, match="settings must be a RenderSettings, got dict"):
-        find_fragments(corners, 8, settings={})  # type: ignore[arg-type]
+        find_fragments(corners, 8, settings={})
     with pytest.raises(ValueError, match="image sides must be 1 to 32768"):
         find_fragments(corners, 0)
     with pytest.raises(ValueError, match="not finite"):

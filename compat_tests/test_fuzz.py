@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.messages import about
 from support.scenes import ALL_OUTPUTS, distribution_settings, loss, t_conorm_settings
 from torch import Tensor
 
@@ -115,12 +116,12 @@ def test_meshes_alone_batched_or_packed(
     for a, b in zip((*batched, *batched_gradients), (*packed, *packed_gradients), strict=True):
         assert torch.equal(a.reshape(b.shape), b)
 
-    for b in range(images):
+    for i in range(images):
         alone = render(
-            faces[b], size, features[b], settings=RenderSettings(**s), background=background[b], outputs=ALL_OUTPUTS
+            faces[i], size, features[i], settings=RenderSettings(**s), background=background[i], outputs=ALL_OUTPUTS
         )
         for one, many in zip(alone, batched, strict=True):
-            assert torch.equal(one[0], many[b])
+            assert torch.equal(one[0], many[i])
 
 
 @pytest.mark.slow
@@ -163,6 +164,6 @@ def test_blended_fragments(scene: tuple[Tensor, Tensor, Tensor, tuple[int, int]]
     eps = torch.finfo(faces.dtype).eps
     for name, got, true in zip(("image", "alpha"), blended, expected, strict=False):
         bound = eps * (64 + 512 / (s["gamma"] * (far - near))) if name == "image" else 64 * eps
-        torch.testing.assert_close(got, true, rtol=0, atol=bound, msg=lambda m, n=name: f"{n}: {m}")
+        torch.testing.assert_close(got, true, rtol=0, atol=bound, msg=about(name))
     for gradient in torch.autograd.grad(loss(blended), inputs, allow_unused=True):
         assert gradient is not None and gradient.isfinite().all()

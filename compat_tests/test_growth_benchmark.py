@@ -9,8 +9,8 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1]))  # benchmarks is not installed
 
-from benchmarks import growth  # noqa: E402
-from gendr_adapters import find_fragments  # noqa: E402
+from benchmarks import growth
+from gendr_adapters import find_fragments
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ import torch
 from emulator.builds import CSRC, emulated_core
 from support import devices
 from support.golden import FOLDER, golden_cases, settings_of
+from support.messages import about
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -76,7 +77,7 @@ class Passes:
 @contextmanager
 def library(passes: Any) -> Iterator[None]:
     before = _native.library
-    _native.library = lambda device_type="cpu": passes  # type: ignore[assignment]
+    _native.library = lambda device_type="cpu": passes
     try:
         yield
     finally:
@@ -126,9 +127,11 @@ def fill_with(core: ctypes.CDLL) -> Callable[[Any], int]:
     return fill
 
 
-def found_with(counting: ctypes.CDLL, filling: ctypes.CDLL, *scene: Any, **settings: Any) -> Fragments:
+def found_with(
+    counting: ctypes.CDLL, filling: ctypes.CDLL, corners: Tensor, size: Any, offsets: Any = None, **settings: Any
+) -> Fragments:
     with library(Passes(counting, gendr_fill_fragments=fill_with(filling))):
-        return find_fragments(*scene, settings=RenderSettings(**settings))
+        return find_fragments(corners, size, offsets, RenderSettings(**settings))
 
 
 def assert_same_for_all_roundings(*scene: Any, **settings: Any) -> Fragments:
@@ -219,7 +222,7 @@ def test_backward_sees_what_forward_saw(plane: str, alpha_range: str) -> None:
         assert torch.equal(fused["face_index"], unfused["face_index"])
         assert torch.equal(fused["depth"], unfused["depth"])
         for name, value in fused.items():
-            assert_close(unfused[name], value, rtol=1e-9, atol=1e-9, msg=lambda m, n=name, c=clip: f"{c}, {n}: {m}")
+            assert_close(unfused[name], value, rtol=1e-9, atol=1e-9, msg=about(f"{clip}, {name}"))
 
 
 @pytest.mark.parametrize("near_clip", [None, 1.7])
@@ -317,4 +320,4 @@ def test_filling_keeps_to_the_slots_that_were_counted(
         with_them = blend_fragments(found, colours, SIZE, s, face_offsets=offsets)
         without = blend_fragments(right, colours[~empty], SIZE, s, face_offsets=offsets)
         for got, expected in zip(with_them[:2], without[:2], strict=True):
-            assert_close(got, expected, rtol=1e-12, atol=1e-12, msg=lambda m, n=name: f"{n}: {m}")
+            assert_close(got, expected, rtol=1e-12, atol=1e-12, msg=about(name))

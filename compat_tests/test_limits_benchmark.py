@@ -10,9 +10,9 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[1]))  # benchmarks is not installed
 
-from benchmarks import limits  # noqa: E402
-from benchmarks.scenes import Scene, silhouette_settings  # noqa: E402
-from gendr_adapters import _native  # noqa: E402
+from benchmarks import limits
+from benchmarks.scenes import Scene, silhouette_settings
+from gendr_adapters import _native
 
 ASSEMBLY = """
 _Zother:

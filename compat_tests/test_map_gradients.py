@@ -92,14 +92,14 @@ def test_all_of_a_gradient_in_one_texel(device: str, dtype: torch.dtype, size: f
     like = {"dtype": dtype, "device": device}
     lighting, bright = None, 1.0
     if lit:  # seven lights straight above
-        normals = torch.tensor([0.0, 0.0, 1.0], **like).expand(1, 3, 3)  # type: ignore[arg-type]
-        lights = torch.tensor([[0.0, 0.0, 1.0, 0.0]], **like).expand(7, 4)  # type: ignore[arg-type]
-        diffuse = torch.arange(1.0, 8.0, **like)[:, None].expand(7, 2)  # type: ignore[arg-type]
-        ambient, eye = torch.full((2,), 0.5, **like), torch.tensor([0.0, 0.0, 1.0], **like)  # type: ignore[arg-type]
+        normals = torch.tensor([0.0, 0.0, 1.0], **like).expand(1, 3, 3)
+        lights = torch.tensor([[0.0, 0.0, 1.0, 0.0]], **like).expand(7, 4)
+        diffuse = torch.arange(1.0, 8.0, **like)[:, None].expand(7, 2)
+        ambient, eye = torch.full((2,), 0.5, **like), torch.tensor([0.0, 0.0, 1.0], **like)
         lighting, bright = Lighting(torch.zeros_like(normals), normals, eye, ambient, lights, diffuse), 28.5
-    weights = torch.full((1, 2, SIZE, SIZE), size, **like)  # type: ignore[arg-type]
+    weights = torch.full((1, 2, SIZE, SIZE), size, **like)
     weights[:, 1] *= -1
-    got = gradient_of_map(torch.rand(1, 1, 2, **like), weights, lighting=lighting)  # type: ignore[arg-type]
+    got = gradient_of_map(torch.rand(1, 1, 2, **like), weights, lighting=lighting)
     want = bright * SIZE**2 * size
     assert_close(got.double() / want, torch.tensor([[[1.0, -1.0]]]).to(got.device).double(), rtol=1e-5, atol=0)
 

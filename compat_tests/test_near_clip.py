@@ -389,8 +389,8 @@ def test_a_corner_cut_off_just_so(dtype: torch.dtype, device: str) -> None:
     whole = render(many.to(device), 8, settings=RenderSettings(**settings), outputs=("alpha",))
     for ulps in (1, 2, 3, 10):
         many[:, 0, 2, 2] = PLANE * (1 - ulps * torch.finfo(dtype).eps)
-        cut = render(many.to(device), 8, settings=RenderSettings(**settings), outputs=("alpha",))
-        assert_close(cut.alpha, whole.alpha, rtol=0, atol=1e-4)
+        nearer = render(many.to(device), 8, settings=RenderSettings(**settings), outputs=("alpha",))
+        assert_close(nearer.alpha, whole.alpha, rtol=0, atol=1e-4)
     # The same where the plane leaves next to nothing: two corners at it, the third in front.
     little = corners.clone()
     little[:2, 2] = PLANE

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from support.devices import DEVICES, is_emulated
+from support.messages import about
 from support.scenes import random_scene
 from torch import Tensor
 from torch.testing import assert_close
@@ -73,7 +74,7 @@ def check(
     tolerance = {} if not exact else {"rtol": 0, "atol": 0}
     assert torch.equal(got.face, expected.face)
     for name in NUMBERS:
-        assert_close(getattr(got, name), getattr(expected, name), **tolerance, msg=lambda m, n=name: f"{n}: {m}")
+        assert_close(getattr(got, name), getattr(expected, name), **tolerance, msg=about(name))
     generator = torch.Generator().manual_seed(5)
     for chosen in (NUMBERS[:1], NUMBERS[1:2], NUMBERS[2:], NUMBERS):
         gradients = []
@@ -85,9 +86,7 @@ def check(
         # The same terms, added up in another order.
         bound = 1e-12 if corners.dtype == torch.float64 else 1e-4
         scale = gradients[1].abs().max().item() if gradients[1].numel() else 0.0
-        assert_close(
-            gradients[0], gradients[1], rtol=0, atol=bound * max(scale, 1e-30), msg=lambda m, c=chosen: f"{c}: {m}"
-        )
+        assert_close(gradients[0], gradients[1], rtol=0, atol=bound * max(scale, 1e-30), msg=about(chosen))
     return got
 
 
@@ -226,4 +225,4 @@ def test_too_many_slots_and_none() -> None:
     with pytest.raises(ValueError, match="n_nearest must be at least 1"):
         find_nearest_fragments(corners, 8, 0, None, RenderSettings(**BASE))
     with pytest.raises(TypeError, match="settings must be a RenderSettings"):
-        find_nearest_fragments(corners, 8, 1, None, {})  # type: ignore[arg-type]
+        find_nearest_fragments(corners, 8, 1, None, {})

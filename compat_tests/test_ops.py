@@ -90,7 +90,7 @@ def test_opcheck_render_backward(settings: str, shaded: bool, device: str) -> No
     grads = [torch.randn_like(x) for x in results[:3]]
     asked = (grads, [grads[0], None, None], [None, grads[1], None])
     lit = [shaded] * 3
-    all_needs = ([True] * 5 + lit, [True] + [False] * 7, [False, True, False, True, False] + lit)
+    all_needs = ([True] * 5 + lit, [True] + [False] * 7, [False, True, False, True, False, *lit])
     for given, needs in zip(asked, all_needs, strict=True):
         call = (*given, *arguments[:10], *saved, *arguments[10:12], *arguments[13:], needs)
         torch.library.opcheck(OPS.render_backward, call)
@@ -295,7 +295,7 @@ def header_fields(name: str) -> list[tuple[str, Any]]:
     assert match, f"{name} is not in {HEADER.name}"
     fields = []
     for declaration in filter(None, (d.strip() for d in match[1].split(";"))):
-        type_name, field = re.fullmatch(r"((?:const )?\w+\s*\**)\s*(\w+)", declaration).groups()  # type: ignore[union-attr]
+        type_name, field = re.fullmatch(r"((?:const )?\w+\s*\**)\s*(\w+)", declaration).groups()
         kind = ctypes.c_void_p if "*" in type_name else MIRRORED.get(type_name.strip()) or C_TYPES[type_name.strip()]
         fields.append((field, kind))
     return fields
@@ -324,4 +324,4 @@ def test_version_and_numbers_of_the_header() -> None:
     assert {kind: int(enums[f"GENDR_{name}"]) for kind, name in names.items()} == structs.FEATURE_KINDS
     for prefix, numbers in (("GENDR_", structs.FILTERS), ("GENDR_PAD_", structs.PADDINGS)):
         assert {name: int(enums[prefix + name.upper()]) for name in numbers} == numbers
-    assert (structs.OK, structs.INVALID_ARGUMENT) == (int(enums["GENDR_OK"]), int(enums["GENDR_INVALID_ARGUMENT"]))
+    assert (int(enums["GENDR_OK"]), int(enums["GENDR_INVALID_ARGUMENT"])) == (structs.OK, structs.INVALID_ARGUMENT)

@@ -2,6 +2,7 @@
 
 import types
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,14 +138,14 @@ def test_a_quarter_of_what_is_free(free: int, allowed: int, monkeypatch: pytest.
 
 def test_this_machine_says_what_is_free() -> None:
     assert 0 < _max_memory._available() < 1 << 50
-    assert all(0 <= left for left in _max_memory._left_in_cgroups())
+    assert all(left >= 0 for left in _max_memory._left_in_cgroups())
 
 
 def test_where_nothing_says_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> str:
         raise FileNotFoundError
 
-    monkeypatch.setattr(_max_memory.Path, "read_text", refuse)
+    monkeypatch.setattr(Path, "read_text", refuse)
     assert bytes_allowed(None, CPU) == GIB
 
 

@@ -17,7 +17,7 @@ TRIANGLE = torch.tensor([[[-0.5, -0.4, 2.0], [0.6, -0.3, 2.5], [0.1, 0.7, 3.0]]]
 
 
 def alpha_of(faces: Tensor, size: int = 16, **settings: object) -> Tensor:
-    alpha = render(faces, size, settings=RenderSettings(**settings), outputs=("alpha",)).alpha  # type: ignore[arg-type]
+    alpha = render(faces, size, settings=RenderSettings(**settings), outputs=("alpha",)).alpha
     assert alpha is not None
     return alpha
 
@@ -41,7 +41,7 @@ def test_edges_far_beside_the_picture(size: float, dtype: torch.dtype, device: s
 @pytest.mark.parametrize("value", [-1.0, 0.0, float("nan"), float("inf")])
 def test_scales_that_become_bad_after_the_settings_were_made(name: str, value: float) -> None:
     scale = torch.tensor([1e-3])
-    settings = RenderSettings(**{name: scale})  # type: ignore[arg-type]
+    settings = RenderSettings(**{name: scale})
     scale.fill_(value)
     with pytest.raises(ValueError, match=f"{name} must be > 0"):
         render(TRIANGLE, 8, settings=settings)
@@ -105,7 +105,7 @@ def test_forward_mode_is_refused() -> None:
 
 
 def test_outputs_may_be_any_iterable() -> None:
-    rendered = render(TRIANGLE, 8, outputs=(name for name in ("alpha", "depth")))  # type: ignore[arg-type]
+    rendered = render(TRIANGLE, 8, outputs=(name for name in ("alpha", "depth")))
     assert rendered.alpha is not None and rendered.depth is not None
 
 
@@ -115,8 +115,8 @@ def test_an_image_needs_features() -> None:
 
 
 def test_numpy_numbers_are_numbers() -> None:
-    settings = RenderSettings(dist_scale=np.float32(1e-3), near=np.float64(0.5))  # type: ignore[arg-type]
-    assert render(TRIANGLE, np.int64(8), settings=settings).alpha is not None  # type: ignore[arg-type]
+    settings = RenderSettings(dist_scale=np.float32(1e-3), near=np.float64(0.5))
+    assert render(TRIANGLE, np.int64(8), settings=settings).alpha is not None
 
 
 @DEVICES

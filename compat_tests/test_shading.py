@@ -107,13 +107,13 @@ class Inputs:
             )
             for i, (first, last) in enumerate(zip(self.bounds[:-1], self.bounds[1:], strict=True))
         ]
-        return [torch.stack([getattr(x, name) for x in images]) for name in ("image", "alpha", "depth")]  # type: ignore[misc]
+        return [torch.stack([getattr(x, name) for x in images]) for name in ("image", "alpha", "depth")]
 
 
 def gradients(outputs: list[Tensor], leaves: dict[str, Tensor]) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(9)
     loss = sum((x * torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x)).sum() for x in outputs)
-    found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)  # type: ignore[arg-type]
+    found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
     pairs = zip(leaves.items(), found, strict=True)
     return {name: torch.zeros_like(leaf) if grad is None else grad for (name, leaf), grad in pairs}
 
@@ -127,7 +127,7 @@ def assert_like_reference(inputs: Inputs, image_tolerance: float, tolerance: flo
     assert expected[1].max() > 0.5  # there is something to be seen
     for got, want in zip(outputs, expected, strict=True):
         torch.testing.assert_close(got, want, atol=image_tolerance, rtol=image_tolerance)
-    mine, theirs = gradients(outputs, inputs.leaves), gradients(expected, inputs.leaves)  # type: ignore[arg-type]
+    mine, theirs = gradients(outputs, inputs.leaves), gradients(expected, inputs.leaves)
     for name, want in theirs.items():
         torch.testing.assert_close(mine[name], want, atol=tolerance * float(want.abs().max()), rtol=0, msg=name)
 
@@ -186,7 +186,7 @@ def test_map_of_each_image() -> None:
             inputs.leaves["face_vertices"][faces], SIZE, TextureMaps(maps[i], inputs.leaves["uvs"][faces]),
             settings=RenderSettings(**BASE),
         ).image  # fmt: skip
-        assert torch.equal(both[i : i + 1], alone)  # type: ignore[index]
+        assert torch.equal(both[i : i + 1], alone)
 
 
 def test_uvs_of_a_whole_batch() -> None:
@@ -197,7 +197,7 @@ def test_uvs_of_a_whole_batch() -> None:
     shown = TextureMaps(inputs.leaves["maps"], inputs.leaves["uvs"])
     batch = render(torch.stack([faces, faces]), SIZE, shown, settings=RenderSettings(**BASE), lighting=light).image
     alone = render(faces, SIZE, shown, settings=RenderSettings(**BASE), lighting=light).image
-    assert torch.equal(batch[1:], alone)  # type: ignore[index]
+    assert torch.equal(batch[1:], alone)
 
 
 @pytest.mark.parametrize(
@@ -239,15 +239,15 @@ def test_gradcheck(kind: str, padding: str) -> None:
         settings = RenderSettings(**{**BASE, "min_coverage": 0.0, "dist_scale": 0.05})
         sampling = {"padding": padding} if kind == "maps" else {}
         rendered = inputs.render(settings, (4, 5), **sampling)
-        return rendered.image, rendered.alpha  # type: ignore[return-value]
+        return rendered.image, rendered.alpha
 
     assert torch.autograd.gradcheck(outputs, list(inputs.leaves.values()), atol=1e-6, rtol=1e-5)
 
 
 def bits_of(inputs: Inputs, size: int, **settings: Any) -> dict[str, Tensor]:
     rendered = inputs.render(RenderSettings(**{**BASE, **settings}), size)
-    found = gradients([rendered.image], inputs.leaves)  # type: ignore[list-item]
-    return {"image": rendered.image, **found}  # type: ignore[dict-item]
+    found = gradients([rendered.image], inputs.leaves)
+    return {"image": rendered.image, **found}
 
 
 @pytest.mark.parametrize("size", [40, 300], ids=["small faces", "faces in pieces"])
@@ -297,11 +297,11 @@ def test_memory_does_not_grow_with_fragments() -> None:
 def test_empty_meshes(n_faces: tuple[int, ...]) -> None:
     inputs = Inputs(n_faces=n_faces)
     rendered = inputs.render(RenderSettings(**BASE))
-    found = gradients([rendered.image], inputs.leaves)  # type: ignore[list-item]
+    found = gradients([rendered.image], inputs.leaves)
     assert all(bool(x.isfinite().all()) for x in found.values())
     for i, count in enumerate(n_faces):
         if count == 0:
-            shown = rendered.image[i]  # type: ignore[index]
+            shown = rendered.image[i]
             assert torch.equal(shown, inputs.leaves["background"][i][:, None, None].expand_as(shown))
 
 
@@ -319,7 +319,7 @@ def test_what_is_not_seen_may_be_no_number() -> None:
     assert torch.equal(got["image"], want["image"])
     for name in ("face_vertices", "maps", "ambient", "light_positions", "camera_position", "shininess"):
         assert torch.equal(got[name], want[name]), name
-    assert inputs.render(settings).image.isfinite().all()  # type: ignore[union-attr]
+    assert inputs.render(settings).image.isfinite().all()
 
 
 @pytest.mark.parametrize("wild", [torch.nan, torch.inf, -torch.inf, 1e30])
@@ -330,7 +330,7 @@ def test_wild_uvs_stay_on_the_map(filter: str, padding: str, wild: float) -> Non
     with torch.no_grad():
         inputs.leaves["uvs"][:3] = wild
     rendered = inputs.render(RenderSettings(**BASE), filter=filter, padding=padding)
-    gradients([rendered.image], inputs.leaves)  # type: ignore[list-item]
+    gradients([rendered.image], inputs.leaves)
 
 
 def test_no_shine_without_shininess() -> None:
@@ -356,8 +356,8 @@ def test_devices_agree(device: str) -> None:
     here = inputs.render(RenderSettings(**BASE))
     there = render(
         inputs.leaves["face_vertices"].to(device), SIZE,
-        TextureMaps(*(x.to(device) for x in (inputs.leaves["maps"], inputs.leaves["uvs"], inputs.index))),  # type: ignore[union-attr]
+        TextureMaps(*(x.to(device) for x in (inputs.leaves["maps"], inputs.leaves["uvs"], inputs.index))),
         inputs.offsets.to(device), RenderSettings(**BASE), inputs.leaves["background"].to(device),
         lighting=Lighting(*(x.to(device) for x in inputs.lighting(0, inputs.bounds[-1]))),  # type: ignore[union-attr]
     )  # fmt: skip
-    torch.testing.assert_close(there.image.cpu(), here.image, atol=1e-12, rtol=0)  # type: ignore[union-attr]
+    torch.testing.assert_close(there.image.cpu(), here.image, atol=1e-12, rtol=0)

@@ -96,7 +96,7 @@ def test_what_goes_together() -> None:
     with pytest.raises(ValueError, match="lighting goes with features"):
         render(FACES, 8, lighting=LIGHTING)
     with pytest.raises(TypeError, match="lighting must be a Lighting, got dict"):
-        render(FACES, 8, TEXTURES, lighting={})  # type: ignore[arg-type]
+        render(FACES, 8, TEXTURES, lighting={})
 
 
 def test_forward_mode_is_refused() -> None:
@@ -117,7 +117,7 @@ def test_compiled_in_one_graph() -> None:
         textures = TextureMaps(given["maps"], given["uvs"], inputs.index, padding="repeat")
         light = Lighting(**{name: given[name] for name in Lighting._fields})
         rendered = render(given["face_vertices"], SIZE, textures, inputs.offsets, settings, lighting=light)
-        return rendered.image.square().sum()  # type: ignore[union-attr]
+        return rendered.image.square().sum()
 
     values = [inputs.leaves[name] for name in names]
     expected = loss(*values)
@@ -139,17 +139,17 @@ def test_half_precision_inside_autocast() -> None:
     inputs.leaves |= half
     with torch.autocast("cpu", torch.bfloat16):
         got = inputs.render(RenderSettings(**BASE), 12).image
-    assert torch.equal(got, want)  # type: ignore[arg-type]
+    assert torch.equal(got, want)
 
 
 def test_functional_gradients() -> None:
     inputs = Inputs()
     settings = RenderSettings(**BASE)
-    want = gradients([inputs.render(settings).image], inputs.leaves)["uvs"]  # type: ignore[list-item]
+    want = gradients([inputs.render(settings).image], inputs.leaves)["uvs"]
     weights = torch.randn((2, 3, *SIZE), generator=torch.Generator().manual_seed(9), dtype=torch.float64)
 
     def loss(uvs: torch.Tensor) -> torch.Tensor:
         inputs.leaves["uvs"] = uvs
-        return (inputs.render(settings).image * weights).sum()  # type: ignore[operator]
+        return (inputs.render(settings).image * weights).sum()
 
     torch.testing.assert_close(torch.func.grad(loss)(inputs.leaves["uvs"].detach()), want)

@@ -120,9 +120,9 @@ def test_no_faces() -> None:
 
 @pytest.mark.parametrize(
     ("name", "p"),
-    [("hamacher", -0.1), ("frank", 0.0), ("yager", 0.0), ("aczel_alsina", -1.0), ("dombi", 0.0)]
-    + [("schweizer_sklar", 0.0), ("schweizer_sklar", 1.0), ("yager", math.nan), ("dombi", math.inf), ("frank", None)],
-)
+    [("hamacher", -0.1), ("frank", 0.0), ("yager", 0.0), ("aczel_alsina", -1.0), ("dombi", 0.0),
+     ("schweizer_sklar", 0.0), ("schweizer_sklar", 1.0), ("yager", math.nan), ("dombi", math.inf), ("frank", None)],
+)  # fmt: skip
 def test_bad_p(name: str, p: float | None) -> None:
     with pytest.raises(ValueError, match=f"{name}.*p [<>]"):
         aggregate(name, torch.zeros(1), 0, p)

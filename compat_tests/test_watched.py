@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -48,10 +48,10 @@ def value_and_gradient(function: Callable[[Tensor], Tensor], x: Tensor) -> list[
 @contextmanager
 def answers(monkeypatch: pytest.MonkeyPatch, forced: bool | None = None) -> Iterator[list[bool]]:
     """What `unwatched` says within; with forced it says that."""
-    asked, said = library.unwatched, []
+    said: list[bool] = []
 
     def noted(args: Any) -> bool:
-        said.append(asked(args) if forced is None else forced)
+        said.append(watched.unwatched(args) if forced is None else forced)
         return said[-1]
 
     with monkeypatch.context() as patch:
@@ -78,7 +78,7 @@ def test_past_the_dispatcher(leaf: bool, device: str, monkeypatch: pytest.Monkey
     with answers(monkeypatch) as said:
         alpha = render(x, SIZE, settings=SETTINGS, outputs=("alpha",)).alpha
     assert said == [PAST] and alpha is not None and type(alpha) is Tensor
-    assert alpha.requires_grad == leaf and not alpha.is_leaf == leaf
+    assert alpha.requires_grad == leaf and alpha.is_leaf != leaf
 
 
 # Who looks
@@ -154,7 +154,7 @@ def test_tensors_without_data(mode: Callable[[], AbstractContextManager[Any]]) -
 
 
 class Marked(Tensor):
-    seen: set[str] = set()
+    seen: ClassVar[set[str]] = set()
 
     @classmethod
     def __torch_function__(

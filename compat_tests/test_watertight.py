@@ -347,9 +347,9 @@ def test_a_diagonal_under_the_hard_t_conorm(distribution: str, dtype: torch.dtyp
     square = torch.tensor([[-0.875, -0.875], [0.875, -0.875], [0.875, 0.875], [-0.875, 0.875]], dtype=dtype)
     faces = torch.cat([square, torch.full_like(square[:, :1], 2)], 1)[torch.tensor(SPLIT)].to(device)
     settings = RenderSettings(distribution=distribution, t_conorm="hard")
-    assert render(faces, 8, settings=settings, outputs=("alpha",)).alpha.eq(1).all()  # type: ignore[union-attr]
+    assert render(faces, 8, settings=settings, outputs=("alpha",)).alpha.eq(1).all()
     found = find_fragments(faces, 8, settings=settings)
-    assert blend_fragments(found, None, 8, settings, outputs=("alpha",)).alpha.eq(1).all()  # type: ignore[union-attr]
+    assert blend_fragments(found, None, 8, settings, outputs=("alpha",)).alpha.eq(1).all()
 
 
 @pytest.mark.slow

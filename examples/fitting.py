@@ -36,9 +36,11 @@ OptionsT = TypeVar("OptionsT", bound=Options)
 class Fit(Protocol):
     """One run: ``steps()`` trains and yields the number of each step once it is done."""
 
-    options: Options
     verts: Tensor
     loss: float
+
+    @property
+    def options(self) -> Options: ...
 
     def steps(self) -> Iterator[int]: ...
 

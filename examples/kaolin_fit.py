@@ -211,7 +211,8 @@ class Fit:
     @torch.no_grad()
     def score(self) -> tuple[float, float]:
         """Intersection over union of the silhouettes, and mean absolute difference of the colours, in unseen views."""
-        cameras = cameras_at(*torch.tensor(UNSEEN).T, 256)
+        elevations, azimuths = torch.tensor(UNSEEN).T
+        cameras = cameras_at(elevations, azimuths, 256)
         drawn, wanted = draw(self.mesh(), self.texture(), cameras), draw(*self.spot, cameras)
         return agreement(
             drawn.face_idx >= 0, wanted.face_idx >= 0, drawn.colours.clamp(0, 1), wanted.colours.clamp(0, 1)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from lab.array_files import failing_as, finite_float32, read_npy_or_npz
+from lab.coloured import Gradient
 from lab.experiment import Results, Row, run
 from lab.options import mesh_file
 from lab.silhouettes import silhouettes
@@ -56,7 +57,7 @@ class Step(NamedTuple):
 class Deformation:
     """The template, the views, and what the shape is told to become."""
 
-    def __init__(self, wanted: Tensor, cameras: Tensor, template: Mesh, sigma: float, gradient: str) -> None:
+    def __init__(self, wanted: Tensor, cameras: Tensor, template: Mesh, sigma: float, gradient: Gradient) -> None:
         """wanted: silhouettes (N, S, S) in [0, 1]; cameras (N, 3): distance, elevation and azimuth in degrees."""
         self.wanted = wanted
         self.template = template

@@ -171,7 +171,7 @@ def fit(
     method: str, given_problem: Problem, arm: Arm, view: View, rates: Sequence[float], steps: int, progress: tqdm
 ) -> Fitted:
     """Fit all poses at every rate, all in one batch."""
-    starts, goals, body, paint, wanted = given_problem
+    starts, _, body, paint, wanted = given_problem
     runs = Runs([starts], rates)
     everywhere, beginning, others = (
         runs.of_all(wanted),

@@ -20,6 +20,7 @@ degrees at most in that, where the published 1000 steps of 0.3 give it 300.
 import argparse
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -55,7 +56,7 @@ FOUND, LOST = (40, 160, 60), (225, 225, 225)
 class Protocol:
     """Everything that a number of the tables depends on, but its distribution and T-conorm."""
 
-    mesh: Path = data.path("teapot.obj")
+    mesh: Path = data.path("teapot.obj")  # noqa: RUF009 (the same in every run)
     poses: int = 200
     image_size: int = 64
     steps: int = 1000
@@ -157,9 +158,13 @@ def experiment(options: argparse.Namespace) -> Results:
     task = Task(protocol, options.device)
     outcomes: dict[Variant, Outcome] = {}
     with tqdm(total=len(variants) * protocol.steps, desc=NAME, unit="step") as progress:
+
+        def cell_of(variant: Variant) -> dict[str, Any]:
+            return outcome(task, variant, progress)._asdict()
+
         for variant in variants:
             progress.set_postfix_str(str(variant))
-            cell = kept.get(variant, lambda v=variant: outcome(task, v, progress)._asdict())
+            cell = kept.get(variant, partial(cell_of, variant))
             outcomes[variant] = Outcome(**cell)
             progress.n = len(outcomes) * protocol.steps
     overall = {variant: sum(o.success) / len(STARTS) for variant, o in outcomes.items()}

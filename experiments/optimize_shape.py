@@ -23,6 +23,7 @@ more of them around the best, 5 x 3 cells.
 import argparse
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -171,9 +172,13 @@ def experiment(options: argparse.Namespace) -> Results:
     searches = len(protocol.learning_rates) + (protocol.n_refined > 0)
     found: dict[Variant, list[Found]] = {}
     with tqdm(total=len(variants) * len(tasks) * searches * protocol.steps, desc=NAME, unit="step") as progress:
+
+        def cell_of(variant: Variant) -> dict[str, Any]:
+            return {"found": [task.search(variant, progress) for task in tasks]}
+
         for variant in variants:
             progress.set_postfix_str(str(variant))
-            cell = kept.get(variant, lambda v=variant: {"found": [task.search(v, progress) for task in tasks]})
+            cell = kept.get(variant, partial(cell_of, variant))
             found[variant] = [Found(*values) for values in cell["found"]]
             progress.n = len(found) * len(tasks) * searches * protocol.steps
     losses = {variant: sum(f.loss for f in of_tasks) / len(tasks) for variant, of_tasks in found.items()}

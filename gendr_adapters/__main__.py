@@ -8,6 +8,7 @@ from . import __version__, _native
 
 
 def main() -> None:
+    """Print it, a line each."""
     rows = [("gendr_adapters", __version__), ("python", platform.python_version()), *_library("cpu")]
     rows += [
         ("threads", str(torch.get_num_threads())),
@@ -32,7 +33,7 @@ def _library(device_type: str) -> list[tuple[str, str]]:
         rows += [("  ABI version", str(_native.library(device_type).gendr_abi_version()))]
         rows += [("  instructions", _native.isa(device_type))]
         return rows
-    except _native.NativeLibraryError as error:
+    except (_native.NativeLibraryError, ValueError) as error:
         return [(name, str(error))]
 
 

@@ -39,7 +39,7 @@ def _switch_autocast_off(node: Node, first: int) -> None:
     found, seen = [node], set()
     while found:
         node = found.pop()
-        if node not in seen and first <= node._sequence_nr() < _LEAF:  # type: ignore[attr-defined]
+        if node not in seen and first <= node._sequence_nr() < _LEAF:
             seen.add(node)
             node.register_prehook(_without_autocast)
             found += [before for before, _ in node.next_functions if before is not None]

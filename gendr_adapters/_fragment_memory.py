@@ -50,7 +50,7 @@ def _keep(counted: CountedFragments, piece: Piece, shade: ShadePiece) -> tuple[i
 
     found = counted.find_in(piece.first, piece.last)
     found = Fragments(*found[:3], *(numbers.detach().requires_grad_() for numbers in found[3:]))
-    with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.enable_grad():
-        with saved_tensors_hooks(keep, lambda nothing: nothing):
-            shade(piece, found)
+    own_seed = torch.random.fork_rng([device] if device.type == "cuda" else [])
+    with own_seed, torch.enable_grad(), saved_tensors_hooks(keep, lambda nothing: nothing):
+        shade(piece, found)
     return found.pixel.shape[0], sum(storage.nbytes() for storage in kept.values())

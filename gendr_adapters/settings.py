@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 from ._native.structs import SETTING_FLOATS, SETTING_INTS
 from ._numbers import is_finite, plain
@@ -284,5 +284,6 @@ def check_scale(name: str, value: object) -> None:
         refuse_scale(name, value)
 
 
-def refuse_scale(name: str, value: object) -> None:
+def refuse_scale(name: str, value: object) -> NoReturn:
+    """Raises the ValueError of a scale that is out of range."""
     raise ValueError(f"{name} must be > 0, from {SCALE_MIN:g} to {SCALE_MAX:g}, got {value}")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from benchmarks.gpu.ours import from_corners
 from benchmarks.gpu.scenes import SCREEN, Case, view
@@ -19,6 +20,7 @@ def measure_overhead(device: torch.device, seconds: float) -> dict[str, float | 
     tiny = view(TINY, device)
     work = Repeated(lambda: from_corners(tiny), copies=1)
     leaf = work.works[0].leaf
+    assert isinstance(leaf, Tensor)
 
     def without_autograd() -> None:
         with torch.no_grad():

@@ -5,7 +5,8 @@ the marked tests compare closely, this is to be watched from outside.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -32,7 +33,7 @@ class Small(NamedTuple):
     many fragments at each pixel. knum: of a soft mask. depths: of the corners of each face, in place of random ones."""
 
     name: str
-    settings: dict[str, Any] = {}
+    settings: Mapping[str, Any] = MappingProxyType({})
     outputs: tuple[str, ...] = ("alpha",)
     channels: int = 3
     texels: int | None = None
@@ -170,7 +171,8 @@ def run(small: Small, device: torch.device) -> Iterator[Tensor]:
         colours = (found.weights[..., None] * leaves[3][found.face]).sum(1)
         n_images = 1 if offsets is None else len(offsets) - 1
         blended = blend_fragments(found, colours, SIZE, settings, leaves[4], offsets, n_images)
-        pictures = [*blended[:2], torch.tensor(float(len(found.face)))]
+        drawn = [x for x in (blended.image, blended.alpha) if x is not None]
+        pictures = [*drawn, torch.tensor(float(len(found.face)))]
     else:
         image = "image" in small.outputs
         given = (_shown(small, leaves), leaves[4]) if image else (None, None)

@@ -7,7 +7,7 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))  # which is not installed
 
-from reconstruction import data, making  # noqa: E402
+from reconstruction import data, making
 
 RECIPE = making.Recipe(train=2, val=1, test=1)
 

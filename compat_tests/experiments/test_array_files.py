@@ -75,8 +75,7 @@ def test_damaged_archives_are_named(tmp_path, name):
     for what, content in damaged.items():
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"a\.npz"):
-            READERS[name](path)
-            pytest.fail(what)
+            pytest.fail(f"{what}: {READERS[name](path)}")
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -3,6 +3,7 @@
 import pickle
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))  # not installed
 
-from lab.array_pickles import as_array, read_pickle  # noqa: E402
+from lab.array_pickles import as_array, read_pickle
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
@@ -24,7 +25,7 @@ def dumped(folder, value, protocol=2):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_arrays_come_back(tmp_path, protocol):
     random = np.random.default_rng(0)
-    arrays = {
+    arrays: dict[str, Any] = {
         "f": random.random((3, 4)),
         "fortran": np.asfortranarray(random.random((3, 4))),
         "f4 big": random.random((2, 3)).astype(">f4"),
@@ -165,9 +166,9 @@ def test_sparse_matrices_that_do_not_fit(tmp_path):
             as_array(read_pickle(dumped(tmp_path, {"m": matrix}))["m"], 100)
 
 
-def fuzzed(data):
+def read_fuzzed(folder, data):
     """Every error is an Exception, which read_body makes a ValueError of; the process goes on."""
-    path = Path(fuzzed.folder) / "f.pkl"
+    path = folder / "f.pkl"
     path.write_bytes(data)
     try:
         for value in read_pickle(path).values():
@@ -190,13 +191,11 @@ def edited(edits):
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(edits=EDITS)
 def test_damaged_pickles_do_no_harm(tmp_path_factory, edits):
-    fuzzed.folder = tmp_path_factory.getbasetemp()
-    fuzzed(edited(edits))
+    read_fuzzed(tmp_path_factory.getbasetemp(), edited(edits))
 
 
 @pytest.mark.nightly
 @settings(max_examples=20_000, deadline=None)
 @given(edits=EDITS)
 def test_very_many_damaged_pickles_do_no_harm(tmp_path_factory, edits):
-    fuzzed.folder = tmp_path_factory.getbasetemp()
-    fuzzed(edited(edits))
+    read_fuzzed(tmp_path_factory.getbasetemp(), edited(edits))

@@ -14,8 +14,8 @@ from gendr_adapters.utils.meshes import load_obj
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
-import deform  # noqa: E402
-from lab import experiment as lab  # noqa: E402
+import deform
+from lab import experiment as lab
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,8 @@ from gendr_adapters import data
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
-from lab import cells, silhouettes, variants  # noqa: E402
-from lab.options import mesh_file  # noqa: E402
+from lab import cells, silhouettes, variants
+from lab.options import mesh_file
 
 
 def test_names_are_read_and_shown():

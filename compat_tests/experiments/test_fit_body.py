@@ -9,11 +9,13 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "experiments"))  # not installed
 
 import fit_body  # noqa: E402
+from lab import coloured  # noqa: E402
 from lab import experiment as lab  # noqa: E402
 from lab.coloured import View  # noqa: E402
 from lab.rotations import rotations  # noqa: E402
@@ -48,7 +50,7 @@ def slowly_posed(body, pose):
     """Linear blend skinning of one pose (J, 3), every 20th vertex by itself, with 4 x 4 matrices."""
     joints = (body.regressor @ body.template).double()
     turns = rotations(pose.double())
-    moves = []
+    moves: list[Tensor] = []
     for j, parent in enumerate(body.parents):
         own = torch.eye(4, dtype=torch.float64)
         own[:3, :3] = turns[j]
@@ -101,7 +103,7 @@ def test_a_pickle_with_a_sparse_matrix_and_chumpys_arrays(body, tmp_path, monkey
     Ch.__module__, Ch.__qualname__ = "chumpy.ch", "Ch"
     monkeypatch.setitem(sys.modules, "chumpy", type(sys)("chumpy"))
     monkeypatch.setitem(sys.modules, "chumpy.ch", type(sys)("chumpy.ch"))
-    sys.modules["chumpy.ch"].Ch = Ch
+    sys.modules["chumpy.ch"].__dict__["Ch"] = Ch
     values = arrays(body)
     values["J_regressor"] = sparse.csc_matrix(values["J_regressor"])
     values["v_template"] = Ch(values["v_template"])
@@ -168,7 +170,7 @@ def test_the_forearm_is_hidden_at_one_end():
     for direction, hidden_first in (("appears", True), ("hides", False)):
         task, _, view = problem(direction, size=64)
         with torch.no_grad():
-            start = fit_body.pictures(view, task.body, task.colours, task.starts, fit_body.hard(view))
+            start = fit_body.pictures(view, task.body, task.colours, task.starts, coloured.hard(view))
         hidden, seen = (start, task.pictures) if hidden_first else (task.pictures, start)
         assert (4 * arm_is_red(hidden) < arm_is_red(seen)).all()
 
@@ -177,8 +179,8 @@ def gradient_of_the_hand(method):
     task, arm, view = problem("appears")
     vertices = task.body.posed(task.starts).requires_grad_()
     settings = fit_body.settings_of(method, view, 0.3)
-    seen = fit_body.draw(view, vertices, task.body.faces, task.colours, settings)
-    fit_body.differences(seen, task.pictures).sum().backward()
+    seen = coloured.draw(view, vertices, task.body.faces, task.colours, settings)
+    coloured.differences(seen, task.pictures).sum().backward()
     return vertices.grad[:, arm.hand].norm(dim=(1, 2))
 
 

@@ -9,8 +9,8 @@ import torch
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
-import make_docs  # noqa: E402
-from lab import experiment as lab  # noqa: E402
+import make_docs
+from lab import experiment as lab
 
 
 def results(**headline):
@@ -86,9 +86,13 @@ def test_a_file_is_replaced_in_one_go(tmp_path, monkeypatch):
 
 def test_the_seed_is_set(tmp_path):
     drawn = []
+
+    def draw(options):
+        drawn.append(torch.rand(1).item())
+        return results()
+
     for seed in ("1", "1", "2"):
-        argv = arguments(tmp_path, "--seed", seed)
-        lab.run("toy", "", lambda options: drawn.append(torch.rand(1).item()) or results(), argv=argv)
+        lab.run("toy", "", draw, argv=arguments(tmp_path, "--seed", seed))
     assert drawn[0] == drawn[1] != drawn[2]
 
 
@@ -105,9 +109,13 @@ def test_options_of_an_experiment(tmp_path):
         parser.add_argument("--steps", type=int, default=5)
 
     seen = []
+
+    def look(options):
+        seen.append(options.steps)
+        return results()
+
     for more in ([], ["--steps", "7"]):
-        argv = arguments(tmp_path, *more)
-        lab.run("toy", "", lambda options: seen.append(options.steps) or results(), add_options, argv)
+        lab.run("toy", "", look, add_options, arguments(tmp_path, *more))
     assert seen == [5, 7]
 
 

@@ -13,9 +13,9 @@ from gendr_adapters import data
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
-import optimize_camera  # noqa: E402
-from lab import experiment as lab  # noqa: E402
-from lab.variants import Edge, TConorm, Variant  # noqa: E402
+import optimize_camera
+from lab import experiment as lab
+from lab.variants import Edge, TConorm, Variant
 
 pytestmark = pytest.mark.slow
 

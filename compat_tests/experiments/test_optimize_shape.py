@@ -14,9 +14,9 @@ from gendr_adapters.utils.meshes import load_obj
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
-import optimize_shape  # noqa: E402
-from lab import experiment as lab  # noqa: E402
-from lab.variants import Edge, TConorm, Variant  # noqa: E402
+import optimize_shape
+from lab import experiment as lab
+from lab.variants import Edge, TConorm, Variant
 
 pytestmark = pytest.mark.slow
 

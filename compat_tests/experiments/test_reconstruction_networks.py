@@ -26,7 +26,7 @@ def model(width=1, coloured=True, seed=0):
 
 def published_layout():
     """Names and shapes of the checkpoint of SoftRas' examples/recon, as its models.py makes them."""
-    shapes = {"decoder.vertices_base": (642, 3), "decoder.faces": (1280, 3)}
+    shapes: dict[str, tuple[int, ...]] = {"decoder.vertices_base": (642, 3), "decoder.faces": (1280, 3)}
     for i, (c_in, c_out) in enumerate([(4, 64), (64, 128), (128, 256)], 1):
         shapes |= {f"encoder.conv{i}.weight": (c_out, c_in, 5, 5), f"encoder.conv{i}.bias": (c_out,)}
         for name in ("weight", "bias", "running_mean", "running_var"):
@@ -139,7 +139,7 @@ def test_a_save_that_fails_leaves_the_old_checkpoint(tmp_path):
     path = tmp_path / "checkpoint.pt"
     checkpoints.save(path, {"model": {}, "step": 3})
     with pytest.raises(TypeError):
-        checkpoints.save(path, {"model": {}, "step": (value for value in ())})
+        checkpoints.save(path, {"model": {}, "step": iter(())})
     assert checkpoints.load_run(path)["step"] == 3
 
 

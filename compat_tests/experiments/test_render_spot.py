@@ -13,8 +13,8 @@ from gendr_adapters import data
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
-import render_spot  # noqa: E402
-from lab import experiment as lab  # noqa: E402
+import render_spot
+from lab import experiment as lab
 
 pytestmark = pytest.mark.slow
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import types
+from typing import Any, ClassVar
 
 import made_sets
 import numpy as np
@@ -90,7 +91,12 @@ def test_the_learning_rate_and_sigma_fall(folder):
     learner = training(folder, colour=0.0, decay_at=1)
     sigmas = []
     objective = learner.objective
-    learner.objective = lambda made, pair, sigma: (sigmas.append(sigma), objective(made, pair, sigma))[1]
+
+    def noted(made, pair, sigma):
+        sigmas.append(sigma)
+        return objective(made, pair, sigma)
+
+    learner.objective = noted
     rates = []
     for _ in range(2):
         learner.advance()
@@ -276,7 +282,7 @@ def test_a_batch_that_cannot_be_shared_out_is_refused():
 
 
 class FakeWriter:
-    made: list = []
+    made: ClassVar[list[Any]] = []
 
     def __init__(self, folder, purge_step):
         self.folder, self.purge_step, self.rows, self.closed = folder, purge_step, [], False

@@ -9,15 +9,15 @@ from gendr_adapters.kaolin import dibr_rasterization, rasterize
 
 pytest.importorskip("pytorch3d.renderer", reason="no PyTorch3D")
 
-from pytorch3d.renderer import (  # noqa: E402
+from pytorch3d.renderer import (
     MeshRenderer,
     MeshRendererWithFragments,
     PerspectiveCameras,
     RasterizationSettings,
 )
-from pytorch3d.structures import Meshes  # noqa: E402
+from pytorch3d.structures import Meshes
 
-from gendr_adapters.pytorch3d import GenDRBlendParams, GenDRRasterizer, GenDRSilhouetteShader  # noqa: E402
+from gendr_adapters.pytorch3d import GenDRBlendParams, GenDRRasterizer, GenDRSilhouetteShader
 
 FOCAL, SIZE, SIGMA, REACH = 2.0, 48, 1e-3, 8.0
 

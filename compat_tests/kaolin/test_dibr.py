@@ -32,7 +32,7 @@ def test_dibr_rasterization_is_both_in_one_call(dtype: torch.dtype, listed: bool
     assert valid[0, 0] and not valid[0, 1]
     expected, index = rasterize(*SIZE, scene.z, scene.image, given, valid_faces=valid)
     assert torch.equal(face_idx, index) and isinstance(features, tuple) == listed
-    whole, expected = (torch.cat(x, 3) if listed else x for x in (features, expected))  # type: ignore[arg-type]
+    whole, expected = (torch.cat(x, 3) if listed else x for x in (features, expected))
     assert torch.equal(whole, expected)
     assert torch.equal(mask, dibr_soft_mask(scene.image, index, 300, 0.1, 3))
     loss = (whole * weights_like(whole)).sum() + (mask * weights_like(mask)).sum()
@@ -77,7 +77,7 @@ def test_soft_occlusion(device: str) -> None:
     """Hidden faces have a gradient, and z has; with a small gamma it is the hard picture, within the outline."""
     scene = two_layers().to(device, torch.float64)
     front = torch.ones(1, 2, dtype=torch.float64, device=device)
-    hard = dibr_rasterization(*SIZE, *scene, front)
+    hard: Any = dibr_rasterization(*SIZE, *scene, front)
     assert (torch.autograd.grad(hard[0].sum(), scene.features, retain_graph=True)[0][0, 1] == 0).all()
     for gamma, close in ((0.2, False), (1e-4, True)):
         features, mask, index = dibr_rasterization(*SIZE, *scene, front, occlusion="soft", gamma=gamma)
@@ -127,7 +127,7 @@ def test_options_go_through(device: str) -> None:
     features, mask, index = dibr_rasterization(
         *SIZE, *scene, normals_z, 300, 0.1, None, perspective_correct=True, distribution="logistic", t_conorm="einstein"
     )
-    assert torch.equal(features, rasterize(*SIZE, *scene, perspective_correct=True)[0])  # type: ignore[arg-type]
+    assert torch.equal(features, rasterize(*SIZE, *scene, perspective_correct=True)[0])
     assert torch.equal(mask, dibr_soft_mask(scene.image, index, 300, 0.1, distribution="logistic", t_conorm="einstein"))
 
 
@@ -207,7 +207,7 @@ def test_background(occlusion: str, device: str) -> None:
         *SIZE, scene.z, scene.image, scene.features.split([2, 3], 3), normals_z, 300, 0.1, None,
         occlusion=occlusion, background=rows,
     )  # fmt: skip
-    whole = torch.cat(parts, 3)  # type: ignore[arg-type]
+    whole = torch.cat(parts, 3)
     bare = index < 0 if occlusion == "hard" else mask == 0
     for b in range(2):
         assert bare[b].any() and (whole[b][bare[b]] == rows[b]).all()

@@ -12,7 +12,7 @@ from support.kaolin_modules import stand_in_kaolin
 
 sys.path.append(str(Path(__file__).parents[2]))  # benchmarks is not installed
 
-from benchmarks import kaolin as benchmark  # noqa: E402
+from benchmarks import kaolin as benchmark
 
 pytestmark = pytest.mark.slow
 

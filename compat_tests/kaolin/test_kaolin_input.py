@@ -175,7 +175,7 @@ def test_numbers_in_tensors_of_one(wrap: Any) -> None:
 def test_a_number_with_a_gradient() -> None:
     """It has none here, as in Kaolin; nothing is said of it."""
     sigmainv = torch.tensor(700.0, requires_grad=True)
-    assert torch.equal(dibr_soft_mask(**MASK, sigmainv=sigmainv), dibr_soft_mask(**MASK, sigmainv=700.0))  # type: ignore
+    assert torch.equal(dibr_soft_mask(**MASK, sigmainv=sigmainv), dibr_soft_mask(**MASK, sigmainv=700.0))
 
 
 @pytest.mark.parametrize("where", ["face_vertices_image", "selected_face_idx", "face_vertices_z"])

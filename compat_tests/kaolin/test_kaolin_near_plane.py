@@ -184,10 +184,7 @@ def test_a_plane_that_cuts_nothing_changes_nothing(dtype: torch.dtype, device: s
     normals = normals.to(device, dtype)
     bound = 1e-5 if dtype == torch.float32 else 1e-13  # CUDA has other kernels for scenes that may be cut
     for ways in ({}, {"perspective_correct": True}, {"distribution": "logistic"}):
-        cut, whole = (
-            dibr_rasterization(*SIZE, *scene, normals, near_clip=near, **ways)  # type: ignore[arg-type]
-            for near in (NEAR, None)
-        )
+        cut, whole = (dibr_rasterization(*SIZE, *scene, normals, near_clip=near, **ways) for near in (NEAR, None))
         for a, b in zip(cut, whole, strict=True):
             torch.testing.assert_close(a, b, rtol=0, atol=bound)
 
@@ -240,7 +237,7 @@ def test_errors() -> None:
             with pytest.raises(ValueError, match="near_clip must be a depth > 0 or None, got"):
                 dibr_rasterization(*SIZE, *scene, normals, near_clip=bad, occlusion=occlusion)
         with pytest.raises(TypeError, match="near_clip must be a number, got str"):
-            dibr_rasterization(*SIZE, *scene, normals, near_clip="0.5", occlusion=occlusion)  # type: ignore[arg-type]
+            dibr_rasterization(*SIZE, *scene, normals, near_clip="0.5", occlusion=occlusion)
     with pytest.raises(ValueError, match="near_clip must be a depth > 0"):
         rasterize(*SIZE, *scene, near_clip=-0.5)
     with pytest.raises(ValueError, match="near_clip must be a depth > 0"):

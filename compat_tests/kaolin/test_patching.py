@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import types
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -158,8 +157,8 @@ def test_patching_without_kaolin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def real_kaolin() -> Iterator[Any]:
-    yield pytest.importorskip("kaolin.render.mesh", reason="no Kaolin")
+def real_kaolin() -> Any:
+    return pytest.importorskip("kaolin.render.mesh", reason="no Kaolin")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -107,7 +107,7 @@ def test_features_may_be_written_into(meshes: int, channels: list[int], device: 
     def grads(in_place: bool, listed: bool) -> tuple[Tensor, ...]:
         given = list(scene.features.split(channels, 3)) if listed else scene.features
         got, _ = rasterize(*SIZE, scene.z, scene.image, given)
-        parts = list(got) if listed else [got]
+        parts: list[Any] = list(got) if listed else [got]
         assert all(part.is_contiguous() for part in parts)
         before = torch.cat([part * 2 for part in parts], 3)
         if in_place:

@@ -20,6 +20,7 @@ from kaolin_meshes import (
     uv_mesh,
 )
 from mesh_reference import Seen, shade, trace, unit
+from support.messages import about
 from torch import Tensor
 
 from gendr_adapters import RenderSettings, render
@@ -99,9 +100,7 @@ def test_pictures_are_the_ray_casters(kaolin: Any, lens: str, first: int) -> Non
     shown = assignments[wanted["face_idx"][wanted["face_idx"] >= 0]]
     assert len(shown.unique()) > 2 and (shown == first).sum() > 20
     for name, picture in wanted.items():
-        torch.testing.assert_close(
-            found[name], picture, rtol=0, atol=2e-6, msg=lambda text, name=name: f"{name}: {text}"
-        )
+        torch.testing.assert_close(found[name], picture, rtol=0, atol=2e-6, msg=about(name))
     assert set(found) == {*wanted, "alpha"}
 
 

@@ -197,7 +197,7 @@ def test_generalized_masks_are_alpha(
         reach=0.1,
         half_extent=(1, 1),
         min_coverage=0.0,
-        **shape,  # type: ignore[arg-type]
+        **shape,
     )
     corners = torch.cat([scene.image, torch.full_like(scene.image[..., :1], 2.0)], 3)
     expected = render(corners, SIZE, settings=settings, outputs=("alpha",)).alpha

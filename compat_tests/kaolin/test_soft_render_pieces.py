@@ -6,6 +6,7 @@ import pytest
 import torch
 from kaolin_meshes import ASSIGNMENTS, FACES, HEIGHT, WIDTH, camera, lights, materials, octahedron, uv_mesh
 from support.allocations import peak_of_allocations
+from support.messages import about
 from support.pieces import count_pieces
 from torch import Tensor
 from torch.testing import assert_close
@@ -70,7 +71,7 @@ def test_pieces_are_the_whole(kaolin: Any, n_pieces: list[int], max_memory: int,
         largest = b.abs().max().item()
         assert largest > 0, name
         bound = largest * (1e-11 if b.dtype == torch.float64 else 1e-5)
-        assert_close(a, b, rtol=0, atol=bound, msg=lambda m, n=name: f"{n}: {m}")
+        assert_close(a, b, rtol=0, atol=bound, msg=about(name))
 
 
 def test_the_same_bits_every_time(kaolin: Any, n_pieces: list[int]) -> None:

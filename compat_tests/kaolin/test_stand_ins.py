@@ -260,7 +260,7 @@ def test_defaults_and_materials(pair: Pair) -> None:
         same(*([getattr(make(k), name) for name in read] for k in pair))
     colour = torch.ones(3, requires_grad=True)
     assert all(k.render.materials.PBRMaterial(diffuse_color=colour).diffuse_color.requires_grad for k in pair)
-    assert [list(k.render.easy_render.RenderPass) for k in pair][0] == list(pair.real.render.easy_render.RenderPass)
+    assert next(list(k.render.easy_render.RenderPass) for k in pair) == list(pair.real.render.easy_render.RenderPass)
 
 
 def test_signatures(pair: Pair) -> None:

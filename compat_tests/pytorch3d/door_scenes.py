@@ -18,6 +18,7 @@ from pytorch3d.renderer import (
     TexturesVertex,
     look_at_view_transform,
 )
+from pytorch3d.renderer.cameras import CamerasBase
 from pytorch3d.structures import Meshes, join_meshes_as_batch
 from pytorch3d.utils import ico_sphere
 from torch import Tensor
@@ -47,7 +48,7 @@ def reach(sigma: float = SIGMA) -> float:
     return math.log(1 / 1e-4 - 1) * sigma
 
 
-class _InDouble:
+class _InDouble(CamerasBase):
     """PyTorch3D's cameras, whose transforms are always float32, for meshes in float64."""
 
     def get_world_to_view_transform(self, **kwargs: Any) -> Any:
@@ -83,13 +84,13 @@ _CAMERAS = {
 def cameras_of(kind: str = "perspective", n: int = 2, dtype: torch.dtype = torch.float64, **fields: Any) -> Any:
     """n different cameras: 'perspective', 'ortho', 'fov', 'fov_ortho'."""
     R, T = look_at_view_transform(2.7, 20.0, torch.tensor([10.0, 75.0, 140.0])[:n])
-    lens = {
+    lenses: dict[str, dict[str, Any]] = {
         "perspective": {"focal_length": 2.0, "principal_point": ((0.05, -0.1),)},
         "ortho": {"focal_length": 0.8},
         "fov": {"fov": 50.0},
         "fov_ortho": {},
-    }[kind]
-    return _CAMERAS[kind, dtype == torch.float64](R=R, T=T, **{**lens, **fields})
+    }
+    return _CAMERAS[kind, dtype == torch.float64](R=R, T=T, **{**lenses[kind], **fields})
 
 
 def textures_of(kind: str, verts: Tensor, faces: Tensor, seed: int = 0) -> Any:

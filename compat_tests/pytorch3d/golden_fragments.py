@@ -154,7 +154,7 @@ def _cases(stem: str) -> Iterator[tuple[dict[str, Any], _Arrays]]:
             yield meta, _Arrays(arrays, meta)
 
 
-SETTINGS = ("blur_radius", "faces_per_pixel", "perspective_correct", "clip_barycentric_coords")
+SETTINGS: tuple[str, ...] = ("blur_radius", "faces_per_pixel", "perspective_correct", "clip_barycentric_coords")
 SETTINGS += ("cull_backfaces", "cull_to_frustum")
 
 

@@ -45,7 +45,8 @@ class Scene:
 
         spheres = [ico_sphere(1), ico_sphere(0)]
         self.faces = [sphere.faces_packed() for sphere in spheres]
-        self.leaves = leaves = {}
+        leaves: dict[str, Tensor] = {}
+        self.leaves = leaves
         for i, sphere in enumerate(spheres):
             wobble = leaf(0.0, 0.15, len(sphere.verts_packed()), 3).detach()
             leaves[f"verts {i}"] = (0.8 * sphere.verts_packed().to(dtype) + wobble + 0.2 * i).requires_grad_()
@@ -88,7 +89,7 @@ class Scene:
     def draw(self, shader: Any, settings: dict[str, Any] | None = None, **call: Any) -> Tensor:
         params = GenDRBlendParams(**self.blend, background_color=self.leaves["background"])
         made = shader(**self.lighting(), blend_params=params)
-        return renderer_of(made, self.cameras, **(settings or {}))(self.meshes(), **call)  # type: ignore[no-any-return]
+        return renderer_of(made, self.cameras, **(settings or {}))(self.meshes(), **call)
 
     def meshes(self) -> Meshes:
         return Meshes([self.leaves[f"verts {i}"] for i in range(2)], self.faces, self.textures())

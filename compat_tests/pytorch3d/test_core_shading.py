@@ -9,6 +9,7 @@ import pytest
 import torch
 from door_scenes import SIZE, gradients
 from lit_scene import LIGHTS, TEXTURES, Scene
+from support.messages import about
 
 from gendr_adapters.pytorch3d import GenDRFlatShader, GenDRPhongShader, _shaders
 from gendr_adapters.pytorch3d._core_shading import BeyondTheCore
@@ -47,7 +48,7 @@ def assert_both_ways(scene: Scene, shader: Any, share: float = 1e-8, **how: Any)
     assert ours.dtype == expected.dtype and expected[..., 3].max() > 0.9
     torch.testing.assert_close(ours, expected, rtol=0, atol=share)
     for name, a, b in zip(scene.leaves, slopes, wanted, strict=True):
-        torch.testing.assert_close(a, b, rtol=0, atol=share * float(b.abs().max()), msg=lambda m, name=name: name + m)
+        torch.testing.assert_close(a, b, rtol=0, atol=share * float(b.abs().max()), msg=about(name))
 
 
 @SHADERS

@@ -28,6 +28,7 @@ from pytorch3d.renderer.mesh.rasterizer import Fragments
 from pytorch3d.renderer.mesh.shader import HardDepthShader
 from pytorch3d.structures import Meshes
 from support.allocations import peak_of_allocations
+from support.messages import about
 from torch import Tensor
 
 from gendr_adapters import _warnings
@@ -93,7 +94,7 @@ def assert_theirs(scene: Scene, theirs: Any, share: float = 1e-8, **settings: An
     torch.testing.assert_close(ours, expected, rtol=0, atol=share)
     for name, a, b in zip(scene.leaves, slopes, wanted, strict=True):
         atol = share * max(1e-3, float(b.abs().max()))
-        torch.testing.assert_close(a, b, rtol=0, atol=atol, msg=lambda m, name=name: name + m)
+        torch.testing.assert_close(a, b, rtol=0, atol=atol, msg=about(name))
     return ours
 
 

@@ -98,8 +98,8 @@ def test_golden_images(case: ImageCase) -> None:
         if name in leaves:
             expected = [torch.from_numpy(x) for x in golden]
             assert_close([x.grad for x in leaves[name]], expected, 2e-4)
-    expected, ours = torch.from_numpy(np.concatenate(case.grad_verts)), torch.cat([x.grad for x in leaves["verts"]])
-    error, allowed = (ours - expected).abs().amax(1), 2e-4 * ours.abs().max()
+    wanted, ours = torch.from_numpy(np.concatenate(case.grad_verts)), torch.cat([x.grad for x in leaves["verts"]])
+    error, allowed = (ours - wanted).abs().amax(1), 2e-4 * ours.abs().max()
     if (error > allowed).any():
         allowed = allowed + noise_of(case, ours)
     # Some golden gradients are not the picture's slope, which finite differences tell, by factors of up to 16,000.

@@ -81,7 +81,7 @@ def test_fragments_are_a_dataclass() -> None:
     plain = dataclasses.asdict(fragments.detach())
     assert list(plain) == list(NAMES) and all(torch.equal(plain[name], getattr(fragments, name)) for name in NAMES)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        fragments.zbuf = fragments.dists  # type: ignore[misc]
+        fragments.zbuf = fragments.dists
     with pytest.raises(AttributeError, match="nothing_of_the_kind"):
         fragments.nothing_of_the_kind  # noqa: B018
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ class OneFace(torch.nn.Module):
         return Fragments(pix_to_face=pix_to_face, zbuf=zbuf, bary_coords=bary, dists=torch.full(shape, -1e-3))
 
 
-def cameras_of(kind: str) -> object:
+def cameras_of(kind: str) -> Any:
     R, T = look_at_view_transform(3.0, 20.0, torch.tensor([0.0, 60.0]))
     pose = {"R": R, "T": T}
     screen = {"in_ndc": False, "image_size": ((SIZE, SIZE),)}

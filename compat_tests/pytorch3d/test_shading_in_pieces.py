@@ -10,6 +10,7 @@ from pytorch3d.renderer import PointLights, TexturesUV, TexturesVertex
 from pytorch3d.structures import Meshes
 from pytorch3d.utils import ico_sphere
 from support.allocations import peak_of_allocations
+from support.messages import about
 from support.pieces import count_pieces
 from test_core_shading import fragment_by_fragment
 from torch import Tensor
@@ -44,7 +45,7 @@ def assert_pieces_are_the_whole(scene: Scene, shader: Any, n_pieces: list[int], 
     assert sum(bool(x.any()) for x in expected) > 12
     for name, a, b in zip(scene.leaves, found, expected, strict=True):
         bound = b.abs().max().item() * (1e-10 if b.dtype == torch.float64 else 1e-5)
-        assert_close(a, b, rtol=0, atol=bound, msg=lambda m, n=name: f"{n}: {m}")
+        assert_close(a, b, rtol=0, atol=bound, msg=about(name))
 
 
 @SHADERS
@@ -178,7 +179,7 @@ def test_gradcheck(n_pieces: list[int]) -> None:
     renderer = renderer_of(shader, cameras, image_size=8, blur_radius=1.0)
 
     def draw(verts: Tensor, colours: Tensor) -> Tensor:
-        return renderer(Meshes([verts], sphere.faces_list(), TexturesVertex(colours)))  # type: ignore[no-any-return]
+        return renderer(Meshes([verts], sphere.faces_list(), TexturesVertex(colours)))
 
     inputs = verts, colours.requires_grad_()
     assert torch.autograd.gradcheck(draw, inputs, eps=1e-7, atol=1e-4, rtol=1e-4, fast_mode=True)
@@ -248,7 +249,7 @@ class NetworkTextures(TexturesUV):
         self.net = net
 
     def sample_textures(self, fragments: Any, **kwargs: Any) -> Tensor:
-        return self.net(super().sample_textures(fragments, **kwargs))  # type: ignore[no-any-return]
+        return self.net(super().sample_textures(fragments, **kwargs))
 
 
 def test_networks_in_textures(n_pieces: list[int]) -> None:

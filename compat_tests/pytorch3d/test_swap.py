@@ -42,7 +42,7 @@ from gendr_adapters.pytorch3d import (
 pytestmark = pytest.mark.usefixtures("normals_of_faces")
 BACK = (0.2, 0.4, 0.9)
 PARAMS = BlendParams(SIGMA, GAMMA, BACK)
-OURS = {
+OURS: dict[Any, Any] = {
     SoftSilhouetteShader: GenDRSilhouetteShader,
     SoftPhongShader: GenDRPhongShader,
     SoftGouraudShader: GenDRGouraudShader,

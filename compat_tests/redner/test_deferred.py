@@ -148,7 +148,7 @@ def test_gradients_with_what_moving_edges_show(moved: str) -> None:
     weights = smooth_weights(*SIZE, 4)
     lights = [light() for light in LIGHTS.values()]
 
-    def loss_with(edges: bool):  # type: ignore[no-untyped-def]
+    def loss_with(edges: bool):
         def loss(parameter: Tensor, n_samples: int, seed: int) -> Tensor:
             world = scene(parameter.dtype)
             shape = world.shapes[0]

@@ -84,7 +84,7 @@ def test_indices_from_one_and_of_other_integers() -> None:
 @pytest.mark.parametrize(
     "make", [list, tuple, np.array, lambda x: torch.tensor(x, dtype=torch.float32).double(), torch.tensor]
 )
-def test_intrinsics_of_any_kind(make) -> None:  # type: ignore[no-untyped-def]
+def test_intrinsics_of_any_kind(make) -> None:
     renderer = get_depth_renderer()
     picture = renderer(SCENE.vertices, SCENE.faces, make(INTRINSICS), np.array(DIMS))
     assert_close(picture, renderer(SCENE.vertices, SCENE.faces, INTRINSICS, list(DIMS)), rtol=1e-5, atol=1e-5)
@@ -137,7 +137,7 @@ def test_gradients_to_intrinsics(which: int) -> None:
     weights = smooth_weights(HEIGHT, WIDTH, 3)
     unit = torch.eye(4, dtype=torch.float64)[which] * 8
 
-    def loss_with(edge_samples: float):  # type: ignore[no-untyped-def]
+    def loss_with(edge_samples: float):
         def loss(parameter: Tensor, n_samples: int, seed: int) -> Tensor:
             intrinsics = torch.tensor(INTRINSICS, dtype=parameter.dtype) + parameter * unit.to(parameter)
             renderer = get_depth_renderer(n_samples, seed=seed, edge_samples=edge_samples)
@@ -154,7 +154,7 @@ def test_the_triangle_moved_sideways() -> None:
     ahead = torch.tensor([[1.0, 0.0, 0.0]] * 3 + [[0.0, 0.0, 0.0]] * 4, dtype=torch.float64)
     ramp = torch.linspace(-1, 1, WIDTH, dtype=torch.float64)
 
-    def loss_with(edge_samples: float):  # type: ignore[no-untyped-def]
+    def loss_with(edge_samples: float):
         def loss(parameter: Tensor, n_samples: int, seed: int) -> Tensor:
             renderer = get_depth_renderer(n_samples, seed=seed, edge_samples=edge_samples)
             picture = renderer((scene.vertices + parameter * ahead).to(parameter), scene.faces, INTRINSICS, DIMS)
@@ -280,6 +280,6 @@ def test_bad_calls(name: str) -> None:
         ({"settings": {"gamma": 1}}, TypeError),
     ],
 )
-def test_bad_settings(arguments, error) -> None:  # type: ignore[no-untyped-def]
+def test_bad_settings(arguments, error) -> None:
     with pytest.raises(error, match=next(iter(arguments))):
         get_depth_renderer(**arguments)

@@ -101,7 +101,7 @@ def test_lengths_are_in_pixels() -> None:
 
 
 def test_only_what_is_inside_the_picture_counts() -> None:
-    f_x, f_y, c_x, c_y = INTRINSICS
+    f_x, f_y, c_x, _c_y = INTRINSICS
     shifted = Mesh(
         square(0.5, 4.0).vertices + torch.tensor([4.0 / f_x * (16 - c_x), 0, 0]).double(), square(1, 1).faces
     )

@@ -14,13 +14,13 @@ from support.example_programs import EXAMPLES, imported_example
 
 sys.path.append(str(EXAMPLES))
 
-from face_model.basel import from_datasets, read_basel  # noqa: E402
-from face_model.morphable import LinearModel, MorphableModel, principal_components  # noqa: E402
-from face_model.synthetic import cube_sphere, synthetic_model  # noqa: E402
+from face_model.basel import from_datasets, read_basel
+from face_model.morphable import LinearModel, MorphableModel, principal_components
+from face_model.synthetic import cube_sphere, synthetic_model
 
 pytestmark = pytest.mark.slow
 
-TINY = dict(steps=3, size=24, frames=2, detail=4)
+TINY = {"steps": 3, "size": 24, "frames": 2, "detail": 4}
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_the_made_up_model(model: MorphableModel) -> None:
     again, other = synthetic_model(8, n_heads=30), synthetic_model(8, n_heads=30, seed=1)
     assert torch.equal(again.shape.basis, model.shape.basis) and not torch.equal(other.shape.mean, model.shape.mean)
     skin = model.colour.mean
-    assert 0 < skin.min() and skin.max() < 1
+    assert skin.min() > 0 and skin.max() < 1
 
 
 def test_principal_components_hold_the_samples() -> None:
@@ -217,7 +217,7 @@ def test_h5py_is_not_imported_unless_needed() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
-WRONG = {
+WRONG: dict[str, dict[str, Any]] = {
     "missing: shape/model/mean, color/model/pcaBasis$": {"shape/model/mean": None, "color/model/pcaBasis": None},
     "missing: shape/representer/cells$": {"shape/representer/cells": None},
     r"shape/model/mean must be \(3 V,\)": {"shape/model/mean": np.zeros((4, 3))},

@@ -154,7 +154,7 @@ MOVES = {
 def test_gradients_with_what_moving_edges_show(name: str) -> None:
     weights = smooth_weights(*SIZE, 7)
 
-    def loss_with(density: int):  # type: ignore[no-untyped-def]
+    def loss_with(density: int):
         def loss(parameter: Tensor, n_samples: int, seed: int) -> Tensor:
             world = scene(parameter.dtype)
             MOVES[name](world, parameter)
@@ -196,7 +196,7 @@ def test_materials_are_set_anew(name: str, wrap: Any) -> None:
     value = picture_texture(n_channels).requires_grad_()
     world, made = scene(), scene()
     setattr(world.materials[1], name, wrap(value))
-    made.materials[1] = pyredner.Material(**{name: value})  # type: ignore[arg-type]
+    made.materials[1] = pyredner.Material(**{name: value})
     pictures = [pyredner.render_g_buffer(x, [name], num_samples=1, seed=1) for x in (world, made)]
     assert torch.equal(*pictures)
     assert isinstance(getattr(world.materials[1], name), pyredner.Texture)

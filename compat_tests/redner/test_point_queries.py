@@ -1,10 +1,13 @@
 """Point queries against a ray caster."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from ray_caster import cast, opencv_ray
 from redner_scenes import INTRINSICS, Mesh, cube, joined, soup, square, triangle
+from torch import Tensor
 
 from gendr_adapters.redner import _point_queries
 from gendr_adapters.redner._homogeneous_mesh import HomogeneousMesh, project
@@ -86,7 +89,7 @@ def test_many_pairs_are_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> N
     """So that memory does not grow with the candidates of all points; nor are faces asked whose box is elsewhere."""
     mesh, points = projected(soup(12, 0)), random_points(300, 0)
     expected = PointQueries(mesh).nearest(points)
-    sizes = []
+    sizes: list[int] = []
     intersect = PointQueries._intersect
 
     def recorded(self: PointQueries, face: torch.Tensor, at: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -111,11 +114,14 @@ def test_only_faces_whose_box_holds_the_point_are_intersected(monkeypatch: pytes
     at = torch.stack([columns, rows, torch.zeros_like(rows)], 2).view(-1, 1, 3) * 0.004 + torch.tensor([0.0, 0.0, 2.0])
     corners = at.double() + torch.tensor([[0.0, 0, 0], [0.003, 0, 0], [0, 0.003, 0]], dtype=torch.float64)
     mesh = projected(Mesh(corners.view(-1, 3), torch.arange(3 * n * n).view(-1, 3)))
-    sizes = []
+    sizes: list[int] = []
     intersect = PointQueries._intersect
-    monkeypatch.setattr(
-        PointQueries, "_intersect", lambda self, face, at: (sizes.append(len(face)), intersect(self, face, at))[1]
-    )
+
+    def counted(self: PointQueries, face: Tensor, at: Tensor) -> Any:
+        sizes.append(len(face))
+        return intersect(self, face, at)
+
+    monkeypatch.setattr(PointQueries, "_intersect", counted)
     middles = mesh.vertices.view(-1, 3, 3).mean(1)
     found = PointQueries(mesh).nearest(middles[:, :2] / middles[:, 2:])
     assert found.face.tolist() == list(range(n * n)) and sizes == [n * n, n * n]

@@ -39,9 +39,9 @@ def deferred(vertices: Tensor, eye: Tensor, fov: Tensor, colours: Tensor, *light
     return pyredner.render_deferred(scene(vertices, eye, fov, colours), lights, alpha=True, seed=1)
 
 
-def buffer(*of: Tensor) -> Tensor:
+def buffer(vertices: Tensor, eye: Tensor, fov: Tensor, colours: Tensor) -> Tensor:
     wanted = [pyredner.channels.position, pyredner.channels.vertex_color]
-    return pyredner.render_g_buffer(scene(*of, later=True), wanted, seed=1)
+    return pyredner.render_g_buffer(scene(vertices, eye, fov, colours, later=True), wanted, seed=1)
 
 
 SCENE = [VERTICES, EYE, FOV, COLOURS]

@@ -197,7 +197,7 @@ def test_gradients_are_derivatives() -> None:
     def shown(texels: Tensor, uvs: Tensor, normals: Tensor, direction: Tensor, vertices: Tensor) -> Tensor:
         world, lamps = scene(), lights()
         world.materials[1].diffuse_reflectance = pyredner.Texture(texels, tensor([1.0, 2.0]))
-        world.shapes[1].uvs, world.shapes[0].normals, lamps[1].direction = uvs, normals, direction  # type: ignore[attr-defined]
+        world.shapes[1].uvs, world.shapes[0].normals, lamps[1].direction = uvs, normals, direction
         world.shapes[1].vertices = vertices
         return pyredner.render_deferred(world, lamps, aa_samples=1, use_primary_edge_sampling=False)
 

@@ -52,6 +52,6 @@ def test_bad_input(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="height, width"):
         imwrite(torch.zeros(2, 2), tmp_path / "out.png")
     with pytest.raises(TypeError, match="tensor"):
-        imwrite(np.zeros((2, 2, 3)), tmp_path / "out.png")  # type: ignore[arg-type]
+        imwrite(np.zeros((2, 2, 3)), tmp_path / "out.png")
     with pytest.raises(ValueError, match="gamma"):
         imread(tmp_path / "none.png", 0.0)

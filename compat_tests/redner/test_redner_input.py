@@ -15,7 +15,7 @@ TRIANGLE = torch.tensor([[0, 1, 2]])
 
 def mesh(**changed: Any) -> pyredner.Object:
     arguments = {"vertices": torch.rand(4, 3), "indices": TRIANGLE, "material": pyredner.Material(ZEROS)}
-    return pyredner.Object(**{**arguments, **changed})  # type: ignore[arg-type]
+    return pyredner.Object(**{**arguments, **changed})
 
 
 def anew(name: str, value: Any) -> None:

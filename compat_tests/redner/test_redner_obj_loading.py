@@ -1,6 +1,7 @@
 """load_obj of the redner door, against its way of counting spelled out, and where the two differ on purpose."""
 
 import inspect
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,8 +23,9 @@ def written(folder, obj, mtl=None):
 
 def slowly(text, flip=True, common=False):
     """The meshes of a file with all indices, for each usemtl with faces: rows of v, vt and vn, and their indices."""
-    pools = {"v": [], "vt": [], "vn": []}
-    groups, name = [], None
+    pools: dict[str, list[list[float]]] = {"v": [], "vt": [], "vn": []}
+    groups: list[tuple[str | None, list[Any]]] = []
+    name = None
     for line in text.splitlines():
         keyword, *words = line.split()
         if keyword in pools:

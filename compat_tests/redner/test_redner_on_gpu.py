@@ -34,11 +34,9 @@ def lit_by_point(device: str) -> Rendered:
 
 
 def lit_by_the_core(device: str) -> Rendered:
-    lights = [
-        pyredner.AmbientLight(tensor([0.4, 0.5, 0.6]).requires_grad_()),
-        pyredner.DirectionalLight(tensor([0.3, -0.5, 2.0]).requires_grad_(), tensor([1.0, 0.5, 2.0])),
-    ]
-    return deferred(device, lights, [lights[0].intensity, lights[1].direction])
+    ambient = pyredner.AmbientLight(tensor([0.4, 0.5, 0.6]).requires_grad_())
+    sun = pyredner.DirectionalLight(tensor([0.3, -0.5, 2.0]).requires_grad_(), tensor([1.0, 0.5, 2.0]))
+    return deferred(device, [ambient, sun], [ambient.intensity, sun.direction])
 
 
 def deferred(device: str, lights: list[Any], of_lights: list[Tensor]) -> Rendered:
@@ -66,7 +64,7 @@ SOFT = RenderSettings(dist_scale=0.01, gamma=0.1, near=1.0, far=6.0)
     ids=["depth", "soft depth", "deferred", "deferred, in the core"],
 )
 def test_pictures_and_gradients_are_those_of_the_cpu(rendered: Callable[[str], Rendered], device: str) -> None:
-    found = []
+    found: list[Any] = []
     for where in (device, "cpu"):
         if where == "cpu" and found:
             with cpu_core():

@@ -221,7 +221,7 @@ def test_up_of_the_renderers_arrives() -> None:
     up = [0.0, 0.0, 1.0]
     for make in (sr.SoftRenderer, sr.Renderer, sr.Transform):
         for mode in ("look", "look_at"):
-            made = make(camera_mode=mode, up=up)
+            made: Any = make(camera_mode=mode, up=up)
             assert (made if make is sr.Transform else made.transform).transformer.up is up
 
 

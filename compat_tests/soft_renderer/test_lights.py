@@ -79,7 +79,7 @@ def test_defaults_and_kinds_of_functions(door: Any) -> None:
 @pytest.mark.parametrize("door", ["softras", "gendr"])
 @pytest.mark.parametrize("n", [2, 3])  # at 3 the originals' cross product runs along the meshes
 def test_lighting(door: str, texture_type: str, n: int) -> None:
-    arguments = {
+    arguments: dict[str, Any] = {
         "intensity_ambient": 0.3,
         "color_ambient": (0.9, 0.8, 0.7),
         "intensity_directionals": 0.6,

@@ -156,7 +156,8 @@ def test_tensors_stay_what_they_are(batch):
 
 @pytest.mark.parametrize(("kind", "resolution", "shape"), [("surface", 3, (2, 13, 9, 3)), ("vertex", 3, (2, 11, 3))])
 def test_meshes_are_white_unless_told(kind, resolution, shape):
-    mesh = Mesh(*soup(torch.Generator().manual_seed(0), 11, 13, 2), texture_res=resolution, texture_type=kind)
+    vertices, faces = soup(torch.Generator().manual_seed(0), 11, 13, 2)
+    mesh = Mesh(vertices, faces, texture_res=resolution, texture_type=kind)
     assert torch.equal(mesh.textures, torch.ones(shape, dtype=torch.float64))
     assert mesh.texture_res == (resolution if kind == "surface" else 1)
 

@@ -141,17 +141,17 @@ def test_losses_leave_nothing_in_the_state_dict(generator):
 def test_checkpoints_of_the_originals_load(generator):
     vertices, faces = icosahedron(generator)
     model = torch.nn.ModuleDict({"smooth": LaplacianLoss(vertices, faces), "flat": FlattenLoss(faces)})
-    model["layer"] = torch.nn.Linear(1, 1)
+    model["layer"] = layer = torch.nn.Linear(1, 1)
     before = [model["smooth"](vertices[None]), model["flat"](vertices[None])]
     edges = {f"flat.v{k}s": torch.zeros(30, dtype=torch.int64) for k in range(4)}
-    layer = {"layer.weight": torch.ones(1, 1), "layer.bias": torch.zeros(1)}
-    saved = {"smooth.laplacian": torch.zeros(12, 12), **edges, **layer}
+    numbers = {"layer.weight": torch.ones(1, 1), "layer.bias": torch.zeros(1)}
+    saved = {"smooth.laplacian": torch.zeros(12, 12), **edges, **numbers}
     model.load_state_dict(saved)
-    assert model["layer"].weight.item() == 1 and len(saved) == 7
+    assert layer.weight.item() == 1 and len(saved) == 7
     assert [model["smooth"](vertices[None]), model["flat"](vertices[None])] == before
     model.load_state_dict(model.state_dict())
     with pytest.raises(RuntimeError, match=r"Unexpected key.*smooth\.v0s"):
-        model.load_state_dict({**layer, "smooth.v0s": torch.zeros(1)})
+        model.load_state_dict({**numbers, "smooth.v0s": torch.zeros(1)})
 
 
 def test_bad_input_is_refused(generator):

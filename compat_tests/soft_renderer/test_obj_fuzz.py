@@ -4,6 +4,7 @@ slower reader reads them, or refused with their name."""
 import math
 import re
 import struct
+from typing import Any
 
 import pytest
 import torch
@@ -105,7 +106,8 @@ INDEX = re.compile(rb"[+-]?[0-9]+")
 def slowly(text):
     """Vertices and faces of what a second reader finds; None for what it would refuse. It knows v, vt, vn and f."""
     text = re.sub(rb"\r\n?", b"\n", text)
-    lines, going_on = [], False
+    lines: list[bytes] = []
+    going_on = False
     for line in text.split(b"\n"):
         line = re.sub(rb"(^|[ \t\v\f])#.*", b"", line, flags=re.DOTALL)
         ends = line.endswith(b"\\")
@@ -178,10 +180,10 @@ EDITS = st.lists(
 
 
 def is_read_as_slowly(folder, edits):
-    text = bytearray(WHOLE)
+    buffer = bytearray(WHOLE)
     for place, gone, put in edits:
-        text[place : place + gone] = put
-    text = bytes(text)
+        buffer[place : place + gone] = put
+    text = bytes(buffer)
     (folder / "a.obj").write_bytes(text)
     expected = (
         None if b"\0" in text or text[:2] in (b"\xff\xfe", b"\xfe\xff") else slowly(text.removeprefix(b"\xef\xbb\xbf"))
@@ -223,5 +225,5 @@ def test_trimesh_sees_the_same_triangles(tmp_path, file):
     text += "".join("f " + " ".join(str(i + 1) for i in v) + "\n" for v, _, _ in faces)
     (tmp_path / "a.obj").write_text(text)
     vertices, triangles = load_obj(tmp_path / "a.obj")
-    theirs = trimesh.load(tmp_path / "a.obj", process=False, maintain_order=True)
+    theirs: Any = trimesh.load(tmp_path / "a.obj", process=False, maintain_order=True)
     assert torch.equal(vertices[triangles.long()], torch.from_numpy(theirs.triangles.copy()).float())

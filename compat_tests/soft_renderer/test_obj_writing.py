@@ -1,5 +1,7 @@
 """What save_obj writes comes back, through our own reader and another one."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -33,13 +35,13 @@ def test_geometry_comes_back_bit_for_bit(mesh, tmp_path):
 @pytest.mark.parametrize("resolution", [1, 2, 5, 12])
 def test_texels_come_back_to_eight_bits(mesh, tmp_path, resolution):
     textures = texels(20, resolution)
-    save_obj(str(tmp_path / "a.b.obj"), *mesh, textures, texture_res=None)
+    save_obj(str(tmp_path / "a.b.obj"), mesh[0], mesh[1], textures, texture_res=None)
     assert {path.name for path in tmp_path.iterdir()} == {"a.b.obj", "a.b.mtl", "a.b.png"}
     *geometry, found = load_obj(tmp_path / "a.b.obj", load_texture=True, texture_res=resolution)
     torch.testing.assert_close(found, textures, atol=0.5 / 255 + 1e-4, rtol=0)
     assert torch.equal(geometry[0], mesh[0]) and torch.equal(geometry[1].long(), mesh[1])
     # And from there on they do not change.
-    save_obj(tmp_path / "c.obj", *geometry, found, texture_res=None)
+    save_obj(tmp_path / "c.obj", geometry[0], geometry[1], found, texture_res=None)
     assert (tmp_path / "c.png").read_bytes() == (tmp_path / "a.b.png").read_bytes()
 
 
@@ -58,7 +60,7 @@ def test_spot_survives_with_the_default_resolution(tmp_path):
 def test_another_reader_sees_the_same_texture(mesh, tmp_path):
     textures = texels(20, 1)
     save_obj(tmp_path / "a.obj", *mesh, textures)
-    found = trimesh.load(tmp_path / "a.obj", process=False)
+    found: Any = trimesh.load(tmp_path / "a.obj", process=False)
     np.testing.assert_allclose(found.triangles, mesh[0][mesh[1]], rtol=1e-6)
     uv = found.visual.uv[found.faces].mean(1)
     picture = np.asarray(found.visual.material.image)
@@ -70,13 +72,13 @@ def test_another_reader_sees_the_same_texture(mesh, tmp_path):
 
 def test_pixels_are_clipped_and_rounded(mesh, tmp_path):
     textures = torch.tensor([-1.0, 0.999, 3.0]).expand(20, 1, 3)
-    save_obj(tmp_path / "a.obj", *mesh, textures, texture_res=4)
+    save_obj(tmp_path / "a.obj", mesh[0], mesh[1], textures, texture_res=4)
     assert np.asarray(Image.open(tmp_path / "a.png"))[-1, 0].tolist() == [0, 255, 255]
 
 
 def test_colours_of_vertices_come_back_bit_for_bit(mesh, tmp_path):
     colours = torch.rand(12, 3, generator=torch.Generator().manual_seed(2)) * 3 - 1
-    batch = Mesh(*mesh, colours, texture_type="vertex")
+    batch = Mesh(mesh[0], mesh[1], colours, texture_type="vertex")
     batch.save_obj(tmp_path / "a.obj", save_texture=True)
     found = Mesh.from_obj(tmp_path / "a.obj", load_texture=True, texture_type="vertex")
     assert torch.equal(found.textures[0], colours) and torch.equal(found.vertices[0], mesh[0])
@@ -107,7 +109,7 @@ def test_voxels_are_saved_as_points(tmp_path):
 )  # fmt: skip
 def test_names_are_found_again(mesh, tmp_path, name, ending):
     textures = texels(20, 1)
-    save_obj(tmp_path / (name + ending), *mesh, textures, texture_res=None)
+    save_obj(tmp_path / (name + ending), mesh[0], mesh[1], textures, texture_res=None)
     vertices, _, found = load_obj(tmp_path / (name + ending), load_texture=True, texture_res=1)
     assert torch.equal(vertices, mesh[0]) and len(list(tmp_path.iterdir())) == 3
     torch.testing.assert_close(found, textures, atol=0.5 / 255 + 1e-4, rtol=0)
@@ -142,7 +144,7 @@ def test_numbers_that_cannot_be_loaded_again_are_refused(mesh, tmp_path, value):
         textures = textures.double()
         textures.view(-1)[5] = value
         with pytest.raises(ValueError, match="textures must be finite in float32"):
-            save_obj(tmp_path / "a.obj", *mesh, textures, texture_type=kind)
+            save_obj(tmp_path / "a.obj", mesh[0], mesh[1], textures, texture_type=kind)
     assert not list(tmp_path.iterdir())
 
 

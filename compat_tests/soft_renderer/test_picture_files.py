@@ -171,7 +171,8 @@ def test_a_png_that_ends_before_its_picture_does(tmp_path, interlaced, kind):
 def test_files_cut_short(tmp_path, form):
     """Either it is refused, or, where only what is behind the picture is missing, it is the whole of it."""
     whole = saved(Image.fromarray(RANDOM.integers(1, 256, (20, 21, 3)).astype(np.uint8)), form)
-    expected, told = read(tmp_path, whole), Counter()
+    expected = read(tmp_path, whole)
+    told: Counter[str] = Counter()
     for length in range(0, len(whole), max(1, len(whole) // 60)):
         try:
             found = read(tmp_path, whole[:length])

@@ -1,6 +1,7 @@
 """Small programs as users of SoftRas and GenDR write them: turning a mesh, deforming a sphere, finding a camera."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,21 +62,24 @@ def test_turn_and_blur_and_save(tmp_path: Path) -> None:
 class Deformed(nn.Module):
     """A sphere whose vertices move within the cube [-1, 1]: each has a step to learn, and all have a place."""
 
-    def __init__(self, door: object) -> None:
+    start: Tensor
+    triangles: Tensor
+
+    def __init__(self, door: Any) -> None:
         super().__init__()
-        self.door = door
-        sphere = door.Mesh.from_obj(str(data.path("sphere_642.obj")))  # type: ignore[attr-defined]
+        self.door: Any = door
+        sphere = door.Mesh.from_obj(str(data.path("sphere_642.obj")))
         self.register_buffer("start", torch.atanh(0.5 * sphere.vertices))
         self.register_buffer("triangles", sphere.faces)
         self.steps = nn.Parameter(torch.zeros_like(sphere.vertices))
         self.place = nn.Parameter(torch.zeros(3))
-        self.smoothness = door.LaplacianLoss(sphere.vertices[0], sphere.faces[0])  # type: ignore[attr-defined]
-        self.flatness = door.FlattenLoss(sphere.faces[0])  # type: ignore[attr-defined]
+        self.smoothness = door.LaplacianLoss(sphere.vertices[0], sphere.faces[0])
+        self.flatness = door.FlattenLoss(sphere.faces[0])
 
     def forward(self, n: int) -> tuple[sr.Mesh, Tensor]:
         vertices = torch.tanh(self.start + self.steps + self.place)
         roughness = 0.03 * self.smoothness(vertices).sum() + 0.0003 * self.flatness(vertices).sum()
-        mesh = self.door.Mesh(vertices.expand(n, -1, -1), self.triangles.expand(n, -1, -1))  # type: ignore[attr-defined]
+        mesh = self.door.Mesh(vertices.expand(n, -1, -1), self.triangles.expand(n, -1, -1))
         return mesh, roughness
 
 
@@ -83,12 +87,12 @@ def some_angles(n: int) -> tuple[Tensor, Tensor, Tensor]:
     return torch.full((n,), 2.732), 30 * torch.cos(torch.arange(n) * 2.4), torch.arange(n) * (360.0 / n)
 
 
-def bean(door: object, n: int) -> sr.Mesh:
+def bean(door: Any, n: int) -> sr.Mesh:
     """A sphere stretched along x and z and bent upwards."""
-    mesh = door.Mesh.from_obj(data.path("sphere_642.obj"))  # type: ignore[attr-defined]
+    mesh = door.Mesh.from_obj(data.path("sphere_642.obj"))
     x, y, z = mesh.vertices.unbind(-1)
     bent = torch.stack([0.7 * x, 0.3 * y + 0.35 * x * x, 0.45 * z], -1)
-    return door.Mesh(bent.repeat(n, 1, 1), mesh.faces.repeat(n, 1, 1))  # type: ignore[attr-defined,no-any-return]
+    return door.Mesh(bent.repeat(n, 1, 1), mesh.faces.repeat(n, 1, 1))
 
 
 @pytest.mark.parametrize("gradient", ["reference", "exact"])

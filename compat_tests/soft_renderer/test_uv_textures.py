@@ -147,7 +147,9 @@ def test_gradients_are_derivatives(door: Any, n: int) -> None:
     # Far enough in the map that no difference crosses from one texel to the next.
     uvs = (0.3 + 0.05 * numbers(22, n, 5, 3, 2)).requires_grad_()
     maps, vertices = textures.maps.requires_grad_(), (numbers(10, n, 6, 3) * 0.6).requires_grad_()
-    wide = {"sigma_val": 1e-2, "gamma_val": 1.0} if door is sr else {"dist_scale": 0.3, "aggr_rgb_gamma": 1.0}
+    wide: dict[str, Any] = (
+        {"sigma_val": 1e-2, "gamma_val": 1.0} if door is sr else {"dist_scale": 0.3, "aggr_rgb_gamma": 1.0}
+    )
     if door is gendr:
         wide["dist_func"] = "logistic"
 
@@ -284,7 +286,7 @@ def test_float32_light() -> None:
 
 def test_gradients_of_maps_repeat_bit_for_bit_and_reference_is_the_default() -> None:
     """SoftRas' own gradient holds the weights of colour constant, which maps do not ask for."""
-    found = {}
+    found: dict[str, Tensor] = {}
     for gradient in ("reference", "exact"):
         for _ in range(2):
             map_ = some_maps().maps.requires_grad_()

@@ -44,7 +44,8 @@ def some_K_R_t(size: tuple[int, int], n: int = 2, seed: int = 0) -> tuple[Tensor
 
 
 def some_camera(size: tuple[int, int], n: int = 2, dtype: torch.dtype = torch.float64) -> PinholeCamera:
-    return from_opencv(*(x.to(dtype) for x in some_K_R_t(size, n)), size)
+    K, R, t = (x.to(dtype) for x in some_K_R_t(size, n))
+    return from_opencv(K, R, t, size)
 
 
 def softras_camera(size: tuple[int, int], dtype: torch.dtype = torch.float64) -> PinholeCamera:

@@ -1,11 +1,14 @@
-"""Where tests run: on the CPU core, on a GPU, or, with `pytest --emulated`, on the CUDA core emulated on the CPU."""
+"""Where tests run: on the CPU core, on a GPU, or, with `pytest --emulated`, on the CUDA core emulated on the CPU; with
+`pytest --aarch64` the CPU core is another machine's."""
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import torch
+from cross.core import CrossCore
 from emulator.builds import emulated_core
 
 from gendr_adapters import Rendered, _native
@@ -13,7 +16,7 @@ from gendr_adapters import Rendered, _native
 # A test for every device: it takes the argument `device`, and its tensors go there.
 DEVICES = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)], indirect=True)
 
-_real_library = _native.library
+_real_library: Callable[..., Any] = _native.library
 _emulation: ctypes.CDLL | None = None
 
 
@@ -21,14 +24,26 @@ def emulate() -> None:
     """Let the emulated CUDA core do what the CPU core does else."""
     global _emulation
     _emulation = _native.load(emulated_core("device"))
-    _native.library = _library  # type: ignore[assignment]
+    _native.library = _library
+
+
+def use_cpu_core(core: CrossCore) -> None:
+    """Let this core do what the CPU core does else."""
+    global _real_library
+    built = _real_library
+
+    def library(device_type: str = "cpu") -> Any:
+        return core if device_type == "cpu" else built(device_type)
+
+    _real_library = library
+    _native.library = _library
 
 
 def is_emulated() -> bool:
     return _emulation is not None
 
 
-def _library(device_type: str = "cpu") -> ctypes.CDLL:
+def _library(device_type: str = "cpu") -> Any:
     return _emulation or _real_library(device_type)
 
 

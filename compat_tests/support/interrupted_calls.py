@@ -184,7 +184,8 @@ def handler_that_returns() -> None:
 def handler_that_renders() -> None:
     """Calls nest; and a signal stops the inner one, whose exception stops the outer one. (Without gradients: torch has
     them off within an op.)"""
-    expected, call, depth = silhouette(), forward(), []
+    expected, call = silhouette(), forward()
+    depth: list[int] = []
 
     def handler(*_: object) -> None:
         depth.append(len(depth))

@@ -28,9 +28,15 @@ struct Kernels {
 };
 
 // kernels.cpp is compiled once for each of these, with GENDR_ISA set to its name.
+#if defined(__aarch64__)
+namespace neon {
+extern const Kernels kernels;
+}
+#else
 namespace baseline {
 extern const Kernels kernels;
 }
+#endif
 #if defined(__x86_64__)
 namespace avx2 {
 extern const Kernels kernels;

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "interruption.h"
+#include "older_glibc.h"
 
 namespace gendr {
 namespace {
@@ -72,7 +73,7 @@ class Pool {
             lock.unlock();
             spin([&] { return inside_.load(std::memory_order_acquire) == 0; });
             lock.lock();
-            while (!done_.wait_for(lock, kLook, [&] { return inside_.load(std::memory_order_relaxed) == 0; })) {
+            while (!wait_for(done_, lock, kLook, [&] { return inside_.load(std::memory_order_relaxed) == 0; })) {
                 lock.unlock();
                 if (job.call) job.call->requested();
                 lock.lock();
@@ -99,7 +100,7 @@ class Pool {
         for (;;) {
             spin([&] { return generation_.load(std::memory_order_acquire) != seen; });
             std::unique_lock<std::mutex> lock(mutex_);
-            wake_.wait(lock, [&] { return generation_.load(std::memory_order_relaxed) != seen; });
+            wait(wake_, lock, [&] { return generation_.load(std::memory_order_relaxed) != seen; });
             seen = generation_.load(std::memory_order_relaxed);
             Job* job = job_;
             if (!job || id >= job->n_threads) continue;
@@ -161,7 +162,7 @@ class Team {
         while (!is_done() && Clock::now() < deadline) {
         }
         std::unique_lock<std::mutex> lock(mutex_);
-        while (!done_.wait_for(lock, kLook, [&] { return is_done(); })) {
+        while (!wait_for(done_, lock, kLook, [&] { return is_done(); })) {
             lock.unlock();
             if (caller && job_.call) job_.call->requested();
             lock.lock();

@@ -60,7 +60,8 @@ class _DType:
     """For numpy.dtype."""
 
     def __init__(self, code: Any = None, *_: Any) -> None:
-        self.code, self.order, self.plain = code, "=", True
+        self.code, self.plain = code, True
+        self.order: Any = "="
 
     def __setstate__(self, state: Any) -> None:
         """(version, byte order, and what structured types have)."""
@@ -195,7 +196,7 @@ def _dense(state: dict[Any, Any], max_size: int | None) -> np.ndarray:
     if not fits or pointers[-1] != len(rows) or (len(rows) and not 0 <= rows.min() <= rows.max() < shape[0]):
         raise ValueError("a sparse matrix whose parts do not fit together")
     dense = np.zeros(shape)
-    np.add.at(dense, (rows.astype(np.int64), np.repeat(np.arange(shape[1]), counts)), values)
+    np.add.at(dense, (rows.astype(np.int64), np.repeat(np.arange(shape[1]), counts.astype(np.int64))), values)
     return dense
 
 

@@ -93,7 +93,7 @@ def write_heat_maps(path: Path, tables: dict[str, list[Row]], best: str) -> None
     low, high = min(numbers), max(numbers)
     axes = figure.subplots(1, len(tables), squeeze=False, sharey=True)[0]
     for axis, (title, cells) in zip(axes, tables.items(), strict=True):
-        values = [[row[name] for name in columns] for row in cells]
+        values = [[float(row[name]) for name in columns] for row in cells]
         colours = "YlGn_r" if best == "low" else "YlGn"
         axis.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
         for i, line in enumerate(values):

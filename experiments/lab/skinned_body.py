@@ -28,7 +28,8 @@ class Body(NamedTuple):
     parents: tuple[int, ...]
 
     def to(self, device: torch.device) -> "Body":
-        return Body(*(part.to(device) for part in self[:4]), self.parents)
+        template, faces, weights, regressor = (part.to(device) for part in self[:4])
+        return Body(template, faces, weights, regressor, self.parents)
 
     def posed(self, pose: Tensor) -> Tensor:
         """Vertices (B, V, 3). pose: (B, J, 3), a rotation of each joint against its parent, vectors in radians."""
@@ -79,7 +80,10 @@ def capsules() -> Body:
     """A body of eleven capsules, in the layout of the files that `read_body` reads."""
     names = list(_SKELETON)
     parents = tuple(-1 if parent is None else names.index(parent) for parent, _ in _SKELETON.values())
-    points, faces, weights, regressor = [], [], [], []
+    points: list[Tensor] = []
+    faces: list[Tensor] = []
+    weights: list[Tensor] = []
+    regressor: list[Tensor] = []
     for j, (_, limb) in enumerate(_SKELETON.values()):
         vertices, triangles, along, first_ring = _capsule(limb)
         first = sum(len(some) for some in points)

@@ -95,7 +95,7 @@ class ObjectSet:
 
     def fingerprint(self) -> dict[str, list[int]]:
         """By class, the number of objects and a check sum: another set has another."""
-        return {name: [len(v), zlib.crc32(np.ascontiguousarray(v))] for name, v in self.voxels.items()}
+        return {name: [len(v), zlib.crc32(np.ascontiguousarray(v).data)] for name, v in self.voxels.items()}
 
 
 def find_classes(folder: Path, wanted: Sequence[str] | None) -> list[str]:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from . import checkpoints
 from .logs import Logs
-from .training import Training
+from .training import Row, Training
 
 
 class Interrupted(Exception):
@@ -46,12 +46,12 @@ def train(training: Training, path: Path, logs: Logs | None, save_every: int, va
             if training.step % report_every == 0 or last:
                 means = training.report()
                 progress.set_postfix({name: f"{means[name]:.3f}" for name in ("iou", "colour") if name in means})
-                row = {"step": training.step, **means}
+                row: Row = {"step": training.step, **means}
                 if training.step % validate_every == 0 or last:
                     row["val_iou"] = validate()
                     training.history.append(row)
                 if logs is not None:
-                    logs.scalars(training.step, {name: value for name, value in row.items() if name != "step"})
+                    logs.scalars(training.step, {name: float(value) for name, value in row.items() if name != "step"})
             stop = processes.any(bool(requests))
             if stop or last or training.step % save_every == 0:
                 save()

@@ -32,7 +32,7 @@ class Processes:
 
     def any(self, here: bool) -> bool:
         """Whether it holds in any of them."""
-        return self.count > 1 and bool(self.sum(torch.tensor(float(here), device=self.device))) or here
+        return (self.count > 1 and bool(self.sum(torch.tensor(float(here), device=self.device)))) or here
 
     def wait(self) -> None:
         """For all to come here."""

@@ -5,6 +5,7 @@ libgendr_cpu.so is always built; libgendr_cuda<major>.so where nvcc was found, a
 
 import ctypes
 import json
+import os
 import re
 from collections.abc import Callable
 from functools import cache
@@ -13,15 +14,11 @@ from typing import Any
 
 from ..distributions import DISTRIBUTIONS
 from ..t_conorms import T_CONORMS
-from . import structs
+from . import driver, elf, structs
 
 FOLDER = Path(__file__).parent
-
-
-def cuda_of_framework() -> str | None:
-    """The CUDA version of the framework that calls, which puts its own function here; None: it has none, or none is
-    known."""
-    return None
+# What GENDR_ISA may be: the best instruction set that the CPU core may use. "neon" is all that 64-bit ARM has.
+INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "neon")
 
 
 def parallel_of_framework() -> int | None:
@@ -37,13 +34,17 @@ class NativeLibraryError(RuntimeError):
 def library(device_type: str = "cpu") -> ctypes.CDLL:
     """The loaded library for a device type ('cpu' or 'cuda'), its functions declared.
 
-    Raises NativeLibraryError, saying what to do, if it cannot be had.
+    Raises NativeLibraryError, saying what to do, if it cannot be had, and ValueError if GENDR_ISA in the environment
+    names no instruction set.
     """
     return _library(device_type)
 
 
 @cache
 def _library(device_type: str) -> ctypes.CDLL:
+    wish = os.environ.get("GENDR_ISA")
+    if wish and wish not in INSTRUCTION_SETS:
+        raise ValueError(f"GENDR_ISA must be one of {', '.join(INSTRUCTION_SETS)}, or not be set, got {wish!r}")
     lib = load(library_path(device_type))
     lib.gendr_work_on(parallel_of_framework())
     return lib
@@ -51,6 +52,11 @@ def _library(device_type: str) -> ctypes.CDLL:
 
 def library_path(device_type: str = "cpu") -> Path:
     """Where the library for a device type is. Raises NativeLibraryError if it was not built."""
+    if not FOLDER.is_dir():
+        raise NativeLibraryError(
+            f"{FOLDER} is not a folder: gendr_adapters was imported from an archive, and a native library cannot be "
+            "loaded from inside one. Install the wheel with pip, or unpack the archive."
+        )
     if device_type == "cuda":
         return _cuda_library_path()
     path = FOLDER / f"libgendr_{device_type}.so"
@@ -63,7 +69,7 @@ def library_path(device_type: str = "cpu") -> Path:
 
 
 def _cuda_library_path() -> Path:
-    """Of several, the one of the framework's CUDA, else the newest: any does whose CUDA the driver knows."""
+    """The newest of those whose CUDA the driver serves. That of torch has no say: each core brings its own runtime."""
     names = re.compile(r"libgendr_cuda(\d+)\.so")
     majors = {int(name[1]): path for path in FOLDER.iterdir() if (name := names.fullmatch(path.name))}
     failure = FOLDER / "libgendr_cuda_failed.txt"
@@ -79,26 +85,43 @@ def _cuda_library_path() -> Path:
             "Install the CUDA toolkit or set CUDACXX to its nvcc, and run `GENDR_CUDA=1 pip install .` in the "
             "repository. Tensors on the CPU can be rendered."
         )
-    wanted = int((cuda_of_framework() or "0").partition(".")[0])
-    return majors[wanted if wanted in majors else max(majors)]
+    served = driver.cuda_major() or max(majors)
+    # If it serves none, the oldest says what it needs.
+    return majors[max((major for major in majors if major <= served), default=min(majors))]
 
 
 def cuda_build() -> dict[str, Any]:
     """What the build wrote about the CUDA library: 'nvcc' (version), 'architectures', 'ptx', 'flags', 'kernels'."""
-    description: dict[str, Any] = json.loads(_cuda_library_path().with_suffix(".json").read_text())
+    path = library_path("cuda").with_suffix(".json")
+    try:
+        description: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise NativeLibraryError(
+            f"{path}, which the build wrote beside the CUDA core, cannot be read: {error}. Run `pip install .` again"
+        ) from error
     return description
 
 
 def load(path: Path) -> ctypes.CDLL:
     """The library at `path`, checked against this package and its functions declared."""
     try:
+        if damage := elf.damage(path):
+            raise NativeLibraryError(f"the native library {path} {damage}: run `pip install .` again")
         lib = ctypes.CDLL(str(path))
     except OSError as error:
-        raise NativeLibraryError(f"the native library {path} does not load: {error}") from error
+        why = (path.is_file() and elf.foreign(path)) or error
+        raise NativeLibraryError(f"the native library {path} does not load: {why}") from error
+    if not hasattr(lib, "gendr_abi_version"):
+        raise NativeLibraryError(f"{path} is not a library of gendr_adapters: run `pip install .` again")
     version = lib.gendr_abi_version()
     if version != structs.ABI_VERSION:
         raise NativeLibraryError(
             f"{path} has ABI version {version}, this package needs {structs.ABI_VERSION}: run `pip install .` again"
+        )
+    if missing := [name for name in structs.FUNCTIONS if not hasattr(lib, name)]:
+        raise NativeLibraryError(
+            f"{path} lacks {', '.join(missing)}: it was built from other sources than this package. "
+            "Run `pip install .` again"
         )
     for name, (result, arguments) in structs.FUNCTIONS.items():
         function = getattr(lib, name)
@@ -127,5 +150,5 @@ def check(status: int, lib: ctypes.CDLL) -> None:
 
 
 def isa(device_type: str = "cpu") -> str:
-    """The instruction set the kernels use: 'avx512', 'avx2' or 'baseline'; 'cuda'."""
+    """The instruction set the kernels use: one of INSTRUCTION_SETS; 'cuda'."""
     return str(library(device_type).gendr_isa().decode())

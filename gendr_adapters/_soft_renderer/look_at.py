@@ -5,6 +5,7 @@ world. The equations are those of the originals' functional/{look_at,look,get_po
 """
 
 from numbers import Real
+from typing import overload
 
 import numpy as np
 import torch
@@ -99,6 +100,16 @@ def look(vertices: Tensor, eye: Numbers, direction: Numbers = UPWARDS, up: Numbe
     return _seen(vertices, eyes, _checked(view_axes(ahead, ups), "direction and up"))
 
 
+@overload
+def get_points_from_angles(distance: Tensor, elevation: Scalar, azimuth: Scalar, degrees: bool = True) -> Tensor: ...
+@overload
+def get_points_from_angles(
+    distance: float, elevation: float, azimuth: float, degrees: bool = True
+) -> tuple[float, float, float]: ...
+@overload
+def get_points_from_angles(
+    distance: Scalar, elevation: Scalar, azimuth: Scalar, degrees: bool = True
+) -> tuple[float, float, float] | Tensor: ...
 @full_precision
 def get_points_from_angles(
     distance: Scalar, elevation: Scalar, azimuth: Scalar, degrees: bool = True

@@ -42,6 +42,7 @@ def save_obj(
         texture_res: pixels, from 2: the side of the square that a face has in the picture. With 3 R + 3, or from 5 R
             on, loading at the same R gives the texels that were saved, to the picture's 8 bits; others blur them, fewer
             also lose some. None: 3 R + 3.
+        texture_type: what `textures` are: 'surface', 'vertex' or 'uv'.
     Raises:
         TypeError, ValueError: an argument of the wrong type, shape or range; numbers that are not finite in float32; a
             name that these files cannot hold (a line break, or a # after a space). ImportError: a picture, and no

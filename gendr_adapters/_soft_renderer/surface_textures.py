@@ -103,6 +103,7 @@ def sample_texels(picture: Tensor, uv: Tensor, resolution: int, wrap: str = "ref
 
     Args:
         picture: (H, W, 3), row 0 at the top. uv: (F, 3, 2), of the corners, of picture's dtype.
+        resolution: R. wrap: 'reference', 'repeat' or 'clamp'.
     Returns:
         (F, R * R, 3).
     """

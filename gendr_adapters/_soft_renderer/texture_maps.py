@@ -76,7 +76,7 @@ def texture_map(rest: bytes, where: str, keyword: str, folder: str) -> TextureMa
 
 
 def find_file(folder: str, written: bytes) -> str:
-    """The path of a file that a folder is meant to have: as written or, if there is no such file, with / for \\."""
+    r"""The path of a file that a folder is meant to have: as written or, if there is no such file, with / for \."""
     path = os.path.join(folder, name(written))
     if b"\\" not in written or os.path.exists(path):
         return path

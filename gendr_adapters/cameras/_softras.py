@@ -80,7 +80,7 @@ def to_softras_look_at(camera: PinholeCamera) -> SoftRasLookAt:
     """
     camera = _check_camera(camera)
     _check_representable(camera)
-    f_x, f_y = camera.focal.unbind(1)
+    _f_x, f_y = camera.focal.unbind(1)
     axes = camera.rotation
     eye = -times(camera.translation[:, None], axes.mT)[:, 0]
     up = -axes[:, 1] * f_y.sign()[:, None]

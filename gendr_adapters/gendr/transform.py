@@ -17,13 +17,13 @@ class Transform(Camera):
         return Mesh(vertices, faces, textures, mesh.texture_res, mesh.texture_type)
 
 
-class LookAt(LookAtCamera, Transform):
+class LookAt(LookAtCamera, Transform):  # noqa: D101 (of the camera)
     __doc__ = LookAtCamera.__doc__
 
 
-class Look(LookCamera, Transform):
+class Look(LookCamera, Transform):  # noqa: D101 (of the camera)
     __doc__ = LookCamera.__doc__
 
 
-class Projection(ProjectionCamera, Transform):
+class Projection(ProjectionCamera, Transform):  # noqa: D101 (of the camera)
     __doc__ = ProjectionCamera.__doc__

@@ -11,7 +11,20 @@ from .._transformable import transformable
 from .._untraced import untraced
 from .watched import unwatched
 
-_library = Library("gendr_adapters", "DEF")
+_TWICE = (
+    f"gendr_adapters ({__file__}) is imported a second time in this process, from the same place or another, and torch "
+    "knows its operators from the first: start Python again, or keep the modules that were imported"
+)
+
+
+def _of_our_name() -> Library:
+    try:
+        return Library("gendr_adapters", "DEF")
+    except RuntimeError as error:
+        raise ImportError(_TWICE) from error
+
+
+_library = _of_our_name()
 _direct: dict[str, Any] = {}
 _in_transforms: dict[str, Any] = {}
 
@@ -27,6 +40,8 @@ def register(
     """Define the op gendr_adapters::name. signature: of its schema, '(Tensor x) -> Tensor'; a result may be None where
     it says Tensor (with Tensor? torch.jit.trace refuses it). native: what it does, for CPU and CUDA tensors; fake: the
     same for tensors without data. backward, setup_context: see torch.library."""
+    if name in _direct:
+        raise ImportError(_TWICE)
     native, backward, setup_context = map(untraced, (native, backward, setup_context))
     _library.define(f"{name}{signature}")
     for key in ("CPU", "CUDA"):
@@ -86,11 +101,12 @@ def apply(name: str, *args: Any) -> Any:
 
 
 def no_double_backward(ctx: Any, *grads: Any) -> Any:
+    """The backward pass of a backward pass: raises NotImplementedError."""
     raise NotImplementedError("gendr_adapters has no second derivatives: double backward is not implemented")
 
 
 def nothing_saved(ctx: Any, inputs: Any, output: Any) -> None:
-    pass
+    """The context of an op whose backward pass is `no_double_backward`."""
 
 
 def empty_gradients(inputs: Any, needs: Any) -> tuple[Tensor | None, ...]:

@@ -13,8 +13,16 @@ from .._untraced import untraced
 _ASKED = {
     torch._C: ("_dispatch_tls_local_include_set", "_dispatch_keys", "_len_torch_function_stack"),
     torch._C._autograd: ("_profiler_enabled",),
-    DispatchKey: ("BackendSelect", "ADInplaceOrView", "CPU", "CUDA", "AutogradCPU", "AutogradCUDA", "AutocastCPU")
-    + ("AutocastCUDA",),
+    DispatchKey: (
+        "BackendSelect",
+        "ADInplaceOrView",
+        "CPU",
+        "CUDA",
+        "AutogradCPU",
+        "AutogradCUDA",
+        "AutocastCPU",
+        "AutocastCUDA",
+    ),
 }
 _CAN_ASK = all(hasattr(of, name) for of, names in _ASKED.items() for name in names)
 # Before torch 2.9 sets of keys are never equal.

@@ -105,9 +105,7 @@ def sample_textures(meshes: Any, fragments: PyTorch3DFragments, images: list[int
         moved_by = (torch.cumsum(counts, 0) - counts - first)[:, None, None, None]
         face, meshes = torch.where(face < 0, -1, face + moved_by), meshes[images]
     with _one_type(meshes.textures, weights):
-        return meshes.sample_textures(  # type: ignore[no-any-return]
-            PyTorch3DFragments(face, fragments.zbuf, weights, fragments.dists)
-        )
+        return meshes.sample_textures(PyTorch3DFragments(face, fragments.zbuf, weights, fragments.dists))
 
 
 def _one_type(textures: Any, weights: Tensor) -> torch.autocast:

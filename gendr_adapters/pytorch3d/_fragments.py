@@ -76,7 +76,7 @@ class GenDRFragments(PyTorch3DFragments):
         if "_counted" not in self.__dict__:
             with _graph_of(self.meshes.face_vertices):
                 object.__setattr__(self, "_counted", self.meshes.count_fragments())
-        return self._counted  # type: ignore[attr-defined, no-any-return]
+        return self._counted
 
     @property
     def found(self) -> Fragments:
@@ -85,7 +85,7 @@ class GenDRFragments(PyTorch3DFragments):
             with _graph_of(self.meshes.face_vertices):
                 found = self.counted.find()
             self._keep_found(found)
-        return self._found  # type: ignore[attr-defined, no-any-return]
+        return self._found
 
     def compact(self) -> PyTorch3DFragments:
         """All fragments as PyTorch3D's Fragments of shape (N, 1, M, 1), M the largest number of an image, at least 1.
@@ -123,7 +123,7 @@ class GenDRFragments(PyTorch3DFragments):
         if "_found" in watched:
             found = watched["_found_as_made"].edited(watched["_found"]._asdict())
             names += [f"found.{name}" for name in found]
-        return names  # type: ignore[no-any-return]
+        return names
 
     def detach(self) -> "GenDRFragments":
         if "_meshes" not in self.__dict__ or self._edited():

@@ -33,7 +33,7 @@ class _HardShader(GenDRShader):
             return nearest_shown(projected, shown, self._params(kwargs))
         if isinstance(fragments, GenDRFragments):
             fragments = fragments.nearest()
-        return super().forward(fragments, meshes, **kwargs)  # type: ignore[no-any-return]
+        return super().forward(fragments, meshes, **kwargs)
 
     def _shown(self, projected: ProjectedMeshes, meshes: Any, kwargs: dict[str, Any]) -> Shown:
         """Raises BeyondTheCore."""

@@ -56,7 +56,7 @@ def vertex_normals(meshes: Any) -> Tensor:
     """(V, 3) unit normals, packed: the meshes' own where they have them, else PyTorch3D's mean of the faces' normals,
     weighted by area."""
     if meshes.has_verts_normals():
-        return meshes.verts_normals_packed()  # type: ignore[no-any-return]
+        return meshes.verts_normals_packed()
     verts, faces = meshes.verts_packed(), meshes.faces_packed()
     at_corners = face_cross_products(meshes)[:, None].expand(-1, 3, 3)
     sums = ops.apply("scatter_corners", at_corners[None], faces, verts.shape[0])[0]
@@ -83,4 +83,4 @@ def lit_vertices(meshes: Any, lighting: Lighting) -> Tensor:
     if len(meshes) > 1:
         lighting = lighting.pick(meshes.verts_packed_to_mesh_idx())
     light, specular = lighting.shine(meshes.verts_packed(), vertex_normals(meshes))
-    return meshes.textures.verts_features_packed() * light + specular  # type: ignore[no-any-return]
+    return meshes.textures.verts_features_packed() * light + specular

@@ -65,7 +65,7 @@ def checked_faces_per_pixel(value: Any) -> int | None:
     number = plain(value)
     if number is not None and (not _is(Integral, number) or number < 1):
         raise ValueError(f"faces_per_pixel must be an int >= 1, or None for all faces, got {number!r}")
-    return number  # type: ignore[no-any-return]
+    return number
 
 
 def checked_blur_radius(value: Any) -> float:

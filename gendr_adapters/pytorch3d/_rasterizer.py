@@ -137,7 +137,7 @@ def _near_clip(settings: RasterizationSettings, cameras: Any, clipped: bool) -> 
     if isinstance(z_clip, Real) and z_clip == 0 and clipped:
         return DEFAULT_Z_CLIP
     if z_clip is not None or not clipped:
-        return z_clip  # type: ignore[no-any-return]
+        return z_clip
     znear = cameras.get_znear()
     if isinstance(znear, Tensor):
         znear = znear.min().item()

@@ -115,9 +115,9 @@ class _LitShader(GenDRShader):
     ) -> Shown:
         """Raises BeyondTheCore."""
         shown = show(meshes, projected, self._lighting(meshes, kwargs), self._surface(meshes))
-        if isinstance(shown.features, TextureMaps) and shown.features.padding == "zeros":
-            if background_of(params, shown.n_channels, shown.dtype, projected).dim() == 4:
-                raise BeyondTheCore("maps are padded with zeros before a background that is a picture")
+        padded = isinstance(shown.features, TextureMaps) and shown.features.padding == "zeros"
+        if padded and background_of(params, shown.n_channels, shown.dtype, projected).dim() == 4:
+            raise BeyondTheCore("maps are padded with zeros before a background that is a picture")
         return shown
 
     def _in_pieces(

@@ -37,7 +37,7 @@ def vector(name: str, value: Any, size: int) -> Tensor:
     check_real(name, value)
     if value.shape != (size,):
         raise ValueError(f"{name} must be a tensor of shape ({size},), got shape {tuple(value.shape)}")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def face_indices(name: str, value: Any, n_vertices: int, like: Tensor, base: int = 0) -> Tensor:

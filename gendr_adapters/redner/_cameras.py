@@ -158,4 +158,4 @@ def _matrix(name: str, value: Any, size: int) -> Tensor:
     check_real(name, value)
     if value.shape != (size, size):
         raise ValueError(f"{name} must be a tensor of shape ({size}, {size}), got shape {tuple(value.shape)}")
-    return value  # type: ignore[no-any-return]
+    return value

@@ -150,7 +150,7 @@ def _intrinsics(value: Any, like: Tensor) -> Tensor:
             raise TypeError(f"intrinsics must be a tensor or numbers fx, fy, cx, cy, got {value!r}") from error
     if value.shape != (4,):
         raise ValueError(f"intrinsics must be fx, fy, cx, cy, got shape {tuple(value.shape)}")
-    return value.to(like)  # type: ignore[no-any-return]
+    return value.to(like)
 
 
 def _image_size(dims: Any) -> tuple[int, int]:

@@ -91,4 +91,4 @@ def _intensity(value: Any) -> Tensor:
     check_real("intensity", value)
     if value.shape not in ((3,), (1,)):
         raise ValueError(f"intensity must be a tensor of shape (3,) or (1,), got shape {tuple(value.shape)}")
-    return value  # type: ignore[no-any-return]
+    return value

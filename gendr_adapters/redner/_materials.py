@@ -19,7 +19,7 @@ class _Reflectance:
         self.name = name
 
     def __get__(self, material: object, owner: type) -> Texture:
-        return material.__dict__[self.name]  # type: ignore[no-any-return]
+        return material.__dict__[self.name]
 
     def __set__(self, material: object, value: Tensor | Texture | None) -> None:
         value = (

@@ -64,7 +64,7 @@ def unit(vectors: Tensor) -> Tensor:
 
 
 def _sum_at_vertices(values: Tensor, faces: Tensor, vertices: Tensor) -> Tensor:
-    return ops.apply("scatter_corners", values[None], faces, vertices.shape[0])[0]  # type: ignore[no-any-return]
+    return ops.apply("scatter_corners", values[None], faces, vertices.shape[0])[0]
 
 
 def _divided(vectors: Tensor, divisors: Tensor) -> Tensor:

@@ -79,7 +79,7 @@ def load_obj(
         Object(
             mesh.vertices,
             mesh.indices,
-            materials[name] if name in materials else grey,
+            grey if name is None else materials.get(name, grey),
             light_intensity=None if name is None else lights.get(name),
             uvs=mesh.uvs,
             normals=mesh.normals,

@@ -40,6 +40,7 @@ def project(vertices: Tensor, cameras: OrbitCameras, half_fov: float) -> Tensor:
 
     Args:
         vertices: (V, 3) world units.
+        cameras: B of them.
         half_fov: degrees between the view direction and the border of the [-1, 1] square.
     Returns:
         (B, V, 3): x and y in NDC, z the depth in world units.

@@ -1,6 +1,7 @@
 """GenDR (github.com/Felix-Petersen/gendr) with SoftRas' settings: logistic of the squared distance."""
 
 from gendr.functional import render
+from torch import Tensor
 
 from benchmarks.gpu.scenes import View
 from benchmarks.gpu.timing import Work
@@ -11,7 +12,7 @@ def work(view: View) -> Work:
     corners = view.corners.clone().requires_grad_()
     textures = view.corner_colours
 
-    def forward():
+    def forward() -> tuple[Tensor, ...]:
         rgba = render(
             corners,
             textures,

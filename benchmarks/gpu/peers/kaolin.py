@@ -1,6 +1,7 @@
 """Kaolin's DIB-R: hard colour inside, a soft mask outside of the nearest faces, at most 30 of them (its default)."""
 
 from kaolin.render.mesh import dibr_rasterization
+from torch import Tensor
 
 from benchmarks.gpu.scenes import View
 from benchmarks.gpu.timing import Work
@@ -12,7 +13,7 @@ def work(view: View) -> Work:
     features = view.corner_colours
     facing = corners.new_ones(corners.shape[:2])  # draw back faces, too
 
-    def forward():
+    def forward() -> tuple[Tensor, ...]:
         image, mask, _ = dibr_rasterization(
             case.image_size,
             case.image_size,

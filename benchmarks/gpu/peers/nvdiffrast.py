@@ -7,6 +7,7 @@ from functools import cache
 
 import nvdiffrast.torch as dr
 import torch
+from torch import Tensor
 
 from benchmarks.gpu.scenes import View
 from benchmarks.gpu.timing import Work
@@ -26,7 +27,7 @@ def work(view: View) -> Work:
     context = _context(clip.device)
     topology = dr.antialias_construct_topology_hash(triangles)
 
-    def forward():
+    def forward() -> tuple[Tensor, ...]:
         raster, _ = dr.rasterize(context, clip, triangles, size, grad_db=False)
         shown, _ = dr.interpolate(attributes, raster, triangles)
         return (dr.antialias(shown, raster, clip, triangles, topology_hash=topology),)

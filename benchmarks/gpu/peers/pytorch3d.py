@@ -5,6 +5,7 @@ from pytorch3d.renderer.blending import BlendParams, sigmoid_alpha_blend, softma
 from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes
 from pytorch3d.renderer.mesh.rasterizer import Fragments
 from pytorch3d.structures import Meshes
+from torch import Tensor
 
 from benchmarks.gpu.scenes import View
 from benchmarks.gpu.timing import Work
@@ -21,7 +22,7 @@ def work(view: View) -> Work:
     colours = view.corner_colours.flatten(0, 1)
     blend = BlendParams(sigma=case.tau, gamma=1e-4, background_color=(0.0, 0.0, 0.0))
 
-    def forward():
+    def forward() -> tuple[Tensor, ...]:
         meshes = template.update_padded(vertices)
         fragments = Fragments(
             *rasterize_meshes(

@@ -1,6 +1,7 @@
 """SoftRas (github.com/ShichenLiu/SoftRas). A silhouette is drawn as in its own examples, with hard colour beside it."""
 
 from soft_renderer.functional import soft_rasterize
+from torch import Tensor
 
 from benchmarks.gpu.scenes import View
 from benchmarks.gpu.timing import Work
@@ -11,7 +12,7 @@ def work(view: View) -> Work:
     corners = view.corners.clone().requires_grad_()
     textures = view.corner_colours
 
-    def forward():
+    def forward() -> tuple[Tensor, ...]:
         rgba = soft_rasterize(
             corners,
             textures,

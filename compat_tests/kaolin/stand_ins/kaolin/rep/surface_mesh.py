@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ _TENSORS = (
 ).split()
 _SET = (*_TENSORS, "materials")
 # What each attribute that is not set can be computed from; the first row that is there counts.
-_SOURCES = {
+_SOURCES: dict[str, list[tuple[str, ...]]] = {
     "face_vertices": [("vertices", "faces")],
     "face_normals": [("normals", "face_normals_idx"), ("vertex_normals", "faces"), ("vertices", "faces")],
     "face_uvs": [("uvs", "face_uvs_idx")],
@@ -38,7 +38,7 @@ class Batching(str, Enum):
 class SurfaceMesh:
     """Triangles: one mesh (NONE), several with the same faces (FIXED), or lists of tensors (LIST)."""
 
-    Batching = Batching
+    Batching: TypeAlias = Batching
 
     def __init__(
         self,

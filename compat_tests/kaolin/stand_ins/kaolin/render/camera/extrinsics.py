@@ -42,7 +42,7 @@ class CameraExtrinsics:
         return self._matrix
 
     @property
-    def R(self) -> Tensor:  # noqa: N802
+    def R(self) -> Tensor:
         return self._matrix[:, :3, :3]
 
     @property
