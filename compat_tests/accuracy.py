@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from compat_tests.support.sweep_scenes import faces_of
 from gendr_adapters import RenderSettings, render
 from gendr_adapters.distributions import DISTRIBUTIONS
 from gendr_adapters.t_conorms import T_CONORMS
-
-from .support.sweep_scenes import faces_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "accuracy.md"
 SIZE, SCENES = (24, 32), 40

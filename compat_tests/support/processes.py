@@ -38,7 +38,7 @@ def picture_with_gradients(i: int) -> list[Tensor]:
     return [drawn.image.detach(), *torch.autograd.grad(loss(drawn), inputs)]
 
 
-class Pictures(Dataset):  # type: ignore[type-arg]
+class Pictures(Dataset):
     def __init__(self, draw: Callable[[int], list[Tensor]]) -> None:
         self.draw = draw
 
