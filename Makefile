@@ -8,11 +8,15 @@ STAMPS := $(VENV)/stamps
 OUT ?= out
 PYTEST_ARGS ?=
 NIGHTLY_ARGS ?=
+PAIRS ?= 3.10:2.5.1
+TAG ?= v$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+FUZZ_ARGS ?=
 
 NATIVE := $(shell find csrc -type f ! -name budget.json)
-CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp
+CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp $(wildcard compat_tests/fuzz/*.cpp compat_tests/fuzz/*.h)
 
-.PHONY: help demo example test test-fast nightly sanitize clang budget lint bench bench-gpu format hooks clean
+.PHONY: help demo example test test-fast environments nightly sanitize fuzz clang coverage budget lint tidy docs bench
+.PHONY: bench-gpu wheels release-notes checksums format hooks clean
 .NOTPARALLEL:
 
 help:
@@ -22,18 +26,31 @@ help:
 	@echo "make test-fast  the quick ones of them, for while you work"
 	@echo "make nightly hours: every instruction set, long sweeps; stop it and it goes on next time; NIGHTLY_ARGS='--list'"
 	@echo "make sanitize  the tests of the native core, on a build that checks memory and undefined behaviour"
+	@echo "make coverage  the lines of Python and of the native core that the core's tests do not reach"
+	@echo "make environments  the quick tests in other versions: PAIRS='3.10:2.5.1 3.13:2.9.1' of Python and torch"
 	@echo "make clang   the same tests on a build by clang; CLANG=clang++-14 names it"
+	@echo "make fuzz    calls of the native core made of random bytes, on such a build; FUZZ_ARGS='--calls N', a million else"
 	@echo "make budget  let the CUDA kernels' budget (csrc/cuda/budget.json) be what they use now"
-	@echo "make lint    ruff, mypy, clang-format, as CI runs them"
+	@echo "make wheels  the source archive and the wheels that are published, into dist/, checked and tried"
+	@echo "make lint    ruff, mypy, clang-format and the checks of CI's own files; make tidy: clang-tidy"
+	@echo "make docs    write the pages that programs write"
 	@echo "make bench   the tables of timings; make bench-gpu: on a GPU"
+	@echo "make release-notes  the changelog's section of TAG, into $(OUT)/; make checksums: of what is in dist/"
 	@echo "make format  let ruff and clang-format rewrite the sources"
 	@echo "make hooks   install the pre-commit hook"
 	@echo "make clean   remove everything that was built, .venv included"
 
-demo: $(STAMPS)/demo $(STAMPS)/package
+# Where there is an nvcc and no GPU, demo and example do with the CPU core: CUDA takes minutes to compile. A whole package
+# that is there already is kept.
+NVCC := $(or $(CUDACXX),$(CUDA_HOME),$(CUDA_PATH),$(shell command -v nvcc),$(wildcard /usr/local/cuda/bin/nvcc))
+GPU := $(wildcard /dev/nvidia[0-9]*)
+CUDA_IS_FOR_NOTHING = $(if $(NVCC),$(if $(or $(GPU),$(GENDR_CUDA),$(wildcard $(STAMPS)/package)),,yes))
+SOME_PACKAGE = $(STAMPS)/package$(if $(CUDA_IS_FOR_NOTHING),-cpu)
+
+demo: $(STAMPS)/demo $(SOME_PACKAGE)
 	$(BIN)/python -m gendr_adapters.demo --out $(OUT)
 
-example: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
+example: $(STAMPS)/test $(STAMPS)/pytorch3d $(SOME_PACKAGE)
 	$(BIN)/python examples/pytorch3d_fit_mesh.py --out $(OUT)
 
 # Two runs more: with the kernels of the CUDA core, emulated, in the place of the CPU core; and the comparisons with the
@@ -63,6 +80,9 @@ test: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
 test-fast: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
 	$(PYTEST) -m "not slow and not cuda" $(PYTEST_ARGS)
 
+environments: $(STAMPS)/package
+	$(BIN)/python -m compat_tests.environments $(PAIRS)
+
 nightly: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
 	$(BIN)/python -m compat_tests.nightly $(NIGHTLY_ARGS)
 
@@ -78,6 +98,20 @@ sanitize: $(STAMPS)/test $(STAMPS)/package
 	ASAN_OPTIONS=detect_leaks=0:use_sigaltstack=0 \
 	$(BIN)/pytest -p no:faulthandler $(SANITIZED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
 
+# As sanitize, of what the core's own tests reach: a file a line, with the lines that nothing reached.
+COVERED := $(VENV)/coverage
+COVERED_TESTS := $(SANITIZED_TESTS) test_bad_input test_depths_of_any_sign test_distributions test_edge_gradients
+COVERED_TESTS += test_interrupting test_large_batches test_map_gradients test_openmp test_reach_shape test_shading
+COVERED_TESTS += test_steep_t_conorms test_t_conorms test_watertight kaolin/test_soft_mask kaolin/test_soft_mask_native
+
+coverage: $(STAMPS)/coverage $(STAMPS)/pytorch3d $(STAMPS)/package
+	rm -rf $(COVERED)
+	find build -name '*.gc??' -delete
+	GENDR_COVERAGE=1 GENDR_CUDA=0 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(COVERED) .
+	PYTHONPATH=$(COVERED) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive \
+	$(BIN)/pytest --cov=$(COVERED)/gendr_adapters --cov-report=term-missing:skip-covered $(COVERED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
+	$(BIN)/gcovr --root . --filter csrc/ --merge-lines build
+
 # As sanitize. Warnings are errors, and the numbers are held against the goldens and the reference.
 CLANG ?= clang++
 BY_CLANG := $(VENV)/clang
@@ -89,17 +123,47 @@ clang: $(STAMPS)/test $(STAMPS)/package
 	PYTHONPATH=$(BY_CLANG) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest --numprocesses=auto --dist=worksteal \
 	$(SANITIZED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
 
+fuzz: $(STAMPS)/venv
+	$(BIN)/python -m compat_tests.fuzz $(FUZZ_ARGS)
+
 budget: $(STAMPS)/package
 	$(BIN)/python -m build_tools.budget --write
+
+# CUDACXX=/a/bin/nvcc:/b/bin/nvcc names the nvccs of several CUDA versions.
+wheels: $(STAMPS)/wheels
+	$(BIN)/python -m build_tools.wheels
 
 lint: $(STAMPS)/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(CXX_FILES)
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+
+# The CUDA core is looked at as the emulator compiles it.
+TIDY = $(BIN)/clang-tidy --quiet --warnings-as-errors='*'
+
+tidy: $(STAMPS)/lint
+	$(TIDY) $(filter-out %/kernels.cpp,$(wildcard csrc/cpu/*.cpp)) -- -std=c++17 -pthread
+	$(TIDY) csrc/cpu/kernels.cpp -- -std=c++17 -pthread -DGENDR_ISA=baseline
+	$(TIDY) $(wildcard csrc/emu/*.cpp csrc/cuda/*.cu) -- -x c++ -std=c++17 -pthread -DGENDR_EMU -DGENDR_ISA=emu
+
+docs: $(STAMPS)/demo $(SOME_PACKAGE)
+	$(BIN)/python experiments/make_docs.py
+	$(BIN)/python -m benchmarks.history --docs
+
+release-notes: $(STAMPS)/venv
+	mkdir -p $(OUT)
+	$(BIN)/python -m build_tools.changelog $(TAG) --released > $(OUT)/release-notes.md
+
+checksums:
+	cd dist && sha256sum *.whl *.tar.gz > SHA256SUMS
 
 bench: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --history benchmarks/results/history.jsonl
 	$(BIN)/python -m benchmarks.limits
 	$(BIN)/python -m benchmarks.growth
 
@@ -123,18 +187,29 @@ $(STAMPS)/venv:
 	mkdir -p $(STAMPS)
 	touch $@
 
-$(STAMPS)/base $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/%: requirements/%.txt requirements/base.txt $(STAMPS)/venv
+$(STAMPS)/base $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/wheels $(STAMPS)/coverage: $(STAMPS)/%: requirements/%.txt requirements/base.txt $(STAMPS)/venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 $(STAMPS)/test: requirements/demo.txt
+$(STAMPS)/coverage: requirements/demo.txt requirements/test.txt
 
 # PyTorch3D's Python layer, unless there is a whole PyTorch3D.
 $(STAMPS)/pytorch3d: $(STAMPS)/test compat_tests/pytorch3d/install.py compat_tests/pytorch3d/compiled_stub.py
 	$(BIN)/python compat_tests/pytorch3d/install.py
 	touch $@
 
-# Editable, so that Python changes need no reinstall; the native libraries are rebuilt when their sources change.
-$(STAMPS)/package: $(NATIVE) $(wildcard build_tools/*) setup.py pyproject.toml $(STAMPS)/base
-	GENDR_WERROR=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+# Editable, so that Python changes need no reinstall; the native libraries are rebuilt when their sources change. There is
+# one of these two stamps, as a build without CUDA removes the CUDA libraries that lie there.
+EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+
+$(STAMPS)/package $(STAMPS)/package-cpu: $(NATIVE) $(wildcard build_tools/*) setup.py pyproject.toml $(STAMPS)/base
+
+$(STAMPS)/package:
+	GENDR_WERROR=1 $(EDITABLE)
+	rm -f $@-cpu
+	touch $@
+
+$(STAMPS)/package-cpu:
+	GENDR_CUDA=0 GENDR_WERROR=1 $(EDITABLE)
 	touch $@

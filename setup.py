@@ -4,6 +4,7 @@ The CPU core always; the CUDA core where an nvcc is found (build_tools/nvcc.py),
 """
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -20,7 +21,7 @@ if int(setuptools.__version__.partition(".")[0]) < 77:  # as in pyproject.toml; 
     )
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # an isolated build does not look here by itself
-from build_tools import compiler, cuda, nvcc
+from build_tools import compiler, cuda, index_page, nvcc
 
 if sys.platform == "win32":
     raise SystemExit(compiler.WINDOWS)
@@ -47,6 +48,10 @@ LINK_FLAGS_OF = {"linux": ["-Wl,--version-script=build_tools/exports.map"]}
 if os.environ.get("GENDR_SANITIZE") == "1":
     FLAGS += ["-O1", "-g", *SANITIZE]
     LINK_FLAGS += SANITIZE
+# GENDR_COVERAGE=1: a library that counts which lines run (make coverage).
+if os.environ.get("GENDR_COVERAGE") == "1":
+    FLAGS += ["-O1", "--coverage"]
+    LINK_FLAGS.append("--coverage")
 
 KERNELS = Path("csrc/cpu/kernels.cpp")
 PACKAGE = ("gendr_adapters", "_native")
@@ -72,14 +77,14 @@ class NativeBuild(build_ext):
             cuda.install(built, Path(self.get_finalized_command("build_py").get_package_dir(".".join(PACKAGE))))
 
     def build_cuda(self, kept: Path) -> list[Path]:
-        """The CUDA library, or why there is none, where nobody insists: it is said when a CUDA tensor arrives."""
+        """A CUDA library of each nvcc, or why there is none, where nobody insists: a CUDA tensor gets to hear it."""
         try:
-            found = nvcc.find()
-            if found is None:
+            found = nvcc.find_all()
+            if not found:
                 print("CUDA: no nvcc found, or GENDR_CUDA=0; the CPU core only", flush=True)
                 return []
             nvcc.check_machine(compiler.find().machine)
-            return cuda.build(found, Path("csrc/cuda"), kept)
+            return [file for one in found for file in cuda.build(one, Path("csrc/cuda"), kept / one.major)]
         except nvcc.Mistake:
             raise
         except nvcc.BuildError as error:
@@ -149,8 +154,12 @@ class PlatformWheel(bdist_wheel):
 
 
 SOURCES = sorted(str(path) for path in Path("csrc").rglob("*") if path.is_file())
+(VERSION,) = re.findall(r'^version = "(.+)"$', Path("pyproject.toml").read_text(), re.MULTILINE)
 
 setup(
     ext_modules=[Extension("gendr_adapters._native.libgendr_cpu", sources=["csrc/cpu/api.cpp"], depends=SOURCES)],
     cmdclass={"build_ext": NativeBuild, "build_py": PackageBuild, "bdist_wheel": PlatformWheel},
+    long_description=index_page.readme(VERSION),
+    long_description_content_type="text/markdown",
+    project_urls=index_page.project_urls(),
 )

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 import gendr_adapters
-from benchmarks import call, kaolin
+from benchmarks import call, history, kaolin
+from benchmarks.gpu.machine import git_commit
 from benchmarks.measure import peak_memory, time_scene
 from benchmarks.scenes import Scene, silhouette_settings, sphere_faces, spot_faces, standard_scenes
 from gendr_adapters import _native
@@ -91,12 +92,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--seconds", type=float, default=1.0, help="time for each line (default: 1)")
     parser.add_argument("--json", type=Path, help="write the numbers here, too")
+    parser.add_argument("--history", type=Path, help="append the scenes' medians here, if the machine is idle")
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
         print(peak_memory(standard_scenes()[0]))
         return
 
+    busy = history.why_not_now()
     machine = {
         "processor": processor(),
         "instruction_set": _native.isa(),
@@ -121,6 +124,10 @@ def main() -> None:
     pytorch3d = swapped_renderers(options.seconds)
     kaolin_door = kaolin.measure(options.seconds)
     kaolin.print_report(kaolin_door)
+    if options.history and busy:
+        print(f"\nNot appended to {options.history}: {busy}.")
+    elif options.history:
+        history.append(options.history, history.entry(machine, git_commit(), tables["Scenes"]))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         result = {

@@ -13,7 +13,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import usage
+from . import compiler, older_glibc, usage
 from .nvcc import WITHOUT, BuildError, Nvcc, architectures, ptx_architectures
 
 HOST_FLAGS = ["-Wall", "-Wextra", "-fPIC", "-fvisibility=hidden"]
@@ -55,9 +55,13 @@ def build(nvcc: Nvcc, source: Path, objects: Path) -> list[Path]:
             pool.map(lambda file: _compile(nvcc, flags, file, objects / f"{file.stem}.o", -(-cores // jobs)), files)
         )
     library = objects / f"libgendr_cuda{nvcc.major}.so"
-    # As seen from here: nvcc gives it to a shell, which would divide it where a folder's name has a space.
-    exports = os.path.relpath(EXPORTS)
-    link = [*nvcc.command, *LINK_FLAGS, "-Xlinker", f"--version-script={exports}", *nvcc.link_flags]
+    # As seen from here: nvcc gives them to a shell, which would divide them where a folder's name has a space.
+    folder = Path(os.path.relpath(objects))
+    arguments = [f"--version-script={os.path.relpath(EXPORTS)}"]
+    arguments += older_glibc.linker_arguments(compiler.find().command, folder)
+    # Without an architecture it would add an empty image for one of its own choice.
+    link = [*nvcc.command, *LINK_FLAGS, f"-arch=sm_{targets[0]}", *nvcc.link_flags]
+    link += [f"-Xlinker={argument}" for argument in arguments]
     link += [*map(str, sorted(compiled)), "-o", str(library)]
     if not _up_to_date(library, link, nvcc):
         _run(link)

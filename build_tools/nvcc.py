@@ -51,6 +51,17 @@ class Nvcc:
         return self.version.partition(".")[0]
 
 
+def find_all(environ: Mapping[str, str] = os.environ, path: Sequence[str] = sys.path) -> list[Nvcc]:
+    """The nvccs to use, each for a library of its own; none for a build without CUDA. CUDACXX may name several, of
+    different major versions, with colons between them; else there is at most one, as `find` says."""
+    commands = [command for command in environ.get("CUDACXX", "").split(":") if command.strip()]
+    found = [nvcc for command in commands or [""] if (nvcc := find({**environ, "CUDACXX": command}, path))]
+    if len({nvcc.major for nvcc in found}) < len(found):
+        versions = " and ".join(nvcc.version for nvcc in found)
+        raise Mistake(f"CUDACXX must name nvccs of different major versions, got those of CUDA {versions}. {WITHOUT}")
+    return found
+
+
 def find(environ: Mapping[str, str] = os.environ, path: Sequence[str] = sys.path) -> Nvcc | None:
     """The nvcc to use, None for a build without CUDA. GENDR_CUDA: 0 never, 1 always, auto (default) where there is one.
 

@@ -115,6 +115,28 @@ def test_order_of_the_search(place: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert found.link_flags == (("-L", str(root / "lib")) if place == "wheels" else ())
 
 
+def test_several_nvccs(tmp_path: Path) -> None:
+    programs = [fake_nvcc(tmp_path / version / "nvcc", version=version) for version in ("12.4.131", "13.0.88")]
+    found = nvcc.find_all({"CUDACXX": ":".join(map(str, programs)), "PATH": os.defpath}, [])
+    assert [(one.version, one.command) for one in found] == [(p.parent.name, (str(p),)) for p in programs]
+    assert [one.major for one in found] == ["12", "13"]
+    again = fake_nvcc(tmp_path / "12.9.86" / "nvcc", version="12.9.86")
+    with pytest.raises(BuildError, match="different major versions, got those of CUDA 12.4.131 and 12.9.86"):
+        nvcc.find_all({"CUDACXX": f"{programs[0]}:{again}", "PATH": os.defpath}, [])
+    with pytest.raises(BuildError, match="CUDACXX=/no/such/nvcc: there is no such program"):
+        nvcc.find_all({"CUDACXX": f"{programs[0]}:/no/such/nvcc", "PATH": os.defpath}, [])
+
+
+@pytest.mark.parametrize("present", [[], ["CUDA_HOME"], PLACES])
+def test_one_nvcc_where_none_or_one_is_named(
+    present: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = _places(tmp_path, monkeypatch, present)
+    found = nvcc.find(*where)
+    assert nvcc.find_all(*where) == ([found] if found else [])
+    assert nvcc.find_all({**where[0], "GENDR_CUDA": "0"}, where[1]) == []
+
+
 def test_cuda_home_without_nvcc_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environ, path = _places(tmp_path, monkeypatch, ["usual"])
     found = nvcc.find({**environ, "CUDA_HOME": str(tmp_path)}, path)
@@ -361,14 +383,22 @@ def _libraries(monkeypatch: pytest.MonkeyPatch, folder: Path, *majors: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("of_torch", "majors", "chosen"),
-    [("12.8", (11, 12, 13), 12), (None, (9, 12, 13), 13), ("11.8", (12, 13), 13), ("13.0", (12,), 12)],
+    ("of_driver", "majors", "chosen"),
+    [
+        (13, (12, 13), 13),
+        (12, (11, 12, 13), 12),
+        (12, (9, 11, 13), 11),
+        (14, (9, 12, 13), 13),
+        (11, (12, 13), 12),
+        (None, (12, 13), 13),
+        (13, (12,), 12),
+    ],
 )
 def test_choice_of_the_library(
-    of_torch: str | None, majors: tuple[int, ...], chosen: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    of_driver: int | None, majors: tuple[int, ...], chosen: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _libraries(monkeypatch, tmp_path, *majors)
-    monkeypatch.setattr("torch.version.cuda", of_torch)
+    monkeypatch.setattr(_native.driver, "cuda_major", lambda: of_driver)
     assert _native.library_path("cuda").name == f"libgendr_cuda{chosen}.so"
 
 

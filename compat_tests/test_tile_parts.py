@@ -4,14 +4,13 @@ The constants of csrc/cuda/tile_parts.cuh are changed in copies of the sources, 
 many parts, or none.
 """
 
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from emulator.builds import CSRC, emulated_core, run_python
+from emulator.builds import changed_core, emulated_core, run_python
 from support.messages import about
 from torch import Tensor
 from torch.testing import assert_close
@@ -46,18 +45,6 @@ torch.save(results, sys.argv[2])
 """
 
 
-def changed(folder: Path, *changes: tuple[str, str, str]) -> Path:
-    """A library of the sources with changes: file, what is there, what is put in its place."""
-    csrc = folder / "csrc"
-    shutil.copytree(CSRC, csrc)
-    for name, old, new in changes:
-        source = csrc / "cuda" / name
-        text = source.read_text()
-        assert text.count(old) == 1, f"{name} has changed: make the change anew"
-        source.write_text(text.replace(old, new))
-    return emulated_core("plain", csrc)
-
-
 @pytest.fixture(scope="module")
 def render(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Tensor]]:
     folder = tmp_path_factory.mktemp("results")
@@ -74,17 +61,19 @@ def render(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, 
 @pytest.fixture(scope="module")
 def in_many_parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two faces a part, and so few parts that most tiles have to take more."""
-    return changed(
+    return changed_core(
         tmp_path_factory.mktemp("parts"),
-        ("tile_parts.cuh", "kPartCandidates = 32;", "kPartCandidates = 2;"),
-        ("render_forward.cu", "enough = 8192", "enough = 100"),
+        [
+            ("tile_parts.cuh", "kPartCandidates = 32;", "kPartCandidates = 2;"),
+            ("render_forward.cu", "enough = 8192", "enough = 100"),
+        ],
     )
 
 
 def test_parts_add_up_to_the_whole(
     in_many_parts: Path, tmp_path: Path, render: Callable[..., dict[str, Tensor]]
 ) -> None:
-    whole = render(changed(tmp_path, ("tile_parts.cuh", "kPartCandidates = 32;", "kPartCandidates = 1 << 30;")))
+    whole = render(changed_core(tmp_path, [("tile_parts.cuh", "kPartCandidates = 32;", "kPartCandidates = 1 << 30;")]))
     for library in (emulated_core("plain"), in_many_parts):
         split = render(library)
         for name, expected in whole.items():

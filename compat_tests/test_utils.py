@@ -130,19 +130,19 @@ def test_numbers_out_of_range_are_refused(read, text, message):
 
 
 @pytest.mark.parametrize(
-    ("module", "missing", "name"),
+    ("module", "missing", "name", "extra"),
     [
-        ("utils.pictures", "imageio.v3", "imageio"),
-        ("utils.plots", "matplotlib.figure", "matplotlib"),
-        ("demo", "tqdm", "tqdm"),
-        ("demo", "PIL", "Pillow"),
+        ("utils.pictures", "imageio.v3", "imageio", "io"),
+        ("utils.plots", "matplotlib.figure", "matplotlib", "demo"),
+        ("demo", "tqdm", "tqdm", "demo"),
+        ("demo", "PIL", "Pillow", "demo"),
     ],
 )
-def test_a_missing_package_is_named_with_the_extra_that_has_it(monkeypatch, module, missing, name):
+def test_a_missing_package_is_named_with_the_extra_that_has_it(monkeypatch, module, missing, name, extra):
     monkeypatch.setitem(sys.modules, missing, None)
     monkeypatch.delitem(sys.modules, f"gendr_adapters.{module}", raising=False)
     with pytest.raises(
-        ImportError, match=rf"gendr_adapters.{module} needs {name}: pip install .gendr_adapters\[demo\]"
+        ImportError, match=rf"gendr_adapters.{module} needs {name}: pip install .gendr_adapters\[{extra}\]"
     ):
         import_module(f"gendr_adapters.{module}")
 

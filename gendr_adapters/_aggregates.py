@@ -37,10 +37,6 @@ def aggregate(name: str, d: Tensor, dim: int, p: float) -> Tensor:
         return d.mean(dim)
     if name == "probabilistic" or (name == "frank" and abs(p - 1) < _FRANK_NEAR_ONE):
         return 1 - (1 - d).prod(dim)
-    if name == "einstein":
-        return _hamacher(d, dim, 2.0)
-    if name == "hamacher" and p > 0:
-        return _hamacher(d, dim, p)
     if name == "frank":
         return _frank(d, dim, p)
     if name == "yager":
@@ -49,37 +45,73 @@ def aggregate(name: str, d: Tensor, dim: int, p: float) -> Tensor:
     # What is left has a generator that is infinite at 1: take full coverages out first, their result is 1.
     full = d >= 1
     a = torch.where(full, torch.zeros_like(d), d)
-    if name == "hamacher":
-        s = _dombi(a, dim, 1.0)  # Hamacher with p = 0 is Dombi with p = 1
+    if name == "einstein":
+        s = _hamacher(a, dim, 2.0)
+    elif name == "hamacher":
+        s = _hamacher(a, dim, p) if p > 0 else _dombi(a, dim, 1.0)  # its limit is Dombi with p = 1
     elif name == "aczel_alsina":
         s = -torch.expm1(-_p_norm(-torch.log1p(-a), dim, p))
     elif name == "dombi":
         s = _dombi(a, dim, p)
     else:
-        s = 1 - (1 + torch.expm1(p * torch.log1p(-a)).sum(dim)) ** (1 / p)  # schweizer_sklar
+        s = _schweizer_sklar(a, dim, p)
     return torch.where(full.any(dim), torch.ones_like(s), s)
 
 
+# e to this is large, and so are its square and its inverse no infinity.
+_MAX_EXPONENT = 300.0
+
+
 def _p_norm(h: Tensor, dim: int, p: float) -> Tensor:
-    """(sum h^p)^(1/p) of values h >= 0; zeros get no gradient, where that of the power would be infinite or NaN."""
+    """(sum h^p)^(1/p) of values h >= 0; zeros get no gradient, where that of the power would be infinite or NaN.
+
+    Relative to the largest value, whose own power may be 0 or infinite; it is the norm of itself, so no gradient goes
+    through it as the unit."""
+    largest = h.detach().amax(dim, keepdim=True)
+    some = largest > 0
+    unit = torch.where(some, largest, torch.ones_like(largest))
     positive = h > 0
-    total = torch.where(positive, torch.where(positive, h, torch.ones_like(h)) ** p, torch.zeros_like(h)).sum(dim)
-    some = total > 0
-    return torch.where(some, torch.where(some, total, torch.ones_like(total)) ** (1 / p), torch.zeros_like(total))
+    # The inverse of a denormal number may be infinite, and so the slope there.
+    slope = h > torch.finfo(h.dtype).tiny / torch.finfo(h.dtype).eps * unit
+    ratio = torch.where(positive, torch.where(slope, h, h.detach()) / unit, torch.ones_like(h))
+    total = torch.where(positive, ratio**p, torch.zeros_like(h))
+    total = torch.where(some, total.sum(dim, keepdim=True), torch.ones_like(largest))
+    norm = unit * torch.minimum(total.log() / p, _MAX_EXPONENT - unit.log()).exp()
+    return torch.where(some, norm, torch.zeros_like(norm)).squeeze(dim)
+
+
+def _schweizer_sklar(a: Tensor, dim: int, p: float) -> Tensor:
+    """1 - (1 + sum(x^p - 1))^(1/p), x = 1 - a. Where a power is large, relative to the largest."""
+    y = p * torch.log1p(-a)  # >= 0
+    largest = y.detach().amax(dim, keepdim=True)
+    small = largest < 1
+    near = torch.expm1(torch.where(small, y, torch.zeros_like(y))).sum(dim).log1p()
+    one = (-largest).exp()
+    far = largest.squeeze(dim) + (one.squeeze(dim) + ((y - largest).exp() - one).sum(dim)).log()
+    return -torch.expm1(torch.where(small.squeeze(dim), near, far) / p)
 
 
 def _hamacher(d: Tensor, dim: int, p: float) -> Tensor:
-    """g(a) = log((p + (1-p) x) / x), x = 1 - a, with the sums of logs multiplied out so that x = 0 is allowed."""
-    x = (1 - d).prod(dim)
-    y = (1 - (1 - p) * d).prod(dim)
-    return (y - x) / (y - (1 - p) * x)
+    """g(a) = log((p + (1-p) x) / x) = log(1 + p a / x), x = 1 - a > 0."""
+    m = torch.expm1(torch.log1p(p * d / (1 - d)).sum(dim).clamp(max=_MAX_EXPONENT))
+    return m / (m + p)
 
 
 def _frank(d: Tensor, dim: int, p: float) -> Tensor:
     """g(a) = -log((p^x - 1) / (p - 1)), x = 1 - a, multiplied out likewise."""
     log_p = math.log(p)
-    ratio = (torch.expm1((1 - d) * log_p) / math.expm1(log_p)).prod(dim)
-    return 1 - torch.log1p((p - 1) * ratio) / log_p
+    ratio = torch.expm1((1 - d) * log_p) / math.expm1(log_p)
+    if p > 1:
+        return 1 - torch.log1p((p - 1) * ratio.prod(dim)) / log_p
+    # p^x - 1 = (p - 1) (1 + k (p^-a - 1)), k = p / (p - 1): where a is small the ratio lacks the digits of 1 - ratio.
+    return -torch.log1p((1 / p - 1) * _union(p / (1 - p) * torch.expm1(-d * log_p), dim)) / log_p
+
+
+def _union(d: Tensor, dim: int) -> Tensor:
+    """1 - prod(1 - d), in which small d keep their digits."""
+    full = d >= 1
+    total = -torch.expm1(torch.log1p(-torch.where(full, torch.zeros_like(d), d)).sum(dim))
+    return torch.where(full.any(dim), torch.ones_like(total), total)
 
 
 def _yager(d: Tensor, dim: int, p: float) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from . import ops
 from ._autocast import full_precision
+from ._known import as_list
 from .fragments import Fragments, listing_arguments
 from .settings import RenderSettings
 
@@ -42,7 +43,7 @@ class CountedFragments:
     def find_in(self, first: int, last: int) -> Fragments:
         """Those of pixels [first, last), the same, in the same order. offsets are of these pixels, from 0; pixel and
         face are numbers among all pixels and faces."""
-        begin, end = self.known_offsets[[first, last]].tolist()
+        begin, end = as_list(self.known_offsets[[first, last]])
         return self._list(self.offsets[first : last + 1] - begin, first, end - begin)
 
     def _list(self, offsets: Tensor, first: int, n: int) -> Fragments:

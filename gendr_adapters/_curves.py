@@ -245,6 +245,6 @@ CURVES: dict[str, Curves] = {
 
 def curves(name: str, shape: Param) -> Curves:
     """Those of a distribution. Raises ValueError or TypeError for an unknown name or a shape that is not positive."""
-    if distribution(name).uses_shape and not bool((torch.as_tensor(shape) > 0).all()):
+    if distribution(name).uses_shape and not bool((torch.as_tensor(shape, device="cpu") > 0).all()):
         raise ValueError(f"distribution {name!r} needs shape > 0, got {shape}")
     return CURVES[ALIASES.get(name, name)]

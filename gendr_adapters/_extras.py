@@ -6,11 +6,12 @@ from typing import Any
 _DISTRIBUTIONS = {"PIL": "Pillow"}  # where the name to install is not the module's
 
 
-def optional(module: str, user: str) -> Any:
-    """Import a module that the package's `demo` extra installs.
+def optional(module: str, user: str, extra: str) -> Any:
+    """Import a module that an extra of the package installs.
 
     Args:
         module: its full name. user: what needs it, as the error begins: "writing x.png", "gendr_adapters.demo".
+        extra: "io" or "demo".
     Raises:
         ImportError: it cannot be imported; names the extra.
     """
@@ -19,4 +20,4 @@ def optional(module: str, user: str) -> Any:
     except ImportError as error:
         package = module.partition(".")[0]
         name = _DISTRIBUTIONS.get(package, package)
-        raise ImportError(f"{user} needs {name}: pip install 'gendr_adapters[demo]'") from error
+        raise ImportError(f"{user} needs {name}: pip install 'gendr_adapters[{extra}]'") from error

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from ._known import as_list, has_numbers
+
 # Pixels of an image are counted in int32 along a side, and in all by the kernels' row offsets.
 MAX_IMAGE_SIDE = 32768
 
@@ -58,16 +60,15 @@ def refuse_forward_mode(*inputs: object) -> None:
 
 
 def check_offsets(offsets: Tensor, face_vertices: Tensor) -> None:
-    if not isinstance(offsets, Tensor) or offsets.dtype != torch.int64:
+    if not is_index(offsets):
         raise TypeError(f"face_offsets must be an int64 tensor, got {kind(offsets)}")
     if offsets.device != face_vertices.device:
         raise TypeError(f"face_offsets are on {offsets.device}, face_vertices on {face_vertices.device}")
     if offsets.dim() != 1 or offsets.shape[0] < 1:
         raise ValueError(f"face_offsets must be (B + 1,), got shape {tuple(offsets.shape)}")
-    tracing = torch.compiler.is_compiling() or offsets.is_meta
-    if tracing or (offsets.is_cuda and torch.cuda.is_current_stream_capturing()):
+    if not has_numbers(offsets) or (offsets.is_cuda and torch.cuda.is_current_stream_capturing()):
         return  # on a CPU the library checks them again when it runs
-    values = offsets.tolist()
+    values = as_list(offsets)
     if values[0] != 0 or values[-1] != face_vertices.shape[0] or values != sorted(values):
         shown = values if len(values) <= 8 else [*values[:4], "...", *values[-3:]]
         raise ValueError(f"face_offsets must rise from 0 to the number of faces, {face_vertices.shape[0]}, got {shown}")
@@ -108,7 +109,7 @@ def background_rows(
         return None
     if not isinstance(background, Tensor):
         try:
-            background = moved(torch.tensor(background, dtype=like.dtype), like)
+            background = moved(torch.tensor(background, dtype=like.dtype, device="cpu"), like)
         except (TypeError, ValueError) as error:
             raise TypeError(f"background must be a tensor or numbers, one a channel, got {background!r}") from error
     else:
@@ -126,10 +127,10 @@ def background_rows(
 def moved(values: Tensor, like: Tensor) -> Tensor:
     """Numbers from the CPU on `like`'s device. A copy would wait for a GPU, and is refused while a CUDA graph is
     captured; a few fills are neither, so up to 16 numbers go that way."""
-    if not like.is_cuda or values.numel() > 16 or torch.compiler.is_compiling():
+    if not like.is_cuda or values.numel() > 16 or not has_numbers(values):
         return values.to(like.device)
     out = like.new_empty(values.shape)
-    for entry, value in zip(out.view(-1).split(1), values.view(-1).tolist(), strict=True):
+    for entry, value in zip(out.view(-1).split(1), as_list(values.view(-1)), strict=True):
         entry.fill_(value)
     return out
 
@@ -149,6 +150,8 @@ def check_real(name: str, value: Tensor) -> None:
         raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
     if value.dtype not in (torch.float32, torch.float64):
         raise TypeError(f"{name} must be float32 or float64, got {value.dtype}")
+    if value.layout != torch.strided:
+        raise TypeError(f"{name} must be dense (torch.strided), got {value.layout}")
     if not (value.is_cpu or value.is_cuda or value.is_meta):
         raise TypeError(f"{name} is on {value.device}; only CPU and CUDA tensors can be rendered")
 
@@ -166,5 +169,12 @@ def check_same(name: str, value: Tensor, like: Tensor, other: str = "face_vertic
         raise TypeError(f"{name} is on {value.device}, {other} on {like.device}: they must share a device")
 
 
+def is_index(value: object) -> bool:
+    """Whether it is a tensor of numbers of faces, maps and such: int64, and not sparse."""
+    return isinstance(value, Tensor) and value.dtype == torch.int64 and value.layout == torch.strided
+
+
 def kind(value: object) -> str:
+    if isinstance(value, Tensor) and value.layout != torch.strided:
+        return f"{value.dtype}, {value.layout}"
     return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__

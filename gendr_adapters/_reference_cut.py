@@ -48,9 +48,16 @@ def _nearest(pixels: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
     length2 = (edge * edge).sum(-1)
     proper = length2 > 0
     t = (away * edge).sum(-1) / torch.where(proper, length2, torch.ones_like(length2))
-    points = corners + torch.where(proper, t, torch.zeros_like(t)).clamp(0, 1)[..., None] * edge
+    t = torch.where(proper, t, torch.zeros_like(t)).clamp(0, 1)[..., None]
+    points = torch.where(t == 1, corners.roll(-1, 0), corners + t * edge)  # of a corner the same of both its edges
     d2, nearest = (pixels[:, None] - points).square().sum(-1).min(-1)
     return d2, points[torch.arange(len(pixels)), nearest]
+
+
+def _area(corners: Tensor) -> Tensor:
+    """Twice that of (3, 2), over the square of the longest edge."""
+    edge = corners.detach().roll(-1, 0) - corners.detach()
+    return _cross(edge[0], edge[1]).abs() / edge.square().sum(-1).max()
 
 
 def _affine(points: Tensor, corners: Tensor, values: Tensor) -> Tensor:
@@ -62,10 +69,15 @@ def _affine(points: Tensor, corners: Tensor, values: Tensor) -> Tensor:
 def _interpolated(points: Tensor, corners: Tensor, values: Tensor) -> Tensor:
     """At points (P, 2), what has values (n, D) at the corners (n, 2) of a polygon and is affine in between, or on
     either side of the diagonal from corner 0 to corner 2."""
-    first = _affine(points, corners[:3], values[:3])
-    if len(corners) == 3:
+    # A corner on the plane itself makes one of the two triangles a segment.
+    halves = [[0, 1, 2], [0, 2, 3]][: len(corners) - 2]
+    areas = [_area(corners[half]).item() for half in halves]
+    least = min(2 * torch.finfo(corners.dtype).eps, max(areas))
+    halves = [half for half, area in zip(halves, areas, strict=True) if area >= least]
+    first, *rest = [_affine(points, corners[half], values[half]) for half in halves]
+    if not rest:
         return first
-    second = _affine(points, corners[[0, 2, 3]], values[[0, 2, 3]])
+    second = rest[0]
     across = corners[2] - corners[0]
     side = _cross(across, points - corners[0]) * _cross(across, corners[1] - corners[0])
     return torch.where((side < 0)[:, None], second, first)
@@ -89,6 +101,12 @@ def cut_face(face: Tensor, pixels: Tensor, s: Any) -> CutFace | None:
     proper = (following != corners).any(-1)  # an edge of no length has no outer side
     inside = ((sides > 0) | ~proper).all(-1)
     d2, nearest = _nearest(pixels, corners)
+    # On the outline but for rounding, as in reference._on_outline; the corners themselves are rounded where they lie.
+    touch = 6 * torch.finfo(face.dtype).eps
+    edge, away, place = (x.detach().abs() for x in (following - corners, pixels[:, None] - corners, corners))
+    slack = touch * (edge * (away + place).flip(-1)).sum(-1)
+    near = d2.detach().sqrt() <= touch * (edge.square().sum(-1).sqrt().max() + place.sum(-1).max())
+    closed = inside | (near & ((sides.detach() >= -slack) | ~proper).all(-1))
     points = pixels if s.clip == "none" else torch.where(inside[:, None], pixels, nearest)
     inverse = _interpolated(points, corners, 1 / depths)[:, 0]
     weights = _interpolated(points, corners, shares / depths if s.perspective_correct else shares)
@@ -96,4 +114,4 @@ def cut_face(face: Tensor, pixels: Tensor, s: Any) -> CutFace | None:
     seen = total > 0
     weights = torch.where(seen[:, None], weights / torch.where(seen, total, torch.ones_like(total))[:, None], 0.0)
     depth = torch.where(seen, 1 / torch.where(seen, inverse, 1.0), 0.0) if s.clip == "unit" else weights @ z[:, 0]
-    return CutFace(corners, double_area, d2, inside, inside | (d2 == 0), weights, depth)
+    return CutFace(corners, double_area, d2, inside, closed, weights, depth)

@@ -73,7 +73,7 @@ def shine_on(texels: Tensor, lighting: Lighting, weights: Tensor, face: Tensor) 
             seen = base > 0
             # 0^0 = 1, and no gradient at 0.
             power = torch.where(seen, base, torch.ones_like(base)) ** lighting.shininess
-            nothing = torch.as_tensor(lighting.shininess == 0, dtype=base.dtype)
+            nothing = torch.as_tensor(lighting.shininess == 0, dtype=base.dtype, device=base.device)
             highlights = highlights + lighting.specular[i] * torch.where(seen, power, nothing)
     return texels * light + highlights
 

@@ -3,19 +3,19 @@
 import torch
 from torch import Tensor
 
-from ._transformable import differs_by_item
+from ._known import is_known
 from .settings import SCALE_MAX, SCALE_MIN, accept_arrays, check_scale, refuse_scale
 
 
 def _check_tensor(name: str, value: Tensor) -> None:
+    if value.layout != torch.strided:
+        raise TypeError(f"{name} must be dense (torch.strided), got {value.layout}")
     if value.dim() != 1 or value.numel() < 1 or not value.dtype.is_floating_point:
         raise ValueError(
             f"{name} must be a number or a floating-point tensor of shape (1,) or (B,), "
             f"got shape {tuple(value.shape)}, {value.dtype}"
         )
-    # Not while tracing, not inside vmap, and not on a GPU, which would have to stop for it.
-    known = value.device.type == "cpu" and not torch.compiler.is_compiling() and not differs_by_item(value)
-    if known:
+    if is_known(value):
         check_values(name, value)
 
 

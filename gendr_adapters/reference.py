@@ -26,6 +26,9 @@ from .settings import RenderSettings
 from .shading import Lighting, TextureMaps
 from .t_conorms import aggregate
 
+# Coverages as small as this are no weights: they have lost digits, and their inverses are infinite.
+_NO_COLOUR = {torch.float32: 1e-30, torch.float64: 1e-290}
+
 
 class Reference(NamedTuple):
     """image (C, H, W) or None, alpha (H, W), depth (H, W) 0 where empty, face_index (H, W) int64 -1 where empty."""
@@ -62,7 +65,8 @@ def _nearest_on_outline(pixels: Tensor, corners: Tensor) -> tuple[Tensor, Tensor
     proper = length2 > 0  # an edge of length zero is its start point
     t = (to_pixel * edge).sum(-1) / torch.where(proper, length2, torch.ones_like(length2))
     t = torch.where(proper, t, torch.zeros_like(t)).clamp(0, 1)
-    offset = to_pixel - t[..., None] * edge
+    # Of a corner from that itself: its two edges agree to the last bit, and rounding has no say between them.
+    offset = torch.where((t == 1)[..., None], to_pixel.roll(-1, dims=2), to_pixel - t[..., None] * edge)
     d2, nearest = (offset * offset).sum(-1).min(-1)  # min picks one edge, so does its gradient
     one_hot = torch.nn.functional.one_hot(nearest, 3).to(t.dtype)
     along = one_hot * t
@@ -107,10 +111,15 @@ def _weights_and_depth(s: Any, raw: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         over_z = raw * _inverse(z)
         least = 1e-8 * _inverse(z).prod(-1) * z.amin(-1).clamp(max=1) ** 2
         total = over_z.sum(-1)
-        weights = over_z / torch.where(total > least, total, least.expand_as(total).detach())[..., None]
+        total = torch.where(total > least, total, least.expand_as(total).detach())
+        # 0 is possible where depths are of either sign: such a face has no colour.
+        weights = over_z / torch.where(total != 0, total, torch.ones_like(total))[..., None]
     if clip == "nonnegative":
         weights = weights.clamp(min=0)
-        weights = weights / weights.sum(-1, keepdim=True)
+        # All are negative where depths of either sign make them so: such a face has no colour.
+        total = weights.sum(-1, keepdim=True)
+        some = total > 0
+        weights = torch.where(some, weights / torch.where(some, total, torch.ones_like(total)), weights)
     return weights, (weights * z).sum(-1)
 
 
@@ -121,10 +130,12 @@ def _sample_features(features: Tensor, weights: Tensor) -> Tensor:
         return torch.einsum("pfk,fkc->pfc", weights, features)
     res = math.isqrt(count)
     a, b = weights[..., 0].detach() * res, weights[..., 1].detach() * res
-    u, v = a.long(), b.long()
+    # The inner borders of cells that are passed: so a weight of exactly 1 is in the last cell, and what is outside of
+    # [0, 1] without a clip in the first or last.
+    borders = torch.arange(1, res, dtype=a.dtype, device=a.device)
+    u, v = ((x[..., None] >= borders).sum(-1) for x in (a, b))
     # Which of the two triangles of the texel square: beside edge 0-1, where a + b is res, rounding has no say.
     lower = a + b - u - v <= 1 + 8 * torch.finfo(a.dtype).eps * res
-    u, v = u.clamp(max=res - 1), v.clamp(max=res - 1)  # a weight of exactly 1 belongs to the last texel
     texel = torch.where(lower, v * res + u, (res - 1 - v) * res + (res - 1 - u))
     return features[torch.arange(features.shape[0], device=features.device), texel]
 
@@ -165,6 +176,13 @@ def _with(values: Tensor, cuts: dict[int, CutFace], name: str, dim: int) -> Tens
     return torch.stack(columns, dim) if cuts else values
 
 
+def _is_between(z: Tensor, s: Any) -> Tensor:
+    """Which faces, of depths (F, 3), are between near and far where they are not cut off."""
+    near_clip = getattr(s, "near_clip", None)
+    nearest = z.amin(-1) if near_clip is None else z.amin(-1).clamp(min=near_clip)
+    return (nearest >= s.near) & (z.amax(-1) <= s.far)
+
+
 class _Pairs(NamedTuple):
     """Every (pixel, face) pair of one mesh; all (P, F) but the first two."""
 
@@ -177,6 +195,13 @@ class _Pairs(NamedTuple):
     closed: Tensor  # on the closed triangle
     kept: Tensor  # takes part
     seen: Tensor  # has colour, where it takes part
+
+
+def _reach(s: Any, tau: Tensor) -> float:
+    """NDC, the smaller of both; infinite where there is none."""
+    reach, per_scale = s.reach, getattr(s, "reach_per_scale", None)
+    of_scale = math.inf if per_scale is None else math.sqrt(per_scale * tau.item())
+    return min(math.inf if reach is None else reach, of_scale)
 
 
 def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: bool = False) -> _Pairs:
@@ -199,7 +224,9 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
     w = _barycentrics(pixels, corners, torch.where(proper, double_area, torch.zeros_like(double_area)))
     inside = _with(proper & (w > 0).all(-1), cuts, "inside", 1)
     # No holes: a pixel on an edge that faces share is on one of them, and a pixel on a face is at its distance 0.
-    touching = proper & ~inside & _on_outline(w.detach(), corners.detach(), double_area.detach(), outline_d2.detach())
+    # A face of zero area has no inside, and holds what is at distance 0.
+    on_outline = _on_outline(w.detach(), corners.detach(), double_area.detach(), outline_d2.detach())
+    touching = ~inside & torch.where(proper, on_outline, outline_d2.detach() == 0)
     closed = _with(inside | touching, cuts, "closed", 1)
     is_cut = torch.tensor([i in cuts for i in range(len(vertices))], dtype=torch.bool)
     drawable, proper = drawable | is_cut, proper | is_cut
@@ -230,19 +257,23 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
     kept = drawable & (counted > s.min_coverage)
     if listed and s.min_coverage == 0 and s.reach is not None and not distribution(s.distribution).begins:
         kept = drawable
-    if s.reach is not None and math.isfinite(s.reach):
-        extents = [cuts[i].corners if i in cuts else face for i, face in enumerate(corners)]
-        low = torch.stack([x.min(0).values for x in extents] or [corners.new_zeros(2)]) - s.reach
-        high = torch.stack([x.max(0).values for x in extents] or [corners.new_zeros(2)]) + s.reach
+    reach = _reach(s, tau)
+    if math.isfinite(reach):
+        extents = [cuts[i].corners.detach() if i in cuts else face for i, face in enumerate(corners.detach())]
+        low = torch.stack([x.amin(0) for x in extents] or [corners.new_zeros(2)]) - reach
+        high = torch.stack([x.amax(0) for x in extents] or [corners.new_zeros(2)]) + reach
         kept = kept & ((pixels[:, None] >= low) & (pixels[:, None] <= high)).all(-1)
-        if not hard_edge:
-            kept = kept & (closed | (d < s.reach))
+        if not hard_edge and getattr(s, "reach_shape", "distance") == "distance":
+            kept = kept & (closed | (d < reach))
 
     # Depth, and which pairs may be seen. A face of zero area is its outline: it has the depth and the features of the
     # nearest point there, no front side, and nothing inside.
     weights, depth = _weights_and_depth(s, torch.where(proper[:, None], w, outline_weights.detach()), z_corner)
     weights, depth = _with(weights, cuts, "weights", 1), _with(depth, cuts, "depth", 1)
     seen = (depth >= s.near) & (depth <= s.far)
+    if getattr(s, "clip", "unit") != "none":  # of a face between the planes, whatever rounding makes of its depths
+        in_sight = depth != 0 if cuts else torch.ones_like(seen)
+        seen = seen | (in_sight & _is_between(face_vertices[..., 2], s))
     if s.perspective_correct:  # weights divided by depths of either sign are no average: such a face has no colour
         seen = seen & (z_corner > 0).all(-1)
     if s.cull == "back":
@@ -299,7 +330,7 @@ def render(
             colour = torch.where(chosen[..., None], shade, torch.zeros_like(shade)).sum(1)
             image = torch.where(held[:, None], colour, behind)
         else:
-            visible = kept & seen
+            visible = kept & seen & (coverage.detach() > _NO_COLOUR[coverage.dtype])
             gamma = torch.as_tensor(s.gamma, dtype=w.dtype, device=w.device).reshape(())
             first, last = getattr(s, "softmax_range", None) or (s.near, s.far)
             # What cannot be seen competes as the background: the softmax of the others does not notice.

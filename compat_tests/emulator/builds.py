@@ -6,7 +6,9 @@ What is built lies in build/emu/ under a hash of everything it was made from, so
 import hashlib
 import os
 import platform
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Collection, Iterable, Sequence
@@ -42,13 +44,12 @@ class BuildError(RuntimeError):
 def build_library(
     name: str,
     sources: Sequence[Path],
-    depends: Iterable[Path] = (),
     variant: str = "plain",
     unfused: Collection[str] = (),
 ) -> Path:
     """Compile CUDA sources and the emulator into one shared library, and return its path.
 
-    `depends` are the files, besides the sources and the emulator, that the sources include. Variants: "plain";
+    Each is compiled again only when it or a file that it includes has changed. Variants: "plain";
     "sanitized" stops the process at the first memory error or undefined operation, and must be loaded in
     `run_sanitized`; "races" stops it at the first race between threads of a kernel; "device" takes the branches for
     CUDA's own arithmetic; "counts" does so, too, and counts what each warp does (csrc/emu/counts.h).
@@ -62,8 +63,8 @@ def build_library(
     sources = sorted(sources, key=lambda source: source.stem in unfused)
     flags_of = {source: [*kernel_flags, *(UNFUSED if source.stem in unfused else [])] for source in sources}
     emulator = sorted(path for path in (CSRC / "emu").iterdir() if path.suffix in (".cpp", ".h"))
-    headers = {*depends, *emulator}
-    own = _hash([*sources, *headers], [*kernel_flags, *unfused])
+    included = {source: _includes(source) for source in sources}
+    own = _hash([*sources, *emulator, *frozenset().union(*included.values())], [*kernel_flags, *unfused])
     library = CACHE / f"{name}-{variant}-{own}.so"
     if library.exists():
         return library
@@ -72,7 +73,7 @@ def build_library(
     shared = _hash(emulator, flags)  # the emulator's objects serve all libraries
     jobs = []
     for source in sources:
-        one = _hash([source, *headers], flags_of[source])
+        one = _hash([source, *included[source]], flags_of[source])
         jobs.append((source, flags_of[source], CACHE / f"{name}.{source.stem}-{variant}-{one}.o"))
     for source in emulator:
         if source.suffix == ".cpp":
@@ -86,12 +87,23 @@ def build_library(
 
 def emulated_core(variant: str = "plain", csrc: Path = CSRC, unfused: Collection[str] = ()) -> Path:
     """The library of csrc/cuda, emulated: the C ABI of the CUDA build on a machine without CUDA."""
-    files = sorted(path for path in csrc.rglob("*") if path.is_file())
-    sources = [path for path in files if path.parent == csrc / "cuda" and path.suffix == ".cu"]
-    headers = [path for path in files if path.suffix in (".h", ".cuh", ".def")]
+    sources = sorted((csrc / "cuda").glob("*.cu"))
     if not sources:
         raise BuildError(f"no .cu files in {csrc / 'cuda'}")
-    return build_library("libgendr_emu", sources, headers, variant, unfused)
+    return build_library("libgendr_emu", sources, variant, unfused)
+
+
+def changed_core(folder: Path, changes: Iterable[tuple[str, str, str]], variant: str = "plain") -> Path:
+    """`emulated_core` of sources with changes, copied to `folder`. A change: a file of csrc/cuda, what is there once,
+    and what takes its place."""
+    csrc = folder / "csrc"
+    shutil.copytree(CSRC, csrc)
+    for name, old, new in changes:
+        source = csrc / "cuda" / name
+        text = source.read_text()
+        assert text.count(old) == 1, f"{name} has changed: make the change anew"
+        source.write_text(text.replace(old, new))
+    return emulated_core(variant, csrc)
 
 
 def run_python(snippet: str, *arguments: object, order: object = "natural") -> subprocess.CompletedProcess[str]:
@@ -124,6 +136,14 @@ def _compiler() -> list[str]:
 @cache
 def _printed(option: str) -> str:
     return subprocess.run([*_compiler(), option], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@cache
+def _includes(file: Path) -> frozenset[Path]:
+    """The files that it includes, and those that they do: all that are named by where they are from there."""
+    names = re.findall(r'^ *#include "(.*)"', file.read_text(), re.MULTILINE)
+    own = {(file.parent / name).resolve() for name in names}
+    return frozenset(own.union(*map(_includes, own)))
 
 
 def _hash(files: Iterable[Path], flags: list[str]) -> str:

@@ -97,6 +97,23 @@ def fragments_of_cut_faces(dtype: torch.dtype) -> dict[str, Tensor]:
     return {**results, "d/d face_vertices": torch.autograd.grad(loss, corners)[0]}
 
 
+def fragments_of_many_faces() -> dict[str, Tensor]:
+    """More faces than one block files, nearly all out of the picture; and more fragments than one block groups."""
+    corners = random_scene(7, 90, channels=1).face_vertices.float()
+    settings = RenderSettings(reach=0.1, min_coverage=0.0)
+    away = torch.tensor([9.0, 0.0, 0.0]) + corners.repeat(233, 1, 1)[:20_470]
+    found = find_fragments(torch.cat([away[:9_000], corners, away[9_000:]]), (13, 18), settings=settings)
+    wide = RenderSettings(reach=5.0, min_coverage=0.0)
+    positions = corners.requires_grad_()
+    many = find_fragments(positions, (13, 18), settings=wide)
+    assert len(many.pixel) > 20_480
+    return {
+        "few": found.depth,
+        "many": many.depth,
+        "d/d face_vertices": torch.autograd.grad(many.distance2.sin().sum(), positions)[0],
+    }
+
+
 def blended_fragments(dtype: torch.dtype, **settings: Any) -> dict[str, Tensor]:
     """Two meshes, six channels, a scale and a background for each."""
     scene = random_scene(5, 12, channels=6)
@@ -181,13 +198,14 @@ def all_results() -> dict[str, Tensor]:
     runs["large"] = scene_results({}, single, (44, 50), faces=5)
     runs["large, cut"] = scene_results({"near_clip": NEAR_CLIP}, single, (44, 50), faces=5)
     runs["large, texels"] = scene_results({"blend": "hard"}, single, (44, 50), faces=4, texels=25, channels=3)
-    # More nodes than a radix digit has values, and more faces than a part of the sort.
-    runs["many"] = scene_results({"dist_scale": 1e-5}, single, (160, 300), faces=600, channels=1)
+    # More nodes than a radix digit has values, and more faces than a part of the sort or the threads of a block.
+    runs["many"] = scene_results({"dist_scale": 1e-5}, single, (160, 300), faces=1_100, channels=1)
     # Tiles of more faces than one warp takes.
     for name in ("fused", "max, hard", "floor"):
         runs[f"split, {name}"] = scene_results(SETTINGS[name], single, (13, 18), faces=150)
     runs["mesh"] = silhouette_of_a_mesh()
     runs["fragments"] = fragments_of_a_mesh()
+    runs["fragments of many faces"] = fragments_of_many_faces()
     runs["fragments of ranges"] = fragments_of_ranges()
     for dtype in (torch.float32, torch.float64):
         runs[f"soft mask, {dtype}"] = soft_masks(dtype, None, (13, 18))

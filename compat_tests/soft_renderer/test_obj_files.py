@@ -222,5 +222,5 @@ def test_bad_arguments_are_refused(write):
 def test_only_pictures_need_pillow(write, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
     assert len(load_obj(data.path("spot.obj"))) == 2
-    with pytest.raises(ImportError, match=r"spot_texture.png needs Pillow: pip install 'gendr_adapters\[demo\]'"):
+    with pytest.raises(ImportError, match=r"spot_texture.png needs Pillow: pip install 'gendr_adapters\[io\]'"):
         load_obj(data.path("spot.obj"), load_texture=True)

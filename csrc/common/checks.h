@@ -32,6 +32,46 @@ void require(bool ok, const char* what) {
     if (!ok) throw std::invalid_argument(what);
 }
 
+// No array has as many elements as this, so that no product of sizes overflows: as a double it may be any.
+constexpr double kTooMany = double(int64_t(1) << 48);
+
+bool is_one_of(int32_t value, int32_t last) {
+    return value >= 0 && value <= last;
+}
+
+// Of a call that needs `needed` bytes.
+void check_workspace(const void* workspace, size_t size, size_t needed) {
+    require(size >= needed, "workspace is too small");
+    require(needed == 0 || workspace, "workspace must not be null");
+    require(reinterpret_cast<uintptr_t>(workspace) % 64 == 0, "workspace must be aligned to 64 bytes");
+}
+
+void check_choices(const gendr_settings& s) {
+    require(is_one_of(s.distribution, kDistributions - 1), "unknown distribution");
+    require(is_one_of(s.t_conorm, kTConorms - 1), "unknown t_conorm");
+    require(is_one_of(s.distance, GENDR_BARYCENTRIC), "unknown distance");
+    require(is_one_of(s.blend, GENDR_BLEND_HARD), "unknown blend");
+    require(is_one_of(s.cull, GENDR_CULL_BACK), "unknown cull");
+    require(is_one_of(s.front, GENDR_CLOCKWISE), "unknown front");
+    require(is_one_of(s.alpha_range, GENDR_ALPHA_ALL), "unknown alpha_range");
+    require(is_one_of(s.gradient, GENDR_REFERENCE), "unknown gradient");
+    require(is_one_of(s.clip, GENDR_CLIP_NONE), "unknown clip");
+}
+
+void check_sizes(const gendr_scene& a) {
+    require(a.n_images >= 0 && a.n_images < (1 << 30) && a.n_faces >= 0 && a.n_faces < (1 << 30),
+            "n_images or n_faces out of range");
+    require(a.height >= 1 && a.width >= 1 && a.height <= 32768 && a.width <= 32768,
+            "image sides must be 1 to 32768 pixels");
+    require(a.n_channels >= 0 && a.n_channels <= (1 << 24), "n_channels must be 0 to 2^24");
+    require(double(a.n_images) * a.height * a.width * (a.n_channels + 1.0) < kTooMany,
+            "images must have less than 2^48 values together");
+    require(a.feature_kind != GENDR_TEXELS || (a.texture_res >= 1 && a.texture_res <= 32768),
+            "texture_res must be 1 to 32768 texels");
+    const double rows = a.feature_kind == GENDR_TEXELS ? double(a.texture_res) * a.texture_res : 3.0;
+    require((a.n_faces + 1.0) * rows * (a.n_channels + 1.0) < kTooMany, "features must be less than 2^48 values");
+}
+
 void check_maps(const gendr_scene& a) {
     const gendr_maps& m = a.maps;
     require(m.count >= 1 && m.height >= 1 && m.width >= 1, "there must be a map, of one texel at least");
@@ -50,6 +90,9 @@ void check_lighting(const gendr_scene& a) {
     require(l.surface || a.n_faces == 0, "lighting needs the faces' surface");
     require(l.n_lights >= 0 && (l.n_rows == 1 || l.n_rows == a.n_images),
             "lighting must have 1 row, or n_images of them");
+    const double row = 4.0 + a.n_channels + l.n_lights * (4.0 + 2.0 * a.n_channels);
+    require(row < double(int64_t(1) << 31) && (a.n_faces + double(a.n_images) + 64.0) * row < kTooMany,
+            "a row of lighting must be less than 2^31 values, all images' rows less than 2^48");
 }
 
 // The checks that read no array: for CUDA those are out of reach.
@@ -57,14 +100,13 @@ void check_scene(const gendr_scene& a, size_t struct_size) {
     const gendr_settings& s = a.settings;
     require(a.struct_size == int32_t(struct_size), "struct_size does not match this library's gendr.h");
     require(a.dtype == GENDR_FLOAT32 || a.dtype == GENDR_FLOAT64, "dtype must be GENDR_FLOAT32 or GENDR_FLOAT64");
-    require(a.n_threads >= 1, "n_threads must be at least 1");
-    require(a.n_images >= 0 && a.n_faces >= 0 && a.n_faces < (int64_t(1) << 30), "n_images or n_faces out of range");
-    require(a.height >= 1 && a.width >= 1 && a.height <= 32768 && a.width <= 32768,
-            "image sides must be 1 to 32768 pixels");
-    require(s.distribution >= 0 && s.distribution < kDistributions, "unknown distribution");
-    require(s.t_conorm >= 0 && s.t_conorm < kTConorms, "unknown t_conorm");
+    require(a.n_threads >= 1 && a.n_threads <= 4096, "n_threads must be 1 to 4096");
+    check_sizes(a);
+    check_choices(s);
     require(!a.dist_scale || a.n_scales == 1 || a.n_scales == a.n_images, "n_scales must be 1 or n_images");
     require(!a.gamma || a.n_gammas == 1 || a.n_gammas == a.n_images, "n_gammas must be 1 or n_images");
+    require(!a.background || a.n_backgrounds == 1 || a.n_backgrounds == a.n_images,
+            "n_backgrounds must be 1 or n_images");
     require(a.dist_scale || GENDR_ISA::scale_in_range(s.dist_scale), "dist_scale of the settings is out of range");
     require(a.gamma || GENDR_ISA::scale_in_range(s.gamma), "gamma of the settings is out of range");
     require(a.face_offsets || (a.n_images == 0 ? a.n_faces == 0 : a.n_faces % a.n_images == 0),
@@ -120,9 +162,14 @@ void check_call(const gendr_backward& a) {
     require((!a.grad_dist_scale || a.scene.dist_scale) && (!a.grad_gamma || a.scene.gamma) &&
                 (!a.grad_background || a.scene.background),
             "what is null has no gradient");
+    require(!a.grad_features || a.scene.feature_kind != GENDR_NO_FEATURES, "what is null has no gradient");
+    require(!a.grad_uvs || a.scene.feature_kind == GENDR_MAPS, "grad_uvs needs maps");
+    require((!a.grad_surface && !a.grad_lighting) || a.scene.lighting.rows,
+            "grad_surface and grad_lighting need lighting");
     require(!a.grad_alpha || a.out.alpha_state, "grad_alpha needs alpha_state");
     require(!a.grad_depth || a.out.face_index, "grad_depth needs face_index");
     const bool hard = a.scene.settings.blend == GENDR_BLEND_HARD;
+    require(!a.grad_image || a.scene.feature_kind != GENDR_NO_FEATURES, "grad_image needs features");
     require(!a.grad_image || (hard ? a.out.face_index != nullptr : a.out.image && a.out.softmax_state),
             "grad_image needs the image and its state (softmax) or face_index (hard)");
     require(!needs_softmax_leader(a.scene, a.grad_image) || a.out.softmax_leader,
@@ -137,6 +184,12 @@ void check_call(const gendr_fragments& a) {
     require(a.n_nearest >= 0 && (a.n_nearest == 0 || a.n_fragments == 0 ||
                                  (a.n_fragments % a.n_nearest == 0 && a.n_fragments / a.n_nearest == pixels)),
             "with n_nearest, n_fragments must be n_nearest times the pixels, or 0");
+    require(double(pixels) * a.n_nearest < kTooMany, "there must be less than 2^48 slots");
+}
+
+// Of gendr_count_fragments alone.
+void check_counts(const gendr_fragments& a) {
+    require(a.scene.n_images == 0 || a.counts, "counts must not be null");
 }
 
 // Of gendr_fill_fragments alone.
@@ -145,6 +198,14 @@ void check_range(const gendr_fragments& a) {
     require(a.first_pixel >= 0 && a.n_pixels >= 0 && a.first_pixel <= pixels && a.n_pixels <= pixels - a.first_pixel,
             "the range of pixels must be within the images");
     require(a.n_pixels == 0 || (a.counts && a.offsets), "counts and offsets must not be null");
+    require(a.n_fragments == 0 || (a.pixel && a.face && a.weights && a.depth && a.distance2),
+            "pixel, face, weights, depth and distance2 must not be null");
+}
+
+// Of gendr_fragments_backward alone.
+void check_listed(const gendr_fragments& a) {
+    require(a.n_fragments == 0 || (a.face && (a.n_nearest > 0 || a.pixel)), "face and pixel must not be null");
+    require(a.scene.n_faces == 0 || a.grad_face_vertices, "grad_face_vertices must not be null");
 }
 
 // Of gendr_nearest_fragments alone.
@@ -187,8 +248,27 @@ void check_call(const gendr_soft_mask& a) {
 void check_call(const gendr_corners& a) {
     require(a.struct_size == int32_t(sizeof(a)), "struct_size does not match this library's gendr.h");
     require(a.dtype == GENDR_FLOAT32 || a.dtype == GENDR_FLOAT64, "dtype must be GENDR_FLOAT32 or GENDR_FLOAT64");
-    require(a.n_threads >= 1 && a.n_images >= 0 && a.n_vertices >= 0 && a.n_faces >= 0 && a.n_channels >= 0,
-            "negative size");
+    require(a.n_threads >= 1 && a.n_threads <= 4096, "n_threads must be 1 to 4096");
+    require(a.n_images >= 0 && a.n_vertices >= 0 && a.n_faces >= 0 && a.n_channels >= 0, "negative size");
+    const double images = a.n_images + 1.0, channels = a.n_channels + 1.0;
+    require(
+        images * (a.n_vertices + 1.0) * channels < kTooMany && images * (3.0 * a.n_faces + 1.0) * channels < kTooMany,
+        "there must be less than 2^48 values");
+    require(a.faces || a.n_faces == 0, "faces must not be null");
+}
+
+// values: how many the call reads; results: how many it writes.
+void check_corner_arrays(const gendr_corners& a, int64_t values, int64_t results) {
+    const bool none = a.n_images == 0 || a.n_channels == 0;
+    require((none || values == 0 || a.values) && (none || results == 0 || a.out), "values and out must not be null");
+}
+
+void check_distribution(int dtype, int id, int64_t n, const void* u, const void* cdf, const void* log_survival,
+                        const void* hazard) {
+    require(dtype == GENDR_FLOAT32 || dtype == GENDR_FLOAT64, "dtype must be GENDR_FLOAT32 or GENDR_FLOAT64");
+    require(is_one_of(id, kDistributions - 1), "unknown distribution");
+    require(n >= 0 && n < int64_t(kTooMany), "n must be 0 or more, less than 2^48");
+    require(n == 0 || (u && cdf && log_survival && hazard), "u, cdf, log_survival and hazard must not be null");
 }
 
 // No exception crosses the C ABI.

@@ -74,13 +74,26 @@ void check(const Call& a) {
             "face_offsets must run from 0 to n_faces");
 }
 
+void check_offsets(const int64_t* offsets, int64_t n_pixels, int64_t n_fragments) {
+    if (n_pixels == 0 && !offsets) return;
+    bool rises = offsets[0] == 0 && offsets[n_pixels] == n_fragments;
+    for (int64_t i = 0; i < n_pixels; ++i) rises &= offsets[i] <= offsets[i + 1];
+    require(rises, "offsets must rise from 0 to the number of fragments");
+}
+
+// A face counts its fragments in the workspace.
+void check_listed_faces(const gendr_fragments& a) {
+    for (int64_t i = 0; i < a.n_fragments; ++i) {
+        if (a.face[i] < a.scene.n_faces) continue;
+        throw std::invalid_argument("fragment " + std::to_string(i) + " has face " + std::to_string(a.face[i]) +
+                                    "; there are " + std::to_string(a.scene.n_faces));
+    }
+}
+
 void check(const gendr_fragment_blend& a) {
     check_call(a);
     check_values(a.scene);
-    const int64_t pixels = int64_t(a.scene.n_images) * a.scene.height * a.scene.width;
-    bool rises = a.offsets[0] == 0 && a.offsets[pixels] == a.n_fragments;
-    for (int64_t i = 0; i < pixels; ++i) rises &= a.offsets[i] <= a.offsets[i + 1];
-    require(rises, "offsets must rise from 0 to the number of fragments");
+    check_offsets(a.offsets, int64_t(a.scene.n_images) * a.scene.height * a.scene.width, a.n_fragments);
 }
 
 void check(const gendr_corners& a) {
@@ -120,7 +133,7 @@ void gendr_work_on(gendr_parallel parallel) {
 int gendr_evaluate_distribution(int dtype, int id, double shape, double shift, int64_t n, const void* u, void* cdf,
                                 void* log_survival, void* hazard, int, void*) {
     return guarded([&] {
-        require(id >= 0 && id < kDistributions, "unknown distribution");
+        check_distribution(dtype, id, n, u, cdf, log_survival, hazard);
         chosen().kernels->evaluate_distribution(dtype, id, shape, shift, n, u, cdf, log_survival, hazard);
     });
 }
@@ -140,7 +153,7 @@ size_t gendr_forward_workspace_size(const gendr_forward* args) {
 int gendr_render_forward(const gendr_forward* args) {
     return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
-        require(args->workspace_size >= chosen().kernels->forward_workspace_size(*args), "workspace is too small");
+        check_workspace(args->workspace, args->workspace_size, chosen().kernels->forward_workspace_size(*args));
         chosen().kernels->render_forward(*args);
     });
 }
@@ -155,7 +168,7 @@ size_t gendr_backward_workspace_size(const gendr_backward* args) {
 int gendr_render_backward(const gendr_backward* args) {
     return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
-        require(args->workspace_size >= chosen().kernels->backward_workspace_size(*args), "workspace is too small");
+        check_workspace(args->workspace, args->workspace_size, chosen().kernels->backward_workspace_size(*args));
         chosen().kernels->render_backward(*args);
     });
 }
@@ -170,7 +183,8 @@ size_t gendr_fragments_workspace_size(const gendr_fragments* args) {
 int gendr_count_fragments(const gendr_fragments* args) {
     return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
-        require(args->workspace_size >= chosen().kernels->fragments_workspace_size(*args), "workspace is too small");
+        check_counts(*args);
+        check_workspace(args->workspace, args->workspace_size, chosen().kernels->fragments_workspace_size(*args));
         chosen().kernels->count_fragments(*args);
     });
 }
@@ -179,9 +193,10 @@ int gendr_fill_fragments(const gendr_fragments* args) {
     return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
         check_range(*args);
+        check_offsets(args->offsets, args->n_pixels, args->n_fragments);
         gendr_fragments listing = *args;
         listing.n_fragments = 0;
-        require(args->workspace_size >= chosen().kernels->fragments_workspace_size(listing), "workspace is too small");
+        check_workspace(args->workspace, args->workspace_size, chosen().kernels->fragments_workspace_size(listing));
         chosen().kernels->fill_fragments(*args);
     });
 }
@@ -190,7 +205,7 @@ int gendr_nearest_fragments(const gendr_fragments* args) {
     return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
         check_slots(*args);
-        require(args->workspace_size >= chosen().kernels->fragments_workspace_size(*args), "workspace is too small");
+        check_workspace(args->workspace, args->workspace_size, chosen().kernels->fragments_workspace_size(*args));
         chosen().kernels->nearest_fragments(*args);
     });
 }
@@ -198,7 +213,9 @@ int gendr_nearest_fragments(const gendr_fragments* args) {
 int gendr_fragments_backward(const gendr_fragments* args) {
     return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
-        require(args->workspace_size >= chosen().kernels->fragments_workspace_size(*args), "workspace is too small");
+        check_listed(*args);
+        check_listed_faces(*args);
+        check_workspace(args->workspace, args->workspace_size, chosen().kernels->fragments_workspace_size(*args));
         chosen().kernels->fragments_backward(*args);
     });
 }
@@ -220,7 +237,7 @@ size_t gendr_blend_workspace_size(const gendr_fragment_blend* args) {
 int gendr_blend_fragments_backward(const gendr_fragment_blend* args) {
     return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
-        require(args->workspace_size >= chosen().kernels->blend_workspace_size(*args), "workspace is too small");
+        check_workspace(args->workspace, args->workspace_size, chosen().kernels->blend_workspace_size(*args));
         chosen().kernels->blend_fragments_backward(*args);
     });
 }
@@ -236,7 +253,7 @@ int gendr_soft_mask_forward(const gendr_soft_mask* args) {
     return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
         require(args->mask || args->scene.n_images == 0, "mask must not be null");
-        require(args->workspace_size >= chosen().kernels->soft_mask_workspace_size(*args), "workspace is too small");
+        check_workspace(args->workspace, args->workspace_size, chosen().kernels->soft_mask_workspace_size(*args));
         chosen().kernels->soft_mask_forward(*args);
     });
 }
@@ -252,8 +269,8 @@ int gendr_soft_mask_backward(const gendr_soft_mask* args) {
     return guarded_and_polled(args->scene.poll, [&] {
         check(*args);
         require(args->grad_mask || args->scene.n_images == 0, "grad_mask must not be null");
-        require(args->workspace_size >= chosen().kernels->soft_mask_backward_workspace_size(*args),
-                "workspace is too small");
+        check_workspace(args->workspace, args->workspace_size,
+                        chosen().kernels->soft_mask_backward_workspace_size(*args));
         chosen().kernels->soft_mask_backward(*args);
     });
 }
@@ -261,18 +278,23 @@ int gendr_soft_mask_backward(const gendr_soft_mask* args) {
 int gendr_gather_corners(const gendr_corners* args) {
     return guarded_and_polled(args->poll, [&] {
         check(*args);
+        check_corner_arrays(*args, args->n_vertices, args->n_faces);
         gather_corners(*args);
     });
 }
 
 size_t gendr_corners_workspace_size(const gendr_corners* args) {
-    return guarded_size([&] { return corners_workspace_size(*args); });
+    return guarded_size([&] {
+        check_call(*args);
+        return corners_workspace_size(*args);
+    });
 }
 
 int gendr_scatter_corners(const gendr_corners* args) {
     return guarded_and_polled(args->poll, [&] {
         check(*args);
-        require(args->workspace_size >= corners_workspace_size(*args), "workspace is too small");
+        check_corner_arrays(*args, args->n_faces, args->n_vertices);
+        check_workspace(args->workspace, args->workspace_size, corners_workspace_size(*args));
         scatter_corners(*args);
     });
 }

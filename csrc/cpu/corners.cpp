@@ -68,9 +68,11 @@ void scatter(const gendr_corners& a) {
 }  // namespace
 
 void gather_corners(const gendr_corners& a) {
+    if (a.n_channels == 0) return;  // however many images
     (a.dtype == GENDR_FLOAT32 ? gather<float> : gather<double>)(a);
 }
 void scatter_corners(const gendr_corners& a) {
+    if (a.n_channels == 0) return;
     (a.dtype == GENDR_FLOAT32 ? scatter<float> : scatter<double>)(a);
 }
 

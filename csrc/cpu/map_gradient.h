@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "interruption.h"
+#include "older_glibc.h"
 #include "shade_block.h"
 
 GENDR_BEGIN_NAMESPACE
@@ -45,7 +46,7 @@ class Turns {
         while (next_.load(std::memory_order_acquire) != task) {
             if (Clock::now() < deadline) continue;
             std::unique_lock<std::mutex> lock(mutex_);
-            passed_.wait_for(lock, std::chrono::milliseconds(50), [&] { return next_.load() == task; });
+            gendr::wait_for(passed_, lock, std::chrono::milliseconds(50), [&] { return next_.load() == task; });
             if (call && call->requested()) return false;
         }
         return true;

@@ -331,7 +331,7 @@ class Forward {
                     raise_background(band, from);
                     std::copy(p.leader + from, p.leader + from + width, out.softmax_leader + to);
                 }
-                const T* weight = p.weight + from;
+                const T* weight = scene_.hard_blend ? nullptr : p.weight + from;
                 for (int c = 0; c < args_.scene.n_channels; ++c) {
                     const T* sum = p.image + c * p.plane + from;
                     T* image = static_cast<T*>(out.image) +

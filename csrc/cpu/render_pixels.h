@@ -87,7 +87,7 @@ struct PixelGradients {
             return;
         }
         const T* largest =
-            static_cast<const T*>(args.out.softmax_state) + 2 * image_index * pixels + int64_t(row) * a.width;
+            static_cast<const T*>(args.out.softmax_state) + 2 * (image_index * pixels) + int64_t(row) * a.width;
         const T* weight = largest + pixels;
         std::copy(largest, largest + a.width, exponent + to);
         for (int32_t i = 0; i < a.width; ++i) inv_weight[to + i] = T(1) / weight[i];

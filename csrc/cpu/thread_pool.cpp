@@ -6,9 +6,11 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "interruption.h"
+#include "older_glibc.h"
 
 namespace gendr {
 namespace {
@@ -54,9 +56,13 @@ class Pool {
     bool run(Job& job) {
         if (busy_.exchange(true, std::memory_order_acquire)) return false;
         const Release release{busy_};
-        while (n_workers_ < job.n_threads - 1) {
-            std::thread([this, id = n_workers_ + 1, seen = generation_.load()] { serve(id, seen); }).detach();
-            ++n_workers_;
+        try {
+            while (n_workers_ < job.n_threads - 1) {
+                std::thread([this, id = n_workers_ + 1, seen = generation_.load()] { serve(id, seen); }).detach();
+                ++n_workers_;
+            }
+        } catch (const std::system_error&) {
+            // The system has no more threads to give: those that are there do it all.
         }
         {
             std::lock_guard<std::mutex> lock(mutex_);
@@ -72,7 +78,7 @@ class Pool {
             lock.unlock();
             spin([&] { return inside_.load(std::memory_order_acquire) == 0; });
             lock.lock();
-            while (!done_.wait_for(lock, kLook, [&] { return inside_.load(std::memory_order_relaxed) == 0; })) {
+            while (!wait_for(done_, lock, kLook, [&] { return inside_.load(std::memory_order_relaxed) == 0; })) {
                 lock.unlock();
                 if (job.call) job.call->requested();
                 lock.lock();
@@ -99,7 +105,7 @@ class Pool {
         for (;;) {
             spin([&] { return generation_.load(std::memory_order_acquire) != seen; });
             std::unique_lock<std::mutex> lock(mutex_);
-            wake_.wait(lock, [&] { return generation_.load(std::memory_order_relaxed) != seen; });
+            wait(wake_, lock, [&] { return generation_.load(std::memory_order_relaxed) != seen; });
             seen = generation_.load(std::memory_order_relaxed);
             Job* job = job_;
             if (!job || id >= job->n_threads) continue;
@@ -161,7 +167,7 @@ class Team {
         while (!is_done() && Clock::now() < deadline) {
         }
         std::unique_lock<std::mutex> lock(mutex_);
-        while (!done_.wait_for(lock, kLook, [&] { return is_done(); })) {
+        while (!wait_for(done_, lock, kLook, [&] { return is_done(); })) {
             lock.unlock();
             if (caller && job_.call) job_.call->requested();
             lock.lock();

@@ -51,7 +51,7 @@ void gendr_work_on(gendr_parallel) {}
 int gendr_evaluate_distribution(int dtype, int id, double shape, double shift, int64_t n, const void* u, void* cdf,
                                 void* log_survival, void* hazard, int device, void* stream) {
     return guarded([&] {
-        require(id >= 0 && id < kDistributions, "unknown distribution");
+        check_distribution(dtype, id, n, u, cdf, log_survival, hazard);
         const DeviceGuard guard(device);
         (dtype == GENDR_FLOAT32 ? launch_evaluate<float> : launch_evaluate<double>)(Distribution(id), shape, shift, n,
                                                                                     u, cdf, log_survival, hazard,
@@ -74,7 +74,7 @@ size_t gendr_forward_workspace_size(const gendr_forward* args) {
 int gendr_render_forward(const gendr_forward* args) {
     return guarded([&] {
         check_call(*args);
-        require(args->workspace_size >= forward_workspace_size(*args), "workspace is too small");
+        check_workspace(args->workspace, args->workspace_size, forward_workspace_size(*args));
         render_forward(*args);
     });
 }
@@ -89,7 +89,7 @@ size_t gendr_backward_workspace_size(const gendr_backward* args) {
 int gendr_render_backward(const gendr_backward* args) {
     return guarded([&] {
         check_call(*args);
-        require(args->workspace_size >= backward_workspace_size(*args), "workspace is too small");
+        check_workspace(args->workspace, args->workspace_size, backward_workspace_size(*args));
         render_backward(*args);
     });
 }
@@ -104,7 +104,8 @@ size_t gendr_fragments_workspace_size(const gendr_fragments* args) {
 int gendr_count_fragments(const gendr_fragments* args) {
     return guarded([&] {
         check_call(*args);
-        require(args->workspace_size >= fragments_workspace_size(*args), "workspace is too small");
+        check_counts(*args);
+        check_workspace(args->workspace, args->workspace_size, fragments_workspace_size(*args));
         count_fragments(*args);
     });
 }
@@ -115,7 +116,7 @@ int gendr_fill_fragments(const gendr_fragments* args) {
         check_range(*args);
         gendr_fragments listing = *args;
         listing.n_fragments = 0;
-        require(args->workspace_size >= fragments_workspace_size(listing), "workspace is too small");
+        check_workspace(args->workspace, args->workspace_size, fragments_workspace_size(listing));
         fill_fragments(*args);
     });
 }
@@ -124,7 +125,7 @@ int gendr_nearest_fragments(const gendr_fragments* args) {
     return guarded([&] {
         check_call(*args);
         check_slots(*args);
-        require(args->workspace_size >= fragments_workspace_size(*args), "workspace is too small");
+        check_workspace(args->workspace, args->workspace_size, fragments_workspace_size(*args));
         nearest_fragments(*args);
     });
 }
@@ -132,7 +133,8 @@ int gendr_nearest_fragments(const gendr_fragments* args) {
 int gendr_fragments_backward(const gendr_fragments* args) {
     return guarded([&] {
         check_call(*args);
-        require(args->workspace_size >= fragments_workspace_size(*args), "workspace is too small");
+        check_listed(*args);
+        check_workspace(args->workspace, args->workspace_size, fragments_workspace_size(*args));
         fragments_backward(*args);
     });
 }
@@ -154,7 +156,7 @@ size_t gendr_blend_workspace_size(const gendr_fragment_blend* args) {
 int gendr_blend_fragments_backward(const gendr_fragment_blend* args) {
     return guarded([&] {
         check_call(*args);
-        require(args->workspace_size >= blend_workspace_size(*args), "workspace is too small");
+        check_workspace(args->workspace, args->workspace_size, blend_workspace_size(*args));
         blend_fragments_backward(*args);
     });
 }
@@ -170,7 +172,7 @@ int gendr_soft_mask_forward(const gendr_soft_mask* args) {
     return guarded([&] {
         check_call(*args);
         require(args->mask || args->scene.n_images == 0, "mask must not be null");
-        require(args->workspace_size >= soft_mask_workspace_size(*args), "workspace is too small");
+        check_workspace(args->workspace, args->workspace_size, soft_mask_workspace_size(*args));
         soft_mask_forward(*args);
     });
 }
@@ -186,7 +188,7 @@ int gendr_soft_mask_backward(const gendr_soft_mask* args) {
     return guarded([&] {
         check_call(*args);
         require(args->grad_mask || args->scene.n_images == 0, "grad_mask must not be null");
-        require(args->workspace_size >= soft_mask_backward_workspace_size(*args), "workspace is too small");
+        check_workspace(args->workspace, args->workspace_size, soft_mask_backward_workspace_size(*args));
         soft_mask_backward(*args);
     });
 }
@@ -194,6 +196,7 @@ int gendr_soft_mask_backward(const gendr_soft_mask* args) {
 int gendr_gather_corners(const gendr_corners* args) {
     return guarded([&] {
         check_call(*args);
+        check_corner_arrays(*args, args->n_vertices, args->n_faces);
         gather_corners(*args);
     });
 }
@@ -208,7 +211,8 @@ size_t gendr_corners_workspace_size(const gendr_corners* args) {
 int gendr_scatter_corners(const gendr_corners* args) {
     return guarded([&] {
         check_call(*args);
-        require(args->workspace_size >= corners_workspace_size(*args), "workspace is too small");
+        check_corner_arrays(*args, args->n_faces, args->n_vertices);
+        check_workspace(args->workspace, args->workspace_size, corners_workspace_size(*args));
         scatter_corners(*args);
     });
 }

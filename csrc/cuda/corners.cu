@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "corners.h"
+#include "index_groups.h"
 #include "launch.h"
-#include "sort.h"
 
 GENDR_BEGIN_NAMESPACE
 namespace {
@@ -54,20 +54,12 @@ dim3 grid_for(int64_t n, int32_t n_images) {
     return dim3(blocks_for(n, kThreads), unsigned(n_images < 65535 ? n_images : 65535));
 }
 
-struct ScatterLayout {
-    int32_t* starts;
-    IndexSort sort;
-
-    ScatterLayout(const gendr_corners& a, Workspace& ws)
-        : starts(ws.take<int32_t>(a.n_vertices + 1)), sort(ws, checked(a), uint32_t(a.n_vertices)) {}
-
-    static int64_t checked(const gendr_corners& a) {
-        if (3 * a.n_faces > 0x7fffffff || a.n_vertices >= 0x7fffffff) {
-            throw std::invalid_argument("more than 2^31 corners or vertices");
-        }
-        return 3 * a.n_faces;
+IndexGroups corners_by_vertex(const gendr_corners& a, Workspace& ws) {
+    if (3 * a.n_faces > 0x7fffffff || a.n_vertices >= 0x7fffffff) {
+        throw std::invalid_argument("more than 2^31 corners or vertices");
     }
-};
+    return IndexGroups(ws, 3 * a.n_faces, a.n_vertices);
+}
 
 }  // namespace
 
@@ -86,7 +78,7 @@ void gather_corners(const gendr_corners& a) {
 
 size_t corners_workspace_size(const gendr_corners& a) {
     Workspace ws(nullptr);
-    ScatterLayout(a, ws);
+    corners_by_vertex(a, ws);
     return ws.used();
 }
 
@@ -95,17 +87,16 @@ void scatter_corners(const gendr_corners& a) {
     if (a.n_vertices == 0 || a.n_channels == 0 || a.n_images == 0) return;
     const cudaStream_t stream = static_cast<cudaStream_t>(a.stream);
     Workspace ws(a.workspace);
-    const ScatterLayout layout(a, ws);
+    const IndexGroups corners = corners_by_vertex(a, ws);
     if (a.n_faces > 0) {
-        GENDR_LAUNCH(find_vertices, blocks_for(3 * a.n_faces, kThreads), kThreads, stream, a, layout.sort.keys());
+        GENDR_LAUNCH(find_vertices, blocks_for(3 * a.n_faces, kThreads), kThreads, stream, a, corners.keys());
     }
-    layout.sort.run(stream);
-    layout.sort.find_starts(a.n_vertices, layout.starts, stream);
+    corners.run(stream);
     const dim3 blocks = grid_for(a.n_vertices, a.n_images);
     if (a.dtype == GENDR_FLOAT32) {
-        GENDR_LAUNCH(scatter<float>, blocks, kThreads, stream, a, layout.starts, layout.sort.order());
+        GENDR_LAUNCH(scatter<float>, blocks, kThreads, stream, a, corners.starts(), corners.order());
     } else {
-        GENDR_LAUNCH(scatter<double>, blocks, kThreads, stream, a, layout.starts, layout.sort.order());
+        GENDR_LAUNCH(scatter<double>, blocks, kThreads, stream, a, corners.starts(), corners.order());
     }
     check_launches("adding up corners");
 }

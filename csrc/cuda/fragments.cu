@@ -8,6 +8,7 @@
 #include "../core/prepare_face.h"
 #include "file_faces.cuh"
 #include "fragments.h"
+#include "index_groups.h"
 
 GENDR_BEGIN_NAMESPACE
 namespace {
@@ -189,13 +190,9 @@ void list(const gendr_fragments& args, bool fill) {
     check_launches("listing fragments");
 }
 
-struct GradientLayout {
-    int32_t* starts;
-    IndexSort sort;
-
-    GradientLayout(const gendr_fragments& a, Workspace& ws)
-        : starts(ws.take<int32_t>(a.scene.n_faces + 1)), sort(ws, a.n_fragments, uint32_t(a.scene.n_faces)) {}
-};
+IndexGroups fragments_by_face(const gendr_fragments& a, Workspace& ws) {
+    return IndexGroups(ws, a.n_fragments, a.scene.n_faces);
+}
 
 template <class T>
 void differentiate(const gendr_fragments& args) {
@@ -203,19 +200,18 @@ void differentiate(const gendr_fragments& args) {
     if (a.n_faces == 0) return;
     const cudaStream_t stream = static_cast<cudaStream_t>(a.stream);
     Workspace ws(args.workspace);
-    const GradientLayout layout(args, ws);
+    const IndexGroups fragments = fragments_by_face(args, ws);
     if (args.n_fragments > 0) {
-        GENDR_LAUNCH(find_faces, blocks_for(args.n_fragments, kThreads), kThreads, stream, args, layout.sort.keys());
+        GENDR_LAUNCH(find_faces, blocks_for(args.n_fragments, kThreads), kThreads, stream, args, fragments.keys());
     }
-    layout.sort.run(stream);
-    layout.sort.find_starts(a.n_faces, layout.starts, stream);
+    fragments.run(stream);
     const unsigned blocks = blocks_for(a.n_faces, kWarps);
     if (has_cuts(a)) {
-        GENDR_LAUNCH((sum_fragments<T, true>), blocks, kThreads, stream, Scene<T>(a), args, layout.starts,
-                     layout.sort.order());
+        GENDR_LAUNCH((sum_fragments<T, true>), blocks, kThreads, stream, Scene<T>(a), args, fragments.starts(),
+                     fragments.order());
     } else {
-        GENDR_LAUNCH((sum_fragments<T, false>), blocks, kThreads, stream, Scene<T>(a), args, layout.starts,
-                     layout.sort.order());
+        GENDR_LAUNCH((sum_fragments<T, false>), blocks, kThreads, stream, Scene<T>(a), args, fragments.starts(),
+                     fragments.order());
     }
     check_launches("differentiating fragments");
 }
@@ -229,7 +225,7 @@ size_t fragments_workspace_size(const gendr_fragments& args) {
     } else {
         FaceFiling<double>(args.scene, filing);
     }
-    GradientLayout(args, gradient);
+    fragments_by_face(args, gradient);
     return filing.used() > gradient.used() ? filing.used() : gradient.used();
 }
 

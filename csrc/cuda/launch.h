@@ -8,10 +8,25 @@
 
 GENDR_BEGIN_NAMESPACE
 
+// CUDA's own words for it have no numbers. A driver serves all releases of its CUDA's major version and of older ones.
+inline std::string insufficient_driver() {
+    const auto text = [](int version) {
+        return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+    };
+    int known = 0, built = 0;
+    cudaDriverGetVersion(&known);  // 0: there is none
+    cudaRuntimeGetVersion(&built);
+    const std::string needed = text(built / 1000 * 1000);
+    if (known == 0) return "there is no NVIDIA driver, and this CUDA core needs one for CUDA " + needed + " or newer";
+    return "the NVIDIA driver is for CUDA " + text(known) + ", and this CUDA core needs one for CUDA " + needed +
+           " or newer";
+}
+
 inline void check_cuda(cudaError_t error, const char* what) {
     if (error == cudaSuccess) return;
     // A call that fails also sets the runtime's last error, which the next one, however good, would find and report.
     cudaGetLastError();
+    if (error == cudaErrorInsufficientDriver) throw std::runtime_error(insufficient_driver());
     throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
 }
 

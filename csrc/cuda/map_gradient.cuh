@@ -32,7 +32,7 @@ struct MapSums {
 };
 
 __device__ inline bool is_finite(double x) {
-    return x - x == 0.0;
+    return x - x == 0.0;  // NOLINT(misc-redundant-expression)
 }
 
 __device__ inline void set_nan(float* at) {

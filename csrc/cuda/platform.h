@@ -6,6 +6,7 @@
 #if defined(GENDR_EMU)
 #include "../emu/cuda_emu.h"
 #define GENDR_UNROLL
+#define GENDR_NO_UNROLL
 #else
 #include <cuda_pipeline.h>
 #include <cuda_runtime.h>
@@ -13,6 +14,7 @@
 #define GENDR_SHARED(type, name, count) __shared__ type name[count]
 #define GENDR_COUNT(what, n)
 #define GENDR_UNROLL _Pragma("unroll")
+#define GENDR_NO_UNROLL _Pragma("unroll 1")
 #endif
 
 #include "../core/config.h"

@@ -20,12 +20,19 @@ struct FilingCounters {
     int32_t parts;                  // of tiles (tile_parts.cuh)
 };
 
+// By which faces are filed, and what is counted of them on the way.
+struct FilingKeys {
+    uint32_t* keys;  // (F,): image * per_image + the face's node; n_nodes in its place for a face without pixels
+    uint32_t per_image;
+    PixelBox* boxes;           // (F,)
+    int64_t* tiles;            // (ceil(F / 32),): tiles that look at the nodes of a warp's faces
+    FilingCounters* counters;  // set to 0
+};
+
 // What else it is to write; null: not wanted.
 struct PrepareOutputs {
-    uint32_t* keys;                      // (F,): the face's node in the tile trees of all images
-    PixelBox* boxes;                     // (F,)
-    unsigned long long* pixels;          // pixels in all boxes together; added to
-    FilingCounters* counters = nullptr;  // set to 0
+    FilingKeys filing;
+    unsigned long long* pixels;  // pixels in all boxes together; added to
 };
 
 template <class T, bool kCuts>
@@ -34,7 +41,7 @@ __global__ void __launch_bounds__(kThreads)
             ImageParams<T>* images, KeptCuts<T> cuts, PrepareOutputs out) {
     const int64_t i = global_thread();
     if (i < scene.args.n_images) images[i] = scene.image_params(int(i));
-    if (i == 0 && out.counters) *out.counters = {};
+    if (i == 0 && out.filing.counters) *out.filing.counters = {};
     using Room = CutFaceRoom<T, kCuts>;
     GENDR_SHARED(Room, rooms, kWarps);
     const bool exists = i < scene.args.n_faces;
@@ -42,15 +49,21 @@ __global__ void __launch_bounds__(kThreads)
     Face<T> f = {};
     shape_faces<kCuts>(scene, cuts, exists, i, f, rooms[warp_of_block()],
                        [&](const Extent<T>& extent) { place_face(scene, scene.image_params(image), extent, f); });
-    int64_t pixels = 0;
+    const FilingKeys& filing = out.filing;
+    int64_t pixels = 0, tiles = 0;
     if (exists) {
         faces[i] = f;
         pixels = int64_t(f.x1 - f.x0 + 1) * (f.y1 - f.y0 + 1);
-        if (out.keys) {
-            const uint32_t none = uint32_t(scene.args.n_images) * uint32_t(tree.n_nodes);
-            out.keys[i] = pixels > 0 ? uint32_t(image) * uint32_t(tree.n_nodes) + uint32_t(tree.file(f)) : none;
-            out.boxes[i] = {uint16_t(f.x0), uint16_t(f.y0), uint16_t(f.x1), uint16_t(f.y1)};
+        if (filing.keys) {
+            const TileTree::Place place = pixels > 0 ? tree.file(f) : TileTree::Place{tree.n_nodes, 0};
+            filing.keys[i] = uint32_t(image) * filing.per_image + uint32_t(place.node);
+            filing.boxes[i] = {uint16_t(f.x0), uint16_t(f.y0), uint16_t(f.x1), uint16_t(f.y1)};
+            tiles = place.tiles;
         }
+    }
+    if (filing.keys) {
+        tiles = warp_sum(tiles);
+        if (lane_of_thread() == 0 && exists) filing.tiles[i / kWarpSize] = tiles;
     }
     if (out.pixels) {
         pixels = warp_sum(pixels);

@@ -150,7 +150,7 @@ __device__ __forceinline__ Item item_of_warp(const FaceCall<T>& call) {
     Item out = {false, in_pieces ? item : -1, {}};
     if (in_pieces ? item >= *call.pieces.count : item - n_pieces >= call.pairs.scene.args.n_faces) return out;
     out.piece = in_pieces ? call.pieces.list[item] : Piece{int32_t(item - n_pieces), 0, 1};
-    out.exists = in_pieces || call.pieces.first[out.piece.face] < 0;
+    out.exists = in_pieces || call.pieces.first[out.piece.of] < 0;
     return out;
 }
 
@@ -159,15 +159,15 @@ template <class T, bool kCuts>
 __device__ __forceinline__ FaceAt<T> face_of_warp(const FaceCall<T>& call, const Piece& piece, Face<T>* room,
                                                   CutRoom<T, kCuts>& cut_room) {
     const Scene<T>& scene = call.pairs.scene;
-    fetch_by_warp(1, room, [&](int) { return call.faces + piece.face; });
+    fetch_by_warp(1, room, [&](int) { return call.faces + piece.of; });
     __syncwarp();
 
     FaceAt<T> at;
     at.face = room;
-    at.cut = cut_of(scene, KeptCuts<T>{}, *room, piece.face, cut_room);
-    at.index = piece.face;
-    at.image = scene.image_of(piece.face);
-    at.id = int32_t(piece.face - scene.first_face(at.image));
+    at.cut = cut_of(scene, KeptCuts<T>{}, *room, piece.of, cut_room);
+    at.index = piece.of;
+    at.image = scene.image_of(piece.of);
+    at.id = int32_t(piece.of - scene.first_face(at.image));
     at.params = call.images[at.image];
     at.tconorm = scene.tconorm_of(at.image);
     at.first_channel = 0;
@@ -284,7 +284,7 @@ __global__ void __launch_bounds__(kThreads)
     const int64_t item = int64_t(blockIdx.x) * kWarps + warp_of_block();
     if (item >= *pieces.count) return;
     const Piece piece = pieces.list[item];
-    T* to = rows.faces + int64_t(piece.face) * n;
+    T* to = rows.faces + int64_t(piece.of) * n;
     join_sums(piece, rows.pieces + (item - piece.index) * n, n, n, [&](int64_t k) -> T& { return to[k]; });
 }
 
@@ -296,7 +296,7 @@ __global__ void __launch_bounds__(kThreads) join_pieces(const __grid_constant__ 
     const Piece piece = call.pieces.list[item];
     const int64_t size = kVertexSums + features_per_face(call.pairs.scene.args);
     const int64_t n = call.pairs.grad_features ? size : kVertexSums;
-    const SumsAt<T> to = sums_of_face(call, piece.face);
+    const SumsAt<T> to = sums_of_face(call, piece.of);
     join_sums(piece, sums_of_piece(call, item - piece.index), size, n, [&](int64_t k) -> T& {
         return k < 9 ? to.vertices[k] : k < kVertexSums ? to.scales[k - 9] : to.features[k - kVertexSums];
     });
@@ -323,7 +323,7 @@ struct BackwardLayout {
         counters = ws.take<unsigned long long>(2);
         pieces.target = target(a);
         pieces.capacity = Pieces::capacity_for(pieces.target, a.n_faces, int64_t(a.height) * a.width);
-        pieces.pixels = counters;
+        pieces.items = counters;
         pieces.count = reinterpret_cast<int32_t*>(counters + 1);
         pieces.first = ws.take<int32_t>(a.n_faces);
         pieces.list = ws.take<Piece>(pieces.capacity);
@@ -422,8 +422,8 @@ void render(const gendr_backward& args) {
     if (faces) {
         clear(layout.counters, 2 * sizeof(*layout.counters), "clearing counters", stream);
         const TileTree tree(a.height, a.width);
-        launch_prepare(scene, tree, layout.faces, layout.images, KeptCuts<T>{},
-                       PrepareOutputs{nullptr, nullptr, layout.counters}, stream);
+        launch_prepare(scene, tree, layout.faces, layout.images, KeptCuts<T>{}, PrepareOutputs{{}, layout.counters},
+                       stream);
         GENDR_LAUNCH(split_faces<T>, blocks_for(a.n_faces, kThreads), kThreads, stream, layout.faces, a.n_faces,
                      layout.pieces);
         if (shaded) {

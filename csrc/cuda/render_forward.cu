@@ -278,7 +278,7 @@ __device__ __forceinline__ void render_tile(const TileCall<T>& call) {
     const int64_t work = int64_t(blockIdx.x) * kWarps + warp;
     TilePart part;
     if (!find_work(call, work, part)) return;
-    const Place<T> at = place_in<kColour>(call, part.tile);
+    const Place<T> at = place_in<kColour>(call, part.of);
     const ImageParams<T> params = call.images[at.image];
     const TConormParams<T> tconorm = scene.tconorm_of(at.image);
     const TileMemory<T> memory = {batches + warp * kBatch, ids + warp * kBatch, queues + warp * kQueue,
@@ -319,7 +319,7 @@ __global__ void __launch_bounds__(kThreads) join_parts(const __grid_constant__ T
     if (first >= *call.parts.count) return;
     const TilePart part = call.parts.list[first];
     if (part.index != 0) return;
-    const Place<T> at = place_in<kColour>(call, part.tile);
+    const Place<T> at = place_in<kColour>(call, part.of);
     const TConormParams<T> tconorm = call.scene.tconorm_of(at.image);
     Pixel<T, kColour> pixel = kept_pixel<kColour>(call, first);
     for (int32_t k = 1; k < part.count; ++k) {
@@ -357,7 +357,7 @@ struct ForwardLayout {
         parts.target = target(part_bytes);
         parts.capacity = TileParts::capacity_for(parts.target, tiles, args.scene.n_faces);
         parts.list = ws.take<TilePart>(parts.capacity);
-        parts.candidates = filing.counters() ? &filing.counters()->candidates : nullptr;
+        parts.items = filing.counters() ? &filing.counters()->candidates : nullptr;
         parts.count = filing.counters() ? &filing.counters()->parts : nullptr;
         joined = ws.take<char>(parts.capacity * part_bytes);
     }

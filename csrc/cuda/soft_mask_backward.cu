@@ -80,12 +80,12 @@ __global__ void __launch_bounds__(kThreads) sum_mask_faces(const __grid_constant
     const bool in_pieces = item < n_pieces;
     if (in_pieces ? item >= *call.pieces.count : item - n_pieces >= scene.args.n_faces) return;
     const Piece piece = in_pieces ? call.pieces.list[item] : Piece{int32_t(item - n_pieces), 0, 1};
-    if (!in_pieces && call.pieces.first[piece.face] >= 0) return;
+    if (!in_pieces && call.pieces.first[piece.of] >= 0) return;
 
-    const Face<T>& f = call.faces.faces[piece.face];
-    const Cut<T>* cut = cut_of(scene, call.faces.cuts, f, piece.face, cuts[warp_of_block()]);
-    const int image = scene.image_of(piece.face);
-    const int32_t id = int32_t(piece.face - scene.first_face(image));
+    const Face<T>& f = call.faces.faces[piece.of];
+    const Cut<T>* cut = cut_of(scene, call.faces.cuts, f, piece.of, cuts[warp_of_block()]);
+    const int image = scene.image_of(piece.of);
+    const int32_t id = int32_t(piece.of - scene.first_face(image));
     const T inv_tau = T(1.0 / double(scene.tau(image)));
     const int32_t left = f.x0 / kTileWidth, above = f.y0 / kTileHeight;
     const bool some = f.x0 <= f.x1;
@@ -108,7 +108,7 @@ __global__ void __launch_bounds__(kThreads) sum_mask_faces(const __grid_constant
         }
     }
     T* to = in_pieces ? call.piece_sums + kMaskSums * item
-                      : static_cast<T*>(call.args.grad_face_vertices) + kMaskSums * int64_t(piece.face);
+                      : static_cast<T*>(call.args.grad_face_vertices) + kMaskSums * int64_t(piece.of);
     const T bad = scale_in_range(scene.tau(image)) ? T(0) : T(NAN);
     GENDR_UNROLL
     for (int k = 0; k < 3; ++k) {
@@ -126,7 +126,7 @@ __global__ void __launch_bounds__(kThreads) join_mask_pieces(const __grid_consta
     const int64_t item = int64_t(blockIdx.x) * kWarps + warp_of_block();
     if (item >= *call.pieces.count) return;
     const Piece piece = call.pieces.list[item];
-    T* to = static_cast<T*>(call.args.grad_face_vertices) + kMaskSums * int64_t(piece.face);
+    T* to = static_cast<T*>(call.args.grad_face_vertices) + kMaskSums * int64_t(piece.of);
     join_sums(piece, call.piece_sums + kMaskSums * (item - piece.index), kMaskSums, kMaskSums,
               [&](int64_t k) -> T& { return to[k]; });
 }
@@ -147,7 +147,7 @@ struct MaskGradientLayout {
         tile_last = ws.take<int32_t>(int64_t(a.n_images) * tree.columns * tree.rows);
         pieces.target = 2048;  // enough to fill a large GPU
         pieces.capacity = Pieces::capacity_for(pieces.target, a.n_faces, int64_t(a.height) * a.width);
-        pieces.pixels = counters;
+        pieces.items = counters;
         pieces.count = reinterpret_cast<int32_t*>(counters + 1);
         pieces.first = ws.take<int32_t>(a.n_faces);
         pieces.list = ws.take<Piece>(pieces.capacity);

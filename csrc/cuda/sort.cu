@@ -87,12 +87,6 @@ __global__ void __launch_bounds__(kWarpSize)
     }
 }
 
-__global__ void __launch_bounds__(kThreads)
-    mark_starts(const uint32_t* sorted_keys, int64_t n, int64_t n_keys, int32_t* starts) {
-    const int64_t key = global_thread();
-    if (key <= n_keys) starts[key] = lower_bound(sorted_keys, n, uint32_t(key));
-}
-
 int bits_of(uint32_t value) {
     int bits = 0;
     for (; value; value >>= 1) ++bits;
@@ -125,10 +119,6 @@ void IndexSort::run(cudaStream_t stream) const {
         GENDR_LAUNCH(move_keys, n_parts_, kWarpSize, stream, keys_[from], pass ? order_[from] : nullptr, n_, digit,
                      n_parts_, counts_, totals_, keys_[to], order_[to]);
     }
-}
-
-void IndexSort::find_starts(int64_t n_keys, int32_t* starts, cudaStream_t stream) const {
-    GENDR_LAUNCH(mark_starts, blocks_for(n_keys + 1, kThreads), kThreads, stream, sorted_keys(), n_, n_keys, starts);
 }
 
 GENDR_END_NAMESPACE

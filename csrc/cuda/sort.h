@@ -1,5 +1,5 @@
 // A stable sort of indices by key, of fixed cost and fixed memory: what makes the order of faces in a tile, and of
-// corners at a vertex, the same in every run.
+// corners at a vertex, the same in every run. (Of few indices by one block instead: block_sort.cuh.)
 #pragma once
 
 #include "../common/memory.h"
@@ -19,9 +19,6 @@ class IndexSort {
     // After run(): the keys in ascending order, and the index each came from, ascending among equal keys.
     const uint32_t* sorted_keys() const { return keys_[n_passes_ % 2]; }
     const int32_t* order() const { return order_[n_passes_ % 2]; }
-
-    // After run(): writes to starts (n_keys + 1,) where each key's indices begin in the order, and where all end.
-    void find_starts(int64_t n_keys, int32_t* starts, cudaStream_t stream) const;
 
   private:
     int64_t n_;

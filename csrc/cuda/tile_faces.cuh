@@ -17,7 +17,7 @@ struct FiledFaces {
     const Face<T>* faces;
     const int32_t* order;   // (F,): faces by node
     const PixelBox* boxes;  // (F,): in that order
-    const int32_t* starts;  // (images * nodes + 1,): where each node's faces begin in it
+    const int32_t* starts;  // (images, nodes + 1): where each node's faces begin in it
     KeptCuts<T> cuts;
 };
 
@@ -50,7 +50,7 @@ class TileFaces {
             const int32_t node = i < n_nodes ? filed.tree.node_of_tile(i, column, row) : -1;
             int32_t at = 0, count = 0;
             if (node >= 0) {
-                const int32_t* start = filed.starts + int64_t(image) * filed.tree.n_nodes + node;
+                const int32_t* start = filed.tree.starts_of(filed.starts, image) + node;
                 at = start[0];
                 count = start[1] - at;
             }

@@ -47,13 +47,21 @@ struct TileTree {
     GENDR_HD int32_t node(int level, int32_t column, int32_t row) const {
         return level_start[level] + row * columns_of(level) + column;
     }
-    // The node of a face with a pixel box.
+    // The node of a face with a pixel box, and how many tiles look at that.
+    struct Place {
+        int32_t node;
+        int64_t tiles;
+    };
     template <class T>
-    GENDR_HD int32_t file(const Face<T>& f) const {
+    GENDR_HD Place file(const Face<T>& f) const {
         const int32_t c0 = f.x0 / kTileWidth, c1 = f.x1 / kTileWidth, r0 = f.y0 / kTileHeight, r1 = f.y1 / kTileHeight;
         int level = 0;
         while ((c1 >> level) - (c0 >> level) > 1 || (r1 >> level) - (r0 >> level) > 1) ++level;
-        return node(level, c0 >> level, r0 >> level);
+        const int32_t c = c0 >> level, r = r0 >> level;
+        const int64_t right = int64_t(c + 2) << level, bottom = int64_t(r + 2) << level;
+        const int64_t across = (right < columns ? right : columns) - (int64_t(c) << level);
+        const int64_t down = (bottom < rows ? bottom : rows) - (int64_t(r) << level);
+        return {node(level, c, r), across * down};
     }
     // The i-th of the 4 * n_levels nodes a tile looks at, or -1 where there is none.
     GENDR_HD int32_t node_of_tile(int i, int32_t column, int32_t row) const {
@@ -61,7 +69,7 @@ struct TileTree {
         const int32_t c = (column >> level) - (i & 1), r = (row >> level) - (i >> 1 & 1);
         return c < 0 || r < 0 ? -1 : node(level, c, r);
     }
-    // How many faces are in the nodes a tile looks at. starts: where each node's faces begin, (n_nodes + 1,).
+    // How many faces are in the nodes a tile looks at. starts: of the image.
     GENDR_HD int32_t candidates_of_tile(const int32_t* starts, int32_t column, int32_t row) const {
         int32_t n = 0;
         for (int level = 0; level < n_levels; ++level) {
@@ -72,16 +80,9 @@ struct TileTree {
         }
         return n;
     }
-    // And the other way: how many tiles look at a node.
-    GENDR_HD int64_t tiles_of_node(int32_t n) const {
-        int level = 0;
-        while (level + 1 < n_levels && n >= level_start[level + 1]) ++level;
-        const int32_t in_level = n - level_start[level], c = in_level % columns_of(level),
-                      r = in_level / columns_of(level);
-        const int64_t right = int64_t(c + 2) << level, bottom = int64_t(r + 2) << level;
-        const int64_t across = (right < columns ? right : columns) - (int64_t(c) << level);
-        const int64_t down = (bottom < rows ? bottom : rows) - (int64_t(r) << level);
-        return across * down;
+    // Of all images' starts, those of one, (n_nodes + 1,): where each node's faces begin, and where the last one's end.
+    GENDR_HD const int32_t* starts_of(const int32_t* starts, int64_t image) const {
+        return starts + image * (n_nodes + 1);
     }
 };
 

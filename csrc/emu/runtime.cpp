@@ -1,8 +1,11 @@
 #include "runtime.h"
 
+#include <cstdlib>
 #include <cstring>
 
 namespace {
+constexpr int kVersion = 13000;
+
 thread_local cudaError_t last_error = cudaSuccess;
 
 cudaError_t record(cudaError_t error) {
@@ -25,13 +28,29 @@ const char* cudaGetErrorString(cudaError_t error) {
             return "invalid argument";
         case cudaErrorInvalidConfiguration:
             return "invalid configuration argument";
+        case cudaErrorInsufficientDriver:
+            return "CUDA driver version is insufficient for CUDA runtime version";
         case cudaErrorInvalidDevice:
             return "invalid device ordinal";
     }
     return "unrecognized error code";
 }
 
+cudaError_t cudaDriverGetVersion(int* version) {
+    const char* const wish = std::getenv("GENDR_EMU_DRIVER");
+    *version = wish ? std::atoi(wish) : kVersion;
+    return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int* version) {
+    *version = kVersion;
+    return cudaSuccess;
+}
+
 cudaError_t cudaGetDevice(int* device) {
+    int driver = 0;
+    cudaDriverGetVersion(&driver);
+    if (driver / 1000 < kVersion / 1000) return record(cudaErrorInsufficientDriver);
     *device = 0;
     return cudaSuccess;
 }

@@ -1,4 +1,5 @@
-// The part of the CUDA runtime that drivers use. There is one device, and its memory is the host's.
+// The part of the CUDA runtime that drivers use. There is one device, and its memory is the host's. Its CUDA is 13.0;
+// that of its NVIDIA driver, too, or what GENDR_EMU_DRIVER in the environment says: 12040 for 12.4, 0 for none.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,7 @@ enum cudaError_t {
     cudaSuccess = 0,
     cudaErrorInvalidValue = 1,
     cudaErrorInvalidConfiguration = 9,
+    cudaErrorInsufficientDriver = 35,
     cudaErrorInvalidDevice = 101,
 };
 enum cudaMemcpyKind {
@@ -26,6 +28,8 @@ cudaError_t cudaGetLastError();
 const char* cudaGetErrorString(cudaError_t error);
 cudaError_t cudaGetDevice(int* device);
 cudaError_t cudaSetDevice(int device);
+cudaError_t cudaDriverGetVersion(int* version);
+cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaMemsetAsync(void* target, int value, std::size_t bytes, cudaStream_t stream = nullptr);
 cudaError_t cudaMemcpyAsync(void* target, const void* source, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream = nullptr);

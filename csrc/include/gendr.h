@@ -7,6 +7,12 @@
  * buffer; a call allocates nothing the caller can see, copies nothing, and reports failure by a non-zero return code
  * and gendr_last_error(). Arrays are dense and row-major. "real" below is float or double, as `dtype` says.
  *
+ * A call that cannot be is refused (GENDR_INVALID_ARGUMENT), whatever its numbers are. What no library can check it has
+ * to trust: that arrays have the lengths given below, that the struct and names are where their pointers say, that none
+ * of it changes while a call lasts, and that a workspace comes back to gendr_fill_fragments as gendr_count_fragments
+ * left it, with the same scene. No array may have 2^48 elements, images 2^24 channels at most, and there are 4096
+ * threads at most.
+ *
  * Axes: x right, y up, z view depth (> 0 in front of the camera). x and y of a corner are in NDC. Row 0 of an image is
  * its top; the centre of pixel (row, col) is
  *     x = (2 col + 1 - W) / W * half_width,   y = (H - 1 - 2 row) / H * half_height.
@@ -123,7 +129,7 @@ typedef struct gendr_lighting {
 typedef struct gendr_scene {
     int32_t struct_size;   /* sizeof of the struct this one is the first member of */
     int32_t dtype;         /* gendr_dtype of every real array */
-    int32_t n_threads;     /* threads to use, >= 1; results do not depend on it; CUDA ignores it */
+    int32_t n_threads;     /* threads to use, 1 to 4096; results do not depend on it; CUDA ignores it */
     int32_t device;        /* CUDA device of the arrays and the stream; the CPU core ignores it */
     int32_t n_images;      /* B */
     int32_t height;        /* H, pixels */

@@ -14,17 +14,11 @@ from typing import Any
 
 from ..distributions import DISTRIBUTIONS
 from ..t_conorms import T_CONORMS
-from . import elf, structs
+from . import driver, elf, structs
 
 FOLDER = Path(__file__).parent
 # What GENDR_ISA may be: the best instruction set that the CPU core may use. "neon" is all that 64-bit ARM has.
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "neon")
-
-
-def cuda_of_framework() -> str | None:
-    """The CUDA version of the framework that calls, which puts its own function here; None: it has none, or none is
-    known."""
-    return None
 
 
 def parallel_of_framework() -> int | None:
@@ -75,7 +69,7 @@ def library_path(device_type: str = "cpu") -> Path:
 
 
 def _cuda_library_path() -> Path:
-    """Of several, the one of the framework's CUDA, else the newest: any does whose CUDA the driver knows."""
+    """The newest of those whose CUDA the driver serves. That of torch has no say: each core brings its own runtime."""
     names = re.compile(r"libgendr_cuda(\d+)\.so")
     majors = {int(name[1]): path for path in FOLDER.iterdir() if (name := names.fullmatch(path.name))}
     failure = FOLDER / "libgendr_cuda_failed.txt"
@@ -91,8 +85,9 @@ def _cuda_library_path() -> Path:
             "Install the CUDA toolkit or set CUDACXX to its nvcc, and run `GENDR_CUDA=1 pip install .` in the "
             "repository. Tensors on the CPU can be rendered."
         )
-    wanted = int((cuda_of_framework() or "0").partition(".")[0])
-    return majors[wanted if wanted in majors else max(majors)]
+    served = driver.cuda_major() or max(majors)
+    # If it serves none, the oldest says what it needs.
+    return majors[max((major for major in majors if major <= served), default=min(majors))]
 
 
 def cuda_build() -> dict[str, Any]:

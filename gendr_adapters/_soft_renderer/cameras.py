@@ -150,6 +150,7 @@ class ProjectionCamera(Camera):
 @full_precision
 def _default_eye(viewing_angle: Scalar) -> Numbers:
     if isinstance(viewing_angle, (Tensor, np.ndarray)):
-        distance = 1 / torch.tan(torch.deg2rad(torch.as_tensor(viewing_angle))) + 1
+        angle = torch.as_tensor(viewing_angle, device="cpu") if isinstance(viewing_angle, np.ndarray) else viewing_angle
+        distance = 1 / torch.tan(torch.deg2rad(angle)) + 1
         return torch.stack([torch.zeros_like(distance), torch.zeros_like(distance), -distance], -1)
     return 0.0, 0.0, -(1 / math.tan(math.radians(viewing_angle)) + 1)

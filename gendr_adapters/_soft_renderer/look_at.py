@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import refuse_half
+from .._known import as_list, is_known
 from .._products import times
 from .arguments import Numbers, Scalar, check_counts, check_points, vectors
 
@@ -126,7 +127,7 @@ def get_points_from_angles(
     """
     values = (distance, elevation, azimuth)
     if all(isinstance(value, Real) for value in values):
-        x, y, z = _on_sphere(torch.tensor(values, dtype=torch.float64, device="cpu"), degrees).tolist()
+        x, y, z = as_list(_on_sphere(torch.tensor(values, dtype=torch.float64, device="cpu"), degrees))
         return x, y, z
     return _on_sphere(torch.stack(_common(values)), degrees)
 
@@ -154,7 +155,7 @@ def _common(values: tuple[Scalar, ...]) -> list[Tensor]:
     for name, value in zip(("distance", "elevation", "azimuth"), values, strict=True):
         refuse_half(name, value)
     try:
-        tensors = [torch.as_tensor(v) if isinstance(v, (Tensor, np.ndarray)) else v for v in values]
+        tensors = [torch.as_tensor(v) if isinstance(v, np.ndarray) else v for v in values]
         like = next(v for v in tensors if isinstance(v, Tensor))
         like = like if like.is_floating_point() else like.to(torch.get_default_dtype())
         common = [v.to(like) if isinstance(v, Tensor) else like.new_full((), float(v)) for v in tensors]
@@ -176,7 +177,6 @@ def _seen(vertices: Tensor, eyes: Tensor | None, axes: Tensor) -> Tensor:
 def _checked(axes: Tensor, what: str) -> Tensor:
     """Refuses a camera without a view or an up, whose picture would be a point, where asking does not wait for a GPU.
     What is not finite passes, as it does in all arithmetic."""
-    can_ask = axes.device.type == "cpu" and not torch.compiler.is_compiling()
-    if can_ask and bool((axes[:, ::2].detach().norm(dim=-1) < 0.5).any()):
+    if is_known(axes) and bool((axes[:, ::2].detach().norm(dim=-1) < 0.5).any()):
         raise ValueError(f"{what} must not be 0: there is no view")
     return axes

@@ -42,6 +42,14 @@ def read_materials(file: ObjFile) -> dict[str, Material]:
     """
     folder = os.path.dirname(file.path)
     materials: dict[str, Material] = {}
+    for path in _libraries(file, folder):
+        materials |= _read(path, folder)
+    return materials
+
+
+def _libraries(file: ObjFile, folder: str) -> list[str]:
+    """The paths of a file's libraries, each once, where it is named last."""
+    paths: dict[str, None] = {}
     for line, rest in file.libraries:
         # One name with spaces or several names: OBJ files have both.
         names = [rest] if os.path.exists(find_file(folder, rest)) else rest.split()
@@ -50,8 +58,9 @@ def read_materials(file: ObjFile) -> dict[str, Material]:
             if not os.path.exists(path):
                 raise FileNotFoundError(f"{file.path}:{line}: mtllib names {path}, and there is no such file")
             require_regular(path, f"{file.path}:{line}")
-            materials |= _read(path, folder)
-    return materials
+            paths.pop(path, None)
+            paths[path] = None
+    return list(paths)
 
 
 def materials_of_faces(file: ObjFile, materials: dict[str, Material]) -> list[str | None]:
@@ -70,7 +79,7 @@ def materials_of_faces(file: ObjFile, materials: dict[str, Material]) -> list[st
         if len(materials) != 1:
             raise ValueError(
                 f"{file.path}:{file.libraries[0][0]}: no usemtl says which of the library's {len(materials)} materials "
-                f"the faces have{': ' if materials else ''}{', '.join(map(repr, materials))}"
+                f"the faces have{': ' if materials else ''}{', '.join(map(repr, list(materials)[:8]))}"
             )
         only = next(iter(materials))
     return [only if use < 0 else file.uses[use][1] for use in file.face_uses]

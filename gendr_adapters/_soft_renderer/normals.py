@@ -7,6 +7,7 @@ from torch import Tensor
 from .. import ops
 from .._autocast import full_precision
 from .._inputs import check_real, kind
+from .._known import as_list, is_known
 from ..render import gather_corners
 
 # Lengths below this are not divided by: faces without area and vertices without faces have normals of (nearly) 0.
@@ -66,9 +67,8 @@ def _packed(faces: Tensor, n_vertices: int) -> Tensor:
     faces = faces.long()
     first = torch.arange(faces.shape[0], device=faces.device)[:, None, None] * n_vertices
     outside = (faces < 0) | (faces >= n_vertices)
-    known = faces.device.type == "cpu" and not torch.compiler.is_compiling()
-    if known and bool(outside.any()):
-        mesh, face, corner = outside.nonzero()[0].tolist()
+    if is_known(outside) and bool(outside.any()):
+        mesh, face, corner = as_list(outside.nonzero()[0])
         raise ValueError(
             f"faces must be in [0, {n_vertices}), the mesh's vertices, got {int(faces[mesh, face, corner])} "
             f"in face {face} of mesh {mesh}"

@@ -77,8 +77,8 @@ def save_voxel(filename: Path, voxel: Tensor) -> None:
     """Write voxels (X, Y, Z) that are 1 as the vertices of an OBJ file without faces: (i / X, j / Y, k / Z)."""
     if not isinstance(voxel, Tensor) or voxel.dim() != 3:
         raise ValueError(f"voxel must be a tensor (X, Y, Z), got {_shape(voxel)}")
-    vertices = (voxel == 1).nonzero() / torch.tensor(voxel.shape, device=voxel.device)
-    save_obj(filename, vertices, torch.empty(0, 3, dtype=torch.int64))
+    vertices = (voxel == 1).nonzero().float() / torch.tensor(voxel.shape, device=voxel.device)
+    save_obj(filename, vertices, torch.empty(0, 3, dtype=torch.int64, device=voxel.device))
 
 
 def _painted(textures: Tensor, texture_res: int | None) -> tuple[Tensor, Tensor]:

@@ -33,7 +33,7 @@ def read_levels(path: str | os.PathLike[str], where: str = "") -> np.ndarray:
     picture, no regular file, broken, too large (a decompression bomb) or of another depth; ImportError.
     """
     path = os.fspath(path)
-    pil = optional("PIL.Image", f"reading {path}")
+    pil = optional("PIL.Image", f"reading {path}", "io")
     prefix = f"{where}: " if where else ""
     try:
         require_regular(path)
@@ -59,7 +59,7 @@ def read_levels(path: str | os.PathLike[str], where: str = "") -> np.ndarray:
 
 def write_picture(path: str, pixels: np.ndarray) -> None:
     """Write (H, W, 3) in [0, 1], row 0 at the top, with 8 bits a channel; what is outside is clipped."""
-    pil = optional("PIL.Image", f"writing {path}")
+    pil = optional("PIL.Image", f"writing {path}", "io")
     pil.fromarray((pixels.clip(0, 1) * 255).round().astype(np.uint8)).save(path)
 
 

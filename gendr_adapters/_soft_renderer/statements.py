@@ -28,6 +28,7 @@ _OTHER_ENCODINGS = {
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
+_SHOWN = 200  # bytes of a line in an error's text
 _END_OF_FILE = b"\x1a"  # which DOS programs wrote there
 
 
@@ -45,24 +46,26 @@ def statements(path: Path) -> Iterator[Statement]:
     Raises OSError for a file that cannot be opened; ValueError for what is no regular file, for UTF-16 and other text
     that is not UTF-8's kind, and, naming the line, for a keyword that is not of printable ASCII.
     """
-    begun, first = b"", 0
+    begun: list[bytes] = []
+    first = 0
     for line, text in enumerate(_LINE_END.split(_text(path)), start=1):
         if b"#" in text:
             text = _COMMENT.split(text, maxsplit=1)[0]
         if text.endswith(b"\\"):
-            begun, first = begun + text[:-1] + b" ", first or line
+            begun.append(text[:-1])
+            first = first or line
             continue
-        yield from _statement(path, first or line, begun + text)
-        begun, first = b"", 0
-    yield from _statement(path, first, begun)
+        yield from _statement(path, first or line, b" ".join([*begun, text]) if begun else text)
+        begun, first = [], 0
+    yield from _statement(path, first, b" ".join(begun))
 
 
 def require_regular(path: Path, where: str = "") -> None:
     """Raise ValueError for devices, pipes and sockets, which can block or never end; FileNotFoundError for nothing.
 
-    where: what names the file, if that is another one."""
+    where: what names the file, if that is another one, which must not name a folder."""
     mode = os.stat(path).st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a folder raises by itself
+    if not stat.S_ISREG(mode) and (where or not stat.S_ISDIR(mode)):  # opening a folder raises by itself
         raise ValueError(f"{where and where + ': '}{os.fspath(path)} is no regular file")
 
 
@@ -72,8 +75,9 @@ def name(rest: bytes) -> str:
 
 
 def shown(rest: bytes) -> str:
-    """Bytes for an error's text."""
-    return repr(rest.decode("utf-8", "backslashreplace"))
+    """Bytes for an error's text, of many the first."""
+    more = f" and {len(rest) - _SHOWN} bytes more" if len(rest) > _SHOWN else ""
+    return repr(rest[:_SHOWN].decode("utf-8", "backslashreplace")) + more
 
 
 def words(rest: bytes) -> list[bytes]:

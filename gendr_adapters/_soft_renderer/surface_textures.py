@@ -22,7 +22,8 @@ def texel_weights(resolution: int) -> Tensor:
     (column int(w0 R), row int(w1 R)) is texel [row, column]; the inverted one is texel [R-1-row, R-1-column], which no
     upright triangle uses (SoftRas' layout).
     """
-    row, column = torch.meshgrid(torch.arange(resolution), torch.arange(resolution), indexing="ij")
+    cells = torch.arange(resolution, dtype=torch.float32, device="cpu")
+    row, column = torch.meshgrid(cells, cells, indexing="ij")
     upright = row + column < resolution
     w0 = torch.where(upright, column + 1 / 3, resolution - 1 - column + 2 / 3) / resolution
     w1 = torch.where(upright, row + 1 / 3, resolution - 1 - row + 2 / 3) / resolution
@@ -31,7 +32,8 @@ def texel_weights(resolution: int) -> Tensor:
 
 def reversed_texels(resolution: int) -> Tensor:
     """Which texel of a face is where, (R * R,), once its corners are reversed: corner 0 is corner 2 and vice versa."""
-    row, column = torch.meshgrid(torch.arange(resolution), torch.arange(resolution), indexing="ij")
+    cells = torch.arange(resolution, device="cpu")
+    row, column = torch.meshgrid(cells, cells, indexing="ij")
     # The cell's third index; inverted triangles are counted from the other end.
     other = torch.where(row + column < resolution, resolution - 1, 2 * resolution - 1) - row - column
     return (row * resolution + other).flatten()
@@ -46,7 +48,7 @@ def load_textures(file: ObjFile, resolution: int, wrap: str = "reference") -> Te
     mtllib, without usemtl where there are several materials, materials that no library has, and faces without texture
     coordinates whose material has a picture.
     """
-    textures = torch.ones(len(file.faces), resolution**2, 3)
+    textures = torch.ones(len(file.faces), resolution**2, 3, dtype=torch.float32)
     for material, indices in faces_by_material(file):
         if material is not None:
             textures[indices] = _texels(file, indices, material, resolution, wrap)
@@ -82,7 +84,7 @@ def mapped_uv(uv: Tensor, found: TextureMap) -> Tensor:
     if found.is_plain:
         return uv
     largest = torch.finfo(uv.dtype).max
-    return (uv * torch.tensor(found.scale) + torch.tensor(found.offset)).clamp(-largest, largest)
+    return (uv * uv.new_tensor(found.scale) + uv.new_tensor(found.offset)).clamp(-largest, largest)
 
 
 @full_precision
@@ -145,7 +147,7 @@ def _neighbours(position: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
 def _texels(file: ObjFile, indices: list[int], material: Material, resolution: int, wrap: str) -> Tensor:
     found = material.picture("map_kd")
     if found is None:
-        return torch.tensor(material.values.get("kd", (1.0, 1.0, 1.0)))
+        return torch.tensor(material.values.get("kd", (1.0, 1.0, 1.0)), dtype=torch.float32)
     picture = torch.from_numpy(read_picture(found.path, found.where)).to(default_device())
     uv = mapped_uv(corner_uv(file, indices), found)
     return sample_texels(picture, uv, resolution, "clamp" if found.clamp else wrap)

@@ -28,20 +28,21 @@ def paint_atlas(textures: Tensor, tile: int) -> tuple[Tensor, Tensor]:
     tiles[:n_faces] = textures[:, texel]
     picture = tiles.view(rows, columns, tile, tile, 3).transpose(1, 2).reshape(rows * tile, columns * tile, 3)
 
-    face = torch.arange(n_faces)
+    face = torch.arange(n_faces, device="cpu")
     origin = torch.stack((face % columns, face // columns), -1)[:, None] * tile
-    size = torch.tensor([columns * tile - 1, rows * tile - 1])
+    size = torch.tensor([columns * tile - 1, rows * tile - 1], device="cpu")
     return picture.flip(0), (origin + _corners(tile)) / size
 
 
 def _corners(tile: int) -> Tensor:
-    return torch.tensor([[tile / 2, 1], [1, tile - 2], [tile - 2, tile - 2]], dtype=torch.float64)
+    return torch.tensor([[tile / 2, 1], [1, tile - 2], [tile - 2, tile - 2]], dtype=torch.float64, device="cpu")
 
 
 def _texel_at_pixel(tile: int, resolution: int) -> Tensor:
     """Which of the R * R texels each of the tile's pixels shows: (tile * tile,), row by row from the bottom."""
     a, b, c = _corners(tile)
-    y, x = torch.meshgrid(torch.arange(tile), torch.arange(tile), indexing="ij")
+    cells = torch.arange(tile, device="cpu")
+    y, x = torch.meshgrid(cells, cells, indexing="ij")
     pixel = torch.stack((x, y), -1).reshape(-1, 2)
     area = _cross(b - a, c - a)
     weights = torch.stack([_cross(c - b, pixel - b), _cross(a - c, pixel - c), _cross(b - a, pixel - a)], -1)

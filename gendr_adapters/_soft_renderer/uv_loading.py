@@ -50,8 +50,8 @@ def _part(file: ObjFile, faces: list[int], material: Material | None, wrap: str)
     found = None if material is None else material.picture("map_kd")
     if found is None:
         colour = (1.0, 1.0, 1.0) if material is None else material.values.get("kd", (1.0, 1.0, 1.0))
-        uv = torch.zeros(len(faces), 3, 2)
-        return _Part(faces, torch.tensor(colour).view(1, 1, 3), uv, uv[:, :1] > 0, True)
+        uv = torch.zeros(len(faces), 3, 2, dtype=torch.float32)
+        return _Part(faces, torch.tensor(colour, dtype=torch.float32).view(1, 1, 3), uv, uv[:, :1] > 0, True)
     picture = torch.from_numpy(read_picture(found.path, found.where)).to(default_device())
     uv = mapped_uv(corner_uv(file, faces), found)
     if not found.clamp and wrap == "repeat":
@@ -75,7 +75,8 @@ def _in_one_map(file: ObjFile, parts: list[_Part]) -> TextureMaps:
                 "has in one map; 'surface' draws it"
             )
     height, width = sum(len(part.picture) for part in parts), max(part.picture.shape[1] for part in parts)
-    picture, uv = torch.zeros(height, width, 3), torch.zeros(len(file.faces), 3, 2)
+    picture = torch.zeros(height, width, 3, dtype=torch.float32)
+    uv = torch.zeros(len(file.faces), 3, 2, dtype=torch.float32)
     top = 0
     for part in parts:
         rows, columns = part.picture.shape[:2]

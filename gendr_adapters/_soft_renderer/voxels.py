@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import check_real
+from .._known import as_list
 
 # Pairs of faces and grid points looked at in one go: bounds memory, some 100 bytes a pair.
 _PAIRS = 1 << 20
@@ -108,7 +109,7 @@ def _chunks(counts: Tensor) -> Iterator[Tensor]:
     """The faces with any pairs, in groups of about _PAIRS pairs."""
     faces = counts.nonzero()[:, 0]
     group = counts[faces].cumsum(0) // _PAIRS
-    for size in group.unique_consecutive(return_counts=True)[1].tolist():
+    for size in as_list(group.unique_consecutive(return_counts=True)[1]):
         yield faces[:size]
         faces = faces[size:]
 

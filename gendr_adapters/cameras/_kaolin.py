@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from .._autocast import full_precision
+from .._inputs import refuse_forward_mode
 from ._pinhole import PinholeCamera, _check_camera, _flip_axes
 
 _TO_OPENCV = (1, -1, -1)  # Kaolin's camera has y up and looks down -z, as OpenGL's
@@ -57,6 +58,8 @@ def to_kaolin(camera: PinholeCamera, *, near: float = 1e-2, far: float = 1e2) ->
         ImportError: there is no Kaolin. TypeError: not a PinholeCamera. ValueError: near or far out of range.
     """
     camera = _check_camera(camera)
+    # Kaolin keeps the pose without its forward-mode derivative, which would be 0 then.
+    refuse_forward_mode(camera.rotation, camera.translation)
     if not 0 < near < far:
         raise ValueError(f"near and far must be 0 < near < far, got near = {near!r}, far = {far!r}")
     try:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import check_real, image_shape
+from .._known import as_list
 from ._pinhole import PinholeCamera, _check_camera
 
 
@@ -90,7 +91,7 @@ def _half_pixel(pixel_centre: float) -> float:
 
 
 def _check_form(K: Tensor) -> None:
-    for k in K.detach().tolist():
+    for k in as_list(K.detach()):
         if k[0][1] != 0:
             raise ValueError(f"K must have no skew, K[0, 1] = 0, got {k[0][1]:g}; only cameras without are supported")
         if k[1][0] != 0 or k[2] != [0, 0, 1]:

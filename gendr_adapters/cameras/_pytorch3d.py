@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import image_shape
+from .._known import as_list
 from ._pinhole import PinholeCamera, _check_camera, _flip_axes
 
 _TO_OPENCV = (-1, -1, 1)  # PyTorch3D's camera has x to the left and y up
@@ -105,14 +106,14 @@ def _own_image_size(cameras: Any) -> tuple[int, int] | None:
     sizes = cameras.get_image_size()
     if sizes is None:
         return None
-    rows = {(int(height), int(width)) for height, width in torch.as_tensor(sizes).reshape(-1, 2).tolist()}
+    rows = {(int(height), int(width)) for height, width in torch.as_tensor(sizes, device="cpu").reshape(-1, 2).tolist()}
     if len(rows) > 1:
         raise ValueError(f"cameras must share one image_size, got {sorted(rows)}; convert them one by one (cameras[i])")
     return rows.pop()
 
 
 def _check_form(K: Tensor) -> None:
-    for k in K.detach().tolist():
+    for k in as_list(K.detach()):
         if k[0][1] != 0:
             raise ValueError(f"K must have no skew, K[0, 1] = 0, got {k[0][1]:g}; only cameras without are supported")
         if k[1][0] != 0 or k[0][3] != 0 or k[1][3] != 0 or k[3] != [0, 0, 1, 0]:

@@ -6,4 +6,4 @@ Run ``python -m gendr_adapters.demo``. Needs the ``demo`` extra (imageio, matplo
 from .._extras import optional
 
 for _module in ("imageio", "matplotlib", "PIL", "tqdm"):
-    optional(_module, __name__)
+    optional(_module, __name__, "demo")

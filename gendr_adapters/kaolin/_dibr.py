@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision
+from .._known import as_list
 from .._numbers import plain
 from .._transformable import refuse_vmap
 from .._untraced import untraced
@@ -99,7 +100,7 @@ def dibr_rasterization(
         # each image can begin at its own front.
         front = _front(face_vertices_z, face_vertices_image, valid, perspective_correct, near_clip)
         if perspective_correct or near_clip is not None:
-            largest = max(front.flatten().tolist(), default=-math.inf)
+            largest = max(as_list(front.flatten()), default=-math.inf)
             nearest = -largest if math.isfinite(largest) else 0.0
         else:
             face_vertices_z = face_vertices_z - torch.where(front.isfinite(), front, 0.0)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._known import as_list, has_numbers
 from .._visibility import ANY_NEAR, NO_FAR, NO_NEAR, leave_out
 from .._warnings import warn_caller
 from ..settings import RenderSettings
@@ -45,11 +46,11 @@ def warn_of_empty(z: Tensor, find_empty: Callable[[], Tensor], cause: str) -> No
     """Warn, once, of images whose faces are all behind the camera. find_empty: gives (N,) bool, which images those are;
     only called where it is to be looked at. z: any of theirs."""
     on_gpu = z.is_cuda
-    if _Sign.warned or z.is_meta or torch.compiler.is_compiling():
+    if _Sign.warned or not has_numbers(z):
         return
     if on_gpu and (_Sign.seen_right_on_gpu or torch.cuda.is_current_stream_capturing()):
         return
-    empty = find_empty().nonzero()[:, 0].tolist()
+    empty = as_list(find_empty().nonzero()[:, 0])
     if not empty:
         _Sign.seen_right_on_gpu |= on_gpu
         return

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .._inputs import kind
+from .._known import as_list
 from .._warnings import warn_caller
 
 _VALUES = ("diffuse_color", "specular_color", "metallic_value", "roughness_value")
@@ -126,7 +127,7 @@ def read_materials(
     materials: Sequence[Any], which: Tensor, like: Tensor, has_uvs: bool, wrap: bool
 ) -> dict[int, Material]:
     """Those of the materials that faces have, by their number. which: the faces'. like: of their dtype and device."""
-    return {i: _read(materials[i], like, has_uvs, wrap) for i in which.unique().tolist() if i >= 0}
+    return {i: _read(materials[i], like, has_uvs, wrap) for i in as_list(which.unique()) if i >= 0}
 
 
 def _read(material: Any, like: Tensor, has_uvs: bool, wrap: bool) -> Material:

@@ -106,6 +106,4 @@ def run(name: str, call: structs.Call, like: Tensor, workspace_size: str | None 
     return workspace
 
 
-# The CUDA library is chosen by torch's CUDA, where there are several.
-_native.cuda_of_framework = lambda: torch.version.cuda
 _native.parallel_of_framework = gomp_parallel

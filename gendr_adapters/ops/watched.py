@@ -25,6 +25,8 @@ _ASKED = {
     ),
 }
 _CAN_ASK = all(hasattr(of, name) for of, names in _ASKED.items() for name in names)
+# Before torch 2.9 sets of keys are never equal.
+_CAN_ASK = _CAN_ASK and DispatchKeySet(DispatchKey.CPU) == DispatchKeySet(DispatchKey.CPU)
 
 
 def _keys(*names: str) -> DispatchKeySet | None:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._known import as_list
 from .._pieces import Piece
 from .._projected_meshes import ProjectedMeshes
 from ..fragments import Fragments
@@ -30,7 +31,7 @@ def depth_ranges(cameras: Any, n_images: int, kwargs: dict[str, Any]) -> list[Ra
         if isinstance(value, Tensor) and value.requires_grad:
             raise ValueError(f"there is no gradient to {name} here: pass {name}.detach()")
         try:
-            values = torch.as_tensor(value, dtype=torch.float64).flatten().tolist()
+            values = as_list(torch.as_tensor(value, dtype=torch.float64, device="cpu").flatten())
         except (TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{name} must be a number, or one for each image, got {value!r}") from error
         if len(values) not in (1, n_images):
@@ -66,7 +67,7 @@ def nearest_shown(meshes: ProjectedMeshes, shown: Shown, params: GenDRBlendParam
 def blend_shown(meshes: ProjectedMeshes, shown: Shown, params: GenDRBlendParams, ranges: list[Range]) -> Tensor:
     """(N, H, W, C + 1): what is shown of the faces, blended, and alpha, in one pass over them."""
     if len(set(ranges)) > 1:
-        bounds = meshes.face_offsets.tolist()
+        bounds = as_list(meshes.face_offsets)
         return torch.cat(
             [
                 blend_shown(_image(meshes, i, bounds), shown.of_image(i, bounds), own, [ranges[i]])
@@ -177,7 +178,7 @@ def _split(params: GenDRBlendParams, meshes: ProjectedMeshes) -> list[GenDRBlend
     def own(value: Any, i: int) -> Any:
         return value[i : i + 1] if isinstance(value, Tensor) and value.dim() > 0 and value.shape[0] == n else value
 
-    colour = torch.as_tensor(params.background_color)
+    colour = torch.as_tensor(params.background_color, device=meshes.face_vertices.device)
     by_image = colour.dim() in (2, 4) and colour.shape[0] == n
     return [
         params._replace(

@@ -142,8 +142,8 @@ def _light_axes(like: Tensor) -> Tensor:
     Light has no slope at a right angle to the normal. Normals whose components are in a rational proportion, such as
     those along an axis, are at a right angle to none of these: 1 and the roots that a row has are linearly independent.
     """
-    v = (torch.tensor([2.0, 3.0, 7.0], dtype=torch.float64) / 12).sqrt()
-    return (torch.eye(3, dtype=torch.float64) - 2 * torch.outer(v, v)).to(like)
+    v = (torch.tensor([2.0, 3.0, 7.0], dtype=torch.float64, device=like.device) / 12).sqrt()
+    return (torch.eye(3, dtype=torch.float64, device=like.device) - 2 * torch.outer(v, v)).to(like)
 
 
 def with_channel(values: Tensor, value: float) -> Tensor:

@@ -9,6 +9,7 @@ from pytorch3d.renderer.mesh.rasterizer import Fragments as PyTorch3DFragments
 from torch import Tensor
 
 from .._counted_fragments import CountedFragments
+from .._known import as_list
 from .._projected_meshes import ProjectedMeshes
 from ..fragments import Fragments
 
@@ -168,7 +169,7 @@ def _graph_of(face_vertices: Tensor) -> Iterator[None]:
 def bounds_of(found: Fragments, n_images: int) -> list[int]:
     """(n_images + 1,): where each image's fragments begin, and where the last one's end."""
     n_pixels = (found.offsets.shape[0] - 1) // max(1, n_images)
-    return found.offsets[:: max(1, n_pixels)].tolist()[: n_images + 1]
+    return as_list(found.offsets[:: max(1, n_pixels)])[: n_images + 1]
 
 
 def lay_out(found: Fragments, images: list[int], bounds: list[int]) -> PyTorch3DFragments:

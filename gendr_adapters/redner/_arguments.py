@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .._autocast import full_precision, widened
 from .._inputs import check_real, kind
+from .._known import has_numbers
 from ..settings import check_number
 
 _INTEGERS = (torch.int64, torch.int32, torch.int16, torch.uint8)
@@ -46,7 +47,7 @@ def face_indices(name: str, value: Any, n_vertices: int, like: Tensor, base: int
     if value.dim() != 2 or value.shape[1] != 3:
         raise ValueError(f"{name} must be (m, 3), got shape {tuple(value.shape)}")
     faces = value.to(device=like.device, dtype=torch.int64) - base
-    if faces.numel():
+    if faces.numel() and has_numbers(faces):
         low, high = (int(x) for x in faces.aminmax())
         if low < 0 or high >= n_vertices:
             raise ValueError(

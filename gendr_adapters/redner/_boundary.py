@@ -73,7 +73,7 @@ def boundary_term(
         if total == 0:
             return None
         n_points = math.ceil(total * density)
-        spread = torch.rand(n_points, dtype=torch.float64, generator=generator).to(reached.device)
+        spread = torch.rand(n_points, dtype=torch.float64, generator=generator, device="cpu").to(reached.device)
         distance = (torch.arange(n_points, device=reached.device) + spread) * (total / n_points)
         index = torch.searchsorted(reached, distance, right=True).clamp(max=reached.shape[0] - 1)
         segment = segments.pick(index)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._inputs import check_real, image_shape
+from .._known import as_list, has_numbers
 from .._products import times
 from ._arguments import FullPrecision, number, vector
 from ._matrices import gen_look_at_matrix
@@ -77,12 +78,9 @@ class Camera(FullPrecision):
         self.resolution = image_shape(resolution)
         self.viewport = viewport
         self.camera_type = camera_type
-        self._fov: Tensor | None = None
-        self._intrinsic_mat: Tensor | None = None
-        if fov is not None:
-            self.fov = fov
-        if intrinsic_mat is not None:
-            self.intrinsic_mat = intrinsic_mat
+        # Not by the properties: torch.compile of torch 2.5 to 2.7 does not see what their setters set.
+        self._fov = None if fov is None else vector("fov", fov, 1)
+        self._intrinsic_mat = None if intrinsic_mat is None else _matrix("intrinsic_mat", intrinsic_mat, 3)
 
     @property
     def fov(self) -> Tensor | None:
@@ -144,7 +142,7 @@ class Camera(FullPrecision):
     def homogeneous_pixels(self, points: Tensor) -> Tensor:
         """World points (V, 3) as HomogeneousMesh.vertices has them, of the points' dtype and device."""
         to_camera, intrinsics = self.world_to_cam.to(points), self.intrinsic_mat.to(points)
-        if intrinsics[2].detach().tolist() != [0, 0, 1]:
+        if has_numbers(intrinsics) and as_list(intrinsics[2].detach()) != [0, 0, 1]:
             raise ValueError(f"the last row of intrinsic_mat must be 0, 0, 1, got {intrinsics[2].tolist()}")
         p, q, z = times(times(points, to_camera[:3, :3]) + to_camera[:3, 3], intrinsics).unbind(1)
         height, width = self.resolution

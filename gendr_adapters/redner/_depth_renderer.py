@@ -138,13 +138,14 @@ def get_depth_renderer(
 
 
 def _intrinsics(value: Any, like: Tensor) -> Tensor:
+    to: Any = {"dtype": like.dtype, "device": like.device}
     for entry in value if isinstance(value, (list, tuple)) else [value]:
         refuse_half("intrinsics", entry)
     if not isinstance(value, Tensor):
         try:
             if isinstance(value, (list, tuple)) and any(isinstance(item, Tensor) for item in value):
-                value = torch.stack([torch.as_tensor(item).to(like).reshape(()) for item in value])  # with gradients
-            value = torch.as_tensor(value, dtype=like.dtype)
+                value = torch.stack([torch.as_tensor(item, **to).reshape(()) for item in value])  # with gradients
+            value = torch.as_tensor(value, **to)
         except (TypeError, ValueError, RuntimeError) as error:
             raise TypeError(f"intrinsics must be a tensor or numbers fx, fy, cx, cy, got {value!r}") from error
     if value.shape != (4,):

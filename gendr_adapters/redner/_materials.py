@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._untraced import untraced
 from ._textures import Texture
 
 
@@ -21,7 +22,9 @@ class _Reflectance:
         return material.__dict__[self.name]
 
     def __set__(self, material: object, value: Tensor | Texture | None) -> None:
-        value = torch.full((self.n_channels,), self.default) if value is None else value
+        value = (
+            torch.full((self.n_channels,), self.default, dtype=torch.float32, device="cpu") if value is None else value
+        )
         texture = _as_texture(self.name, value)
         if texture.channels != self.n_channels:
             shape = tuple(texture.texels.shape)
@@ -49,6 +52,7 @@ class Material:
     specular_reflectance = _Reflectance(3, 0.0)
     roughness = _Reflectance(1, 1.0)
 
+    @untraced  # torch.compile of torch 2.5 to 2.7 sets attributes in another order, and not as a property does
     def __init__(
         self,
         diffuse_reflectance: Tensor | Texture | None = None,

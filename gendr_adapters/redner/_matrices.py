@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision
+from .._known import has_numbers
 from .._products import times
 from ._arguments import vector
 
@@ -43,6 +44,6 @@ def gen_rotate_matrix(angles: Tensor) -> Tensor:
 
 def _direction(v: Tensor, otherwise: str) -> Tensor:
     length = v.norm()
-    if not float(length.detach()) > 1e-10:
+    if has_numbers(length) and not float(length.detach()) > 1e-10:
         raise ValueError(f"{otherwise}, got a vector of length {float(length.detach()):g} for it")
     return v / length

@@ -55,4 +55,4 @@ def imwrite(img: Tensor, filename: str | Path, gamma: float = 2.2, normalize: bo
         values = (values - values.min()) / (values.max() - values.min())
     path.parent.mkdir(parents=True, exist_ok=True)
     bytes_ = np.rint(np.clip(values, 0, 1) ** (1 / gamma) * 255).astype(np.uint8)
-    optional("imageio.v3", f"writing {path}").imwrite(path, bytes_[:, :, 0] if bytes_.shape[2] == 1 else bytes_)
+    optional("imageio.v3", f"writing {path}", "io").imwrite(path, bytes_[:, :, 0] if bytes_.shape[2] == 1 else bytes_)

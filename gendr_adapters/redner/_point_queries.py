@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .._known import as_list
 from .._visibility import NO_FAR, NO_NEAR
 from ..render import gather_corners
 from ..settings import RenderSettings
@@ -69,7 +70,7 @@ class PointQueries:
         first = self._offsets[pixel]
         counts = self._offsets[pixel + 1] - first
         block = (counts.cumsum(0) - counts) // _PAIRS_AT_ONCE
-        sizes = torch.unique_consecutive(block, return_counts=True)[1].tolist() or [0]
+        sizes = as_list(torch.unique_consecutive(block, return_counts=True)[1]) or [0]
         blocks = zip(first.split(sizes), counts.split(sizes), points.split(sizes), strict=True)
         found = [self._nearest_of(*block) for block in blocks]
         return Hits(*(torch.cat(field) for field in zip(*found, strict=True)))

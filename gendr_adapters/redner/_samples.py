@@ -23,11 +23,11 @@ def stratified_offsets(n_samples: int, generator: torch.Generator, jitter: bool 
     """
     rows = next(r for r in range(math.isqrt(n_samples), 0, -1) if n_samples % r == 0)
     columns = n_samples // rows
-    cell = torch.arange(n_samples)
+    cell = torch.arange(n_samples, device="cpu")
     corner = torch.stack([cell % columns, cell // columns], 1).double()
-    within = torch.full((n_samples, 2), 0.5, dtype=torch.float64)
+    within = torch.full((n_samples, 2), 0.5, dtype=torch.float64, device="cpu")
     if jitter and n_samples > 1:
-        within = torch.rand(n_samples, 2, dtype=torch.float64, generator=generator)
+        within = torch.rand(n_samples, 2, dtype=torch.float64, generator=generator, device="cpu")
     return (corner + within) / corner.new_tensor([columns, rows])
 
 

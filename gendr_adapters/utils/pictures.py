@@ -10,7 +10,7 @@ from torch import Tensor
 from .._extras import optional
 from ..render import Rendered
 
-_imageio = optional("imageio.v3", __name__)
+_imageio = optional("imageio.v3", __name__, "io")
 
 
 def over(rendered: Rendered, backdrop: Sequence[float]) -> Tensor:

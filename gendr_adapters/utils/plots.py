@@ -7,7 +7,7 @@ import numpy as np
 
 from .._extras import optional
 
-_figures = optional("matplotlib.figure", __name__)
+_figures = optional("matplotlib.figure", __name__, "demo")
 
 
 def save_grid(
