@@ -1,9 +1,10 @@
 """`make nightly`: the long checks, one item after the other; an item that has passed on this source is not run again.
 
-Items are the tests marked `nightly`, a file at a time; the core's tests under sanitizers, and random calls of it; the
-whole suite on every instruction set, on one and two threads, with the instruction sets of torch's own libraries capped,
-and with coordinates moved by their last bit; the core's tests on a build by another compiler, and on one for another
-machine. Each item has a time limit, so the run ends; stop it whenever you like, the next run goes on with what is left.
+Items are the tests marked `nightly`, a file at a time; 10^5 scenes of the sweep (compat_tests/sweep.py); the core's
+tests under sanitizers, and random calls of it; the whole suite on every instruction set, on one and two threads, with
+the instruction sets of torch's own libraries capped, and with coordinates moved by their last bit; the core's tests on
+a build by another compiler, and on one for another machine. Each item has a time limit, so the run ends; stop it
+whenever you like, the next run goes on with what is left.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TESTS = ROOT / "compat_tests"
+
+SWEPT = 100_000  # scenes of compat_tests/sweep.py
 
 PYTEST = (sys.executable, "-m", "pytest", "-q")
 PARALLEL = (*PYTEST, "--numprocesses=auto", "--dist=worksteal")
@@ -50,13 +53,17 @@ def items() -> Iterator[Item]:
         if "mark.nightly" in path.read_text():
             name = path.relative_to(TESTS).with_suffix("").as_posix().replace("/", ".")
             yield Item(f"long.{name}", (*PYTEST, "--nightly", str(path.relative_to(ROOT))))
+    for first in range(0, SWEPT, SWEPT // 10):
+        scenes = ("--first", str(first), "--count", str(SWEPT // 10))
+        yield Item(f"sweep.{first}", (sys.executable, "-m", "compat_tests.sweep", *scenes))
     # Tests of exact coordinates are right to fail when these move.
     yield Item("moved", (*WHOLE_SUITE, "--moved", "-m", "not exact_coordinates"))
     yield Item("sanitize", ("make", "sanitize"))
     cross_tests = [f"compat_tests/{name}.py" for name in CROSS_TESTS.split()]
     clang = next(filter(shutil.which, ("clang++", *(f"clang++-{release}" for release in range(30, 13, -1)))), "clang++")
     yield Item("clang", ("make", "clang", f"CLANG={clang}"), needs=(clang,))
-    yield Item("aarch64", (*PARALLEL, "--aarch64", *cross_tests), needs=("aarch64-linux-gnu-g++", "qemu-aarch64"))
+    under_qemu = (*PARALLEL, "--aarch64", "-m", "not cuda", *cross_tests)
+    yield Item("aarch64", under_qemu, minutes=120.0, needs=("aarch64-linux-gnu-g++", "qemu-aarch64"))
     yield Item("fuzz", ("make", "fuzz"), minutes=120)
     for instruction_set in ("baseline", "avx2", "avx512"):
         for threads in ("1", "2"):

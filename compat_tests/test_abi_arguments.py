@@ -78,7 +78,7 @@ def test_the_call_that_is_changed_here_is_a_good_one() -> None:
         # 2 * image was no int.
         ({"n_images": 2**30, "n_faces": 0}, "n_images or n_faces out of range"),
         ({"n_images": 2**29, "n_faces": 0, "height": 2**15, "width": 2**15}, "images must have less than 2^48 values"),
-        ({"n_faces": 0, "n_channels": 2**24, "feature_kind": 2, "texture_res": 2**15}, "features must be less than 2^48"),
+        ({"n_faces": 0, "n_channels": 2**24, "feature_kind": 2, "texture_res": 2**15}, "features must be less than"),
     ],
     ids=str,
 )  # fmt: skip

@@ -111,9 +111,9 @@ def test_wrong_slopes_are_seen_by_differences(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_shares_left_out_are_limited() -> None:
-    counts: Counter[Any] = Counter({("numbers", False): 1000, ("numbers", False, "left out"): 3})
+    counts: Counter[Any] = Counter({("numbers", False): 1000, ("numbers", False, "left out"): 1})
     assert not too_much_left_out(counts)
-    counts["numbers", False, "left out"] += 2
+    counts["numbers", False, "left out"] += 1
     assert len(too_much_left_out(counts)) == 1
 
 

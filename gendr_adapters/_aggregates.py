@@ -67,13 +67,16 @@ def _p_norm(h: Tensor, dim: int, p: float) -> Tensor:
 
     Relative to the largest value, whose own power may be 0 or infinite; it is the norm of itself, so no gradient goes
     through it as the unit."""
-    positive = h > 0
     largest = h.detach().amax(dim, keepdim=True)
     some = largest > 0
     unit = torch.where(some, largest, torch.ones_like(largest))
-    total = torch.where(positive, torch.where(positive, h / unit, torch.ones_like(h)) ** p, torch.zeros_like(h))
+    positive = h > 0
+    # The inverse of a denormal number may be infinite, and so the slope there.
+    slope = h > torch.finfo(h.dtype).tiny / torch.finfo(h.dtype).eps * unit
+    ratio = torch.where(positive, torch.where(slope, h, h.detach()) / unit, torch.ones_like(h))
+    total = torch.where(positive, ratio**p, torch.zeros_like(h))
     total = torch.where(some, total.sum(dim, keepdim=True), torch.ones_like(largest))
-    norm = unit * (total.log() / p).clamp(max=_MAX_EXPONENT).exp()
+    norm = unit * torch.minimum(total.log() / p, _MAX_EXPONENT - unit.log()).exp()
     return torch.where(some, norm, torch.zeros_like(norm)).squeeze(dim)
 
 

@@ -54,9 +54,10 @@ def _nearest(pixels: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
     return d2, points[torch.arange(len(pixels)), nearest]
 
 
-def _has_area(corners: Tensor) -> bool:
-    edge = corners.roll(-1, 0) - corners
-    return bool(_cross(edge[0], edge[1]).abs() > 2 * torch.finfo(edge.dtype).eps * edge.square().sum(-1).max())
+def _area(corners: Tensor) -> Tensor:
+    """Twice that of (3, 2), over the square of the longest edge."""
+    edge = corners.detach().roll(-1, 0) - corners.detach()
+    return _cross(edge[0], edge[1]).abs() / edge.square().sum(-1).max()
 
 
 def _affine(points: Tensor, corners: Tensor, values: Tensor) -> Tensor:
@@ -69,7 +70,10 @@ def _interpolated(points: Tensor, corners: Tensor, values: Tensor) -> Tensor:
     """At points (P, 2), what has values (n, D) at the corners (n, 2) of a polygon and is affine in between, or on
     either side of the diagonal from corner 0 to corner 2."""
     # A corner on the plane itself makes one of the two triangles a segment.
-    halves = [half for half in ([0, 1, 2], [0, 2, 3])[: len(corners) - 2] if _has_area(corners[half])]
+    halves = [[0, 1, 2], [0, 2, 3]][: len(corners) - 2]
+    areas = [_area(corners[half]).item() for half in halves]
+    least = min(2 * torch.finfo(corners.dtype).eps, max(areas))
+    halves = [half for half, area in zip(halves, areas, strict=True) if area >= least]
     first, *rest = [_affine(points, corners[half], values[half]) for half in halves]
     if not rest:
         return first

@@ -95,7 +95,7 @@ class Scene(NamedTuple):
     leaves: dict[str, Tensor]
     sampling: dict[str, Any]
     map_index: Tensor
-    flat: Tensor  # (F,) bool: faces made to have no area
+    flat: Tensor  # (F,) bool: faces of no area
 
     @property
     def on_borders(self) -> bool:
@@ -126,12 +126,13 @@ def make_scene(number: int) -> Scene:
     size = choose.choice([(4, 8), (8, 4), (4, 4)] if lattice else [(5, 7), (7, 5), (6, 6), (1, 1)])
     tau = (10 ** (row["tau"] + uniform(0, 1, 1))).float().double()
     leaves = {
-        "face_vertices": _faces(row, size, tau.item(), choose, generator),
+        "face_vertices": faces_of(row, size, tau.item(), choose, generator),
         "dist_scale": tau,
         "gamma": (10 ** (row["decade_of_gamma"] + uniform(0, 1, 1))).float().double(),
     }
     n, kind, channels = len(leaves["face_vertices"]), row["features"], choose.choice([1, 2, 4])
-    flat = torch.tensor([row["geometry"] == "no area" and k % 4 != 3 for k in range(n)], dtype=torch.bool)
+    edge = leaves["face_vertices"][:, 1:, :2] - leaves["face_vertices"][:, :1, :2]
+    flat = edge[:, 0, 0] * edge[:, 1, 1] == edge[:, 0, 1] * edge[:, 1, 0]  # on pixels all of that is exact
     if kind != "none":
         leaves["background"] = uniform(0, 1, channels)
     if kind in ("corners", "one colour", "texels", "lit corners"):
@@ -161,7 +162,7 @@ def make_scene(number: int) -> Scene:
     return Scene(number, row, settings, size, leaves, sampling, map_index, flat)
 
 
-def _faces(row: Row, size: tuple[int, int], tau: float, choose: random.Random, generator: torch.Generator) -> Tensor:
+def faces_of(row: Row, size: tuple[int, int], tau: float, choose: random.Random, generator: torch.Generator) -> Tensor:
     kind = row["geometry"]
     n = 0 if kind == "none" else choose.choice([1, 2, 4, 6])
 

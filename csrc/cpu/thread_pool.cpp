@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "interruption.h"
@@ -55,9 +56,13 @@ class Pool {
     bool run(Job& job) {
         if (busy_.exchange(true, std::memory_order_acquire)) return false;
         const Release release{busy_};
-        while (n_workers_ < job.n_threads - 1) {
-            std::thread([this, id = n_workers_ + 1, seen = generation_.load()] { serve(id, seen); }).detach();
-            ++n_workers_;
+        try {
+            while (n_workers_ < job.n_threads - 1) {
+                std::thread([this, id = n_workers_ + 1, seen = generation_.load()] { serve(id, seen); }).detach();
+                ++n_workers_;
+            }
+        } catch (const std::system_error&) {
+            // The system has no more threads to give: those that are there do it all.
         }
         {
             std::lock_guard<std::mutex> lock(mutex_);
