@@ -109,8 +109,8 @@ coverage: $(STAMPS)/coverage $(STAMPS)/pytorch3d $(STAMPS)/package
 	find build -name '*.gc??' -delete
 	GENDR_COVERAGE=1 GENDR_CUDA=0 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(COVERED) .
 	PYTHONPATH=$(COVERED) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive \
-	$(BIN)/pytest --cov=gendr_adapters --cov-report=term-missing:skip-covered $(COVERED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
-	$(BIN)/gcovr --root . --filter csrc/ build
+	$(BIN)/pytest --cov=$(COVERED)/gendr_adapters --cov-report=term-missing:skip-covered $(COVERED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS)
+	$(BIN)/gcovr --root . --filter csrc/ --merge-lines build
 
 # As sanitize. Warnings are errors, and the numbers are held against the goldens and the reference.
 CLANG ?= clang++

@@ -95,6 +95,8 @@ def cuda_libraries(majors: list[str]) -> None:
 
 if __name__ == "__main__":
     what, *majors = sys.argv[1:]
+    spec = find_spec("gendr_adapters")
+    assert spec and Path(spec.origin or "").is_relative_to(sys.prefix), f"not the wheel: {spec}"
     if what == "without-torch":
         without_torch()
     else:

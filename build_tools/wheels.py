@@ -125,6 +125,7 @@ def _build(variant: Variant, source: Path, folder: Path) -> Path:
 def _try(wheel: Path, variant: Variant) -> None:
     """In fresh environments: the parts that need no torch without it, then all."""
     smoke = Path(__file__).with_name("smoke.py")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         python = Path(folder, "bin", "python")
@@ -133,9 +134,9 @@ def _try(wheel: Path, variant: Variant) -> None:
             ("without-torch", ["--no-deps", "numpy", str(wheel)]),
             ("all", ["-r", str(ROOT / "requirements" / "base.txt"), str(wheel)]),
         ):
-            subprocess.run([*pip, *installed], check=True)
+            subprocess.run([*pip, *installed], env=clean, check=True)
             # From elsewhere, so that the wheel is imported and not this tree.
-            subprocess.run([python, smoke, what, *variant.cuda_majors], cwd=folder, check=True)
+            subprocess.run([python, smoke, what, *variant.cuda_majors], cwd=folder, env=clean, check=True)
 
 
 def _python(module: str, *arguments: object, **environment: str) -> None:

@@ -25,10 +25,11 @@ pytestmark = [
     pytest.mark.skipif(aarch64.missing_tools() is not None, reason=str(aarch64.missing_tools())),
 ]
 
-# The largest difference, relative to the largest entry of the same array. Both cores come of the same code, and fuse
-# products with sums elsewhere, as far as both have such instructions. Measured beside AVX-512: 1.5e-13 and 5.7e-5;
-# beside x86's baseline, which has none: 6.8e-13 and 7e-4, in the gradient to dist_scale, a sum of terms that cancel.
-TOLERANCE = {torch.float64: 1e-11, torch.float32: 2e-3}
+# The largest difference, relative to the largest entry of the same array: five times what was measured beside x86's
+# baseline, which fuses no products with sums (6.8e-13; 1e-5 in most arrays). Beside AVX-512: 1.5e-13, 5.7e-5.
+TOLERANCE = {torch.float64: 4e-12, torch.float32: 5e-5}
+# Sums of terms that cancel.
+LOOSER = {"image": 1e-4, "the gradient to face_vertices": 4e-4, "the gradient to dist_scale": 4e-3}
 
 
 @pytest.fixture(scope="module")
@@ -94,5 +95,6 @@ def test_pictures_and_gradients_under_every_t_conorm(
         pairs |= {f"the gradient to {name}": (ours, their_gradients[name]) for name, ours in our_gradients.items()}
         for name, (our, their) in pairs.items():
             difference, largest = (our - their).abs().max().item(), our.abs().max().item()
-            assert difference <= TOLERANCE[dtype] * largest, f"{name}, {t_conorm}: {difference:.3g} of {largest:.3g}"
+            tolerance = LOOSER.get(name, TOLERANCE[dtype]) if dtype == torch.float32 else TOLERANCE[dtype]
+            assert difference <= tolerance * largest, f"{name}, {t_conorm}: {difference:.3g} of {largest:.3g}"
             worst[dtype] = max(worst[dtype], difference / largest if largest else 0.0)

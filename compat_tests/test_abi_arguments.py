@@ -30,12 +30,12 @@ def scene(call: structs.Call, **changes: Any) -> Any:
     }  # fmt: skip
     for name, value in (fields | changes).items():
         if not isinstance(value, Tensor):
-            setattr(call.scene, name, value)  # type: ignore[attr-defined]
+            setattr(call.scene, name, value)
     tensors = {
         "face_vertices": CORNERS, "features": torch.rand(FACES, 3, CHANNELS),
         **{name: value for name, value in changes.items() if isinstance(value, Tensor)},
     }  # fmt: skip
-    call.point(tuple(tensors), tuple(tensors.values()), call.scene)  # type: ignore[attr-defined]
+    call.point(tuple(tensors), tuple(tensors.values()), call.scene)
     return call
 
 
@@ -78,7 +78,7 @@ def test_the_call_that_is_changed_here_is_a_good_one() -> None:
         # 2 * image was no int.
         ({"n_images": 2**30, "n_faces": 0}, "n_images or n_faces out of range"),
         ({"n_images": 2**29, "n_faces": 0, "height": 2**15, "width": 2**15}, "images must have less than 2^48 values"),
-        ({"n_faces": 0, "n_channels": 2**24, "feature_kind": 2, "texture_res": 2**15}, "features must be less than 2^48"),
+        ({"n_faces": 0, "n_channels": 2**24, "feature_kind": 2, "texture_res": 2**15}, "features must be less than"),
     ],
     ids=str,
 )  # fmt: skip

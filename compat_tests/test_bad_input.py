@@ -62,6 +62,9 @@ def check(function: Any, arguments: dict[str, Any], error: type[Exception], word
         bad(ValueError, "features", "3 corners or R*R texels", "5", features=torch.rand(4, 5, 2)),
         bad(ValueError, "features", "3 corners or R*R texels", "0", features=torch.rand(4, 0, 2)),
         bad(ValueError, "features", "at least one channel", "(4, 3, 0)", features=torch.rand(4, 3, 0)),
+        bad(TypeError, "features", "dense", "sparse_coo", features=FEATURES.to_sparse(), id="sparse features"),
+        bad(TypeError, "face_vertices", "dense", "sparse_coo", face_vertices=FACES.to_sparse(), id="sparse faces"),
+        bad(TypeError, "face_offsets", "int64", "sparse_coo", face_offsets=OFFSETS.to_sparse(), id="sparse offsets"),
         # offsets
         bad(TypeError, "face_offsets", "int64", "list", face_offsets=[0, 4]),
         bad(TypeError, "face_offsets", "int64", "float32", face_offsets=torch.tensor([0.0, 4.0])),

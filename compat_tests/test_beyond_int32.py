@@ -26,7 +26,8 @@ class Arrays:
     """Plain ones, or aliased ones whose last `chunk` elements are those that the plain ones have."""
 
     def __init__(self, chunks: int) -> None:
-        self.chunks, self.kept = chunks, {}
+        self.chunks = chunks
+        self.kept: dict[str, Any] = {}
 
     def make(self, name: str, last: np.ndarray, elements: int = 0) -> int:
         """The address of an array that ends with `last`. elements: of a chunk, where that is more than last."""
@@ -34,8 +35,6 @@ class Arrays:
             self.kept[name] = last.copy()
             return self.kept[name].ctypes.data
         chunk = elements or last.size
-        while chunk * last.itemsize % 4096:
-            raise ValueError(f"{name} is no multiple of a page")
         array = AliasedArray(chunk, self.chunks, last.dtype)
         self.kept[name] = array
         array.last(last.size)[:] = last.ravel()
@@ -63,7 +62,13 @@ def set_scene(call: Any, n: Arrays, images: int, side: int, faces: np.ndarray, *
     """Of `images` images the last has all the faces."""
     ints, floats = RenderSettings(gamma=1e-2, dist_scale=1e-2).packed
     scene = call.scene
-    scene.struct_size, scene.n_threads, scene.n_images, scene.height, scene.width = ctypes.sizeof(call), 1, images, side, side
+    scene.struct_size, scene.n_threads, scene.n_images, scene.height, scene.width = (
+        ctypes.sizeof(call),
+        1,
+        images,
+        side,
+        side,
+    )
     scene.n_scales = scene.n_gammas = scene.n_backgrounds = 1
     scene.settings = structs.Settings(*ints, *floats)
     scene.n_faces = len(faces)
@@ -259,6 +264,7 @@ def test_the_last_of_many_blended_values() -> None:
 
     def found(chunks: int) -> dict[str, np.ndarray]:
         m = 512 * chunks
+        own = channels if chunks > 1 else 512 * channels
         with arrays(chunks) as n:
             call = structs.FragmentBlend()
             set_scene(call, n, 1, side, np.zeros((0, 3, 3), np.float32), n_channels=channels)
@@ -268,16 +274,15 @@ def test_the_last_of_many_blended_values() -> None:
             offsets = np.array([0, 0, 0, 0, m], np.int64)
             n.kept.update({"depth": depth, "distance2": distance2, "fragment offsets": offsets})
             call.depth, call.distance2, call.offsets = depth.ctypes.data, distance2.ctypes.data, offsets.ctypes.data
-            call.values = n.make("values", random_of(channels), 512 * channels) if chunks > 1 else n.make(
-                "values", np.tile(random_of(channels), 512))  # fmt: skip
+            values = random_of(channels)
+            call.values = n.make("values", np.tile(values, own // channels), 512 * channels)
             for name, planes in (("image", channels), ("softmax_state", 2)):
                 n.kept[name] = np.zeros((planes, side, side), np.float32)
                 setattr(call.out, name, n.kept[name].ctypes.data)
             run("gendr_blend_fragments", call, n)
             n.kept["grad_image"] = random_of(channels * side * side)
             call.grad_image = n.kept["grad_image"].ctypes.data
-            call.grad_values = n.make("grad_values", np.zeros(channels, np.float32), 512 * channels) if chunks > 1 else (
-                n.make("grad_values", np.zeros(512 * channels, np.float32)))  # fmt: skip
+            call.grad_values = n.make("grad_values", np.zeros(own, np.float32), 512 * channels)
             run("gendr_blend_fragments_backward", call, n, "gendr_blend_workspace_size")
             return {"image": n.kept["image"], "gradient": n.last("grad_values", channels)}
 
@@ -292,7 +297,11 @@ def test_the_last_of_many_corners() -> None:
     def found(chunks: int) -> dict[str, np.ndarray]:
         with arrays(chunks) as n:
             call = structs.Corners()
-            call.struct_size, call.n_threads, call.n_images = ctypes.sizeof(call), 1, 1 if chunks == 1 else chunks * each
+            call.struct_size, call.n_threads, call.n_images = (
+                ctypes.sizeof(call),
+                1,
+                1 if chunks == 1 else chunks * each,
+            )
             call.n_vertices, call.n_faces, call.n_channels = vertices, vertices, channels
             call.faces = triangles.ctypes.data
             at_vertices, at_corners = vertices * channels, 3 * vertices * channels

@@ -1,5 +1,6 @@
 """Bugs that have been: each of these cases once crashed or was silently wrong."""
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -183,3 +184,16 @@ def test_a_face_up_to_far_is_seen_up_to_far(dtype: torch.dtype, device: str) -> 
         found = find_fragments(corners, 16, settings=settings)
         everywhere = find_fragments(corners, 16, settings=RenderSettings(near=0.5, far=2 * far, dist_scale=1e-2))
         assert torch.equal(found.offsets, everywhere.offsets)
+
+
+@pytest.mark.cpu_core
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "signgam"), reason="a C library without signgam")
+def test_calls_write_no_global_of_the_c_library() -> None:
+    """lgamma's signgam, for which calls from several threads raced."""
+    sign = ctypes.c_int.in_dll(ctypes.CDLL(None), "signgam")
+    before, sign.value = sign.value, 7
+    try:
+        alpha_of(TRIANGLE, distribution="gamma", dist_shape=2.5)
+        assert sign.value == 7
+    finally:
+        sign.value = before

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from nightly import items
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -69,6 +71,17 @@ def test_versions_are_those_promised() -> None:
     assert oldest is not None and newest is not None
     assert torches[0].startswith(oldest[1] + ".") and torches[-1] == newest[1]
     assert {pair["python"] for pair in tried if pair["torch"] == newest[1]} == set(pythons)
+
+
+def test_nightly_runs_every_item() -> None:
+    """But for the suite on AVX-512, which not every runner has."""
+    found = dict(jobs())
+    patterns = found["nightly: nightly"]["strategy"]["matrix"]["items"]
+    names = {item.name for item in items()}
+    assert all(any(fnmatch(name, pattern) for name in names) for pattern in patterns)
+    left = {name for name in names if not any(fnmatch(name, pattern) for pattern in patterns)}
+    alone = {name for name in left if f"nightly: {name}" in found}
+    assert left - alone == {"suite.avx512.threads1", "suite.avx512.threads2"}
 
 
 def test_actions_are_pinned() -> None:

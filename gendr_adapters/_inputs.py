@@ -60,7 +60,7 @@ def refuse_forward_mode(*inputs: object) -> None:
 
 
 def check_offsets(offsets: Tensor, face_vertices: Tensor) -> None:
-    if not isinstance(offsets, Tensor) or offsets.dtype != torch.int64:
+    if not is_index(offsets):
         raise TypeError(f"face_offsets must be an int64 tensor, got {kind(offsets)}")
     if offsets.device != face_vertices.device:
         raise TypeError(f"face_offsets are on {offsets.device}, face_vertices on {face_vertices.device}")
@@ -150,6 +150,8 @@ def check_real(name: str, value: Tensor) -> None:
         raise TypeError(f"{name} must be a tensor, got {type(value).__name__}")
     if value.dtype not in (torch.float32, torch.float64):
         raise TypeError(f"{name} must be float32 or float64, got {value.dtype}")
+    if value.layout != torch.strided:
+        raise TypeError(f"{name} must be dense (torch.strided), got {value.layout}")
     if not (value.is_cpu or value.is_cuda or value.is_meta):
         raise TypeError(f"{name} is on {value.device}; only CPU and CUDA tensors can be rendered")
 
@@ -167,5 +169,12 @@ def check_same(name: str, value: Tensor, like: Tensor, other: str = "face_vertic
         raise TypeError(f"{name} is on {value.device}, {other} on {like.device}: they must share a device")
 
 
+def is_index(value: object) -> bool:
+    """Whether it is a tensor of numbers of faces, maps and such: int64, and not sparse."""
+    return isinstance(value, Tensor) and value.dtype == torch.int64 and value.layout == torch.strided
+
+
 def kind(value: object) -> str:
+    if isinstance(value, Tensor) and value.layout != torch.strided:
+        return f"{value.dtype}, {value.layout}"
     return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__

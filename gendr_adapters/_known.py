@@ -21,10 +21,7 @@ def is_known(x: Tensor) -> bool:
 
 
 def as_list(x: Tensor) -> Any:
-    """x.tolist(), which fails in torch 2.5 inside the transforms of torch.func."""
-    functorch = torch._C._functorch
-    while not torch.compiler.is_compiling() and functorch.is_functorch_wrapped_tensor(x):
-        if functorch.is_batchedtensor(x):
-            break  # torch says what is wrong then
-        x = functorch.get_unwrapped(x)
+    """x.tolist(), which fails in torch 2.5 to 2.7 inside the transforms of torch.func, where .item() does not."""
+    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+        return [as_list(row) for row in x] if x.dim() else x.item()
     return x.tolist()

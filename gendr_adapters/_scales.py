@@ -1,5 +1,6 @@
 """Tensors as dist_scale and gamma."""
 
+import torch
 from torch import Tensor
 
 from ._known import is_known
@@ -7,6 +8,8 @@ from .settings import SCALE_MAX, SCALE_MIN, accept_arrays, check_scale, refuse_s
 
 
 def _check_tensor(name: str, value: Tensor) -> None:
+    if value.layout != torch.strided:
+        raise TypeError(f"{name} must be dense (torch.strided), got {value.layout}")
     if value.dim() != 1 or value.numel() < 1 or not value.dtype.is_floating_point:
         raise ValueError(
             f"{name} must be a number or a floating-point tensor of shape (1,) or (B,), "

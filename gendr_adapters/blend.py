@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from . import ops
@@ -12,6 +11,7 @@ from ._inputs import (
     check_real,
     check_same,
     image_shape,
+    is_index,
     kind,
     output_names,
     refuse_forward_mode,
@@ -127,7 +127,7 @@ def _checked_fragments(fragments: Fragments) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _check_numbers(name: str, values: Tensor, depth: Tensor) -> None:
-    if not isinstance(values, Tensor) or values.dtype != torch.int64:
+    if not is_index(values):
         raise TypeError(f"{name} must be an int64 tensor, got {kind(values)}")
     if values.device != depth.device:
         raise TypeError(f"{name} are on {values.device}, fragments.depth on {depth.device}")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from . import ops
@@ -13,6 +12,7 @@ from ._inputs import (
     check_finite,
     check_real,
     image_shape,
+    is_index,
     kind,
     output_names,
     packed_scene,
@@ -155,7 +155,7 @@ def gather_corners(values: Tensor, faces: Tensor) -> Tensor:
     """
     check_real("values", values)
     refuse_forward_mode(values)
-    if not isinstance(faces, Tensor) or faces.dtype != torch.int64:
+    if not is_index(faces):
         raise TypeError(f"faces must be an int64 tensor, got {kind(faces)}")
     if values.dim() not in (2, 3):
         raise ValueError(f"values must be (V, C) or (B, V, C), got shape {tuple(values.shape)}")

@@ -1,9 +1,11 @@
 """The CPU core of another machine in the place of this one's: a server under an emulator makes the calls.
 
 A request is the kind of the call, the function's name and its arguments; texts and arrays come after their size in
-bytes, numbers are 64 bits wide, little-endian. Arrays cross both ways, but for the workspace, which is only allocated.
+bytes, numbers are 64 bits wide, little-endian. Arrays cross both ways; the workspace, too, which one call may leave to
+the next.
 """
 
+import atexit
 import ctypes
 import struct
 import subprocess
@@ -25,11 +27,15 @@ class CrossCore:
 
     def __init__(self, command: list[str], library: Path) -> None:
         self._server = subprocess.Popen([*command, str(library)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._server.stdin is not None and self._server.stdout is not None
+        self._requests, self._answers = self._server.stdin, self._server.stdout
         self._lock = Lock()
+        atexit.register(self.close)
         self.n_calls = 0
 
     def close(self) -> None:
-        self._server.communicate()
+        if not self._requests.closed:
+            self._server.communicate()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         result, arguments = structs.FUNCTIONS[name]
@@ -49,24 +55,23 @@ class CrossCore:
             sizes[tensor.data_ptr()] = max(sizes.get(tensor.data_ptr(), 0), tensor.numel() * tensor.element_size())
         sent = type(call).from_buffer_copy(call)
         raw = bytearray(sent)
-        buffers: list[tuple[int, int, bool]] = []  # address, size, whether its contents do not matter
+        buffers: list[tuple[int, int]] = []  # address, size
         places = []
         for place, field, address in _pointers(sent):
             struct.pack_into("<Q", raw, place, 0)
             if address and field not in NOT_CROSSING:
-                buffers.append((address, sizes[address], field == "workspace"))
+                buffers.append((address, sizes[address]))
                 struct.pack_into("<Q", raw, place, len(buffers))
                 places.append(place)
         request = [_counted(kind.encode()), _counted(name.encode()), _number(len(buffers))]
-        for address, size, is_scratch in buffers:
-            request += [_number(size), _number(is_scratch), b"" if is_scratch else ctypes.string_at(address, size)]
+        for address, size in buffers:
+            request.append(_counted(ctypes.string_at(address, size)))
         request += [_counted(bytes(raw)), _number(len(places)), *map(_number, places)]
         with self._lock:
             self._send(request)
             (result,) = struct.unpack("<Q", self._receive(8))
-            for address, size, is_scratch in buffers:
-                if not is_scratch:
-                    ctypes.memmove(address, self._receive(size), size)
+            for address, size in buffers:
+                ctypes.memmove(address, self._receive(size), size)
             self.n_calls += kind == "status"
         return int(result)
 
@@ -82,13 +87,11 @@ class CrossCore:
             return float(struct.unpack("<d", self._receive(8))[0])
 
     def _send(self, parts: list[bytes]) -> None:
-        assert self._server.stdin is not None
-        self._server.stdin.write(b"".join(parts))
-        self._server.stdin.flush()
+        self._requests.write(b"".join(parts))
+        self._requests.flush()
 
     def _receive(self, size: int) -> bytes:
-        assert self._server.stdout is not None
-        received = self._server.stdout.read(size)
+        received = self._answers.read(size)
         if len(received) < size:
             raise RuntimeError(f"the server on the other machine ended, with status {self._server.wait()}")
         return received

@@ -38,13 +38,10 @@ F function(const std::string& name) {
 }
 
 struct Buffer {
-    uint64_t size, is_scratch;
+    uint64_t size;
     void* memory;
 
-    Buffer() : size(read_one<uint64_t>()), is_scratch(read_one<uint64_t>()) {
-        memory = aligned_alloc(64, (size + 64) / 64 * 64);
-        if (!is_scratch) read_into(memory, size);
-    }
+    Buffer() : size(read_one<uint64_t>()), memory(aligned_alloc(64, (size + 64) / 64 * 64)) { read_into(memory, size); }
 };
 
 std::vector<Buffer> read_buffers() {
@@ -55,7 +52,7 @@ std::vector<Buffer> read_buffers() {
 
 void hand_back(std::vector<Buffer>& buffers) {
     for (Buffer& buffer : buffers) {
-        if (!buffer.is_scratch) write_out(buffer.memory, buffer.size);
+        write_out(buffer.memory, buffer.size);
         free(buffer.memory);
     }
 }

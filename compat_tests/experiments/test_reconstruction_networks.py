@@ -139,7 +139,7 @@ def test_a_save_that_fails_leaves_the_old_checkpoint(tmp_path):
     path = tmp_path / "checkpoint.pt"
     checkpoints.save(path, {"model": {}, "step": 3})
     with pytest.raises(TypeError):
-        checkpoints.save(path, {"model": {}, "step": iter(())})
+        checkpoints.save(path, {"model": {}, "step": (value for value in range(0))})
     assert checkpoints.load_run(path)["step"] == 3
 
 

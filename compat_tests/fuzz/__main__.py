@@ -1,8 +1,8 @@
-"""`make fuzz`: calls of the C ABI made of random bytes, in a library that checks memory and undefined behaviour, and from
-several threads in one that checks for races.
+"""`make fuzz`: calls of the C ABI made of random bytes, in a library that checks memory and undefined behaviour, and
+from several threads in one that checks for races.
 
-With a clang, libFuzzer looks for inputs that take new ways; else copies of the corpus are changed blindly. What it finds
-lies in build/fuzz/: a crash-* file is the input of a failing call, which the program takes as its argument.
+With a clang, libFuzzer looks for inputs that take new ways; else copies of the corpus are changed blindly. What it
+finds lies in build/fuzz/: a crash-* file is the input of a failing call, which the program takes as its argument.
 """
 
 import argparse

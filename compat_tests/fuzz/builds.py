@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import zipfile
@@ -14,6 +15,8 @@ ROOT = HERE.parents[1]
 CSRC = ROOT / "csrc"
 BUILT = ROOT / "build" / "fuzz"
 CORPUS = HERE / "corpus.zip"
+# The plainest there is: each takes a minute to compile (one_instruction_set.cpp).
+INSTRUCTION_SET = "neon" if platform.machine() in ("aarch64", "arm64") else "baseline"
 
 # As setup.py's: what the compiler may do with the maths is part of what is tested.
 FLAGS = ["-std=c++17", "-O1", "-g1", "-fno-math-errno", "-ffp-contract=fast", "-fopenmp-simd", "-pthread"]
@@ -69,7 +72,7 @@ def build(name: str) -> Path:
     objects = [program.with_name(f"{program.name}.{source.stem}.o") for source in (*core, *own)]
 
     def compile_one(source: Path, target: Path) -> None:
-        of_core = [*variant.compile, *(["-DGENDR_ISA=baseline"] if source.stem == "kernels" else [])]
+        of_core = [*variant.compile, *([f"-DGENDR_ISA={INSTRUCTION_SET}"] if source.stem == "kernels" else [])]
         flags = [*FLAGS, *variant.flags, *(of_core if source in core else [])]
         _run([variant.compiler, *flags, "-c", str(source), "-o", str(target)])
 
@@ -97,7 +100,7 @@ def pack_corpus(folder: Path) -> None:
 
 def environment() -> dict[str, str]:
     """For a program to run in."""
-    return {**os.environ, "GENDR_ISA": "baseline", "ASAN_OPTIONS": "allocator_may_return_null=1"}
+    return {**os.environ, "GENDR_ISA": INSTRUCTION_SET, "ASAN_OPTIONS": "allocator_may_return_null=1"}
 
 
 def _hash(variant: Variant, own: list[Path]) -> str:

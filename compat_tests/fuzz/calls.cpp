@@ -102,10 +102,20 @@ class Caller {
         s.half_height = s.half_width == 0.0 && !in_.chance(4) ? 0.0 : in_.number({1.0, 2.0, 0.5});
     }
 
+    // No more than a few, for the library's pool keeps what it once had, and the calls after it are slower.
+    int32_t threads() {
+        if (n_threads_ > 0) return n_threads_;
+        const int32_t n = in_.chance(16) ? in_.size(1, 4) : 1;
+        return n > 4 && n <= 4096 ? 4 : n;
+    }
+
+    // Of an array with a row, or one for each image.
+    int32_t rows(const gendr_scene& a) { return in_.chance(16) ? in_.size(0, 4) : in_.chance(128) ? a.n_images : 1; }
+
     Sizes make_scene(gendr_scene& a, size_t struct_size, bool features) {
         a.struct_size = in_.chance(1) ? in_.hostile_integer() : int32_t(struct_size);
         a.dtype = in_.choice(2);
-        a.n_threads = n_threads_ > 0 ? n_threads_ : in_.chance(16) ? in_.size(1, 4) : 1;
+        a.n_threads = threads();
         a.device = 0;
         a.n_images = in_.size(1, 3);
         const int32_t largest = in_.chance(2) ? 200 : in_.chance(24) ? 48 : 12;
@@ -115,9 +125,9 @@ class Caller {
         a.n_channels = in_.size(0, 6);
         a.feature_kind = features ? in_.choice(4) : GENDR_NO_FEATURES;
         a.texture_res = in_.size(1, 4);
-        a.n_scales = in_.chance(128) ? a.n_images : in_.size(1, 1);
-        a.n_gammas = in_.chance(128) ? a.n_images : in_.size(1, 1);
-        a.n_backgrounds = in_.chance(128) ? a.n_images : in_.size(1, 1);
+        a.n_scales = rows(a);
+        a.n_gammas = rows(a);
+        a.n_backgrounds = rows(a);
         make_settings(a.settings);
         const int32_t per_image = in_.below(8);
         a.n_faces = in_.chance(3) ? int64_t(in_.hostile_integer()) * (in_.chance(64) ? 1 << 20 : 1)
@@ -185,7 +195,7 @@ class Caller {
         if (!in_.chance(64)) return;
         gendr_lighting& l = a.lighting;
         l.n_lights = in_.size(0, 3);
-        l.n_rows = in_.chance(128) ? a.n_images : in_.size(1, 1);
+        l.n_rows = rows(a);
         l.surface = arrays_.reals(a.dtype, n.faces * 18);
         n.lights = double(l.n_rows) * (4.0 + n.channels + l.n_lights * (4.0 + 2.0 * n.channels));
         l.rows = arrays_.reals(a.dtype, n.lights, 0.0, 2.0);
@@ -385,7 +395,7 @@ class Caller {
         gendr_corners c = {};
         c.struct_size = in_.chance(2) ? in_.hostile_integer() : int32_t(sizeof(c));
         c.dtype = in_.choice(2);
-        c.n_threads = n_threads_ > 0 ? n_threads_ : in_.chance(16) ? in_.size(1, 4) : 1;
+        c.n_threads = threads();
         c.n_images = in_.size(0, 4);
         c.n_vertices = length(12);
         c.n_faces = length(12);

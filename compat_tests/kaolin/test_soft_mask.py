@@ -216,3 +216,22 @@ def test_the_selected_may_come_from_anywhere(device: str) -> None:
     torch.testing.assert_close(
         dibr_soft_mask(scene.image, index, 700, 0.05).detach().cpu(), expected, rtol=0, atol=1e-11
     )
+
+
+@DEVICES
+@DTYPES
+def test_a_face_over_all_of_a_large_picture(device: str, dtype: torch.dtype) -> None:
+    """Its gradient is summed up in parts, by all threads: as the reference has it, and the same bits by one thread."""
+    height, width = 270, 330
+    image = torch.tensor([[[-0.97, -0.96], [0.98, -0.95], [0.1, 0.97]], [[0.0, 0.0], [0.1, 0.0], [0.0, 0.1]]])[None]
+    selected = torch.where(torch.arange(width) % 3 == 0, 0, -1).expand(1, height, width).contiguous()
+    assert_as_reference(image, selected, device, dtype, 30.0, 0.1, 3)
+    grads: list[Tensor] = []
+    before = torch.get_num_threads()
+    for n in (1, 2, 3):
+        torch.set_num_threads(n)
+        mine = image.to(device, dtype).requires_grad_()
+        mask = dibr_soft_mask(mine, selected.to(device), 30.0, 0.1, 3)
+        grads += torch.autograd.grad((mask * weights_like(mask)).sum(), mine)
+    torch.set_num_threads(before)
+    assert torch.equal(grads[0], grads[1]) and torch.equal(grads[0], grads[2])

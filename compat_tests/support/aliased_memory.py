@@ -31,7 +31,9 @@ class AliasedArray:
         try:
             os.ftruncate(file, step)
             for i in range(n_chunks):
-                self._map(self.address + i * step, step, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED | _FIXED, file)
+                self._map(
+                    self.address + i * step, step, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED | _FIXED, file
+                )
         finally:
             os.close(file)
 

@@ -8,9 +8,15 @@
 
 GENDR_BEGIN_NAMESPACE
 
+// Not std::lgamma, which writes a global, signgam: calls from several threads would race for it.
+inline double log_gamma(double x) {
+    int sign = 0;
+    return lgamma_r(x, &sign);
+}
+
 template <class T>
 DistributionParams<T> make_distribution(double shape, double shift) {
-    return {T(shape), T(shift), shape > 0.0 ? std::lgamma(shape) : 0.0};
+    return {T(shape), T(shift), shape > 0.0 ? log_gamma(shape) : 0.0};
 }
 
 // The largest u with cdf(u) <= coverage, by bisection; -infinity where the CDF stays above it.

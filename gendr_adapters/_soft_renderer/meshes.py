@@ -51,9 +51,9 @@ class Mesh:
             raise ValueError(f"texture_type must be 'surface', 'vertex' or 'uv', got {texture_type!r}")
         self.texture_type = texture_type
         self._array_device = vertices.device if isinstance(vertices, Tensor) else default_device()
-        self.vertices = vertices
-        self.faces = faces
-        self.textures = self._white(texture_res) if textures is None else textures
+        self._set_vertices(vertices)
+        self._set_faces(faces)
+        self._set_textures(self._white(texture_res) if textures is None else textures)
         self.check_sizes()
         self._origin = self._vertices, self._faces, self._textures
         self._fill_back = False
@@ -88,8 +88,12 @@ class Mesh:
         return self._vertices
 
     @vertices.setter
-    @full_precision
     def vertices(self, vertices: Array) -> None:
+        self._set_vertices(vertices)
+
+    # What our own code calls: torch.compile of torch 2.5 to 2.7 does not see what a property's setter sets.
+    @full_precision
+    def _set_vertices(self, vertices: Array) -> None:
         self._vertices = self._batched("vertices", vertices, np.float32, ("N", "V", "3"))
 
     @property
@@ -99,6 +103,9 @@ class Mesh:
 
     @faces.setter
     def faces(self, faces: Array) -> None:
+        self._set_faces(faces)
+
+    def _set_faces(self, faces: Array) -> None:
         self._faces = self._batched("faces", faces, np.int32, ("N", "F", "3"))
 
     @property
@@ -107,8 +114,11 @@ class Mesh:
         return self._textures
 
     @textures.setter
-    @full_precision
     def textures(self, textures: Textures) -> None:
+        self._set_textures(textures)
+
+    @full_precision
+    def _set_textures(self, textures: Textures) -> None:
         if self.texture_type == "uv":
             check_uv_textures(textures, self.batch_size, self.num_faces)
             self._textures = textures
@@ -170,12 +180,12 @@ class Mesh:
         """Add every face once more, seen from behind, with the same texture. A second time it does nothing."""
         if self._fill_back:
             return
-        self.faces = torch.cat((self.faces, self.faces.flip(2)), 1)
+        self._set_faces(torch.cat((self.faces, self.faces.flip(2)), 1))
         if self.texture_type == "uv":
-            self.textures = seen_from_behind_too(self.textures)
+            self._set_textures(seen_from_behind_too(self.textures))
         if self.texture_type == "surface":
             behind = self.textures[:, :, reversed_texels(self.texture_res).to(self.textures.device)]
-            self.textures = torch.cat((self.textures, behind), 1)
+            self._set_textures(torch.cat((self.textures, behind), 1))
         self._fill_back = True
 
     def reset_(self) -> None:

@@ -78,12 +78,9 @@ class Camera(FullPrecision):
         self.resolution = image_shape(resolution)
         self.viewport = viewport
         self.camera_type = camera_type
-        self._fov: Tensor | None = None
-        self._intrinsic_mat: Tensor | None = None
-        if fov is not None:
-            self.fov = fov
-        if intrinsic_mat is not None:
-            self.intrinsic_mat = intrinsic_mat
+        # Not by the properties: torch.compile of torch 2.5 to 2.7 does not see what their setters set.
+        self._fov = None if fov is None else vector("fov", fov, 1)
+        self._intrinsic_mat = None if intrinsic_mat is None else _matrix("intrinsic_mat", intrinsic_mat, 3)
 
     @property
     def fov(self) -> Tensor | None:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._untraced import untraced
 from ._textures import Texture
 
 
@@ -51,6 +52,7 @@ class Material:
     specular_reflectance = _Reflectance(3, 0.0)
     roughness = _Reflectance(1, 1.0)
 
+    @untraced  # torch.compile of torch 2.5 to 2.7 sets attributes in another order, and not as a property does
     def __init__(
         self,
         diffuse_reflectance: Tensor | Texture | None = None,

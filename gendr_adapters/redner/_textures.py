@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .._autocast import full_precision
+from .._autocast import full_precision, widened
 from .._inputs import check_real
 from ..render import gather_corners
 from ._arguments import FullPrecision, vector
@@ -22,7 +22,7 @@ class Texture(FullPrecision):
     """
 
     def __init__(self, texels: Tensor, uv_scale: Tensor | None = None) -> None:
-        self.texels = texels
+        self._set_texels(texels)
         self.uv_scale = None if uv_scale is None else vector("uv_scale", uv_scale, 2)
 
     @property
@@ -31,6 +31,11 @@ class Texture(FullPrecision):
 
     @texels.setter
     def texels(self, value: Tensor) -> None:
+        self._set_texels(value)
+
+    # torch.compile of torch 2.5 to 2.7 does not see what a property's setter sets.
+    def _set_texels(self, value: Tensor) -> None:
+        value = widened(value)
         check_real("texels", value)
         if value.dim() not in (1, 3) or 0 in value.shape:
             raise ValueError(f"texels must be (C,) or (height, width, C), got shape {tuple(value.shape)}")

@@ -71,7 +71,10 @@ class Transform(nn.Module):
 
         Seen by N cameras, one mesh becomes N that share faces and textures.
         """
-        mesh.vertices, mesh.faces, mesh.textures = mesh.moved_to(self.transformer(mesh.vertices))
+        vertices, faces, textures = mesh.moved_to(self.transformer(mesh.vertices))
+        mesh._set_vertices(vertices)
+        mesh._set_faces(faces)
+        mesh._set_textures(textures)
         return mesh
 
     def set_eyes_from_angles(self, distances: Scalar, elevations: Scalar, azimuths: Scalar) -> None:

@@ -37,5 +37,5 @@ class Lighting(Lamps):
             raise ValueError(
                 f"the light is for {self.light_mode!r} textures, the mesh has {mesh.texture_type!r}; set light_mode"
             )
-        mesh.textures = self.lit_textures(mesh)
+        mesh._set_textures(self.lit_textures(mesh))
         return mesh
