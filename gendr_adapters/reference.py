@@ -26,7 +26,6 @@ from .settings import RenderSettings
 from .shading import Lighting, TextureMaps
 from .t_conorms import aggregate
 
-
 # Coverages as small as this are no weights: they have lost digits, and their inverses are infinite.
 _NO_COLOUR = {torch.float32: 1e-30, torch.float64: 1e-290}
 

@@ -58,7 +58,7 @@ def agrees_with_eager(public: Case, backend: str, dynamic: bool | None, fullgrap
 
 def close(found: object, expected: list[Tensor]) -> None:
     """Up to a share of the largest number: a compiler may fuse sums."""
-    for value, right in zip(found, expected, strict=True):  # type: ignore[call-overload]
+    for value, right in zip(found, expected, strict=True):
         if not right.dtype.is_floating_point:
             assert torch.equal(value, right)
             continue

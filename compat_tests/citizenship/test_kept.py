@@ -175,7 +175,7 @@ def test_values_are_copied(name: str, copied: Callable[[Any], Any]) -> None:
     assert expected and len(found) == len(expected) and all(map(torch.equal, found, expected))
     if name == "RenderSettings":
         assert again.packed == value.packed and repr(again) == repr(value)
-        assert torch.equal(*(render(FACES, SIZE, settings=s).alpha for s in (again, value)))  # type: ignore[arg-type]
+        assert torch.equal(*(render(FACES, SIZE, settings=s).alpha for s in (again, value)))
 
 
 def test_settings_of_numbers_load_with_weights_only() -> None:

@@ -185,7 +185,7 @@ def test_public_forward_mode(public: Case) -> None:
     """It raises, or is what reverse mode says."""
     gradient, direction = outcome(public, FACES)[-1], weights_of(FACES)
     try:
-        _, slope = func.jvp(lambda x: total(public(x)), (FACES,), (direction,))
+        slope = func.jvp(lambda x: total(public(x)), (FACES,), (direction,))[1]
     except NotImplementedError as error:
         assert "forward" in str(error)
         return
