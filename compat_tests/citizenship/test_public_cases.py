@@ -4,8 +4,6 @@ What is promised of a case holds of the tensors that come out and of the gradien
 code of these, too (of Kaolin's test double).
 """
 
-from typing import Any
-
 import pytest
 import torch
 from public_cases import FACES, Case, params, uncovered
@@ -187,7 +185,7 @@ def test_public_forward_mode(public: Case) -> None:
     """It raises, or is what reverse mode says."""
     gradient, direction = outcome(public, FACES)[-1], weights_of(FACES)
     try:
-        slope: Any = func.jvp(lambda x: total(public(x)), (FACES,), (direction,))[1]
+        slope = func.jvp(lambda x: total(public(x)), (FACES,), (direction,))[1]
     except NotImplementedError as error:
         assert "forward" in str(error)
         return
