@@ -56,14 +56,16 @@ class Outcome(NamedTuple):
 
 
 def interpreter(version: str) -> str:
-    """The program of a Python version such as 3.10 or 3.13t: on the PATH, or among pyenv's. Raises LookupError."""
-    if found := shutil.which(f"python{version}"):
-        return found
+    """The program of a Python version such as 3.10 or 3.13t: among pyenv's, or on the PATH. Raises LookupError."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     candidates = [path for path in pyenv.glob("versions/*/bin/python") if _version_of(path.parts[-3]) == version]
-    if not candidates:
-        raise LookupError(f"there is no python{version} on the PATH, nor in {pyenv}/versions")
-    return str(max(candidates))
+    if candidates:
+        return str(max(candidates))
+    # pyenv puts a program of each version on the PATH, which runs for those alone that it is told to use.
+    found = shutil.which(f"python{version}")
+    if found and subprocess.run([found, "--version"], capture_output=True).returncode == 0:
+        return found
+    raise LookupError(f"there is no python{version} in {pyenv}/versions, nor one on the PATH that runs")
 
 
 def _version_of(release: str) -> str:
