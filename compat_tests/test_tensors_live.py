@@ -9,6 +9,7 @@ import pytest
 import torch
 from support.compiled_cases import CASES, corners
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from gendr_adapters._native import interrupting, structs
 
@@ -57,7 +58,9 @@ def test_all_tensors_of_a_call_live(name: str, monkeypatch: pytest.MonkeyPatch) 
     def watched(function: Callable[..., int], call: structs.Call) -> int:
         there = set(_addresses(call))
         passed.append(len(there))
-        missing = there - {x.data_ptr() for x in gc.get_objects() if type(x) is Tensor}
+        # What other tests left behind in transforms of torch.func has no memory of its own.
+        tensors = [x for x in gc.get_objects() if type(x) is Tensor and not is_functorch_wrapped_tensor(x)]
+        missing = there - {x.data_ptr() for x in tensors if x.layout == torch.strided}
         assert not missing, f"{function.__name__} is given {len(missing)} addresses of no tensor that lives"
         return run(function, call)
 
