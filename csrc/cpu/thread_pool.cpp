@@ -56,13 +56,7 @@ class Pool {
     bool run(Job& job) {
         if (busy_.exchange(true, std::memory_order_acquire)) return false;
         const Release release{busy_};
-        try {
-            while (n_workers_ < job.n_threads - 1) {
-                std::thread([this, id = n_workers_ + 1, seen = generation_.load()] { serve(id, seen); }).detach();
-                ++n_workers_;
-            }
-        } catch (const std::system_error&) {
-            // The system has no more threads to give: those that are there do it all.
+        while (n_workers_ < job.n_threads - 1 && add_worker()) {
         }
         {
             std::lock_guard<std::mutex> lock(mutex_);
@@ -92,6 +86,17 @@ class Pool {
         std::atomic<bool>& busy;
         ~Release() { busy.store(false, std::memory_order_release); }
     };
+
+    // False: the system has no more threads to give, and those that are there do it all.
+    bool add_worker() {
+        try {
+            std::thread([this, id = n_workers_ + 1, seen = generation_.load()] { serve(id, seen); }).detach();
+        } catch (const std::system_error&) {
+            return false;
+        }
+        ++n_workers_;
+        return true;
+    }
 
     template <class Condition>
     static void spin(Condition&& reached) {
