@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from emulator.builds import changed_core, emulated_core, run_python
+from emulator.builds import changed_core, emulated_core, results_of
 from torch import Tensor
 
 pytestmark = pytest.mark.slow
@@ -68,10 +68,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str,
     folder = tmp_path_factory.mktemp("results")
 
     def rendered(library: Path, order: str = "natural") -> dict[str, Tensor]:
-        file = folder / f"{library.stem}-{order}.pt"
-        done = run_python(PROGRAM, library, file, order=order)
-        assert done.returncode == 0, done.stderr
-        return torch.load(file)
+        return results_of(PROGRAM, library, folder, order)
 
     return rendered
 

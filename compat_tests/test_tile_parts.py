@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from emulator.builds import changed_core, emulated_core, run_python
+from emulator.builds import changed_core, emulated_core, results_of
 from support.messages import about
 from torch import Tensor
 from torch.testing import assert_close
@@ -50,10 +50,7 @@ def render(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, 
     folder = tmp_path_factory.mktemp("results")
 
     def rendered(library: Path, order: str = "natural") -> dict[str, Tensor]:
-        file = folder / f"{library.stem}-{order}.pt"
-        done = run_python(PROGRAM, library, file, order=order)
-        assert done.returncode == 0, done.stderr
-        return torch.load(file, weights_only=True)
+        return results_of(PROGRAM, library, folder, order)
 
     return rendered
 

@@ -15,6 +15,9 @@ from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import torch
 
 ROOT = Path(__file__).parents[2]
 CSRC = ROOT / "csrc"
@@ -109,6 +112,15 @@ def changed_core(folder: Path, changes: Iterable[tuple[str, str, str]], variant:
 def run_python(snippet: str, *arguments: object, order: object = "natural") -> subprocess.CompletedProcess[str]:
     """Run a Python snippet in a new process, as code that the emulator stops must be. The process is not checked."""
     return _run_python(snippet, arguments, {"GENDR_EMU_ORDER": str(order)})
+
+
+def results_of(program: str, library: Path, folder: Path, order: object = "natural") -> dict[str, Any]:
+    """What a Python program saves (torch.save) in the file that is its second argument; its first is the library."""
+    file = folder / f"{library.stem}-{order}.pt"
+    done = run_python(program, library, file, order=order)
+    assert done.returncode == 0, done.stderr
+    loaded: dict[str, Any] = torch.load(file, weights_only=True)
+    return loaded
 
 
 def run_sanitized(snippet: str, *arguments: object, order: object = "natural") -> subprocess.CompletedProcess[str]:
