@@ -1,10 +1,10 @@
-"""`make nightly`: the long checks, one item after the other; an item that has passed on this source is not run again.
+"""`make nightly`: the long checks; an item that has passed on this source is not run again.
 
 Items are the tests marked `nightly`, a file at a time; 10^5 scenes of the sweep (compat_tests/sweep.py); the core's
-tests under sanitizers, and random calls of it; the whole suite on every instruction set, on one and two threads, with
-the instruction sets of torch's own libraries capped, and with coordinates moved by their last bit; the core's tests on
-a build by another compiler, and on one for another machine. Each item has a time limit, so the run ends; stop it
-whenever you like, the next run goes on with what is left.
+tests under sanitizers, and random calls of it; the whole suite on every instruction set, with the instruction sets of
+torch's own libraries capped too, and with coordinates moved by their last bit; the core's tests on a build by another
+compiler, and on one for another machine. Items of one process go first, as many at once as there are cores. Each item
+has a time limit, so the run ends; stop it whenever you like, the next run goes on with what is left.
 """
 
 import argparse
@@ -15,8 +15,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -25,6 +27,8 @@ ROOT = Path(__file__).parent.parent
 TESTS = ROOT / "compat_tests"
 
 SWEPT = 100_000  # scenes of compat_tests/sweep.py
+
+RESULTS = "results.jsonl"
 
 PYTEST = (sys.executable, "-m", "pytest", "-q")
 PARALLEL = (*PYTEST, "--numprocesses=auto", "--dist=worksteal")
@@ -38,17 +42,21 @@ CROSS_TESTS = """
 
 @dataclass(frozen=True)
 class Item:
-    """name: also its log's; minutes: its time limit; needs: programs without which it is left out, visibly."""
+    """name: also its log's; minutes: its time limit; needs: programs without which it is left out, visibly; alone: it
+    uses every core, or a folder that others use."""
 
     name: str
     command: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
     minutes: float = 60.0
     needs: tuple[str, ...] = ()
+    alone: bool = False
 
 
 def items() -> Iterator[Item]:
-    """Every item, the quick ones first."""
+    """Every item; of those of one process the longest first, so that they end together."""
+    yield Item("fuzz", ("make", "fuzz"), minutes=120)
+    yield Item("sanitize", ("make", "sanitize"))
     for path in sorted(TESTS.rglob("test_*.py")):
         if "mark.nightly" in path.read_text():
             name = path.relative_to(TESTS).with_suffix("").as_posix().replace("/", ".")
@@ -56,22 +64,20 @@ def items() -> Iterator[Item]:
     for first in range(0, SWEPT, SWEPT // 10):
         scenes = ("--first", str(first), "--count", str(SWEPT // 10))
         yield Item(f"sweep.{first}", (sys.executable, "-m", "compat_tests.sweep", *scenes))
-    # Tests of exact coordinates are right to fail when these move.
-    yield Item("moved", (*WHOLE_SUITE, "--moved", "-m", "not exact_coordinates"))
-    yield Item("sanitize", ("make", "sanitize"))
     cross_tests = [f"compat_tests/{name}.py" for name in CROSS_TESTS.split()]
     clang = next(filter(shutil.which, ("clang++", *(f"clang++-{release}" for release in range(30, 13, -1)))), "clang++")
-    yield Item("clang", ("make", "clang", f"CLANG={clang}"), needs=(clang,))
+    yield Item("clang", ("make", "clang", f"CLANG={clang}"), needs=(clang,), alone=True)
+    # Each instruction set with a cap on torch's own libraries, and with another number of threads.
+    torch_sets = {"baseline": ("default", "SSE4_2"), "avx2": ("avx2", "AVX2"), "avx512": ("avx512", "AVX512")}
+    for name, threads in (("baseline", "2"), ("avx2", "1"), ("avx512", "2")):
+        aten, mkl = torch_sets[name]
+        of_torch = {"ATEN_CPU_CAPABILITY": aten, "MKL_ENABLE_INSTRUCTIONS": mkl}
+        environment = {"GENDR_ISA": name, "OMP_NUM_THREADS": threads, **of_torch}
+        yield Item(f"suite.{name}", WHOLE_SUITE, environment, alone=True)
+    # Tests of exact coordinates are right to fail when these move.
+    yield Item("moved", (*WHOLE_SUITE, "--moved", "-m", "not exact_coordinates"), alone=True)
     under_qemu = (*PARALLEL, "--aarch64", "-m", "not cuda", *cross_tests)
-    yield Item("aarch64", under_qemu, minutes=120.0, needs=("aarch64-linux-gnu-g++", "qemu-aarch64"))
-    yield Item("fuzz", ("make", "fuzz"), minutes=120)
-    for instruction_set in ("baseline", "avx2", "avx512"):
-        for threads in ("1", "2"):
-            environment = {"GENDR_ISA": instruction_set, "OMP_NUM_THREADS": threads}
-            yield Item(f"suite.{instruction_set}.threads{threads}", WHOLE_SUITE, environment)
-    for capability, mkl in (("default", "SSE4_2"), ("avx2", "AVX2")):
-        environment = {"ATEN_CPU_CAPABILITY": capability, "MKL_ENABLE_INSTRUCTIONS": mkl}
-        yield Item(f"suite.torch-{capability}", WHOLE_SUITE, environment)
+    yield Item("aarch64", under_qemu, minutes=120.0, needs=("aarch64-linux-gnu-g++", "qemu-aarch64"), alone=True)
 
 
 def source_state() -> str:
@@ -89,31 +95,66 @@ def source_state() -> str:
     return digest.hexdigest()[:16]
 
 
-def run(item: Item, folder: Path) -> dict[str, object]:
-    """Run one item within its time; its log is `folder/NAME.log`. Returns a line of results.jsonl."""
-    began = time.monotonic()
-    log = folder / f"{item.name}.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            item.command,
-            cwd=ROOT,
-            env={**os.environ, "OMP_WAIT_POLICY": "passive", **item.environment},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            status = process.wait(60 * item.minutes)
-            outcome = "passed" if status == 0 else f"failed, exit status {status}"
-        except BaseException as error:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            if not isinstance(error, subprocess.TimeoutExpired):
+class Runner:
+    """Runs items, each within its time; `folder` gets NAME.log of each, and a line of each in results.jsonl."""
+
+    def __init__(self, folder: Path, source: str) -> None:
+        self.folder, self.source = folder, source
+        self.running: set[subprocess.Popen[bytes]] = set()
+        self.lock = threading.Lock()
+
+    def run(self, item: Item) -> bool:
+        """Whether it passed."""
+        began = time.monotonic()
+        log = self.folder / f"{item.name}.log"
+        with log.open("w") as output:
+            with self.lock:
+                process = subprocess.Popen(
+                    item.command,
+                    cwd=ROOT,
+                    env={**os.environ, "OMP_WAIT_POLICY": "passive", **item.environment},
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                self.running.add(process)
+            try:
+                status = process.wait(60 * item.minutes)
+                outcome = "passed" if status == 0 else f"failed, exit status {status}"
+            except subprocess.TimeoutExpired:
+                outcome = f"stopped after {item.minutes:g} minutes"
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        lines = log.read_text(errors="replace").strip().splitlines()
+        last = lines[-1].strip("= ") if lines else ""
+        seconds = round(time.monotonic() - began)
+        entry = {"source": self.source, "item": item.name, "outcome": outcome, "seconds": seconds, "last_line": last}
+        with self.lock:
+            self.running.remove(process)
+            with (self.folder / RESULTS).open("a") as file:
+                file.write(json.dumps(entry) + "\n")
+            print(f"{item.name:45} {outcome}, {seconds} s: {last}", flush=True)
+        return outcome == "passed"
+
+    def run_all(self, chosen: Sequence[Item]) -> int:
+        """How many failed."""
+        failed = 0
+        for several in (True, False):
+            items = [item for item in chosen if item.alone != several]
+            pool = ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) if several else 1)
+            try:
+                failed += sum(not passed for passed in pool.map(self.run, items))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.kill()
                 raise
-            outcome = f"stopped after {item.minutes:g} minutes"
-    lines = log.read_text(errors="replace").strip().splitlines()
-    last = lines[-1].strip("= ") if lines else ""
-    return {"item": item.name, "outcome": outcome, "seconds": round(time.monotonic() - began), "last_line": last}
+            pool.shutdown()
+        return failed
+
+    def kill(self) -> None:
+        with self.lock:
+            for process in self.running:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def passed_before(results: Path, source: str) -> set[str]:
@@ -136,24 +177,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(*(item.name for item in chosen), sep="\n")
         return 0
     options.out.mkdir(parents=True, exist_ok=True)
-    results = options.out / "results.jsonl"
     source = source_state()
-    done = set() if options.again else passed_before(results, source)
-    failed = 0
+    done = set() if options.again else passed_before(options.out / RESULTS, source)
+    left = []
     for item in chosen:
         if item.name in done:
             print(f"{item.name:45} has passed before", flush=True)
-            continue
-        if missing := [program for program in item.needs if not shutil.which(program)]:
+        elif missing := [program for program in item.needs if not shutil.which(program)]:
             print(f"{item.name:45} LEFT OUT: {' and '.join(missing)} not installed", flush=True)
-            continue
-        print(f"{item.name:45} ", end="", flush=True)
-        entry = {"source": source, **run(item, options.out)}
-        with results.open("a") as file:
-            file.write(json.dumps(entry) + "\n")
-        failed += entry["outcome"] != "passed"
-        print(f"{entry['outcome']}, {entry['seconds']} s: {entry['last_line']}", flush=True)
-    return 1 if failed else 0
+        else:
+            left.append(item)
+    return 1 if Runner(options.out, source).run_all(left) else 0
 
 
 if __name__ == "__main__":

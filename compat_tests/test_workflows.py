@@ -81,7 +81,7 @@ def test_nightly_runs_every_item() -> None:
     assert all(any(fnmatch(name, pattern) for name in names) for pattern in patterns)
     left = {name for name in names if not any(fnmatch(name, pattern) for pattern in patterns)}
     alone = {name for name in left if f"nightly: {name}" in found}
-    assert left - alone == {"suite.avx512.threads1", "suite.avx512.threads2"}
+    assert left - alone == {"suite.avx512"}
 
 
 def test_actions_are_pinned() -> None:
