@@ -3,8 +3,8 @@
 Items are the tests marked `nightly`, a file at a time; 10^5 scenes of the sweep (compat_tests/sweep.py); the core's
 tests under sanitizers, and random calls of it; the whole suite on the lesser instruction sets, those of torch's own
 libraries capped too, and with coordinates moved by their last bit on two threads; the core's tests on a build by
-another compiler, and on one for another machine. Items of one process go first, as many at once as there are cores. Each item
-has a time limit, so the run ends; stop it whenever you like, the next run goes on with what is left.
+another compiler, and on one for another machine. Items of one process go first, as many at once as there are cores.
+Each item has a time limit, so the run ends; stop it whenever you like, the next run goes on with what is left.
 """
 
 import argparse
