@@ -7,6 +7,7 @@ picture of them, shaded. The doors are subpackages and import their ecosystem on
 
 from . import distributions, t_conorms
 from ._native import NativeLibraryError
+from ._nothing_drawn import NothingDrawnWarning
 from .blend import blend_fragments
 from .fragments import Fragments, find_fragments
 from .render import Rendered, gather_corners, render
@@ -19,6 +20,7 @@ __all__ = [
     "Fragments",
     "Lighting",
     "NativeLibraryError",
+    "NothingDrawnWarning",
     "RenderSettings",
     "Rendered",
     "TextureMaps",

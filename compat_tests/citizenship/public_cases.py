@@ -64,6 +64,7 @@ CASES: dict[str, Case] = {}
 # Public names that compute with no tensor, and what they are.
 OTHERS = {
     "NativeLibraryError": "an exception",
+    "NothingDrawnWarning": "a warning",
     "data.NAMES": "names",
     "data.path": "a path",
     "distributions.ALIASES": "names",
