@@ -3,16 +3,14 @@ allowed."""
 
 import math
 from collections.abc import Collection, Sequence
-from numbers import Integral
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from . import _other_words
 from ._known import as_list, has_numbers
-
-# Pixels of an image are counted in int32 along a side, and in all by the kernels' row offsets.
-MAX_IMAGE_SIDE = 32768
+from ._pixels import image_shape as image_shape  # the one check of what users pass that needs no torch
 
 
 def packed_scene(
@@ -74,21 +72,6 @@ def check_offsets(offsets: Tensor, face_vertices: Tensor) -> None:
         raise ValueError(f"face_offsets must rise from 0 to the number of faces, {face_vertices.shape[0]}, got {shown}")
 
 
-def image_shape(image_size: int | Sequence[int]) -> tuple[int, int]:
-    shape: object = (image_size, image_size) if _is_whole(image_size) else image_size
-    if not (isinstance(shape, (tuple, list)) and len(shape) == 2 and _is_whole(shape[0]) and _is_whole(shape[1])):
-        raise TypeError(f"image_size must be an int or (H, W), got {image_size!r}")
-    height, width = shape
-    if not (1 <= height <= MAX_IMAGE_SIDE and 1 <= width <= MAX_IMAGE_SIDE):
-        raise ValueError(f"image sides must be 1 to {MAX_IMAGE_SIDE} pixels, got {image_size!r}")
-    return int(height), int(width)
-
-
-def _is_whole(value: object) -> bool:
-    # Its type first: to ask a number whether it is Integral takes longer than the rest of a check.
-    return type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))
-
-
 HALF_DTYPES = (torch.float16, torch.bfloat16)
 
 
@@ -98,7 +81,9 @@ def output_names(outputs: Sequence[str], allowed: Collection[str], argument: str
     outputs = tuple(outputs)
     for name in outputs:
         if name not in allowed:
-            raise ValueError(f"unknown output {name!r}; allowed: {', '.join(allowed)}")
+            known = _other_words.OUTPUTS.get(name, "")
+            hint = f"did you mean {known!r}? Allowed" if known in allowed else "allowed"
+            raise ValueError(f"unknown output {name!r}; {hint}: {', '.join(allowed)}")
     return outputs
 
 
