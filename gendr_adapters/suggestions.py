@@ -73,7 +73,7 @@ def _corners(scene: Any) -> Tensor:
         raise TypeError(
             f"scene must be a tensor, face_vertices, or a mesh with vertices and faces, got {type(scene).__name__}"
         )
-    corners, _, _ = packed_scene(scene, None, None)
+    corners, *_ = packed_scene(scene, None, None)
     if not has_numbers(corners):
         raise ValueError("suggest needs the numbers of a scene, which meta and fake tensors and those of vmap have not")
     return corners.detach().double()

@@ -63,10 +63,12 @@ class Case(NamedTuple):
 CASES: dict[str, Case] = {}
 # Public names that compute with no tensor, and what they are.
 OTHERS = {
+    "Anneal": "numbers: test_schedules.py",
     "NativeLibraryError": "an exception",
     "data.NAMES": "names",
     "data.path": "a path",
     "distributions.ALIASES": "names",
+    "suggest": "settings: test_suggestions.py",
     "distributions.DISTRIBUTIONS": "names",
     "distributions.Distribution": "what a distribution needs",
     "distributions.distribution": "what a distribution needs",
