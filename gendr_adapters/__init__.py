@@ -8,6 +8,7 @@ The doors are subpackages and import their ecosystem only when opened.
 
 from . import distributions, t_conorms
 from ._native import NativeLibraryError
+from ._nothing_drawn import NothingDrawnWarning
 from .blend import blend_fragments
 from .fragments import Fragments, find_fragments
 from .render import Rendered, gather_corners, render
@@ -23,6 +24,7 @@ __all__ = [
     "Fragments",
     "Lighting",
     "NativeLibraryError",
+    "NothingDrawnWarning",
     "RenderSettings",
     "Rendered",
     "TextureMaps",

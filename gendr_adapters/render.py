@@ -17,6 +17,7 @@ from ._inputs import (
     packed_scene,
     refuse_forward_mode,
 )
+from ._nothing_drawn import warn_if_nothing_drawn
 from ._scales import check_values, scale_tensor
 from ._shading import Faces, pack_lighting, pack_maps
 from .settings import RenderSettings
@@ -134,6 +135,13 @@ def render(
         [n_images, height, width],
         ops.with_states(wanted, settings),
         *settings.packed,
+    )
+    warn_if_nothing_drawn(
+        face_vertices,
+        (height, width),
+        settings,
+        depth_matters=alpha is None or settings.alpha_range == "near_far",
+        drawn=depth if alpha is None else alpha,
     )
     return Rendered(image, alpha, depth, face_index if "face_index" in outputs else None)
 

@@ -65,6 +65,7 @@ CASES: dict[str, Case] = {}
 OTHERS = {
     "Anneal": "numbers: test_schedules.py",
     "NativeLibraryError": "an exception",
+    "NothingDrawnWarning": "a warning",
     "data.NAMES": "names",
     "data.path": "a path",
     "distributions.ALIASES": "names",
