@@ -43,9 +43,9 @@ def settings_of(draw: Any, monkeypatch: pytest.MonkeyPatch) -> RenderSettings:
     """What a door asks the core for."""
     seen = []
 
-    def spy(*args: Any, settings: RenderSettings, **kwargs: Any) -> Any:
-        seen.append(settings)
-        return render(*args, settings=settings, **kwargs)
+    def spy(*args: Any, **kwargs: Any) -> Any:
+        seen.append(kwargs["settings"])
+        return render(*args, **kwargs)
 
     monkeypatch.setattr(rasterizing, "render", spy)
     draw()

@@ -23,7 +23,7 @@ from gendr_adapters.pytorch3d import swap
 
 @pytest.mark.parametrize("blur_radius", [0.0, reach(1e-4)])
 def test_pytorch3d_preset_is_what_the_door_does(blur_radius: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
+    seen: list[RenderSettings] = []
 
     def spy(*args: Any) -> Any:
         seen.extend(x for x in args if isinstance(x, RenderSettings))

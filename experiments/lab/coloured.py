@@ -70,7 +70,7 @@ class View:
         """gamma is a share of the depth that things may have."""
         return RenderSettings(**self.depths(), **others)
 
-    def depths(self) -> dict[str, float]:
+    def depths(self) -> dict[str, Any]:
         """near and far of RenderSettings."""
         return {"near": self.distance - self.radius, "far": self.distance + self.radius}
 
