@@ -79,7 +79,7 @@ def listing_arguments(
 ) -> tuple[Any, ...]:
     """The arguments of find_fragments, checked, as the ops take them: face_vertices, dist_scale, face_offsets,
     [B, H, W], and the settings' whole and real numbers."""
-    face_vertices, _, n_images = packed_scene(face_vertices, None, face_offsets)
+    face_vertices, _, face_offsets, n_images = packed_scene(face_vertices, None, face_offsets)
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     height, width = image_shape(image_size)
