@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision
-from .._inputs import check_real, image_shape
+from .._inputs import image_shape
 from .._products import times
-from .._soft_renderer.look_at import view_axes
-from ._camera import check_like, from_middle, middle
+from ._camera import from_middle, middle
 from ._kinds import AnyCamera, check_orthographic
 from ._orthographic import OrthographicCamera
 from ._pinhole import PinholeCamera, check_pinhole
+from ._poses import half_angles, look_at_axes, numbers
 
 _ORTHOGONAL = 1e-3  # how far rotation times its transpose may be from the identity
 
@@ -61,9 +61,9 @@ def from_softras_look_at(
         TypeError: neither tensors nor numbers, or of different dtypes or devices.
         ValueError: shapes that do not fit; an angle out of range; eye and at that coincide, or an up of 0.
     """
-    eyes, rotation = _look_at(eye, at, up)
+    eyes, rotation = look_at_axes(eye, at, up)
     size = image_shape(image_size)
-    focal = min(size) / 2 / torch.tan(torch.deg2rad(_angles(viewing_angle, eyes)))
+    focal = min(size) / 2 / torch.tan(torch.deg2rad(half_angles("viewing_angle", viewing_angle, eyes)))
     return PinholeCamera(
         rotation=rotation,
         translation=-times(eyes[:, None], rotation)[:, 0],
@@ -115,7 +115,7 @@ def from_softras_orthogonal(
     Raises:
         TypeError, ValueError: as `from_softras_look_at`.
     """
-    eyes, rotation = _look_at(eye, at, up)
+    eyes, rotation = look_at_axes(eye, at, up)
     size = image_shape(image_size)
     scale = min(size) / 2 * _scales(viewing_scale, eyes)
     return OrthographicCamera(
@@ -143,21 +143,6 @@ def to_softras_orthogonal(camera: AnyCamera) -> SoftRasOrthogonal:
     return SoftRasOrthogonal(*_eye_at_up(centred, centred.scale), size / (min(centred.image_size) / 2))
 
 
-def _look_at(
-    eye: Tensor | Sequence[float], at: Tensor | Sequence[float], up: Tensor | Sequence[float]
-) -> tuple[Tensor, Tensor]:
-    """The eyes (N, 3) and the rotation (N, 3, 3) of cameras that SoftRas' look_at describes."""
-    eyes = _vectors("eye", eye, None)
-    targets, ups = _vectors("at", at, eyes), _vectors("up", up, eyes)
-    counts = {"eye": len(eyes), "at": len(targets), "up": len(ups)}
-    if len(set(counts.values()) - {1}) > 1:
-        raise ValueError(f"eye, at and up must be of N cameras or of 1, got {counts}")
-    left, up_axis, ahead = view_axes(targets - eyes, ups).unbind(1)
-    if not bool((torch.stack([left, ahead]).detach().norm(dim=-1) > 0.5).all()):
-        raise ValueError("eye and at must be apart, and up must not be 0: there is no view")
-    return eyes, torch.stack([-left, -up_axis, ahead], 1)
-
-
 def _eye_at_up(camera: PinholeCamera | OrthographicCamera, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """SoftRas' x axis is the sign of scale_x times ours, its y axis minus that of scale_y times ours; the three are
     right-handed."""
@@ -174,46 +159,9 @@ def _eye_at_up(camera: PinholeCamera | OrthographicCamera, scale: Tensor) -> tup
     return eye, eye + axes[:, 2], -axes[:, 1] * scale[:, 1].sign()[:, None]
 
 
-def _vectors(name: str, value: Tensor | Sequence[float], like: Tensor | None) -> Tensor:
-    if not isinstance(value, Tensor):
-        dtype, device = (torch.float32, None) if like is None else (like.dtype, like.device)
-        try:
-            value = torch.tensor(value, dtype=dtype, device=device)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{name} must be a tensor or three numbers, got {value!r}") from error
-    check_real(name, value)
-    if like is not None:
-        check_like(name, value, "eye", like)
-    if value.dim() not in (1, 2) or value.shape[-1] != 3:
-        raise ValueError(f"{name} must be (3,) or (N, 3), got shape {tuple(value.shape)}")
-    return value if value.dim() == 2 else value[None]
-
-
-def _angles(viewing_angle: float | Tensor, like: Tensor) -> Tensor:
-    """(N,) or (1,), degrees."""
-    angles = _numbers("viewing_angle", viewing_angle, like)
-    degrees = angles.detach()
-    if not bool(((degrees > 0) & (degrees < 90) & torch.isfinite(degrees)).all()):
-        raise ValueError(f"viewing_angle must be between 0 and 90 degrees, got {degrees.tolist()}")
-    return angles
-
-
 def _scales(viewing_scale: float | Tensor, like: Tensor) -> Tensor:
     """(N,) or (1,)."""
-    scales = _numbers("viewing_scale", viewing_scale, like)
+    scales = numbers("viewing_scale", viewing_scale, like)
     if not bool((torch.isfinite(scales.detach()) & (scales.detach() != 0)).all()):
         raise ValueError(f"viewing_scale must be finite and not 0, got {scales.detach().tolist()}")
     return scales
-
-
-def _numbers(name: str, value: float | Tensor, like: Tensor) -> Tensor:
-    """A number as (1,), a tensor () or (N,) as (1,) or (N,), of the dtype and device of the eye."""
-    if not isinstance(value, Tensor):
-        try:
-            value = like.new_full((1,), float(value))
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{name} must be a number or a tensor, got {value!r}") from error
-    check_like(name, value, "eye", like)
-    if value.dim() > 1:
-        raise ValueError(f"{name} must be a number or (N,), got shape {tuple(value.shape)}")
-    return value.reshape(-1)
