@@ -4,9 +4,9 @@ import imageio.v3 as imageio
 import pytest
 import torch
 
+from gendr_adapters import load_mesh
 from gendr_adapters.demo.__main__ import main
 from gendr_adapters.demo.fit_airplane import Fit, FitOptions, training_cameras
-from gendr_adapters.utils.meshes import load_obj
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ def test_command_line_writes_every_result(tmp_path, capsys):
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("final_hard_iou=0.") and 0 < float(last.partition("=")[2]) < 1
     assert imageio.imread(tmp_path / "out" / "spot.gif").shape == (2, 32, 32, 3)
-    assert load_obj(tmp_path / "out" / "airplane_fit.obj").faces.shape == (1280, 3)
+    assert load_mesh(tmp_path / "out" / "airplane_fit.obj").faces.shape == (1280, 3)
 
 
 def test_bad_argument_is_refused(capsys):

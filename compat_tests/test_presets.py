@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 import gendr_adapters.softras as sr
-from gendr_adapters import RenderSettings, data, distributions, gather_corners, render
+from gendr_adapters import RenderSettings, data, distributions, gather_corners, load_mesh, render
 from gendr_adapters._soft_renderer import rasterizing
 from gendr_adapters.utils.cameras import orbit, project
-from gendr_adapters.utils.meshes import load_obj
 
 PRESETS: dict[str, Any] = {
     "softras": RenderSettings.softras,
@@ -25,7 +24,7 @@ PRESETS: dict[str, Any] = {
 
 
 def teapot(angle: float = 30.0) -> Tensor:
-    mesh = load_obj(data.path("teapot.obj"))
+    mesh = load_mesh(data.path("teapot.obj"))
     camera = orbit(torch.tensor([3.0]), torch.tensor([20.0]), torch.tensor([angle]))
     return gather_corners(project(mesh.vertices, camera, 18.0), mesh.faces)
 

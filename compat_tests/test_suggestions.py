@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 import gendr_adapters.gendr as gendr
-from gendr_adapters import RenderSettings, data, gather_corners, render, suggest
+from gendr_adapters import Mesh, RenderSettings, data, gather_corners, load_mesh, render, suggest
 from gendr_adapters.utils.cameras import orbit, project
-from gendr_adapters.utils.meshes import Mesh, load_obj
 
 
 def projected(name: str, distance: float, scale: float = 1.0) -> Mesh:
-    mesh = load_obj(data.path(name))
+    mesh = load_mesh(data.path(name))
     camera = orbit(torch.tensor([distance]), torch.tensor([20.0]), torch.tensor([30.0]))
     return Mesh(project(mesh.vertices * scale, camera, 18.0)[0], mesh.faces)
 

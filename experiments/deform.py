@@ -26,11 +26,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 import gendr_adapters.softras as sr
-from gendr_adapters import RenderSettings, data
+from gendr_adapters import Mesh, RenderSettings, data, load_mesh, save_mesh
 from gendr_adapters.utils.command_line import positive_int
 from gendr_adapters.utils.deformation import DeformableTemplate
 from gendr_adapters.utils.losses import iou
-from gendr_adapters.utils.meshes import Mesh, load_obj, save_obj
 from gendr_adapters.utils.pictures import save_gif, to_uint8
 from gendr_adapters.utils.plots import save_curves
 from gendr_adapters.utils.progress import CLAY, frame_steps, outline_difference
@@ -93,7 +92,7 @@ class Deformation:
 
 def experiment(options: argparse.Namespace) -> Results:
     wanted, cameras = read_views(options.silhouettes, options.cameras)
-    template = Mesh(*(tensor.to(options.device) for tensor in load_obj(options.template)))
+    template = load_mesh(options.template, textures=False).to(options.device)
     deformation = Deformation(
         wanted.to(options.device), cameras.to(options.device), template, options.sigma, options.gradient
     )
@@ -113,7 +112,7 @@ def experiment(options: argparse.Namespace) -> Results:
     pictures = [options.out / name for name in ("deform.gif", "deform_loss.png", "deformed.obj")]
     save_gif(pictures[0], frames + frames[-1:] * 10, frames_per_second=10)
     save_curves(pictures[1], losses, list(ious), list(ious.values()))
-    save_obj(pictures[2], Mesh(step.vertices.cpu(), template.faces.cpu()))
+    save_mesh(pictures[2], Mesh(step.vertices.cpu(), template.faces.cpu()))
     rows: list[Row] = [{"step": i, "loss": losses[i], "hard IoU": ious[i]} for i in [*list(ious)[:-1:8], n - 1]]
     return Results(
         headline={"hard IoU": ious[n - 1], "hard IoU of the sphere": ious[0], "views": len(wanted), "steps": n},

@@ -249,7 +249,42 @@ def _(x: Tensor) -> Any:
 
 @case("cameras.from_opencv", "cameras.to_opencv", "cameras.OpenCVCamera", core=False, breaks=_LOOKS)
 def _(x: Tensor) -> Any:
-    return cameras.from_opencv(*cameras.to_opencv(pinhole(x)), SIZE).project(x[1])
+    return cameras.from_opencv(*cameras.to_opencv(pinhole(x), pixel_centre=0), SIZE, pixel_centre=0.5).project(x[1])
+
+
+def orthographic(x: Tensor) -> cameras.OrthographicCamera:
+    return cameras.from_softras_orthogonal(x[0, :1] - x.new_tensor([0, 0, 4]), viewing_scale=0.5, image_size=SIZE)
+
+
+@case("cameras.OrthographicCamera", core=False)
+def _(x: Tensor) -> Any:
+    scale, middle = x.new_tensor([[9.0, 8]]), x.new_tensor([[5.0, 5]])
+    camera = cameras.OrthographicCamera(
+        rotation=EYE.to(x)[None], translation=x[0, :1], scale=scale, principal_point=middle, image_size=SIZE
+    )
+    return camera.project(x[1]), camera.view(x[1])
+
+
+@case("cameras.WeakPerspectiveCamera", core=False)
+def _(x: Tensor) -> Any:
+    camera = cameras.WeakPerspectiveCamera(scale=numbers(x), translation=x[0, :1, :2], image_size=SIZE)
+    return camera.project(x[1]), camera.view(x[1]), camera.to_orthographic().scale
+
+
+@case("cameras.from_softras_orthogonal", core=False, breaks=_LOOKS)
+def _(x: Tensor) -> Any:
+    return orthographic(x).project(x[1])
+
+
+@case("cameras.to_softras_orthogonal", "cameras.SoftRasOrthogonal", core=False, breaks=_LOOKS)
+def _(x: Tensor) -> Any:
+    return cameras.to_softras_orthogonal(orthographic(x))
+
+
+@case("cameras.from_redner", "cameras.to_redner", core=False, breaks=_LOOKS)
+def _(x: Tensor) -> Any:
+    there = [cameras.to_redner(camera) for camera in (pinhole(x), orthographic(x))]
+    return [cameras.from_redner(made).project(x[1]) for made in there]
 
 
 @case("cameras.from_kaolin", "cameras.to_kaolin", core=False, breaks=_LOOKS, needs="kaolin")

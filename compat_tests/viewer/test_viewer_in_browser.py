@@ -12,8 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gendr_adapters import data
-from gendr_adapters.utils.meshes import load_obj
+from gendr_adapters import data, load_mesh
 from gendr_adapters.viewer import Viewer
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -77,7 +76,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     options.binary_location = BROWSER or ""
     for option in (*OPTIONS.split(), f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
         options.add_argument(option)
-    mesh = load_obj(data.path("spot.obj"))
+    mesh = load_mesh(data.path("spot.obj"))
     with Viewer(mesh.vertices, mesh.faces, port=18200, quiet=True) as viewer:
         driver = webdriver.Chrome(options=options, service=Service(DRIVER))
         try:

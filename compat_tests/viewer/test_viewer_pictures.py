@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from gendr_adapters import data, gather_corners, render
+from gendr_adapters import data, gather_corners, load_mesh, render
 from gendr_adapters.cameras import PinholeCamera
 from gendr_adapters.distributions import DISTRIBUTIONS
 from gendr_adapters.t_conorms import T_CONORMS
-from gendr_adapters.utils.meshes import load_obj
 from gendr_adapters.viewer._panel import matrix_of
 from gendr_adapters.viewer._pictures import BACKDROP, Scene, heat, picture, pull_of
 from gendr_adapters.viewer._view import SHOWN, View
@@ -32,7 +31,7 @@ def camera(distance: float) -> PinholeCamera:
 
 @pytest.fixture(scope="module")
 def ball() -> Scene:
-    mesh = load_obj(data.path("sphere_642.obj"))
+    mesh = load_mesh(data.path("sphere_642.obj"))
     vertices = mesh.vertices / mesh.vertices.norm(dim=1, keepdim=True)
     return Scene(vertices, mesh.faces, torch.tensor([0.2, 0.6, 1.0]).expand_as(vertices))
 

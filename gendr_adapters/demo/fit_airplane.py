@@ -11,10 +11,10 @@ from tqdm import tqdm
 
 from gendr_adapters import Anneal, RenderSettings, data, gather_corners, render
 
+from .._meshes import Mesh, load_mesh, save_mesh
 from ..utils.cameras import OrbitCameras, orbit, project
 from ..utils.deformation import DeformableTemplate
 from ..utils.losses import FlattenLoss, LaplacianLoss, iou, iou_loss
-from ..utils.meshes import Mesh, load_obj, save_obj
 from ..utils.pictures import save_gif
 from ..utils.plots import save_curves
 from ..utils.progress import fit_frame, frame_steps
@@ -68,10 +68,10 @@ class Fit:
         """Load the meshes and render the targets."""
         self.options = options
         self.cameras = training_cameras()
-        self.goal = load_obj(data.path("airplane.obj"))
+        self.goal = load_mesh(data.path("airplane.obj"))
         with torch.no_grad():
             self.targets = silhouettes(self.goal.vertices, self.goal.faces, self.cameras, options.image_size, HARD)
-        template = load_obj(data.path("sphere_642.obj"))
+        template = load_mesh(data.path("sphere_642.obj"), textures=False)
         noise = torch.randn(template.vertices.shape, generator=torch.Generator().manual_seed(options.seed))
         self.shape = DeformableTemplate(template, 1e-3 * noise)
         self.laplacian = LaplacianLoss(self.shape.sign, self.shape.faces, average=True)
@@ -123,7 +123,7 @@ def fit_airplane(out: Path, options: FitOptions) -> float:
             progress.set_postfix(
                 loss=f"{fit.losses[-1]:.4f}", hard_iou=f"{ious[-1]:.3f}", soft=f"{anneal.pixels(step):.2g} px"
             )
-    save_obj(out / "airplane_fit.obj", fit.mesh())
+    save_mesh(out / "airplane_fit.obj", fit.mesh())
     save_curves(out / "airplane_loss.png", fit.losses, iou_steps, ious)
     save_gif(out / "airplane_fit.gif", frames, frames_per_second=12)
     return fit.hard_iou()

@@ -11,11 +11,12 @@ from tqdm import tqdm
 from gendr_adapters import Rendered, RenderSettings, data, gather_corners, render
 from gendr_adapters._soft_renderer.surface_textures import texel_weights
 
+from .._meshes import load_mesh, vertex_normals
 from ..utils.cameras import orbit, project
-from ..utils.meshes import bake_texels, load_corner_uv, load_obj, load_texture, vertex_normals
 from ..utils.pictures import over, save_gif, to_uint8
 from ..utils.plots import save_grid
 from ..utils.shading import lambert
+from ..utils.textures import bake_texels
 
 HALF_FOV = 15.0
 DISTANCE = 4.5
@@ -34,13 +35,14 @@ class Spot:
 
     def __init__(self) -> None:
         """Read the files and sample the texture."""
-        mesh = load_obj(data.path("spot.obj"))
+        mesh = load_mesh(data.path("spot.obj"))
+        assert mesh.uvs is not None and mesh.texture is not None
         # Turn about the middle of her bounding box.
         middle = (mesh.vertices.amin(0) + mesh.vertices.amax(0)) / 2
         self.mesh = mesh._replace(vertices=mesh.vertices - middle)
-        corner_uv = load_corner_uv(data.path("spot.obj"))
-        self.albedo = bake_texels(corner_uv, load_texture(data.path("spot_texture.png")), TEXELS)
-        self.normals = texel_weights(TEXELS) @ gather_corners(vertex_normals(self.mesh), self.mesh.faces)
+        self.albedo = bake_texels(mesh.uvs, mesh.texture, TEXELS)
+        normals = vertex_normals(self.mesh.vertices, mesh.faces)
+        self.normals = texel_weights(TEXELS) @ gather_corners(normals, mesh.faces)
 
     def render(self, azimuth: float, size: int, settings: RenderSettings) -> Rendered:
         """Render her seen from an azimuth in degrees, lit from over the viewer's shoulder, at size x size pixels."""

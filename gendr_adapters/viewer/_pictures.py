@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from .._soft_renderer import normals
+from .._meshes import vertex_normals
 from ..cameras import PinholeCamera
 from ..render import gather_corners, render
 from ._view import View
@@ -119,7 +119,7 @@ def _arrow(draw: ImageDraw.ImageDraw, x: float, y: float, dx: float, dy: float) 
 def _headlight(scene: Scene, camera: PinholeCamera) -> Tensor:
     """(V, 1): ambient light, and Lambert's of a lamp at the camera that lights both sides of a face."""
     eye = -(camera.rotation[0].mT @ camera.translation[0])
-    normal = normals.vertex_normals(scene.vertices[None], scene.faces[None])[0]
+    normal = vertex_normals(scene.vertices, scene.faces)
     cosine = (F.normalize(eye - scene.vertices, dim=1) * normal).sum(1, keepdim=True).abs()
     return AMBIENT + (1 - AMBIENT) * cosine
 

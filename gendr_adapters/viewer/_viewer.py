@@ -12,7 +12,7 @@ import trimesh
 import viser
 from torch import Tensor
 
-from .._inputs import check_real, is_index, kind
+from .._inputs import as_index, check_real
 from ._panel import Panel
 from ._pictures import Scene, heat, pull_of
 from ._view import View
@@ -180,8 +180,7 @@ def _checked(vertices: Tensor, faces: Tensor, colours: Tensor | None) -> Scene:
     check_real("vertices", vertices)
     if vertices.dim() != 2 or vertices.shape[1] != 3:
         raise ValueError(f"vertices must be (V, 3), got shape {tuple(vertices.shape)}")
-    if not is_index(faces):
-        raise TypeError(f"faces must be an int64 tensor, got {kind(faces)}")
+    faces = as_index("faces", faces)
     if faces.dim() != 2 or faces.shape[1] != 3 or not len(faces):
         raise ValueError(f"faces must be (F, 3), at least one, got shape {tuple(faces.shape)}")
     if not bool(vertices.isfinite().all()):
