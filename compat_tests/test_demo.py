@@ -28,7 +28,7 @@ def test_bad_argument_is_refused(capsys):
 
 
 def test_fit_learns():
-    fit = Fit(FitOptions(steps=60, image_size=32, learning_rate=0.05, tau_start=1e-3, tau_end=1e-4))
+    fit = Fit(FitOptions(steps=60, image_size=32, learning_rate=0.05, soft_start=0.5, soft_end=0.16))
     before = fit.hard_iou()
     assert list(fit.steps()) == list(range(60))
     assert before < 0.2

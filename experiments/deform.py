@@ -10,7 +10,6 @@ times the Laplacian + 0.0003 times the flatten loss. Every step sees all views. 
 """
 
 import argparse
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -63,14 +62,7 @@ class Deformation:
         self.eyes = sr.functional.get_points_from_angles(*cameras.T)
         self.laplacian = sr.LaplacianLoss(template.vertices, template.faces).to(wanted.device)
         self.flatten = sr.FlattenLoss(template.faces).to(wanted.device)
-        # As sr.SoftRenderer(sigma_val=sigma), which ignores coverages below 1e-4.
-        self.settings = RenderSettings(
-            dist_scale=sigma,
-            reach_per_scale=math.log(1 / 1e-4 - 1),
-            min_coverage=0.0,
-            alpha_range="all",
-            gradient=gradient,
-        )
+        self.settings = RenderSettings.softras(dist_scale=sigma, gradient=gradient)
 
     def seen(self, vertices: Tensor) -> Tensor:
         """A shape (V, 3) in all views: (N, V, 3)."""

@@ -63,10 +63,13 @@ class Case(NamedTuple):
 CASES: dict[str, Case] = {}
 # Public names that compute with no tensor, and what they are.
 OTHERS = {
+    "Anneal": "numbers: test_schedules.py",
     "NativeLibraryError": "an exception",
+    "NothingDrawnWarning": "a warning",
     "data.NAMES": "names",
     "data.path": "a path",
     "distributions.ALIASES": "names",
+    "suggest": "settings: test_suggestions.py",
     "distributions.DISTRIBUTIONS": "names",
     "distributions.Distribution": "what a distribution needs",
     "distributions.distribution": "what a distribution needs",
@@ -163,7 +166,13 @@ def _(x: Tensor) -> Any:
 @case("RenderSettings")
 def _(x: Tensor) -> Any:
     settings = RenderSettings(dist_scale=x[0, 0, :1].abs() * 0.01 + 1e-3, gamma=x[0, 0, 2:], near=1, far=10)
-    return render(x, SIZE, x, settings=settings)
+    presets = (
+        RenderSettings.softras(dist_scale=settings.dist_scale, gradient="exact"),
+        RenderSettings.pytorch3d(blur_radius=0.01).replace(gamma=settings.gamma),
+        RenderSettings.silhouette(image_size=SIZE, pixels=1.5).replace(dist_scale=1e-2),
+        RenderSettings.sharp(near=0.5),
+    )
+    return [render(x, SIZE, x, settings=each) for each in (settings, *presets)]
 
 
 @case("TextureMaps", "Lighting")

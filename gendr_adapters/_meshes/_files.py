@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .._inputs import check_real, is_index, kind
+from .._inputs import as_index, check_real
 from .._soft_renderer.arguments import default_device
 from . import _obj, _others
 from ._mesh import Mesh
@@ -100,8 +100,7 @@ def _check(mesh: Mesh) -> None:
     if not isinstance(mesh, Mesh):
         raise TypeError(f"mesh must be a gendr_adapters.Mesh, got {type(mesh).__name__}")
     check_real("vertices", mesh.vertices)
-    if not is_index(mesh.faces):
-        raise TypeError(f"faces must be an int64 tensor, got {kind(mesh.faces)}")
+    mesh = mesh._replace(faces=as_index("faces", mesh.faces))
     n_faces, n_vertices = len(mesh.faces), len(mesh.vertices)
     _check_part("vertices", mesh.vertices, (n_vertices, 3))
     _check_part("uvs", mesh.uvs, (n_faces, 3, 2))

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from .._autocast import full_precision
-from .._inputs import check_real, is_index, kind
+from .._inputs import as_index, check_real
 from .._soft_renderer import normals
 
 
@@ -30,8 +30,7 @@ def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
     check_real("vertices", vertices)
     if vertices.dim() not in (2, 3) or vertices.shape[-1] != 3:
         raise ValueError(f"vertices must be (V, 3) or (B, V, 3), got shape {tuple(vertices.shape)}")
-    if not is_index(faces):
-        raise TypeError(f"faces must be an int64 tensor, got {kind(faces)}")
+    faces = as_index("faces", faces)
     if faces.dim() != 2 or faces.shape[1] != 3:
         raise ValueError(f"faces must be (F, 3), got shape {tuple(faces.shape)}")
     batch = vertices if vertices.dim() == 3 else vertices[None]
