@@ -469,7 +469,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         ({"vertices": [[0.0, 0, 0]]}, TypeError, "vertices must be a tensor, got list"),
         ({"vertices": torch.zeros(4, 2)}, ValueError, r"vertices must be \(4, 3\), got shape \(4, 2\)"),
         ({"vertices": torch.full((99, 3), torch.nan)}, ValueError, "vertices must be finite"),
-        ({"faces": torch.zeros(2, 3)}, TypeError, "faces must be an int64 tensor, got torch.float32"),
+        ({"faces": torch.zeros(2, 3)}, TypeError, "faces must be an int64 or int32 tensor, got torch.float32"),
         ({"faces": torch.tensor([[0, 1, 10**6]])}, ValueError, "faces must be in .*, got 0 to 1000000"),
         ({"uvs": torch.zeros(2, 3, 2)}, ValueError, r"uvs must be .*, got shape \(2, 3, 2\)"),
         ({"vertex_colours": torch.zeros(2, 3)}, ValueError, "vertex_colours must be"),
@@ -509,7 +509,7 @@ def test_normals_of_vertices() -> None:
     assert_close(vertex_normals(several, mesh.faces)[1], vertex_normals(mesh.vertices, mesh.faces))
     for vertices, faces, error, message in (
         (mesh.vertices[0], mesh.faces, ValueError, r"vertices must be \(V, 3\) or \(B, V, 3\), got shape \(3,\)"),
-        (mesh.vertices, mesh.faces.int(), TypeError, "faces must be an int64 tensor, got torch.int32"),
+        (mesh.vertices, mesh.faces.float(), TypeError, "faces must be an int64 or int32 tensor, got torch.float32"),
         (mesh.vertices, mesh.faces[0], ValueError, r"faces must be \(F, 3\), got shape \(3,\)"),
         (mesh.vertices, mesh.faces + 10**6, ValueError, "faces must be in"),
     ):
