@@ -15,7 +15,8 @@ PAGE = (Path(__file__).parent.parent / "docs" / "get-started.md").read_text()
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The folder in which all blocks ran, and what they left."""
-    folder, names = tmp_path_factory.mktemp("page"), {}
+    folder = tmp_path_factory.mktemp("page")
+    names: dict[str, Any] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
