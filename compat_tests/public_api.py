@@ -36,6 +36,7 @@ PUBLIC = (
 # Modules without an underscore that promise nothing, and what is under them.
 NOT_PROMISED = {
     "gendr_adapters.blend": "its names are the package's",
+    "gendr_adapters.cli": "a program",
     "gendr_adapters.demo": "a program",
     "gendr_adapters.fragments": "its names are the package's",
     "gendr_adapters.ops": "what is under the package's functions",
@@ -46,6 +47,7 @@ NOT_PROMISED = {
     "gendr_adapters.shading": "its names are the package's",
     "gendr_adapters.suggestions": "its names are the package's",
     "gendr_adapters.utils": "what our own programs share",
+    "gendr_adapters.viewer": "a program, and too new to be promised",
 }
 
 
