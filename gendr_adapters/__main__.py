@@ -1,14 +1,19 @@
 """`python -m gendr_adapters`: what this installation found."""
 
+import argparse
 import platform
+from collections.abc import Sequence
 
 import torch
 
 from . import __version__, _native
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print it, a line each."""
+    argparse.ArgumentParser(
+        prog="python -m gendr_adapters", description="Print versions, the native libraries and GPUs that were found."
+    ).parse_args(arguments)
     rows = [("gendr_adapters", __version__), ("python", platform.python_version()), *_library("cpu")]
     rows += [
         ("threads", str(torch.get_num_threads())),
