@@ -8,7 +8,7 @@ import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
 # Every page whose code needs nothing but the package.
-PAGES = ["cookbook", "render"]
+PAGES = [pytest.param("cookbook", marks=pytest.mark.slow), "render"]
 
 
 def blocks(page: str) -> list[str]:

@@ -65,6 +65,16 @@ def find_fragments(
     Raises:
         TypeError, ValueError: as `render`. With a dist_scale out of range that only the GPU knows nothing is found in
         its image, unless settings.check_finite makes it an error.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters import RenderSettings, find_fragments
+        >>> quad = torch.tensor([[[-1.0, -1, 2], [1, -1, 2], [1, 1, 2]], [[-1, -1, 2], [1, 1, 2], [-1, 1, 2]]])
+        >>> found = find_fragments(quad, 4, settings=RenderSettings(distribution="hard"))
+        >>> found.offsets.shape, found.face.unique().tolist()
+        (torch.Size([17]), [0, 1])
+        >>> bool(torch.allclose(found.weights.sum(1), torch.ones(())))
+        True
     """
     inputs = listing_arguments(face_vertices, image_size, face_offsets, settings)
     numbers_and_indices = ops.apply("fragments", *inputs)

@@ -80,6 +80,18 @@ def render(
     range that only the GPU knows is no error: that image and its gradients are NaN.
 
     Source: Liu et al., "Soft Rasterizer", ICCV 2019; Petersen et al., "GenDR", CVPR 2022.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters import RenderSettings, render
+        >>> triangle = torch.tensor([[[-0.5, -0.5, 2.0], [0.5, -0.5, 2.0], [0.0, 0.5, 2.0]]], requires_grad=True)
+        >>> red = torch.tensor([1.0, 0.0, 0.0]).expand(1, 3, 3)  # (F, 3, C)
+        >>> image, alpha, *_ = render(triangle, 64, red, settings=RenderSettings(dist_scale=1e-3))
+        >>> image.shape, alpha.shape
+        (torch.Size([1, 3, 64, 64]), torch.Size([1, 64, 64]))
+        >>> alpha.mean().backward()  # a larger triangle covers more pixels
+        >>> bool(triangle.grad[0, 2, 1] > 0)
+        True
     """
     textures, features = (features, None) if isinstance(features, TextureMaps) else (None, features)
     given = face_vertices
@@ -152,6 +164,13 @@ def gather_corners(values: Tensor, faces: Tensor) -> Tensor:
         (F, 3, C) or (B, F, 3, C).
     Raises:
         TypeError: wrong dtypes. ValueError: wrong shapes, or an index out of range (on CUDA: NaN at that corner).
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters import gather_corners
+        >>> vertices = torch.tensor([[0.0, 0.0, 2.0], [1.0, 0.0, 2.0], [1.0, 1.0, 2.0], [0.0, 1.0, 2.0]])
+        >>> gather_corners(vertices, torch.tensor([[0, 1, 2], [0, 2, 3]])).shape
+        torch.Size([2, 3, 3])
     """
     check_real("values", values)
     refuse_forward_mode(values)
