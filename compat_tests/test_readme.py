@@ -1,4 +1,4 @@
-"""README.md, followed literally: its code runs, its commands too unless it says why not in CI, its links lead somewhere."""
+"""README.md, followed literally: code and commands run, unless they say why not in CI; links lead somewhere."""
 
 import re
 import subprocess
