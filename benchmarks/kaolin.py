@@ -17,10 +17,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import time_runs
-from gendr_adapters import data, gather_corners
+from gendr_adapters import data, gather_corners, load_mesh
 from gendr_adapters.kaolin import dibr_rasterization
 from gendr_adapters.utils.cameras import orbit, project
-from gendr_adapters.utils.meshes import load_obj
 
 Row = dict[str, float | int | str]
 
@@ -51,7 +50,8 @@ class Job:
 
     def __init__(self, case: Case, image_size: int, device: str, rasterize: Callable[..., Any]) -> None:
         mesh, n_views, scale, boxlen = case
-        vertices, faces = load_obj(data.path(MESHES[mesh]))
+        loaded = load_mesh(data.path(MESHES[mesh]), textures=False)
+        vertices, faces = loaded.vertices, loaded.faces
         self.size, self.boxlen, self.rasterize = scale * image_size, boxlen, rasterize
         self.name = f"{mesh}, batch {n_views}"
         self.name += f" at {self.size} x {self.size}" * (scale != 1) + f", boxlen {boxlen:g}" * (boxlen != BOXLEN)

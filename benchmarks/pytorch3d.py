@@ -40,10 +40,9 @@ from pytorch3d.structures import Meshes
 from torch import Tensor
 
 from benchmarks.measure import rise_of_peak
-from gendr_adapters import data
+from gendr_adapters import data, load_mesh
 from gendr_adapters._projected_meshes import ProjectedMeshes
 from gendr_adapters.pytorch3d import GenDRRasterizer, _shaders, swap
-from gendr_adapters.utils.meshes import load_texture
 
 Row = dict[str, Any]
 
@@ -81,9 +80,9 @@ def spot(textures: str) -> Meshes:
     """textures: 'uv', her texture of 1024 x 1024, or 'vertex', some colours."""
     verts, faces, extra = load_obj(data.path("spot.obj"), load_textures=False)
     if textures == "uv":
-        texture = TexturesUV(
-            load_texture(data.path("spot_texture.png"))[None], faces.textures_idx[None], extra.verts_uvs[None]
-        )
+        picture = load_mesh(data.path("spot.obj")).texture
+        assert picture is not None
+        texture = TexturesUV(picture[None], faces.textures_idx[None], extra.verts_uvs[None])
     else:
         texture = TexturesVertex(0.5 + 0.4 * torch.sin(5 * verts)[None])
     return Meshes([verts], [faces.verts_idx], texture)

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.spheres import uv_sphere
-from gendr_adapters import RenderSettings, _native, gather_corners, render
+from gendr_adapters import Mesh, RenderSettings, _native, gather_corners, load_mesh, render
 from gendr_adapters.data import path
 from gendr_adapters.distributions import DISTRIBUTIONS
 from gendr_adapters.utils.cameras import orbit, project
-from gendr_adapters.utils.meshes import Mesh, load_obj
 
 
 class Scene(NamedTuple):
@@ -55,7 +54,7 @@ def silhouette_settings(tau: float) -> RenderSettings:
 
 def spot_faces() -> Tensor:
     """spot's 5,856 faces from the front, filling most of the picture."""
-    return _view(load_obj(path("spot.obj")), 1, 2.732, 30.0)[0]
+    return _view(load_mesh(path("spot.obj"), textures=False), 1, 2.732, 30.0)[0]
 
 
 def sphere_faces(n_faces: int) -> Tensor:
@@ -65,7 +64,7 @@ def sphere_faces(n_faces: int) -> Tensor:
 
 def sphere_views(n_views: int) -> Tensor:
     """A sphere of 1,280 faces, filling most of the picture, from n_views sides."""
-    return _view(load_obj(path("sphere_642.obj")), n_views, 2.732, 15.0)
+    return _view(load_mesh(path("sphere_642.obj"), textures=False), n_views, 2.732, 15.0)
 
 
 def one_face() -> Tensor:

@@ -13,9 +13,18 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import rise_of_peak, time_runs
-from gendr_adapters import Lighting, RenderSettings, TextureMaps, data, find_fragments, gather_corners, render
+from gendr_adapters import (
+    Lighting,
+    RenderSettings,
+    TextureMaps,
+    data,
+    find_fragments,
+    gather_corners,
+    load_mesh,
+    render,
+    vertex_normals,
+)
 from gendr_adapters.utils.cameras import orbit, project
-from gendr_adapters.utils.meshes import load_corner_uv, load_obj, load_texture, vertex_normals
 
 SETTINGS = RenderSettings(
     dist_scale=1e-4,
@@ -40,11 +49,13 @@ def lamp(positions: Tensor, normals: Tensor) -> Lighting:
 
 def spot(kind: str, size: int) -> Run:
     """A function that renders; returns the pictures and the faces that gradients go to. The map is of 1024 x 1024."""
-    mesh, corner_uvs = load_obj(data.path("spot.obj")), load_corner_uv(data.path("spot.obj"))
+    mesh = load_mesh(data.path("spot.obj"))
+    uvs = mesh.uvs
+    assert mesh.texture is not None and uvs is not None
     camera = orbit(torch.tensor([2.732]), torch.tensor([30.0]), torch.tensor([180.0]))
     faces = gather_corners(project(mesh.vertices, camera, 30.0), mesh.faces)[0].requires_grad_()
-    positions, normals = mesh.vertices[mesh.faces], vertex_normals(mesh)[mesh.faces]
-    maps = load_texture(data.path("spot_texture.png")).requires_grad_()
+    positions, normals = mesh.vertices[mesh.faces], vertex_normals(mesh.vertices, mesh.faces)[mesh.faces]
+    maps = mesh.texture.requires_grad_()
     light = lamp(positions, normals)
 
     def run() -> tuple[list[Tensor], Tensor]:
@@ -52,7 +63,7 @@ def spot(kind: str, size: int) -> Run:
             alpha = render(faces, size, settings=SETTINGS, outputs=("alpha",)).alpha
             assert alpha is not None
             return [alpha], faces
-        features = TextureMaps(maps, corner_uvs, align_corners=True) if kind.startswith("map") else positions
+        features = TextureMaps(maps, uvs, align_corners=True) if kind.startswith("map") else positions
         shown = render(faces, size, features, settings=SETTINGS, lighting=light if "Phong" in kind else None)
         assert shown.image is not None and shown.alpha is not None
         maps.grad = None

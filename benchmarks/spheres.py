@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from gendr_adapters.utils.meshes import Mesh
+from gendr_adapters import Mesh
 
 
 def icosphere(subdivisions: int, radius: float) -> Mesh:

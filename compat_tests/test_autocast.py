@@ -39,7 +39,7 @@ def _scales(x: Tensor) -> list[Tensor]:
 
 
 def _through_opencv(x: Tensor) -> list[Tensor]:
-    return [from_opencv(*to_opencv(camera(x[0, :1])), SIZE).project(x.reshape(-1, 3))]
+    return [from_opencv(*to_opencv(camera(x[0, :1]), pixel_centre=0), SIZE, pixel_centre=0.5).project(x.reshape(-1, 3))]
 
 
 CALLS: dict[str, Callable[[Tensor], list[Tensor]]] = {

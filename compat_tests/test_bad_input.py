@@ -68,7 +68,9 @@ def check(function: Any, arguments: dict[str, Any], error: type[Exception], word
         # offsets
         bad(TypeError, "face_offsets", "int64", "list", face_offsets=[0, 4]),
         bad(TypeError, "face_offsets", "int64", "float32", face_offsets=torch.tensor([0.0, 4.0])),
-        bad(TypeError, "face_offsets", "int64", "int32", face_offsets=OFFSETS.int()),
+        bad(TypeError, "face_offsets", "int64 or int32", "int16", face_offsets=OFFSETS.short()),
+        bad(TypeError, "face_offsets", "int64 or int32", "uint8", face_offsets=OFFSETS.byte()),
+        bad(TypeError, "face_offsets", "int64 or int32", "bool", face_offsets=OFFSETS.bool()),
         bad(TypeError, "face_offsets", "meta", "cpu", face_offsets=OFFSETS.to("meta")),
         bad(ValueError, "face_offsets", "(B + 1,)", "(1, 2)", face_offsets=OFFSETS[None]),
         bad(ValueError, "face_offsets", "(B + 1,)", "(0,)", face_offsets=OFFSETS[:0]),
@@ -232,7 +234,9 @@ VALUES, TRIANGLES = torch.rand(5, 3), torch.tensor([[0, 1, 2], [2, 3, 4]])
     [
         bad(TypeError, "values", "tensor", "list", values=[1.0]),
         bad(TypeError, "values", "float32 or float64", "int64", values=VALUES.long()),
-        bad(TypeError, "faces", "int64", "int32", faces=TRIANGLES.int()),
+        bad(TypeError, "faces", "int64 or int32", "int16", faces=TRIANGLES.short()),
+        bad(TypeError, "faces", "int64 or int32", "uint8", faces=TRIANGLES.byte()),
+        bad(TypeError, "faces", "int64 or int32", "bool", faces=TRIANGLES.bool()),
         bad(TypeError, "faces", "int64", "list", faces=[[0, 1, 2]]),
         bad(TypeError, "device", "meta", faces=TRIANGLES.to("meta"), id="faces meta"),
         bad(ValueError, "values", "(V, C) or (B, V, C)", "(3,)", values=VALUES[0]),

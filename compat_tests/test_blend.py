@@ -485,8 +485,8 @@ def test_bad_input() -> None:
         blend_fragments(found, colours, size, outputs="image")
     with pytest.raises(ValueError, match=r"distance2 must be \(M,\)"):
         blend_fragments(found._replace(distance2=found.distance2[1:]), colours, size)
-    with pytest.raises(TypeError, match="offsets must be an int64 tensor, got torch.int32"):
-        blend_fragments(found._replace(offsets=found.offsets.int()), colours, size)
+    with pytest.raises(TypeError, match="offsets must be an int64 or int32 tensor, got torch.int16"):
+        blend_fragments(found._replace(offsets=found.offsets.short()), colours, size)
     with pytest.raises(ValueError, match="dist_scale must have 1 entry or one an image"):
         blend_fragments(found, colours, size, RenderSettings(dist_scale=torch.tensor([0.1, 0.1])))
     with pytest.raises(TypeError, match="n_images must be an int"):

@@ -1,5 +1,6 @@
 """Bad input to gendr_adapters.cameras is answered with what was got and what is allowed."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from gendr_adapters.cameras import (
     to_kaolin,
     to_opencv,
     to_pytorch3d,
+    to_redner,
     to_softras_look_at,
+    to_softras_orthogonal,
 )
 
 EYE, ONE, TWO = torch.eye(3)[None], torch.ones(1, 3), torch.ones(1, 2)
@@ -68,11 +71,15 @@ def wrong_K(row: int, column: int, value: float) -> Tensor:
         ({"R": torch.ones(3)}, ValueError, r"R must be \(3, 3\)"),
         ({"R": torch.eye(3).double()}, TypeError, "rotation is|rotation"),
         ({"t": torch.ones(4)}, ValueError, r"t must be \(3,\).*got shape \(4,\)"),
-        ({"pixel_centre": 1.0}, ValueError, "pixel_centre must be 0.5 .* or 0 .*, got 1.0"),
+        (
+            {"pixel_centre": 1.0},
+            ValueError,
+            "pixel_centre must be 0 or 0.5, got 1.0:\n.*=0    a K of cv2.*\n.*=0.5  COLMAP",
+        ),
     ],
 )
 def test_bad_opencv(change: dict[str, Any], error: type[Exception], message: str) -> None:
-    good = {"K": wrong_K(0, 1, 0.0), "R": torch.eye(3), "t": torch.zeros(3), "image_size": 4}
+    good = {"K": wrong_K(0, 1, 0.0), "R": torch.eye(3), "t": torch.zeros(3), "image_size": 4, "pixel_centre": 0}
     from_opencv(**good)
     with pytest.raises(error, match=message):
         from_opencv(**{**good, **change})
@@ -99,7 +106,28 @@ def test_bad_softras(change: dict[str, Any], error: type[Exception], message: st
         from_softras_look_at(**{"eye": (0.0, 0.0, -3.0), **change})
 
 
-def test_things_that_are_no_camera() -> None:
-    for convert in (to_opencv, to_pytorch3d, to_kaolin, to_softras_look_at):
-        with pytest.raises(TypeError, match="PinholeCamera, got str"):
-            convert("camera")
+def test_pixel_centre_has_no_default() -> None:
+    """0.5 in silence puts a calibrated camera half a pixel off."""
+    camera = some_camera((4, 4))
+    K, R, t = to_opencv(camera, pixel_centre=0)
+    for call in (lambda: from_opencv(K, R, t, 4), lambda: to_opencv(camera)):
+        with pytest.raises(
+            TypeError, match="pixel_centre is needed.*\n.*=0    a K of cv2.*\n.*=0.5  COLMAP, PyTorch3D"
+        ):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("convert", "allowed"),
+    [
+        (to_opencv, "PinholeCamera"),
+        (to_softras_look_at, "PinholeCamera"),
+        (to_softras_orthogonal, "OrthographicCamera or WeakPerspectiveCamera"),
+        (to_pytorch3d, "PinholeCamera, OrthographicCamera or WeakPerspectiveCamera"),
+        (to_kaolin, "PinholeCamera, OrthographicCamera or WeakPerspectiveCamera"),
+        (to_redner, "PinholeCamera, OrthographicCamera or WeakPerspectiveCamera"),
+    ],
+)
+def test_things_that_are_no_camera(convert: Callable[[Any], Any], allowed: str) -> None:
+    with pytest.raises(TypeError, match=rf"camera must be a gendr_adapters\.cameras\.{allowed}, got str"):
+        convert("camera")

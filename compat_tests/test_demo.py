@@ -4,9 +4,9 @@ import imageio.v3 as imageio
 import pytest
 import torch
 
+from gendr_adapters import load_mesh
 from gendr_adapters.demo.__main__ import main
 from gendr_adapters.demo.fit_airplane import Fit, FitOptions, training_cameras
-from gendr_adapters.utils.meshes import load_obj
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ def test_command_line_writes_every_result(tmp_path, capsys):
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("final_hard_iou=0.") and 0 < float(last.partition("=")[2]) < 1
     assert imageio.imread(tmp_path / "out" / "spot.gif").shape == (2, 32, 32, 3)
-    assert load_obj(tmp_path / "out" / "airplane_fit.obj").faces.shape == (1280, 3)
+    assert load_mesh(tmp_path / "out" / "airplane_fit.obj").faces.shape == (1280, 3)
 
 
 def test_bad_argument_is_refused(capsys):
@@ -28,7 +28,7 @@ def test_bad_argument_is_refused(capsys):
 
 
 def test_fit_learns():
-    fit = Fit(FitOptions(steps=60, image_size=32, learning_rate=0.05, tau_start=1e-3, tau_end=1e-4))
+    fit = Fit(FitOptions(steps=60, image_size=32, learning_rate=0.05, soft_start=0.5, soft_end=0.16))
     before = fit.hard_iou()
     assert list(fit.steps()) == list(range(60))
     assert before < 0.2

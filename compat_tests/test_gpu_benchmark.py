@@ -36,8 +36,11 @@ from benchmarks.gpu.shaded import _lit, quick_shaded_cases, shaded, shaded_cases
 from benchmarks.gpu.timing import Repeated  # noqa: E402
 from benchmarks.shading import lamp  # noqa: E402
 from benchmarks.spheres import icosphere, uv_sphere  # noqa: E402
-from gendr_adapters import RenderSettings, render  # noqa: E402
-from gendr_adapters.utils.meshes import Mesh  # noqa: E402
+from gendr_adapters import (  # noqa: E402
+    Mesh,
+    RenderSettings,
+    render,
+)
 
 pytestmark = pytest.mark.slow
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from gendr_adapters import RenderSettings, data, render
+from gendr_adapters import RenderSettings, data, load_mesh, render
 from gendr_adapters._soft_renderer.surface_textures import texel_weights
 from gendr_adapters.utils.cameras import orbit, project
 from gendr_adapters.utils.command_line import non_negative_float, positive_float, positive_int
 from gendr_adapters.utils.losses import iou, iou_loss
-from gendr_adapters.utils.meshes import bake_texels, load_corner_uv, load_obj, save_obj, vertex_normals
 from gendr_adapters.utils.progress import BOTH, MISSING, TOO_MUCH, frame_steps, outline_difference
 from gendr_adapters.utils.shading import AMBIENT, lambert
+from gendr_adapters.utils.textures import bake_texels
 
 
 def test_cameras_do_not_mirror():
@@ -28,14 +28,9 @@ def test_cameras_do_not_mirror():
     torch.testing.assert_close(project(points, camera, 45.0), expected, atol=1e-6, rtol=0)
 
 
-def test_normals_point_outwards():
-    sphere = load_obj(data.path("sphere_642.obj"))
-    outwards = sphere.vertices / sphere.vertices.norm(dim=1, keepdim=True)
-    assert ((vertex_normals(sphere) * outwards).sum(1) > 0.98).all()
-
-
 def test_corner_uv_belong_to_the_faces_of_the_geometry():
-    mesh, uv = load_obj(data.path("spot.obj")), load_corner_uv(data.path("spot.obj"))
+    mesh = load_mesh(data.path("spot.obj"), textures=False)
+    uv = mesh.uvs
     assert uv.shape == (*mesh.faces.shape, 2)
     # Corners that share a vertex share its texture coordinates, but for the seams: 3,225 pairs for 2,930 vertices.
     pairs = torch.cat([mesh.faces[..., None], uv], -1).reshape(-1, 3)
@@ -69,14 +64,6 @@ def test_iou_loss_of_equal_and_of_disjoint_silhouettes():
     left[:, :, :2] = 1
     torch.testing.assert_close(iou_loss(left, left), torch.tensor(0.0), atol=1e-6, rtol=0)
     torch.testing.assert_close(iou_loss(left, 1 - left), torch.tensor(1.0))
-
-
-def test_obj_round_trip(tmp_path):
-    mesh = load_obj(data.path("airplane.obj"))
-    save_obj(tmp_path / "copy.obj", mesh)
-    copy = load_obj(tmp_path / "copy.obj")
-    assert torch.equal(copy.faces, mesh.faces)
-    torch.testing.assert_close(copy.vertices, mesh.vertices, atol=1e-7, rtol=0)
 
 
 def test_lambert_is_ambient_light_alone_on_the_far_side_of_the_lamp():
@@ -132,7 +119,6 @@ def test_numbers_out_of_range_are_refused(read, text, message):
 @pytest.mark.parametrize(
     ("module", "missing", "name", "extra"),
     [
-        ("utils.pictures", "imageio.v3", "imageio", "io"),
         ("utils.plots", "matplotlib.figure", "matplotlib", "demo"),
         ("demo", "tqdm", "tqdm", "demo"),
         ("demo", "PIL", "Pillow", "demo"),
@@ -153,7 +139,7 @@ import sys
 for name in ("imageio", "matplotlib", "PIL", "tqdm", "trimesh"):
     sys.modules[name] = None
 import gendr_adapters, gendr_adapters.gendr, gendr_adapters.redner, gendr_adapters.softras
-from gendr_adapters.utils import cameras, command_line, deformation, losses, machine, meshes, shading
+from gendr_adapters.utils import cameras, command_line, deformation, losses, machine, shading, textures
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 

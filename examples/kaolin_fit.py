@@ -19,9 +19,8 @@ import torch.nn.functional as F
 from fitting import UNSEEN, Options, agreement, command_line, run, stages, training_angles
 from torch import Tensor
 
-from gendr_adapters import data
+from gendr_adapters import data, load_mesh
 from gendr_adapters.kaolin import dibr_rasterization  # was: from kaolin.render.mesh import dibr_rasterization
-from gendr_adapters.utils.meshes import load_corner_uv, load_obj, load_texture
 
 try:
     from kaolin.metrics.render import mask_iou
@@ -111,11 +110,11 @@ def photograph(mesh: SurfaceMesh, texture: Tensor, angles: tuple[Tensor, Tensor]
 
 def load_spot() -> tuple[SurfaceMesh, Tensor]:
     """She fits into the unit sphere. Her texture (1, 3, 1024, 1024)."""
-    path = data.path("spot.obj")
-    vertices, faces = load_obj(path)
-    vertices = vertices - (vertices.amin(0) + vertices.amax(0)) / 2
-    mesh = SurfaceMesh(vertices / vertices.norm(dim=1).max(), faces, face_uvs=load_corner_uv(path))
-    return mesh, load_texture(data.path("spot_texture.png")).permute(2, 0, 1)[None]
+    spot = load_mesh(data.path("spot.obj"))
+    assert spot.texture is not None
+    vertices = spot.vertices - (spot.vertices.amin(0) + spot.vertices.amax(0)) / 2
+    mesh = SurfaceMesh(vertices / vertices.norm(dim=1).max(), spot.faces, face_uvs=spot.uvs)
+    return mesh, spot.texture.permute(2, 0, 1)[None]
 
 
 def octahedron() -> tuple[Tensor, Tensor, Tensor, Tensor]:

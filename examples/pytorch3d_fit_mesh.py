@@ -41,7 +41,7 @@ from pytorch3d.structures import Meshes
 from pytorch3d.utils import ico_sphere
 from torch import Tensor
 
-from gendr_adapters import data
+from gendr_adapters import Anneal, data
 from gendr_adapters.pytorch3d import swap
 
 # The sphere starts with 162 vertices and is subdivided on the way: first the pose of the legs, then ears and eyes.
@@ -54,10 +54,10 @@ LAPLACIAN_WEIGHT = 1.0
 
 @dataclass(frozen=True)
 class Options(fitting.Options):
-    """sigma, in NDC squared, falls geometrically from the first to the last step: begin wide, end sharp."""
+    """The softness of edges, in pixels, falls geometrically from the first to the last step: begin wide, end sharp."""
 
-    sigma_start: float = 1e-4
-    sigma_end: float = 1e-5
+    soft_start: float = 0.64
+    soft_end: float = 0.2
 
 
 def load_spot() -> Meshes:
@@ -125,6 +125,7 @@ class Fit:
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self.anneal = Anneal(options.soft_start, options.soft_end, options.steps, options.size)
         self.target = load_spot()
         self.cameras = cameras_at(*training_angles(options.views))
         with torch.no_grad():
@@ -161,8 +162,7 @@ class Fit:
 
     def objective(self, step: int) -> Tensor:
         size, mesh = self.options.size, self.mesh()
-        start, end = self.options.sigma_start, self.options.sigma_end
-        sigma = start * (end / start) ** (step / max(self.options.steps - 1, 1))
+        sigma = self.anneal(step)
 
         seen = silhouette_renderer(self.cameras, size, sigma)(mesh.extend(len(self.cameras)))[..., 3]
         silhouette_loss = (seen - self.silhouettes).square().mean()

@@ -35,11 +35,11 @@ from lab.runs import Runs, falling, mean_and_error
 from torch import Tensor
 from tqdm import tqdm
 
-from gendr_adapters import RenderSettings, data
+from gendr_adapters import RenderSettings, data, load_mesh
 from gendr_adapters.utils.losses import FlattenLoss, LaplacianLoss, iou
-from gendr_adapters.utils.meshes import bake_texels, load_corner_uv, load_obj, load_texture
 from gendr_adapters.utils.pictures import to_uint8
 from gendr_adapters.utils.plots import save_grid
+from gendr_adapters.utils.textures import bake_texels
 
 GRADIENTS: tuple[Gradient, ...] = ("exact", "reference")
 SIGMA = (1e-2, 1e-4)
@@ -116,7 +116,7 @@ def pose_task(shape: Callable[[], Coloured], poses: int) -> Task:
 def sliding_task(gradient: Gradient, rates: Sequence[float], scale: Scale, seed: int, progress: tqdm) -> Outcome:
     """The mean distance of vertices from where they should be, radii of the sphere."""
     view = View(size=scale.size, half_fov=13.0, radius=1.2)
-    sphere = load_obj(data.path("sphere_642.obj"))
+    sphere = load_mesh(data.path("sphere_642.obj"), textures=False)
     still = F.normalize(sphere.vertices, dim=1).to(scale.device)
     faces = sphere.faces.to(scale.device)
     colours = patches(still)[faces]
@@ -148,7 +148,7 @@ def shape_task(gradient: Gradient, rates: Sequence[float], scale: Scale, seed: i
     were not trained on."""
     view = View(size=scale.size, half_fov=15.0, radius=1.3)
     goal = spot().to(scale.device)
-    ball = load_obj(data.path("sphere_642.obj"))
+    ball = load_mesh(data.path("sphere_642.obj"), textures=False)
     still, faces = F.normalize(ball.vertices, dim=1).to(scale.device) * 0.6, ball.faces.to(scale.device)
     views = turned_views(scale.shape_views).to(scale.device)
     unseen = random_rotations(8, torch.Generator().manual_seed(1)).to(scale.device)
@@ -196,10 +196,10 @@ def shape_task(gradient: Gradient, rates: Sequence[float], scale: Scale, seed: i
 
 def spot() -> Coloured:
     """Of radius 1.1, about, with texels of her texture."""
-    mesh = load_obj(data.path("spot.obj"))
-    uv, texture = load_corner_uv(data.path("spot.obj")), load_texture(data.path("spot_texture.png"))
+    mesh = load_mesh(data.path("spot.obj"))
+    assert mesh.uvs is not None and mesh.texture is not None
     middle = (mesh.vertices.amin(0) + mesh.vertices.amax(0)) / 2
-    return Coloured((mesh.vertices - middle), mesh.faces, bake_texels(uv, texture, TEXELS))
+    return Coloured((mesh.vertices - middle), mesh.faces, bake_texels(mesh.uvs, mesh.texture, TEXELS))
 
 
 def larger_spot() -> Coloured:

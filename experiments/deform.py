@@ -10,7 +10,6 @@ times the Laplacian + 0.0003 times the flatten loss. Every step sees all views. 
 """
 
 import argparse
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -27,11 +26,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 import gendr_adapters.softras as sr
-from gendr_adapters import RenderSettings, data
+from gendr_adapters import Mesh, RenderSettings, data, load_mesh, save_mesh
 from gendr_adapters.utils.command_line import positive_int
 from gendr_adapters.utils.deformation import DeformableTemplate
 from gendr_adapters.utils.losses import iou
-from gendr_adapters.utils.meshes import Mesh, load_obj, save_obj
 from gendr_adapters.utils.pictures import save_gif, to_uint8
 from gendr_adapters.utils.plots import save_curves
 from gendr_adapters.utils.progress import CLAY, frame_steps, outline_difference
@@ -64,14 +62,7 @@ class Deformation:
         self.eyes = sr.functional.get_points_from_angles(*cameras.T)
         self.laplacian = sr.LaplacianLoss(template.vertices, template.faces).to(wanted.device)
         self.flatten = sr.FlattenLoss(template.faces).to(wanted.device)
-        # As sr.SoftRenderer(sigma_val=sigma), which ignores coverages below 1e-4.
-        self.settings = RenderSettings(
-            dist_scale=sigma,
-            reach_per_scale=math.log(1 / 1e-4 - 1),
-            min_coverage=0.0,
-            alpha_range="all",
-            gradient=gradient,
-        )
+        self.settings = RenderSettings.softras(dist_scale=sigma, gradient=gradient)
 
     def seen(self, vertices: Tensor) -> Tensor:
         """A shape (V, 3) in all views: (N, V, 3)."""
@@ -101,7 +92,7 @@ class Deformation:
 
 def experiment(options: argparse.Namespace) -> Results:
     wanted, cameras = read_views(options.silhouettes, options.cameras)
-    template = Mesh(*(tensor.to(options.device) for tensor in load_obj(options.template)))
+    template = load_mesh(options.template, textures=False).to(options.device)
     deformation = Deformation(
         wanted.to(options.device), cameras.to(options.device), template, options.sigma, options.gradient
     )
@@ -121,7 +112,7 @@ def experiment(options: argparse.Namespace) -> Results:
     pictures = [options.out / name for name in ("deform.gif", "deform_loss.png", "deformed.obj")]
     save_gif(pictures[0], frames + frames[-1:] * 10, frames_per_second=10)
     save_curves(pictures[1], losses, list(ious), list(ious.values()))
-    save_obj(pictures[2], Mesh(step.vertices.cpu(), template.faces.cpu()))
+    save_mesh(pictures[2], Mesh(step.vertices.cpu(), template.faces.cpu()))
     rows: list[Row] = [{"step": i, "loss": losses[i], "hard IoU": ious[i]} for i in [*list(ious)[:-1:8], n - 1]]
     return Results(
         headline={"hard IoU": ious[n - 1], "hard IoU of the sphere": ious[0], "views": len(wanted), "steps": n},

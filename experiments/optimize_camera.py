@@ -35,10 +35,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 import gendr_adapters.gendr as gendr
-from gendr_adapters import data
+from gendr_adapters import data, load_mesh
 from gendr_adapters.utils.command_line import positive_int
 from gendr_adapters.utils.losses import iou
-from gendr_adapters.utils.meshes import load_obj
 from gendr_adapters.utils.pictures import save_gif
 from gendr_adapters.utils.progress import outline_difference
 
@@ -80,7 +79,7 @@ class Task:
 
     def __init__(self, protocol: Protocol, device: torch.device) -> None:
         self.protocol = protocol
-        mesh = load_obj(protocol.mesh)
+        mesh = load_mesh(protocol.mesh, textures=False)
         self.faces = mesh.faces.to(device)
         generator = torch.Generator().manual_seed(protocol.seed)
         truth = true_poses(protocol.poses, generator)

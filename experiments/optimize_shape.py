@@ -38,11 +38,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 import gendr_adapters.gendr as gendr
-from gendr_adapters import data
+from gendr_adapters import Mesh, data, load_mesh, save_mesh
 from gendr_adapters.utils.command_line import positive_int
 from gendr_adapters.utils.deformation import DeformableTemplate
 from gendr_adapters.utils.losses import iou
-from gendr_adapters.utils.meshes import Mesh, load_obj, save_obj
 from gendr_adapters.utils.pictures import save_gif
 from gendr_adapters.utils.progress import fit_frame
 
@@ -106,8 +105,8 @@ class Task:
         angles = torch.from_numpy(np.load(data.path("cameras.npy"))).float().to(device)
         angles = angles[angles[:, 1].round() == elevation]
         self.eyes = gendr.functional.get_points_from_angles(*angles[:: len(angles) // protocol.views].T)
-        self.goal = _on(load_obj(mesh), device)
-        self.template = _on(load_obj(data.path("sphere_642.obj")), device)
+        self.goal = load_mesh(mesh, textures=False).to(device)
+        self.template = load_mesh(data.path("sphere_642.obj"), textures=False).to(device)
         self.laplacian = gendr.LaplacianLoss(self.template.vertices, self.template.faces).to(device)
         self.flatten = gendr.FlattenLoss(self.template.faces).to(device)
         goal = silhouettes(self.seen(self.goal.vertices[None]), self.goal.faces, protocol.image_size, HARD)
@@ -228,11 +227,11 @@ def draw(task: Task, variant: Variant, found: Found, path: Path) -> list[Path]:
         if losses.item() < least:
             least, best = losses.item(), mesh
         if step % every == 0:
-            frames.append(fit_frame(mesh, _on(task.goal, torch.device("cpu"))))
-    frames += [fit_frame(best, _on(task.goal, torch.device("cpu")))] * 8
+            frames.append(fit_frame(mesh, task.goal.to("cpu")))
+    frames += [fit_frame(best, task.goal.to("cpu"))] * 8
     pictures = [path.with_suffix(".gif"), path.with_suffix(".obj")]
     save_gif(pictures[0], frames, frames_per_second=8)
-    save_obj(pictures[1], best)
+    save_mesh(pictures[1], best)
     return pictures
 
 
@@ -244,10 +243,6 @@ def _first_of_each_mesh(
         if mesh not in seen:
             seen.add(mesh)
             yield task, of_task, mesh
-
-
-def _on(mesh: Mesh, device: torch.device) -> Mesh:
-    return Mesh(mesh.vertices.to(device), mesh.faces.to(device))
 
 
 def _protocol(options: argparse.Namespace) -> Protocol:

@@ -7,7 +7,9 @@ from torch import Tensor
 
 from . import ops
 from ._autocast import full_precision
+from ._inputs import image_shape
 from ._known import as_list
+from ._nothing_drawn import warn_if_nothing_drawn
 from .fragments import Fragments, listing_arguments
 from .settings import RenderSettings
 
@@ -64,4 +66,7 @@ def count_fragments(
     settings: RenderSettings = RenderSettings(),  # noqa: B008 (frozen)
 ) -> CountedFragments:
     """Arguments and errors as of `find_fragments`."""
-    return CountedFragments(listing_arguments(face_vertices, image_size, face_offsets, settings))
+    arguments = listing_arguments(face_vertices, image_size, face_offsets, settings)
+    counted = CountedFragments(arguments)
+    warn_if_nothing_drawn(arguments[0], image_shape(image_size), settings)
+    return counted

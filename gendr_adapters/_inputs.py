@@ -3,22 +3,20 @@ allowed."""
 
 import math
 from collections.abc import Collection, Sequence
-from numbers import Integral
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from . import _other_words
 from ._known import as_list, has_numbers
-
-# Pixels of an image are counted in int32 along a side, and in all by the kernels' row offsets.
-MAX_IMAGE_SIDE = 32768
+from ._pixels import image_shape as image_shape  # the one check of what users pass that needs no torch
 
 
 def packed_scene(
     face_vertices: Tensor, features: Tensor | None, face_offsets: Tensor | None
-) -> tuple[Tensor, Tensor | None, int]:
-    """Faces (F_total, 3, 3), features (F_total, T, C) and the number of images B, checked."""
+) -> tuple[Tensor, Tensor | None, Tensor | None, int]:
+    """Faces (F_total, 3, 3), features (F_total, T, C), face_offsets in int64 and the number of images B, checked."""
     check_real("face_vertices", face_vertices)
     batched = face_vertices.dim() == 4
     if face_vertices.dim() not in (3, 4) or face_vertices.shape[-2:] != (3, 3):
@@ -44,11 +42,11 @@ def packed_scene(
         if face_offsets is not None:
             raise ValueError("face_offsets go with packed face_vertices (F_total, 3, 3), not with a batch (B, F, 3, 3)")
         n_images = face_vertices.shape[0]
-        return face_vertices.flatten(0, 1), None if features is None else features.flatten(0, 1), n_images
+        return face_vertices.flatten(0, 1), None if features is None else features.flatten(0, 1), None, n_images
     if face_offsets is None:
-        return face_vertices, features, 1
-    check_offsets(face_offsets, face_vertices)
-    return face_vertices, features, face_offsets.shape[0] - 1
+        return face_vertices, features, None, 1
+    face_offsets = _checked_offsets(face_offsets, face_vertices)
+    return face_vertices, features, face_offsets, face_offsets.shape[0] - 1
 
 
 def refuse_forward_mode(*inputs: object) -> None:
@@ -59,37 +57,23 @@ def refuse_forward_mode(*inputs: object) -> None:
         raise NotImplementedError("gendr_adapters has no forward-mode derivatives (jvp); use reverse mode (backward)")
 
 
-def check_offsets(offsets: Tensor, face_vertices: Tensor) -> None:
-    if not is_index(offsets):
-        raise TypeError(f"face_offsets must be an int64 tensor, got {kind(offsets)}")
+def _checked_offsets(offsets: Tensor, face_vertices: Tensor) -> Tensor:
+    offsets = as_index("face_offsets", offsets)
     if offsets.device != face_vertices.device:
         raise TypeError(f"face_offsets are on {offsets.device}, face_vertices on {face_vertices.device}")
     if offsets.dim() != 1 or offsets.shape[0] < 1:
         raise ValueError(f"face_offsets must be (B + 1,), got shape {tuple(offsets.shape)}")
     if not has_numbers(offsets) or (offsets.is_cuda and torch.cuda.is_current_stream_capturing()):
-        return  # on a CPU the library checks them again when it runs
+        return offsets  # on a CPU the library checks them again when it runs
     values = as_list(offsets)
     if values[0] != 0 or values[-1] != face_vertices.shape[0] or values != sorted(values):
         shown = values if len(values) <= 8 else [*values[:4], "...", *values[-3:]]
         raise ValueError(f"face_offsets must rise from 0 to the number of faces, {face_vertices.shape[0]}, got {shown}")
-
-
-def image_shape(image_size: int | Sequence[int]) -> tuple[int, int]:
-    shape: object = (image_size, image_size) if _is_whole(image_size) else image_size
-    if not (isinstance(shape, (tuple, list)) and len(shape) == 2 and _is_whole(shape[0]) and _is_whole(shape[1])):
-        raise TypeError(f"image_size must be an int or (H, W), got {image_size!r}")
-    height, width = shape
-    if not (1 <= height <= MAX_IMAGE_SIDE and 1 <= width <= MAX_IMAGE_SIDE):
-        raise ValueError(f"image sides must be 1 to {MAX_IMAGE_SIDE} pixels, got {image_size!r}")
-    return int(height), int(width)
-
-
-def _is_whole(value: object) -> bool:
-    # Its type first: to ask a number whether it is Integral takes longer than the rest of a check.
-    return type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))
+    return offsets
 
 
 HALF_DTYPES = (torch.float16, torch.bfloat16)
+INDEX_DTYPES = (torch.int64, torch.int32)
 
 
 def output_names(outputs: Sequence[str], allowed: Collection[str], argument: str = "outputs") -> tuple[str, ...]:
@@ -98,7 +82,9 @@ def output_names(outputs: Sequence[str], allowed: Collection[str], argument: str
     outputs = tuple(outputs)
     for name in outputs:
         if name not in allowed:
-            raise ValueError(f"unknown output {name!r}; allowed: {', '.join(allowed)}")
+            known = _other_words.OUTPUTS.get(name, "")
+            hint = f"did you mean {known!r}? Allowed" if known in allowed else "allowed"
+            raise ValueError(f"unknown output {name!r}; {hint}: {', '.join(allowed)}")
     return outputs
 
 
@@ -169,9 +155,11 @@ def check_same(name: str, value: Tensor, like: Tensor, other: str = "face_vertic
         raise TypeError(f"{name} is on {value.device}, {other} on {like.device}: they must share a device")
 
 
-def is_index(value: object) -> bool:
-    """Whether it is a tensor of numbers of faces, maps and such: int64, and not sparse."""
-    return isinstance(value, Tensor) and value.dtype == torch.int64 and value.layout == torch.strided
+def as_index(name: str, value: Tensor) -> Tensor:
+    """Numbers of faces, maps and such in int64, from int64 or int32. Raises TypeError for anything else."""
+    if not isinstance(value, Tensor) or value.dtype not in INDEX_DTYPES or value.layout != torch.strided:
+        raise TypeError(f"{name} must be an int64 or int32 tensor, got {kind(value)}")
+    return value if value.dtype == torch.int64 else value.long()
 
 
 def kind(value: object) -> str:

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from . import ops
 from ._autocast import full_precision
+from ._nothing_drawn import warn_if_nothing_drawn
 from .fragments import listing_arguments
 from .settings import RenderSettings
 
@@ -64,4 +65,5 @@ def find_nearest_fragments(
         )
     arguments = (face_vertices, scale, offsets, size, n_nearest, [weight_factor, distance_factor], ints, floats)
     weights, depth, distance2, face = ops.apply("nearest_fragments", *arguments)
+    warn_if_nothing_drawn(face_vertices, (height, width), settings, drawn=depth)
     return NearestFragments(face, weights, depth, distance2)

@@ -50,4 +50,10 @@ def _check_images(name: str, value: Tensor, n_images: int, like: Tensor) -> None
         raise TypeError(f"{name} is on {value.device}, face_vertices on {like.device}: they must share a device")
 
 
-accept_arrays(Tensor, _check_tensor)
+def _describe_tensor(value: Tensor) -> str:
+    """Short, and without waiting for a GPU."""
+    number = f", value {value.detach().item():.6g}" if value.numel() == 1 and is_known(value) else ""
+    return f"<tensor of shape {tuple(value.shape)}, {value.dtype}{number}>"
+
+
+accept_arrays(Tensor, _check_tensor, _describe_tensor)

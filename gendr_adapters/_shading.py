@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ._inputs import check_real, check_same, is_index, kind
+from ._inputs import as_index, check_real, check_same
 from ._native import structs
 from .shading import Lighting, TextureMaps
 
@@ -50,8 +50,7 @@ def pack_maps(textures: TextureMaps, faces: Faces) -> PackedMaps:
 
 
 def _packed_index(index: Tensor, faces: Faces) -> Tensor:
-    if not is_index(index):
-        raise TypeError(f"TextureMaps.map_index must be an int64 tensor, got {kind(index)}")
+    index = as_index("TextureMaps.map_index", index)
     if index.device != faces.vertices.device:
         raise TypeError(f"TextureMaps.map_index is on {index.device}, face_vertices on {faces.vertices.device}")
     if tuple(index.shape) not in (faces.leading, faces.leading[-1:]):

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from . import ops
 from ._inputs import refuse_forward_mode
+from ._nothing_drawn import warn_if_nothing_drawn
 from .settings import RenderSettings
 
 _ALL = 2**31 - 1
@@ -22,5 +23,8 @@ def soft_mask(face_vertices: Tensor, selected: Tensor, knum: int | None, setting
     refuse_forward_mode(face_vertices)
     ints, floats = settings.packed
     count = _ALL if knum is None else min(knum, _ALL)
-    mask: Tensor = ops.apply("soft_mask", face_vertices.flatten(0, 1), selected, count, ints, floats)[0]
+    corners = face_vertices.flatten(0, 1)
+    mask: Tensor = ops.apply("soft_mask", corners, selected, count, ints, floats)[0]
+    height, width = selected.shape[1:]
+    warn_if_nothing_drawn(corners, (height, width), settings, depth_matters=False, drawn=mask)
     return mask

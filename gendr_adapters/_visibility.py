@@ -2,8 +2,10 @@
 
 from torch import Tensor, nan, where
 
-# For RenderSettings.near and .far: every depth in front of the camera; ANY_NEAR: every depth, negative ones too.
-NO_NEAR, NO_FAR = 1e-30, 1e30
+from ._presets import NO_FAR as NO_FAR
+from ._presets import NO_NEAR as NO_NEAR
+
+# For RenderSettings.near: every depth, negative ones, too.
 ANY_NEAR = -NO_FAR
 
 

@@ -8,15 +8,15 @@ from types import FrameType
 _logged: set[str] = set()
 
 
-def warn_caller(message: str) -> None:
-    """A UserWarning at the nearest line outside this package and torch, whose decorators are frames in some versions,
+def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
+    """A warning at the nearest line outside this package and torch, whose decorators are frames in some versions,
     however many functions are between."""
     frame: FrameType | None = sys._getframe(1)
     level = 2
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (__package__, "torch"):
         frame = frame.f_back
         level += 1
-    warnings.warn(message, UserWarning, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)
 
 
 def log_once(message: str) -> None:

@@ -7,12 +7,11 @@ from torch import Tensor
 from . import ops
 from ._autocast import full_precision
 from ._inputs import (
+    as_index,
     background_rows,
     check_real,
     check_same,
     image_shape,
-    is_index,
-    kind,
     output_names,
     refuse_forward_mode,
 )
@@ -49,8 +48,8 @@ def blend_fragments(
         settings: distribution, dist_*, t_conorm*, gamma, softmax_range (else near and far), background_eps and
             background_floor count. blend must be 'softmax', gradient 'exact'.
         background: features behind everything, (C,) or (B, C); None: 0.
-        face_offsets: (B + 1,) int64, as find_fragments took them; for a batch (B, F, 3, 3), F * torch.arange(B + 1).
-            T-conorm 'sum', a mean over the faces of a mesh, needs them; others do not.
+        face_offsets: (B + 1,) int64 or int32, as find_fragments took them; for a batch (B, F, 3, 3),
+            F * torch.arange(B + 1). T-conorm 'sum', a mean over the faces of a mesh, needs them; others do not.
         n_images: B, where face_offsets is None.
         outputs: 'image', 'alpha' or both.
 
@@ -80,7 +79,9 @@ def blend_fragments(
         if (got := getattr(settings, name)) != allowed:
             raise ValueError(f"fragments are blended with {name}={allowed!r} only, got {got!r}")
     height, width = image_shape(image_size)
-    n_images = _image_count(face_offsets, n_images, depth, settings)
+    if face_offsets is not None:
+        face_offsets = _checked_numbers("face_offsets", face_offsets, depth)
+    n_images = _image_count(face_offsets, n_images, settings)
     if offsets.shape[0] != n_images * height * width + 1:
         raise ValueError(
             f"fragments are of {offsets.shape[0] - 1} pixels, {n_images} images of {height} x {width} pixels have "
@@ -133,22 +134,21 @@ def _checked_fragments(fragments: Fragments) -> tuple[Tensor, Tensor, Tensor]:
         raise ValueError(
             f"fragments.depth and distance2 must be (M,), got shapes {tuple(depth.shape)} and {tuple(distance2.shape)}"
         )
-    _check_numbers("fragments.offsets", offsets, depth)
-    return offsets, depth, distance2
+    return _checked_numbers("fragments.offsets", offsets, depth), depth, distance2
 
 
-def _check_numbers(name: str, values: Tensor, depth: Tensor) -> None:
-    if not is_index(values):
-        raise TypeError(f"{name} must be an int64 tensor, got {kind(values)}")
+def _checked_numbers(name: str, values: Tensor, depth: Tensor) -> Tensor:
+    """In int64."""
+    values = as_index(name, values)
     if values.device != depth.device:
         raise TypeError(f"{name} are on {values.device}, fragments.depth on {depth.device}")
     if values.dim() != 1 or values.shape[0] < 1:
         raise ValueError(f"{name} must have one dimension and at least one entry, got shape {tuple(values.shape)}")
+    return values
 
 
-def _image_count(face_offsets: Tensor | None, n_images: int, depth: Tensor, settings: RenderSettings) -> int:
+def _image_count(face_offsets: Tensor | None, n_images: int, settings: RenderSettings) -> int:
     if face_offsets is not None:
-        _check_numbers("face_offsets", face_offsets, depth)
         return face_offsets.shape[0] - 1
     if settings.t_conorm == "sum":
         raise ValueError(

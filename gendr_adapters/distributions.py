@@ -10,8 +10,9 @@ everywhere, without NaN in the tails; where a density is undefined (a corner of 
 out.
 """
 
-import difflib
 from typing import TYPE_CHECKING, NamedTuple
+
+from . import _other_words
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,7 +70,7 @@ def distribution(name: str) -> Distribution:
     found = DISTRIBUTIONS.get(ALIASES.get(name, name))
     if found is None:
         names = [*DISTRIBUTIONS, *ALIASES]
-        near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.0)[0]
+        near = _other_words.nearest(str(name), names, _other_words.DISTRIBUTIONS)
         raise ValueError(f"unknown distribution {name!r}; did you mean {near!r}? Allowed: {', '.join(names)}")
     return found
 

@@ -13,6 +13,7 @@ from ._inputs import (
     refuse_forward_mode,
 )
 from ._native.structs import SETTING_INTS
+from ._nothing_drawn import warn_if_nothing_drawn
 from ._scales import check_values, scale_tensor
 from .distributions import DISTRIBUTIONS, distribution
 from .settings import RenderSettings
@@ -78,7 +79,9 @@ def find_fragments(
     """
     inputs = listing_arguments(face_vertices, image_size, face_offsets, settings)
     numbers_and_indices = ops.apply("fragments", *inputs)
-    return Fragments(*numbers_and_indices[3:], *numbers_and_indices[:3])
+    found = Fragments(*numbers_and_indices[3:], *numbers_and_indices[:3])
+    warn_if_nothing_drawn(inputs[0], image_shape(image_size), settings, listed=found.pixel)
+    return found
 
 
 def listing_arguments(
@@ -86,7 +89,7 @@ def listing_arguments(
 ) -> tuple[Any, ...]:
     """The arguments of find_fragments, checked, as the ops take them: face_vertices, dist_scale, face_offsets,
     [B, H, W], and the settings' whole and real numbers."""
-    face_vertices, _, n_images = packed_scene(face_vertices, None, face_offsets)
+    face_vertices, _, face_offsets, n_images = packed_scene(face_vertices, None, face_offsets)
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     height, width = image_shape(image_size)

@@ -8,16 +8,16 @@ from torch import Tensor
 from . import ops
 from ._autocast import full_precision
 from ._inputs import (
+    as_index,
     background_rows,
     check_finite,
     check_real,
     image_shape,
-    is_index,
-    kind,
     output_names,
     packed_scene,
     refuse_forward_mode,
 )
+from ._nothing_drawn import warn_if_nothing_drawn
 from ._scales import check_values, scale_tensor
 from ._shading import Faces, pack_lighting, pack_maps
 from .settings import RenderSettings
@@ -61,7 +61,7 @@ def render(
         features: what is blended into the image, C channels of any meaning, of face_vertices' dtype. (F, 3, C): a value
             a corner, interpolated; (F, R * R, C): R x R texels a face, as SoftRas' surface textures; batched or packed
             like face_vertices. TextureMaps: what texture maps show at the pixel. None: no image.
-        face_offsets: (B + 1,) int64; image b shows faces face_offsets[b] to face_offsets[b + 1].
+        face_offsets: (B + 1,) int64 or int32; image b shows faces face_offsets[b] to face_offsets[b + 1].
         settings: see RenderSettings. dist_scale and gamma of shape (B,) give each image its own.
         background: features behind everything, (C,) or (B, C); None: 0.
         outputs: any of 'image', 'alpha', 'depth', 'face_index'. What is not asked for costs nothing.
@@ -95,7 +95,7 @@ def render(
     """
     textures, features = (features, None) if isinstance(features, TextureMaps) else (None, features)
     given = face_vertices
-    face_vertices, features, n_images = packed_scene(face_vertices, features, face_offsets)
+    face_vertices, features, face_offsets, n_images = packed_scene(face_vertices, features, face_offsets)
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     height, width = image_shape(image_size)
@@ -148,6 +148,13 @@ def render(
         ops.with_states(wanted, settings),
         *settings.packed,
     )
+    warn_if_nothing_drawn(
+        face_vertices,
+        (height, width),
+        settings,
+        depth_matters=alpha is None or settings.alpha_range == "near_far",
+        drawn=depth if alpha is None else alpha,
+    )
     return Rendered(image, alpha, depth, face_index if "face_index" in outputs else None)
 
 
@@ -159,7 +166,7 @@ def gather_corners(values: Tensor, faces: Tensor) -> Tensor:
 
     Args:
         values: (V, C) or (B, V, C), float32 or float64.
-        faces: (F, 3) int64, each in [0, V).
+        faces: (F, 3) int64 or int32, each in [0, V).
     Returns:
         (F, 3, C) or (B, F, 3, C).
     Raises:
@@ -174,8 +181,7 @@ def gather_corners(values: Tensor, faces: Tensor) -> Tensor:
     """
     check_real("values", values)
     refuse_forward_mode(values)
-    if not is_index(faces):
-        raise TypeError(f"faces must be an int64 tensor, got {kind(faces)}")
+    faces = as_index("faces", faces)
     if values.dim() not in (2, 3):
         raise ValueError(f"values must be (V, C) or (B, V, C), got shape {tuple(values.shape)}")
     if faces.dim() != 2 or faces.shape[1] != 3:

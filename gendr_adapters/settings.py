@@ -1,14 +1,16 @@
 """RenderSettings: how a scene is rendered, in the field's names, validated once."""
 
-import difflib
+import functools
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
+from . import _other_words, _presets
 from ._native.structs import SETTING_FLOATS, SETTING_INTS
 from ._numbers import is_finite, plain
+from ._pixels import scale_of_pixels
 from .distributions import ALIASES, DISTRIBUTIONS, distribution
 from .t_conorms import T_CONORMS, checked_p
 
@@ -142,10 +144,92 @@ class RenderSettings:
     check_finite: bool = False
     packed: PackedSettings = field(init=False, repr=False)
 
+    @classmethod
+    def softras(cls, **changes: Any) -> "RenderSettings":
+        """What SoftRas' soft_rasterize and SoftRenderer do by default: the same pictures and the same gradients.
+
+        That is sigma 1e-5 and gamma 1e-4; alpha counts every face, whatever near, far and cull say; features are
+        weighed in screen space; the gradient is that of SoftRas' backward pass, which is not quite the derivative of
+        the picture: gradient='exact' is.
+
+        changes: fields that shall differ. Raises TypeError for unknown ones, as the class does.
+        """
+        return cls(**{**_presets.softras(), **changes})
+
+    @classmethod
+    def pytorch3d(cls, *, blur_radius: float = 0.0, **changes: Any) -> "RenderSettings":
+        """What PyTorch3D's soft shaders do with the default BlendParams (sigma 1e-4, gamma 1e-4) and
+        FoVPerspectiveCameras (znear 1, zfar 100, so faces are cut at 0.5).
+
+        blur_radius: of RasterizationSettings, NDC squared, >= 0. With 0, the default, only pixels inside a face have
+            it, so that edges have no soft outside; PyTorch3D's tutorials use log(1 / 1e-4 - 1) * sigma.
+        changes: fields that shall differ. Raises TypeError for unknown ones, as the class does.
+        """
+        if not 0 <= check_number("blur_radius", blur_radius) < math.inf:
+            raise ValueError(f"blur_radius must be a squared distance in NDC, >= 0, got {blur_radius!r}")
+        return cls(**{**_presets.pytorch3d(float(blur_radius)), **changes})
+
+    @classmethod
+    def silhouette(cls, *, image_size: int | Sequence[int], pixels: float = 2.0, **changes: Any) -> "RenderSettings":
+        """For fitting silhouettes: an edge that is soft over so many pixels, and an alpha that counts every face,
+        whatever its depth.
+
+        image_size: side of a square image or (H, W), in pixels, as `render` gets it.
+        pixels: > 0, softness. At this distance from an edge u is 1, and coverage 0.73 inside, 0.27 outside; at twice
+            the distance 0.98 and 0.02. dist_scale is (2 pixels / min(H, W))^2, or 2 pixels / min(H, W) where
+            dist_squared=False is among the changes. `Anneal` makes it smaller from step to step.
+        changes: fields that shall differ, but for dist_scale. Raises TypeError for unknown ones, as the class does,
+            and TypeError or ValueError for sizes that are none.
+        """
+        if "dist_scale" in changes:
+            raise TypeError(
+                "silhouette computes dist_scale from pixels: pass one of them, and RenderSettings the other"
+            )
+        wanted = cls(**{**_presets.silhouette(), **changes})
+        if wanted.distance != "euclidean":
+            raise ValueError(f"softness in pixels needs distance='euclidean', got {wanted.distance!r}")
+        squared, half_extent = wanted.dist_squared, wanted.half_extent
+        return wanted.replace(dist_scale=scale_of_pixels("pixels", pixels, image_size, squared, half_extent))
+
+    @classmethod
+    def sharp(cls, **changes: Any) -> "RenderSettings":
+        """What a camera sees: alpha is 1 where a face is and else 0, without seams, and a pixel has the features of
+        the nearest face.
+
+        Gradients remain to features, background and texture maps, and to the corners by way of what is interpolated on
+        the nearest face (features, depth). There are none to alpha, so none that move an outline or what is hidden;
+        dist_scale and gamma are ignored.
+
+        By default, with soft edges, two faces cover a pixel on the edge they share by 1 - 0.5 * 0.5 only: seams.
+
+        changes: fields that shall differ. Raises TypeError for unknown ones, as the class does.
+        """
+        return cls(**{**_presets.sharp(), **changes})
+
+    def replace(self, **changes: Any) -> "RenderSettings":
+        """These settings with other values of some fields, e.g. settings.replace(dist_scale=1e-5).
+
+        Raises TypeError for unknown fields, ValueError or TypeError for values that are not allowed, as the class does.
+        """
+        values = {name: getattr(self, name) for name in _DEFAULTS}
+        values.update(changes)
+        return type(self)(**values)
+
+    def __repr__(self) -> str:
+        changed = [
+            f"{name}={_written(value)}"
+            for name, default in _DEFAULTS.items()
+            # An array's comparison has no truth.
+            if isinstance(value := getattr(self, name), tuple(array for array, *_ in _ARRAYS)) or value != default
+        ]
+        return f"{type(self).__qualname__}({', '.join(changed)})"
+
     def __post_init__(self) -> None:
         uses_shape = distribution(self.distribution).uses_shape
         for name, allowed in _CHOICES.items():
-            _check_choice(name, getattr(self, name), allowed)
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in allowed:
+                _refuse_choice(name, value, allowed)
         for name in ("dist_squared", "perspective_correct", "check_finite"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
@@ -161,7 +245,7 @@ class RenderSettings:
             )
         if self.t_conorm_p is not None:
             check_number("t_conorm_p", self.t_conorm_p)
-        checked_p(self.t_conorm, self.t_conorm_p)
+        p = checked_p(self.t_conorm, self.t_conorm_p)
         self._check_planes()
         if not 0 <= self.min_coverage < 1:
             raise ValueError(f"min_coverage must be in [0, 1), got {self.min_coverage}")
@@ -181,7 +265,7 @@ class RenderSettings:
             raise ValueError("reach_shape='box' does not go with distance='barycentric', which has a box of its own")
         self._check_near_clip()
         self._check_softmax_range()
-        self._pack()
+        self._pack(p)
 
     def _check_planes(self) -> None:
         divides = self.perspective_correct or self.clip == "unit"
@@ -214,8 +298,7 @@ class RenderSettings:
         ):
             raise ValueError(f"softmax_range must be (near, far) with near < far, or None, got {limits!r}")
 
-    def _pack(self) -> None:
-        p = checked_p(self.t_conorm, self.t_conorm_p)
+    def _pack(self, p: float) -> None:
         softmax_near, softmax_far = self.softmax_range or (self.near, self.far)
         half_width, half_height = self.half_extent or (0.0, 0.0)
         numbers: dict[str, float] = {
@@ -249,12 +332,43 @@ class RenderSettings:
         object.__setattr__(self, "packed", PackedSettings(ints, floats))
 
 
-def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
+_DEFAULTS = {f.name: f.default for f in fields(RenderSettings) if f.init}
+_set_fields = RenderSettings.__init__
+
+
+@functools.wraps(_set_fields)
+def _init(self: RenderSettings, **values: Any) -> None:
+    for name in values:
+        if name not in _DEFAULTS:
+            raise TypeError(_other_words.unknown_setting(name, _DEFAULTS))
+    _set_fields(self, **values)
+
+
+RenderSettings.__init__ = _init  # type: ignore[method-assign]
+
+
+def _written(value: Any) -> str:
+    """As Python reads it again where it is a plain value; arrays shortly."""
+    for array_type, _, described in _ARRAYS:
+        if isinstance(value, array_type):
+            return described(value)
+    if isinstance(value, (tuple, list)):
+        return f"({', '.join(map(_written, value))})"
+    if isinstance(value, Real) and not isinstance(value, (bool, int)):
+        text = repr(float(value))
+        return text if is_finite(float(value)) else f"float({text!r})"
+    return repr(value)
+
+
+def _describe(array: Any) -> str:
+    return f"<{type(array).__name__} of shape {tuple(array.shape)}, {array.dtype}>"
+
+
+def _refuse_choice(name: str, value: object, allowed: tuple[str, ...]) -> NoReturn:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a name, got {value!r}; allowed: {', '.join(allowed)}")
-    if value not in allowed:
-        near = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.0)[0]
-        raise ValueError(f"unknown {name} {value!r}; did you mean {near!r}? Allowed: {', '.join(allowed)}")
+    near = _other_words.nearest(value, allowed, {})
+    raise ValueError(f"unknown {name} {value!r}; did you mean {near!r}? Allowed: {', '.join(allowed)}")
 
 
 def check_number(name: str, value: object) -> float:
@@ -265,18 +379,21 @@ def check_number(name: str, value: object) -> float:
     return float(value)
 
 
-# The arrays that dist_scale and gamma may be: their type, and what checks one of a name.
-_ARRAYS: list[tuple[type, Callable[[str, Any], None]]] = []
+# The arrays that dist_scale and gamma may be: their type, what checks one of a name, and what `repr` says of one.
+_ARRAYS: list[tuple[type, Callable[[str, Any], None], Callable[[Any], str]]] = []
 
 
-def accept_arrays(array_type: type, check: Callable[[str, Any], None]) -> None:
-    """Let a framework's arrays be a dist_scale or gamma. check(name, array) raises ValueError for one that cannot."""
-    _ARRAYS.append((array_type, check))
+def accept_arrays(
+    array_type: type, check: Callable[[str, Any], None], described: Callable[[Any], str] = _describe
+) -> None:
+    """Let a framework's arrays be a dist_scale or gamma. check(name, array) raises ValueError for one that cannot;
+    described(array) is what stands for one in a RenderSettings' repr."""
+    _ARRAYS.append((array_type, check, described))
 
 
 def check_scale(name: str, value: object) -> None:
     """Raise ValueError or TypeError unless value can be a dist_scale or gamma; name is what the message calls it."""
-    for array_type, check in _ARRAYS:
+    for array_type, check, _ in _ARRAYS:
         if isinstance(value, array_type):
             check(name, value)
             return

@@ -14,8 +14,8 @@ class TextureMaps(NamedTuple):
     maps: (H, W, C), or (M, H, W, C): M maps, any number of channels. Row 0 is the top of a map's picture.
     uvs: (..., F, 3, 2), batched or packed like face_vertices, or (F, 3, 2) for all images of a batch: u to the right, v
         up; (0, 0) is the lower left of the picture, (1, 1) the upper right.
-    map_index: (..., F) int64, each face's map, 0 to M - 1. None: all faces show the one map there is, or with a map for
-        each image those of their own.
+    map_index: (..., F) int64 or int32, each face's map, 0 to M - 1. None: all faces show the one map there is, or
+        with a map for each image those of their own.
     filter: 'bilinear', or 'nearest': one texel, no gradient to uvs.
     padding: what is beyond [0, 1]: 'border' (the outermost texels), 'zeros', 'repeat' (the map again), 'reflection'.
     align_corners: True: 0 and 1 are the centres of the outermost texels (PyTorch3D's TexturesUV unless told otherwise).

@@ -14,10 +14,10 @@ the distribution's density exactly, up to 1e30 in float32 and 1e300 in float64. 
 (uniform, cubic_hermite, wigner_semicircle, shifted ones) the product has no limit, and is what rounding makes of a.
 """
 
-import difflib
 import math
 from typing import TYPE_CHECKING
 
+from . import _other_words
 from ._numbers import is_finite
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def checked_p(name: str, p: float | None) -> float:
     if not isinstance(name, str):
         raise TypeError(f"a T-conorm's name must be a string, got {name!r}")
     if name not in T_CONORMS:
-        near = difflib.get_close_matches(str(name), T_CONORMS, n=1, cutoff=0.0)[0]
+        near = _other_words.nearest(str(name), T_CONORMS, _other_words.T_CONORMS)
         raise ValueError(f"unknown T-conorm {name!r}; did you mean {near!r}? Allowed: {', '.join(T_CONORMS)}")
     rule = T_CONORMS[name]
     if rule is None:

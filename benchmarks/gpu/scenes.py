@@ -11,10 +11,9 @@ from torch import Tensor
 from benchmarks.scenes import Scene as PairScene
 from benchmarks.scenes import silhouette_settings
 from benchmarks.spheres import icosphere
-from gendr_adapters import RenderSettings
+from gendr_adapters import Mesh, RenderSettings, load_mesh
 from gendr_adapters.data import path
 from gendr_adapters.utils.cameras import orbit, project
-from gendr_adapters.utils.meshes import Mesh, load_obj
 
 SPOT = "spot"
 SCREEN = "one face over the screen"
@@ -134,7 +133,7 @@ def peer_cases() -> list[Case]:
 @cache
 def _mesh(name: str) -> Mesh:
     if name == SPOT:
-        return load_obj(path("spot.obj"))
+        return load_mesh(path("spot.obj"), textures=False)
     if name == SCREEN:
         return Mesh(torch.tensor([[-2.0, -2.0, 2.0], [2.0, -2.0, 2.0], [0.0, 3.0, 2.0]]), torch.tensor([[0, 1, 2]]))
     faces = int(name.split()[-1].replace(",", ""))

@@ -10,11 +10,10 @@ from torch import Tensor
 
 from benchmarks.gpu.timing import Work
 from benchmarks.shading import SETTINGS, lamp
-from gendr_adapters import TextureMaps, gather_corners, render
+from gendr_adapters import Mesh, TextureMaps, gather_corners, load_mesh, render, vertex_normals
 from gendr_adapters.data import path
 from gendr_adapters.kaolin import dibr_soft_mask
 from gendr_adapters.utils.cameras import orbit, project
-from gendr_adapters.utils.meshes import Mesh, load_corner_uv, load_obj, vertex_normals
 
 BOXLEN = 0.2
 
@@ -53,8 +52,9 @@ def quick_shaded_cases() -> list[ShadedCase]:
 
 def shaded(case: ShadedCase, device: torch.device) -> Work:
     """One view, the same in every run. Gradients go to the vertices, and to the map or the vertices' colours."""
-    mesh, corner_uvs = _spot()
-    mesh, corner_uvs = Mesh(*(part.to(device) for part in mesh)), corner_uvs.to(device)
+    mesh = _spot().to(device)
+    assert mesh.uvs is not None
+    corner_uvs = mesh.uvs
     cameras = orbit(torch.tensor([2.732]), torch.tensor([30.0]), torch.tensor([180.0]))
     cameras = type(cameras)(*(part.to(device) for part in cameras))
     vertices = mesh.vertices.clone().requires_grad_()
@@ -69,7 +69,7 @@ def shaded(case: ShadedCase, device: torch.device) -> Work:
         return gather_corners(values, mesh.faces)
 
     def normals() -> Tensor:
-        return vertex_normals(Mesh(vertices, mesh.faces))
+        return vertex_normals(vertices, mesh.faces)
 
     def phong() -> tuple[Tensor, ...]:
         settings = replace(SETTINGS, blend="hard") if case.shading == "hard Phong" else SETTINGS
@@ -107,5 +107,5 @@ def _lit(colours: Tensor, positions: Tensor, normals: Tensor) -> Tensor:
 
 
 @cache
-def _spot() -> tuple[Mesh, Tensor]:
-    return load_obj(path("spot.obj")), load_corner_uv(path("spot.obj"))
+def _spot() -> Mesh:
+    return load_mesh(path("spot.obj"), textures=False)

@@ -63,10 +63,13 @@ class Case(NamedTuple):
 CASES: dict[str, Case] = {}
 # Public names that compute with no tensor, and what they are.
 OTHERS = {
+    "Anneal": "numbers: test_schedules.py",
     "NativeLibraryError": "an exception",
+    "NothingDrawnWarning": "a warning",
     "data.NAMES": "names",
     "data.path": "a path",
     "distributions.ALIASES": "names",
+    "suggest": "settings: test_suggestions.py",
     "distributions.DISTRIBUTIONS": "names",
     "distributions.Distribution": "what a distribution needs",
     "distributions.distribution": "what a distribution needs",
@@ -163,7 +166,13 @@ def _(x: Tensor) -> Any:
 @case("RenderSettings")
 def _(x: Tensor) -> Any:
     settings = RenderSettings(dist_scale=x[0, 0, :1].abs() * 0.01 + 1e-3, gamma=x[0, 0, 2:], near=1, far=10)
-    return render(x, SIZE, x, settings=settings)
+    presets = (
+        RenderSettings.softras(dist_scale=settings.dist_scale, gradient="exact"),
+        RenderSettings.pytorch3d(blur_radius=0.01).replace(gamma=settings.gamma),
+        RenderSettings.silhouette(image_size=SIZE, pixels=1.5).replace(dist_scale=1e-2),
+        RenderSettings.sharp(near=0.5),
+    )
+    return [render(x, SIZE, x, settings=each) for each in (settings, *presets)]
 
 
 @case("TextureMaps", "Lighting")
@@ -240,7 +249,42 @@ def _(x: Tensor) -> Any:
 
 @case("cameras.from_opencv", "cameras.to_opencv", "cameras.OpenCVCamera", core=False, breaks=_LOOKS)
 def _(x: Tensor) -> Any:
-    return cameras.from_opencv(*cameras.to_opencv(pinhole(x)), SIZE).project(x[1])
+    return cameras.from_opencv(*cameras.to_opencv(pinhole(x), pixel_centre=0), SIZE, pixel_centre=0.5).project(x[1])
+
+
+def orthographic(x: Tensor) -> cameras.OrthographicCamera:
+    return cameras.from_softras_orthogonal(x[0, :1] - x.new_tensor([0, 0, 4]), viewing_scale=0.5, image_size=SIZE)
+
+
+@case("cameras.OrthographicCamera", core=False)
+def _(x: Tensor) -> Any:
+    scale, middle = x.new_tensor([[9.0, 8]]), x.new_tensor([[5.0, 5]])
+    camera = cameras.OrthographicCamera(
+        rotation=EYE.to(x)[None], translation=x[0, :1], scale=scale, principal_point=middle, image_size=SIZE
+    )
+    return camera.project(x[1]), camera.view(x[1])
+
+
+@case("cameras.WeakPerspectiveCamera", core=False)
+def _(x: Tensor) -> Any:
+    camera = cameras.WeakPerspectiveCamera(scale=numbers(x), translation=x[0, :1, :2], image_size=SIZE)
+    return camera.project(x[1]), camera.view(x[1]), camera.to_orthographic().scale
+
+
+@case("cameras.from_softras_orthogonal", core=False, breaks=_LOOKS)
+def _(x: Tensor) -> Any:
+    return orthographic(x).project(x[1])
+
+
+@case("cameras.to_softras_orthogonal", "cameras.SoftRasOrthogonal", core=False, breaks=_LOOKS)
+def _(x: Tensor) -> Any:
+    return cameras.to_softras_orthogonal(orthographic(x))
+
+
+@case("cameras.from_redner", "cameras.to_redner", core=False, breaks=_LOOKS)
+def _(x: Tensor) -> Any:
+    there = [cameras.to_redner(camera) for camera in (pinhole(x), orthographic(x))]
+    return [cameras.from_redner(made).project(x[1]) for made in there]
 
 
 @case("cameras.from_kaolin", "cameras.to_kaolin", core=False, breaks=_LOOKS, needs="kaolin")

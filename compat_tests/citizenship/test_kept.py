@@ -82,7 +82,7 @@ def values() -> dict[str, Any]:
         "TextureMaps": TextureMaps(FACES, FACES[..., :2], padding="repeat"),
         "Lighting": Lighting(FACES, FACES, FACES[0, 0], FACES[0, 0]),
         "PinholeCamera": camera,
-        "OpenCVCamera": cameras.to_opencv(camera),
+        "OpenCVCamera": cameras.to_opencv(camera, pixel_centre=0),
         "SoftRasLookAt": cameras.to_softras_look_at(camera),
         "softras.Mesh": mesh(),
         "redner.Scene": redner.Scene(looks, objects=[item]),

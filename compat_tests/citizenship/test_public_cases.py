@@ -62,8 +62,10 @@ def test_public_without_gradients(public: Case) -> None:
     with torch.inference_mode():
         inferred = public(leaf)
     assert not any(x.requires_grad for x in (*found, *inferred))
-    assert_same(found, expected)
-    assert_same(inferred, expected)
+    # torch.matmul, which cameras of other libraries use, multiplies in another order where there are gradients.
+    compare = assert_close if public.needs else assert_same
+    compare(found, expected)
+    compare(inferred, expected)
 
 
 @params()

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 import gendr_adapters.softras as sr
-from gendr_adapters import data
-from gendr_adapters.utils.meshes import load_obj
+from gendr_adapters import data, load_mesh
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
@@ -26,7 +25,7 @@ def views(every):
 
 
 def deformation(sigma=1e-3, gradient="exact"):
-    return deform.Deformation(*views(20), load_obj(data.path("sphere_642.obj")), sigma, gradient)
+    return deform.Deformation(*views(20), load_mesh(data.path("sphere_642.obj"), textures=False), sigma, gradient)
 
 
 def test_data():
@@ -87,7 +86,7 @@ def test_command_line(tmp_path, monkeypatch):
     (rows,) = results.tables.values()
     assert rows[0]["step"] == 0 and rows[-1]["step"] == 2 and rows[-1]["hard IoU"] == results.headline["hard IoU"]
     assert results.headline["views"] == 3 and results.headline["hard IoU"] > results.headline["hard IoU of the sphere"]
-    mesh = load_obj(results.pictures[2])
+    mesh = load_mesh(results.pictures[2])
     wanted, cameras = views(40)
     last = deform.Deformation(wanted, cameras, mesh, 1e-4, "exact")
     assert last.hard_iou(mesh.vertices) == pytest.approx(results.headline["hard IoU"], abs=1e-6)

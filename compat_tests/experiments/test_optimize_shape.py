@@ -9,8 +9,7 @@ import pytest
 import torch
 
 import gendr_adapters.gendr as gendr
-from gendr_adapters import data
-from gendr_adapters.utils.meshes import load_obj
+from gendr_adapters import data, load_mesh
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
@@ -123,7 +122,7 @@ def test_command_line(tmp_path):
     frames = imageio.imread(tmp_path / "airplane.gif")
     different = 1 + sum((a != b).any() for a, b in zip(frames, frames[1:], strict=False))
     assert different in (3, 4)  # of three steps, and the best shape, which need not be the last
-    assert load_obj(tmp_path / "airplane.obj").faces.shape == (1280, 3)
+    assert load_mesh(tmp_path / "airplane.obj").faces.shape == (1280, 3)
     again = run(tmp_path, "--resume")
     assert again.tables == results.tables
     assert run(tmp_path).tables == results.tables

@@ -63,7 +63,10 @@ def variants() -> dict[str, Variant]:
 def build(name: str) -> Path:
     """The program of a variant, compiled if it has not been from these sources."""
     variant = variants()[name]
-    core = [CSRC / "cpu" / f"{stem}.cpp" for stem in ("kernels", "api", "corners", "interruption", "thread_pool")]
+    core = [
+        CSRC / "cpu" / f"{stem}.cpp"
+        for stem in ("kernels", "api", "corners", "faces_in_reach", "interruption", "thread_pool")
+    ]
     own = [HERE / "calls.cpp", HERE / "one_instruction_set.cpp", HERE / variant.driver]
     program = BUILT / f"{name}-{_hash(variant, own)}"
     if program.exists():

@@ -112,9 +112,9 @@ def test_rasterize(wrong: dict[str, Any], error: type[Exception], message: str) 
         ({"multiplier": None}, TypeError, "multiplier must be a number, got NoneType"),
         ({"face_vertices_image": IMAGE[..., 0]}, ValueError, "face_vertices_image must be"),
         (
-            {"selected_face_idx": SELECTED.int()},
+            {"selected_face_idx": SELECTED.short()},
             TypeError,
-            "selected_face_idx must be an int64 tensor, got torch.int32",
+            "selected_face_idx must be an int64 or int32 tensor, got torch.int16",
         ),
         ({"selected_face_idx": SELECTED[:1]}, ValueError, r"must be \(2, height, width\) for 2 meshes"),
         ({"selected_face_idx": SELECTED[0]}, ValueError, r"got shape \(6, 7\)"),

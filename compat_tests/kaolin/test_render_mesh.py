@@ -570,7 +570,11 @@ def test_bad_input(kaolin: Any) -> None:
         (ValueError, "roughness_texture must have 1 channels", lambda: render_mesh(view, mesh, None, [red] * 4)),
         (TypeError, "settings must be a RenderSettings", lambda: render_mesh(view, mesh, settings={})),
         (ValueError, "settings are those of 'alpha'", lambda: render_mesh(view, mesh, settings=RenderSettings())),
-        (ValueError, "unknown output 'mask'; allowed: alpha", lambda: render_mesh(view, mesh, extra_passes=["mask"])),
+        (
+            ValueError,
+            r"unknown output 'mask'; did you mean 'alpha'\? Allowed: alpha",
+            lambda: render_mesh(view, mesh, extra_passes=["mask"]),
+        ),
         (TypeError, "extra_passes must be a sequence", lambda: render_mesh(view, mesh, extra_passes="alpha")),
         (ValueError, "near < far", lambda: render_mesh(camera(kaolin, fov=1.0, near=-1.0), mesh)),
     ]

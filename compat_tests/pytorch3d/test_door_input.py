@@ -64,7 +64,7 @@ def test_no_cameras() -> None:
 
 
 def nothing_of_pytorch3d() -> list[Any]:
-    pinhole = from_opencv(torch.eye(3)[None], torch.eye(3)[None], torch.zeros(1, 3), (8, 8))
+    pinhole = from_opencv(torch.eye(3)[None], torch.eye(3)[None], torch.zeros(1, 3), (8, 8), pixel_centre=0.5)
     return [pinhole, FoVPerspectiveCameras, [FoVPerspectiveCameras()], "fov", 3, torch.eye(4), {}, object()]
 
 

@@ -229,7 +229,7 @@ def test_cameras_in_double(in_ndc: bool) -> None:
     """NumPy's numbers are double, and so are meshes made of them: the picture is that of float32, and exact."""
     pictures = []
     for dtype in (torch.float64, torch.float32):
-        cameras = to_pytorch3d(from_opencv(*opencv(dtype), SIZE), in_ndc=in_ndc)
+        cameras = to_pytorch3d(from_opencv(*opencv(dtype), SIZE, pixel_centre=0.5), in_ndc=in_ndc)
         meshes, leaves = two_meshes("vertex", dtype)
         colours = meshes_of().textures.verts_features_list()
         meshes.textures = TexturesVertex([x.to(dtype) for x in colours])
@@ -244,7 +244,7 @@ def test_cameras_in_double(in_ndc: bool) -> None:
 
 
 def test_cameras_in_double_are_exact() -> None:
-    camera = from_opencv(*opencv(torch.float64), SIZE)
+    camera = from_opencv(*opencv(torch.float64), SIZE, pixel_centre=0.5)
     cameras, points = to_pytorch3d(camera), torch.rand(7, 3, dtype=torch.float64)
     expected = camera.project(points)
     ndc = cameras.transform_points_ndc(points[None])
@@ -260,6 +260,6 @@ def test_cameras_in_double_are_exact() -> None:
 def test_cameras_and_meshes_of_two_types() -> None:
     meshes = meshes_of()[0]
     with pytest.raises(TypeError, match=r"meshes are torch\.float32, the cameras compute in torch\.float64: convert"):
-        GenDRRasterizer(to_pytorch3d(from_opencv(*opencv(torch.float64), SIZE)))(meshes)
+        GenDRRasterizer(to_pytorch3d(from_opencv(*opencv(torch.float64), SIZE, pixel_centre=0.5)))(meshes)
     with pytest.raises(TypeError, match=r"meshes are torch\.float64, the cameras compute in torch\.float32: convert"):
         GenDRRasterizer(FoVPerspectiveCameras())(two_meshes()[0])

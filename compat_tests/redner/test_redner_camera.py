@@ -141,7 +141,8 @@ def test_rotations() -> None:
         ({"cam_to_world": torch.eye(3)}, ValueError, r"\(4, 4\)"),
         ({"intrinsic_mat": torch.eye(4)}, ValueError, r"\(3, 3\)"),
         ({"fisheye": True}, NotImplementedError, "perspective"),
-        ({"camera_type": pyredner.camera_type.orthographic}, NotImplementedError, "perspective"),
+        ({"camera_type": pyredner.camera_type.panorama}, NotImplementedError, "perspective"),
+        ({"camera_type": pyredner.camera_type.orthographic}, ValueError, "intrinsic_mat: a fov says nothing"),
         ({"distortion_params": torch.zeros(8)}, NotImplementedError, "distortion"),
     ],
 )
@@ -164,3 +165,9 @@ def test_bad_cameras(changes, error, said) -> None:
 def test_cameras_that_see_nothing(changes, said) -> None:
     with pytest.raises(ValueError, match=said):
         pyredner.render_albedo(scene(**changes))
+
+
+def test_orthographic_cameras_are_not_rendered() -> None:
+    kind, mat = pyredner.camera_type.orthographic, torch.eye(3, dtype=torch.float64)
+    with pytest.raises(NotImplementedError, match="from_redner"):
+        pyredner.render_albedo(scene(camera_type=kind, intrinsic_mat=mat))

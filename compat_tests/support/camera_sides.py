@@ -45,7 +45,7 @@ def some_K_R_t(size: tuple[int, int], n: int = 2, seed: int = 0) -> tuple[Tensor
 
 def some_camera(size: tuple[int, int], n: int = 2, dtype: torch.dtype = torch.float64) -> PinholeCamera:
     K, R, t = (x.to(dtype) for x in some_K_R_t(size, n))
-    return from_opencv(K, R, t, size)
+    return from_opencv(K, R, t, size, pixel_centre=0.5)
 
 
 def softras_camera(size: tuple[int, int], dtype: torch.dtype = torch.float64) -> PinholeCamera:
@@ -153,7 +153,7 @@ class Side(NamedTuple):
     """A camera as we have converted it, and where its own ecosystem sees world points (N, V, 3): pixels (N, V, 2) from
     the image's top left corner, pixel i covering [i, i + 1)."""
 
-    camera: PinholeCamera
+    camera: Any  # a PinholeCamera
     pixels: Callable[[Tensor], Tensor]
 
 

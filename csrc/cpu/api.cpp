@@ -4,6 +4,7 @@
 
 #include "../common/checks.h"
 #include "corners.h"
+#include "faces_in_reach.h"
 #include "interruption.h"
 #include "kernels.h"
 #include "thread_pool.h"
@@ -112,6 +113,7 @@ template <class F>
 int guarded_and_polled(gendr_poll poll, F&& body) {
     Interruption call(poll);
     const WorkingFor working(poll ? &call : nullptr);
+    forget_faces_in_reach();
     return guarded(body);
 }
 
@@ -128,6 +130,10 @@ const char* gendr_isa(void) {
 
 void gendr_work_on(gendr_parallel parallel) {
     work_on(parallel);
+}
+
+int64_t gendr_faces_in_reach(void) {
+    return faces_in_reach();
 }
 
 int gendr_evaluate_distribution(int dtype, int id, double shape, double shift, int64_t n, const void* u, void* cdf,

@@ -4,6 +4,7 @@
 
 #include "../core/prepare_face.h"
 #include "bands.h"
+#include "faces_in_reach.h"
 #include "interruption.h"
 #include "thread_pool.h"
 
@@ -89,7 +90,11 @@ class BandedFaces {
             fill_band_lists(tree_, faces_ + (scene_.first_face(image) - begin), int32_t(scene_.face_count(image)),
                             lists);
         });
+        for (int image = first_image; image < last_image; ++image) add_faces_in_reach(n_listed(image));
     }
+
+    // Entries in an image's lists: one or two for each face with pixels in reach.
+    int64_t n_listed(int image) const { return lists_of(image).start[tree_.n_nodes]; }
 
     BandLists lists_of(int image) const {
         return {node_starts_ + int64_t(image - first_) * (tree_.n_nodes + 1),

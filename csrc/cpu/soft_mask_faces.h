@@ -5,6 +5,7 @@
 
 #include "../common/memory.h"
 #include "../core/soft_mask.h"
+#include "faces_in_reach.h"
 #include "interruption.h"
 #include "thread_pool.h"
 
@@ -30,6 +31,9 @@ class MaskFaces {
             }
             groups_[group] = all;
         });
+        for (int64_t group = 0; group < n_groups(); ++group) {
+            if (groups_[group].x0 <= groups_[group].x1) add_faces_in_reach(1);
+        }
     }
 
     // Calls visit(face, its number within the image) for the faces of an image whose boxes overlap `region`, until one

@@ -48,6 +48,10 @@ const char* gendr_isa(void) {
 
 void gendr_work_on(gendr_parallel) {}
 
+int64_t gendr_faces_in_reach(void) {
+    return -1;
+}
+
 int gendr_evaluate_distribution(int dtype, int id, double shape, double shift, int64_t n, const void* u, void* cdf,
                                 void* log_survival, void* hazard, int device, void* stream) {
     return guarded([&] {

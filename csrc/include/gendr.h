@@ -33,7 +33,7 @@
 extern "C" {
 #endif
 
-#define GENDR_ABI_VERSION 8
+#define GENDR_ABI_VERSION 9
 
 enum gendr_dtype { GENDR_FLOAT32 = 0, GENDR_FLOAT64 = 1 };
 enum gendr_distance { GENDR_EUCLIDEAN = 0, GENDR_BARYCENTRIC = 1 };
@@ -292,6 +292,11 @@ GENDR_API const char* gendr_isa(void);
 /* Lets the CPU core work on the threads of `parallel`, not on some of its own, which would be in the way of those; not
  * while calls last. Null: its own. Of no effect on CUDA, and in a process that was forked off. */
 GENDR_API void gendr_work_on(gendr_parallel parallel);
+
+/* 0 if no face had a pixel in reach in this thread's last call of gendr_render_forward, gendr_count_fragments,
+ * gendr_nearest_fragments or gendr_soft_mask_forward, so that it drew nothing; else above 0. CUDA, which does not wait
+ * to know it: -1. */
+GENDR_API int64_t gendr_faces_in_reach(void);
 
 /* Names of the enums' entries; null past the end. */
 GENDR_API const char* gendr_distribution_name(int id);

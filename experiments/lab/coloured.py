@@ -68,7 +68,11 @@ class View:
 
     def settings(self, **others: Any) -> RenderSettings:
         """gamma is a share of the depth that things may have."""
-        return RenderSettings(near=self.distance - self.radius, far=self.distance + self.radius, **others)
+        return RenderSettings(**self.depths(), **others)
+
+    def depths(self) -> dict[str, Any]:
+        """near and far of RenderSettings."""
+        return {"near": self.distance - self.radius, "far": self.distance + self.radius}
 
 
 def soft(view: View, sigma: float | Tensor, gamma: float | Tensor, gradient: Gradient = "exact") -> RenderSettings:
@@ -79,7 +83,7 @@ def soft(view: View, sigma: float | Tensor, gamma: float | Tensor, gradient: Gra
 def hard(view: View) -> RenderSettings:
     """What a camera sees: a pixel has the interpolated colour of the nearest face and that face alone has a
     gradient."""
-    return view.settings(distribution="hard", t_conorm="hard", blend="hard")
+    return RenderSettings.sharp(**view.depths())
 
 
 def hard_inside(view: View, sigma: float | Tensor) -> RenderSettings:

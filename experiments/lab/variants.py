@@ -14,7 +14,7 @@ SQUARED = "_squared"
 # GenDR's own cut-off: pixels further away than sqrt(REACH_PER_SCALE * tau) NDC are ignored.
 REACH_PER_SCALE = 100.0
 
-HARD = RenderSettings(distribution="hard", t_conorm="hard", alpha_range="all")
+HARD = RenderSettings.sharp(alpha_range="all")
 
 Spec = TypeVar("Spec")
 

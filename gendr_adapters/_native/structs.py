@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
 from typing import Any, Protocol
 
-ABI_VERSION = 8
+ABI_VERSION = 9
 OK, INVALID_ARGUMENT = 0, 1
 
 FEATURE_KINDS = {"none": 0, "corners": 1, "texels": 2, "maps": 3}
@@ -281,6 +281,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "gendr_last_error": (c_char_p, []),
     "gendr_isa": (c_char_p, []),
     "gendr_work_on": (None, [c_void_p]),
+    "gendr_faces_in_reach": (c_int64, []),
     "gendr_distribution_name": (c_char_p, [c_int]),
     "gendr_t_conorm_name": (c_char_p, [c_int]),
     "gendr_evaluate_distribution": (

@@ -37,6 +37,8 @@ def read_levels(path: str | os.PathLike[str], where: str = "") -> np.ndarray:
     prefix = f"{where}: " if where else ""
     try:
         require_regular(path)
+        if os.path.isdir(path):
+            raise ValueError("it is a folder")
         with pil.open(path, formats=FORMATS) as image:
             depth = _depth(image)
             image.load()

@@ -1,4 +1,5 @@
-"""What SoftRas and GenDR do alike and our defaults do not: the conventions both doors set.
+"""What SoftRas and GenDR do alike and our defaults do not: the conventions both doors take from
+RenderSettings.softras().
 
 Front faces clockwise on screen; alpha counts every face; features weighted in screen space; the background weighs
 e^(2 eps / gamma), because their running softmax starts with both its maximum and its sum at eps
@@ -6,7 +7,6 @@ e^(2 eps / gamma), because their running softmax starts with both its maximum an
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -56,10 +56,7 @@ def render_rgba(
     _check_texture(texture_type, textures, face_vertices)
     background = _background(background_color, len(face_vertices), height, width, face_vertices)
     picture = background.dim() == 4
-    settings_ = RenderSettings(
-        front="clockwise",
-        alpha_range="all",
-        perspective_correct=False,
+    settings_ = RenderSettings.softras(
         cull="none" if double_sided else "back",
         background_eps=2 * background_eps,
         dist_scale=_scale(*dist_scale, face_vertices),
@@ -93,7 +90,7 @@ def render_rgba(
 def _linear_depth(face_vertices: Tensor, image_size: tuple[int, int], settings: RenderSettings) -> Tensor:
     """The depth (N, H, W) of what orthogonal cameras see, which is linear on a face, of the nearest faces. Which is the
     nearest they tell by the depth that a perspective camera would see, as the originals do in colour."""
-    nearest = replace(settings, blend="hard", gradient="exact")
+    nearest = settings.replace(blend="hard", gradient="exact")
     z = face_vertices[..., 2:]
     depth = render(face_vertices, image_size, features=z, settings=nearest, outputs=("image",)).image
     assert depth is not None

@@ -1,7 +1,9 @@
-"""Pinhole cameras of PyTorch3D, Kaolin, OpenCV and SoftRas, converted by way of one description, `PinholeCamera`.
+"""Cameras of PyTorch3D, Kaolin, OpenCV, SoftRas and redner, converted by way of three descriptions of our own.
+
+`PinholeCamera` is the perspective one; `OrthographicCamera` and `WeakPerspectiveCamera` do not divide by depth.
 
     camera = from_pytorch3d(cameras, image_size=(480, 640))
-    K, R, t = to_opencv(camera)
+    K, R, t = to_opencv(camera, pixel_centre=0)
     image = render(gather_corners(camera.project(vertices), faces), camera.image_size)
 
 |            | camera axes              | matrix times        | image plane                                           |
@@ -11,28 +13,50 @@
 | PyTorch3D  | x left, y up, z ahead    | row (X R + T)       | NDC x left, y up, shorter side [-1, 1]; or as ours    |
 | Kaolin     | x right, y up, z behind  | column              | pixels, x0 right and y0 up of the middle              |
 | SoftRas    | x "right", y up, z ahead | column              | NDC x right, y up, [-1, 1]                            |
+| redner     | x right, y up, z ahead   | column              | x right, y up, the width [-1, 1]                      |
+
+Orthographic cameras are those of PyTorch3D, Kaolin, SoftRas (`from_softras_orthogonal`) and redner; a weak-perspective
+camera goes wherever an orthographic one does. They are rendered with settings that do not divide by depth either:
+RenderSettings(perspective_correct=False, clip="nonnegative"), with a near that may be 0 or negative.
 
 All conversions are differentiable and keep dtype (float32 or float64) and device. They look at some values to refuse
-what they cannot express, which on a GPU waits for it. No lens distortion (undistort the image first), no skew, no
-orthographic cameras. Near and far planes are not part of a camera here; they are the renderer's.
+what they cannot express, which on a GPU waits for it. No lens distortion (undistort the image first) and no skew. Near
+and far planes are not part of a camera here; they are the renderer's.
 """
 
 from ._kaolin import from_kaolin, to_kaolin
 from ._opencv import OpenCVCamera, from_opencv, to_opencv
+from ._orthographic import OrthographicCamera
 from ._pinhole import PinholeCamera
 from ._pytorch3d import from_pytorch3d, to_pytorch3d
-from ._softras import SoftRasLookAt, from_softras_look_at, to_softras_look_at
+from ._redner import from_redner, to_redner
+from ._softras import (
+    SoftRasLookAt,
+    SoftRasOrthogonal,
+    from_softras_look_at,
+    from_softras_orthogonal,
+    to_softras_look_at,
+    to_softras_orthogonal,
+)
+from ._weak_perspective import WeakPerspectiveCamera
 
 __all__ = [
     "OpenCVCamera",
+    "OrthographicCamera",
     "PinholeCamera",
     "SoftRasLookAt",
+    "SoftRasOrthogonal",
+    "WeakPerspectiveCamera",
     "from_kaolin",
     "from_opencv",
     "from_pytorch3d",
+    "from_redner",
     "from_softras_look_at",
+    "from_softras_orthogonal",
     "to_kaolin",
     "to_opencv",
     "to_pytorch3d",
+    "to_redner",
     "to_softras_look_at",
+    "to_softras_orthogonal",
 ]

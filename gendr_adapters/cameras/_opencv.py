@@ -8,7 +8,11 @@ from torch import Tensor
 from .._autocast import full_precision
 from .._inputs import check_real, image_shape
 from .._known import as_list
-from ._pinhole import PinholeCamera, _check_camera
+from ._pinhole import PinholeCamera, check_pinhole
+
+_PIXEL_CENTRES = """\
+  pixel_centre=0    a K of cv2's calibration
+  pixel_centre=0.5  COLMAP, PyTorch3D, a K made from a field of view"""
 
 
 class OpenCVCamera(NamedTuple):
@@ -21,16 +25,16 @@ class OpenCVCamera(NamedTuple):
 
 @full_precision
 def from_opencv(
-    K: Tensor, R: Tensor, t: Tensor, image_size: int | tuple[int, int], *, pixel_centre: float = 0.5
+    K: Tensor, R: Tensor, t: Tensor, image_size: int | tuple[int, int], *, pixel_centre: float | None = None
 ) -> PinholeCamera:
     """The camera that sees the world point X at (u, v, 1) ~ K (R X + t).
 
-    K = [[f_x, 0, c_x], [0, f_y, c_y], [0, 0, 1]]. What its pixel coordinates mean is not in it:
+    K = [[f_x, 0, c_x], [0, f_y, c_y], [0, 0, 1]]. What its pixel coordinates mean is not in it, and has to be said:
 
+        pixel_centre=0     u = 0 is the first pixel's centre, the border is at -0.5 (as in OpenCV's own functions, so
+                           for a K of cv2.calibrateCamera: (W - 1) / 2 is the middle)
         pixel_centre=0.5   u = 0 is the image's left border, the first pixel's centre is at 0.5 (as in redner, COLMAP,
                            PyTorch3D, and wherever K is made from a field of view: c_x = W / 2 is the middle)
-        pixel_centre=0.0   u = 0 is the first pixel's centre, the border is at -0.5 (as in OpenCV's own functions, so
-                           for a K of cv2.calibrateCamera: (W - 1) / 2 is the middle)
 
     so that our c_x = c_x + 0.5 - pixel_centre, and c_y alike. Lens distortion is not supported: undistort the image
     (cv2.undistort) and pass the K it then has.
@@ -39,9 +43,9 @@ def from_opencv(
         K: (3, 3) or (N, 3, 3). R: (3, 3) or (N, 3, 3). t: (3,), (N, 3) or, as OpenCV has it, (3, 1) or (N, 3, 1).
             All float32 or all float64, on one device; N or 1 of each.
         image_size: (H, W), or the side of a square, pixels.
-        pixel_centre: 0.5 or 0.
+        pixel_centre: 0 or 0.5; there is no default.
     Raises:
-        TypeError: not tensors (torch.from_numpy makes them), or of different dtypes or devices.
+        TypeError: no pixel_centre; not tensors (torch.from_numpy makes them), or of different dtypes or devices.
         ValueError: shapes that do not fit; K with skew or of another form, or with a focal length of 0.
     """
     shift = _half_pixel(pixel_centre)
@@ -65,15 +69,17 @@ def from_opencv(
 
 
 @full_precision
-def to_opencv(camera: PinholeCamera, *, pixel_centre: float = 0.5) -> OpenCVCamera:
-    """K (N, 3, 3), R (N, 3, 3), t (N, 3) of a camera; see `from_opencv`.
+def to_opencv(camera: PinholeCamera, *, pixel_centre: float | None = None) -> OpenCVCamera:
+    """K (N, 3, 3), R (N, 3, 3), t (N, 3) of a camera, for pixel coordinates of one kind or the other.
 
     A camera that mirrors (SoftRas') keeps a rotation and has a negative f_x.
 
+    Args:
+        pixel_centre: 0 for OpenCV's own functions, 0.5 for what `from_opencv` says; there is no default.
     Raises:
-        TypeError: not a PinholeCamera. ValueError: pixel_centre is neither 0.5 nor 0.
+        TypeError: not a PinholeCamera, or no pixel_centre. ValueError: pixel_centre is neither 0 nor 0.5.
     """
-    camera = _check_camera(camera)
+    camera = check_pinhole(camera)
     f_x, f_y = camera.focal.unbind(1)
     c_x, c_y = (camera.principal_point - _half_pixel(pixel_centre)).unbind(1)
     zero, one = torch.zeros_like(f_x), torch.ones_like(f_x)
@@ -81,12 +87,12 @@ def to_opencv(camera: PinholeCamera, *, pixel_centre: float = 0.5) -> OpenCVCame
     return OpenCVCamera(K, camera.rotation, camera.translation)
 
 
-def _half_pixel(pixel_centre: float) -> float:
+def _half_pixel(pixel_centre: float | None) -> float:
     """What a coordinate of ours, with pixel centres at i + 0.5, has more."""
+    if pixel_centre is None:
+        raise TypeError(f"pixel_centre is needed, the coordinate of the first pixel's centre in K:\n{_PIXEL_CENTRES}")
     if pixel_centre not in (0, 0.5):
-        raise ValueError(
-            f"pixel_centre must be 0.5 (pixel i covers [i, i + 1)) or 0 (its centre), got {pixel_centre!r}"
-        )
+        raise ValueError(f"pixel_centre must be 0 or 0.5, got {pixel_centre!r}:\n{_PIXEL_CENTRES}")
     return 0.5 - pixel_centre
 
 

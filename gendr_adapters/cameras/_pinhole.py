@@ -1,18 +1,17 @@
-"""PinholeCamera: the description that every other camera is converted to and from."""
+"""PinholeCamera: the description that every other perspective camera is converted to and from."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from .._autocast import full_precision, widened
+from .._autocast import full_precision
 from .._camera_plane import off_camera_plane
-from .._inputs import check_real, image_shape
-from .._products import times
+from ._camera import Camera, from_middle, settle
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PinholeCamera:
+class PinholeCamera(Camera):
     """N pinhole cameras that share an image size.
 
     A world point X has the camera coordinates (x right, y down, z ahead) = rotation X + translation, and is seen at
@@ -40,46 +39,7 @@ class PinholeCamera:
     image_size: tuple[int, int]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "image_size", image_shape(self.image_size))
-        shapes = {"rotation": (3, 3), "translation": (3,), "focal": (2,), "principal_point": (2,)}
-        for name, shape in shapes.items():
-            value = widened(getattr(self, name))
-            object.__setattr__(self, name, value)
-            check_real(name, value)
-            _check_like(name, value, "rotation", self.rotation)
-            if value.shape[1:] != shape or value.dim() != 1 + len(shape):
-                raise ValueError(f"{name} must be (N, {', '.join(map(str, shape))}), got shape {tuple(value.shape)}")
-        counts = {name: getattr(self, name).shape[0] for name in shapes}
-        several = set(counts.values()) - {1}
-        if len(several) > 1:
-            raise ValueError(f"all tensors must be of N cameras or of 1, got {counts}")
-        for name, shape in shapes.items():
-            object.__setattr__(self, name, getattr(self, name).expand(max(several, default=1), *shape))
-
-    def __len__(self) -> int:
-        return self.rotation.shape[0]
-
-    @full_precision
-    def view(self, points: Tensor) -> Tensor:
-        """Camera coordinates (x right, y down, z ahead), world units, of world points.
-
-        Args:
-            points: (V, 3), seen by all cameras, or (B, V, 3), a set for each; B = N unless one of them is 1.
-        Returns:
-            (N, V, 3), or (B, V, 3) where N is 1.
-        Raises:
-            TypeError: not a tensor, or of another dtype or device than the camera. ValueError: another shape.
-        """
-        check_real("points", points)
-        _check_like("points", points, "the camera", self.rotation)
-        if points.dim() not in (2, 3) or points.shape[-1] != 3:
-            raise ValueError(f"points must be (V, 3) or (B, V, 3), got shape {tuple(points.shape)}")
-        if points.dim() == 3 and 1 not in (len(self), points.shape[0]) and len(self) != points.shape[0]:
-            raise ValueError(
-                f"points must be one set for all or one for each of the {len(self)} cameras, "
-                f"got shape {tuple(points.shape)}"
-            )
-        return times(points, self.rotation) + self.translation[:, None]
+        settle(self, {"rotation": (3, 3), "translation": (3,), "focal": (2,), "principal_point": (2,)})
 
     @full_precision
     def project(self, points: Tensor) -> Tensor:
@@ -98,32 +58,14 @@ class PinholeCamera:
         x, y, z = self.view(points).unbind(-1)
         half_side = min(self.image_size) / 2
         focal_x, focal_y = (self.focal / half_side)[:, :, None].unbind(1)
-        centre_x, centre_y = (self._from_middle() / half_side)[:, :, None].unbind(1)
+        centre_x, centre_y = (from_middle(self.principal_point, self.image_size) / half_side)[:, :, None].unbind(1)
         x, y = focal_x * x, -focal_y * y
         z = off_camera_plane(x, y, z)
         return torch.stack([x / z + centre_x, y / z - centre_y, z], -1)
 
-    def _from_middle(self) -> Tensor:
-        """The principal point (N, 2) from the middle of the image: right, down, pixels."""
-        height, width = self.image_size
-        c_x, c_y = self.principal_point.unbind(1)
-        return torch.stack([c_x - width / 2, c_y - height / 2], 1)
 
-
-def _check_like(name: str, value: Tensor, like_name: str, like: Tensor) -> None:
-    if value.dtype != like.dtype:
-        raise TypeError(f"{name} is {value.dtype}, {like_name} is {like.dtype}: they must be the same")
-    if value.device != like.device:
-        raise TypeError(f"{name} is on {value.device}, {like_name} on {like.device}: they must share a device")
-
-
-def _flip_axes(rotation: Tensor, translation: Tensor, signs: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
-    """The same pose for camera axes that point the other way where a sign is -1."""
-    flips = torch.stack([rotation.new_full((), sign) for sign in signs])
-    return rotation * flips[:, None], translation * flips
-
-
-def _check_camera(camera: object) -> PinholeCamera:
+def check_pinhole(camera: object) -> PinholeCamera:
+    """Raise TypeError for anything but a PinholeCamera."""
     if not isinstance(camera, PinholeCamera):
         raise TypeError(f"camera must be a gendr_adapters.cameras.PinholeCamera, got {type(camera).__name__}")
     return camera

@@ -1,15 +1,17 @@
-"""PyTorch3D's PerspectiveCameras in float64: its own make every pose float32."""
+"""PyTorch3D's PerspectiveCameras and OrthographicCameras in float64: its own make every pose float32."""
 
 from typing import Any
 
 import torch
-from pytorch3d.renderer import PerspectiveCameras
+from pytorch3d.renderer import OrthographicCameras, PerspectiveCameras
 from pytorch3d.renderer.cameras import get_ndc_to_screen_transform
 from pytorch3d.transforms import Transform3d
 from torch import Tensor
 
+_Cameras: Any = object  # of either kind, by the classes below
 
-class DoublePerspectiveCameras(PerspectiveCameras):
+
+class _Double(_Cameras):
     """For points and meshes in float64. Of screen space cameras the change to NDC is as exact as float32."""
 
     R: Any
@@ -37,3 +39,11 @@ class DoublePerspectiveCameras(PerspectiveCameras):
         to_screen = get_ndc_to_screen_transform(self, with_xyflip=with_xyflip, image_size=size)
         in_ndc = self.transform_points_ndc(points, eps=eps, **kwargs)
         return to_screen.to(self.device, dtype=in_ndc.dtype).transform_points(in_ndc, eps=eps)
+
+
+class DoublePerspectiveCameras(_Double, PerspectiveCameras):
+    """PerspectiveCameras in float64."""
+
+
+class DoubleOrthographicCameras(_Double, OrthographicCameras):
+    """OrthographicCameras in float64."""

@@ -1,4 +1,4 @@
-"""The look-at camera of SoftRas and GenDR. Source: soft_renderer/functional/{look_at,perspective}.py."""
+"""The look-at cameras of SoftRas and GenDR. Source: soft_renderer/functional/{look_at,perspective,orthogonal}.py."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,10 +7,13 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision
-from .._inputs import check_real, image_shape
+from .._inputs import image_shape
 from .._products import times
-from .._soft_renderer.look_at import view_axes
-from ._pinhole import PinholeCamera, _check_camera, _check_like
+from ._camera import from_middle, middle
+from ._kinds import AnyCamera, check_orthographic
+from ._orthographic import OrthographicCamera
+from ._pinhole import PinholeCamera, check_pinhole
+from ._poses import half_angles, look_at_axes, numbers
 
 _ORTHOGONAL = 1e-3  # how far rotation times its transpose may be from the identity
 
@@ -22,6 +25,15 @@ class SoftRasLookAt(NamedTuple):
     at: Tensor
     up: Tensor
     viewing_angle: Tensor
+
+
+class SoftRasOrthogonal(NamedTuple):
+    """eye, at, up: (N, 3), world units. viewing_scale: (N,), what x and y are multiplied by."""
+
+    eye: Tensor
+    at: Tensor
+    up: Tensor
+    viewing_scale: Tensor
 
 
 @full_precision
@@ -49,23 +61,15 @@ def from_softras_look_at(
         TypeError: neither tensors nor numbers, or of different dtypes or devices.
         ValueError: shapes that do not fit; an angle out of range; eye and at that coincide, or an up of 0.
     """
-    eyes = _vectors("eye", eye, None)
-    targets, ups = _vectors("at", at, eyes), _vectors("up", up, eyes)
-    counts = {"eye": len(eyes), "at": len(targets), "up": len(ups)}
-    if len(set(counts.values()) - {1}) > 1:
-        raise ValueError(f"eye, at and up must be of N cameras or of 1, got {counts}")
-    height, width = image_shape(image_size)
-    focal = min(height, width) / 2 / torch.tan(torch.deg2rad(_angles(viewing_angle, eyes)))
-    left, up_axis, ahead = view_axes(targets - eyes, ups).unbind(1)
-    if not bool((torch.stack([left, ahead]).detach().norm(dim=-1) > 0.5).all()):
-        raise ValueError("eye and at must be apart, and up must not be 0: there is no view")
-    rotation = torch.stack([-left, -up_axis, ahead], 1)
+    eyes, rotation = look_at_axes(eye, at, up)
+    size = image_shape(image_size)
+    focal = min(size) / 2 / torch.tan(torch.deg2rad(half_angles("viewing_angle", viewing_angle, eyes)))
     return PinholeCamera(
         rotation=rotation,
         translation=-times(eyes[:, None], rotation)[:, 0],
         focal=torch.stack([-focal, focal], 1),
-        principal_point=torch.stack([eyes.new_full((1,), width / 2), eyes.new_full((1,), height / 2)], 1),
-        image_size=(height, width),
+        principal_point=middle(size, eyes),
+        image_size=size,
     )
 
 
@@ -78,62 +82,86 @@ def to_softras_look_at(camera: PinholeCamera) -> SoftRasLookAt:
         ValueError: SoftRas has no such camera: the principal point is not in the middle, the focal lengths differ, the
             rotation is none, or the image is not the mirror picture.
     """
-    camera = _check_camera(camera)
-    _check_representable(camera)
-    _f_x, f_y = camera.focal.unbind(1)
-    axes = camera.rotation
-    eye = -times(camera.translation[:, None], axes.mT)[:, 0]
-    up = -axes[:, 1] * f_y.sign()[:, None]
-    angle = torch.rad2deg(torch.atan(min(camera.image_size) / 2 / f_y.abs()))
-    return SoftRasLookAt(eye, eye + axes[:, 2], up, angle)
-
-
-def _check_representable(camera: PinholeCamera) -> None:
-    """SoftRas' x axis is f_x's sign times ours, its y axis minus f_y's sign times ours; the three are right-handed."""
-    rotation, focal, off_middle = camera.rotation.detach(), camera.focal.detach(), camera._from_middle().detach()
-    identity = torch.eye(3, dtype=rotation.dtype, device=rotation.device)
-    if not bool(((rotation @ rotation.mT - identity).abs() < _ORTHOGONAL).all()):
-        raise ValueError("SoftRas' look-at is a rotation, and this camera's rotation is not orthogonal")
-    tolerance = 1e-5 * max(camera.image_size)
-    if not bool((off_middle.abs() <= tolerance).all()):
+    camera = check_pinhole(camera)
+    off_middle = from_middle(camera.principal_point, camera.image_size).detach()
+    if not bool((off_middle.abs() <= 1e-5 * max(camera.image_size)).all()):
         raise ValueError(
             f"SoftRas' principal point is the image's middle, this camera's is off by {off_middle.tolist()} pixels"
         )
+    focal = camera.focal.detach()
     if not bool(((focal[:, 0].abs() - focal[:, 1].abs()).abs() <= 1e-5 * focal[:, 1].abs()).all()):
         raise ValueError(f"SoftRas has one focal length for x and y, this camera has {focal.tolist()} pixels")
-    if not bool((torch.linalg.det(rotation) * focal.sign().prod(1) < 0).all()):
+    f_y = camera.focal[:, 1]
+    angle = torch.rad2deg(torch.atan(min(camera.image_size) / 2 / f_y.abs()))
+    return SoftRasLookAt(*_eye_at_up(camera, camera.focal), angle)
+
+
+@full_precision
+def from_softras_orthogonal(
+    eye: Tensor | Sequence[float],
+    at: Tensor | Sequence[float] = (0.0, 0.0, 0.0),
+    up: Tensor | Sequence[float] = (0.0, 1.0, 0.0),
+    viewing_scale: float | Tensor = 1.0,
+    image_size: int | tuple[int, int] = 256,
+) -> OrthographicCamera:
+    """The camera for which `project` is orthogonal(look_at(points, eye, at, up), viewing_scale) of SoftRas.
+
+    SoftRas' cameras with perspective=False; GenDR's alike. The axes are those of `from_softras_look_at`, so scale_x is
+    negative: -S / 2 viewing_scale pixels per unit for the shorter side S; scale_y is the positive one.
+
+    Args:
+        eye, at, up, image_size: see `from_softras_look_at`.
+        viewing_scale: what x and y are multiplied by, not 0, a float or (N,).
+    Raises:
+        TypeError, ValueError: as `from_softras_look_at`.
+    """
+    eyes, rotation = look_at_axes(eye, at, up)
+    size = image_shape(image_size)
+    scale = min(size) / 2 * _scales(viewing_scale, eyes)
+    return OrthographicCamera(
+        rotation=rotation,
+        translation=-times(eyes[:, None], rotation)[:, 0],
+        scale=torch.stack([-scale, scale], 1),
+        principal_point=middle(size, eyes),
+        image_size=size,
+    )
+
+
+@full_precision
+def to_softras_orthogonal(camera: AnyCamera) -> SoftRasOrthogonal:
+    """eye, at (one unit ahead), up and viewing_scale of an orthographic or weak-perspective camera.
+
+    See `from_softras_orthogonal`. An eye is moved to the side where the principal point is not in the middle.
+
+    Raises:
+        TypeError: not an OrthographicCamera or WeakPerspectiveCamera.
+        ValueError: SoftRas has no such camera: the scales differ, the rotation is none, or the image is not the mirror
+            picture.
+    """
+    centred = check_orthographic(camera)._centred()
+    size = centred._one_scale("SoftRas")
+    return SoftRasOrthogonal(*_eye_at_up(centred, centred.scale), size / (min(centred.image_size) / 2))
+
+
+def _eye_at_up(camera: PinholeCamera | OrthographicCamera, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """SoftRas' x axis is the sign of scale_x times ours, its y axis minus that of scale_y times ours; the three are
+    right-handed."""
+    rotation, axes = camera.rotation.detach(), camera.rotation
+    identity = torch.eye(3, dtype=rotation.dtype, device=rotation.device)
+    if not bool(((rotation @ rotation.mT - identity).abs() < _ORTHOGONAL).all()):
+        raise ValueError("SoftRas' look-at is a rotation, and this camera's rotation is not orthogonal")
+    if not bool((torch.linalg.det(rotation) * scale.detach().sign().prod(1) < 0).all()):
         raise ValueError(
             "SoftRas' look-at shows the mirror picture of a right-handed world, this camera does not: mirror the world "
             "(negate one coordinate of mesh and camera), or render camera.project(points), which needs no look-at"
         )
+    eye = -times(camera.translation[:, None], axes.mT)[:, 0]
+    return eye, eye + axes[:, 2], -axes[:, 1] * scale[:, 1].sign()[:, None]
 
 
-def _vectors(name: str, value: Tensor | Sequence[float], like: Tensor | None) -> Tensor:
-    if not isinstance(value, Tensor):
-        dtype, device = (torch.float32, None) if like is None else (like.dtype, like.device)
-        try:
-            value = torch.tensor(value, dtype=dtype, device=device)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{name} must be a tensor or three numbers, got {value!r}") from error
-    check_real(name, value)
-    if like is not None:
-        _check_like(name, value, "eye", like)
-    if value.dim() not in (1, 2) or value.shape[-1] != 3:
-        raise ValueError(f"{name} must be (3,) or (N, 3), got shape {tuple(value.shape)}")
-    return value if value.dim() == 2 else value[None]
-
-
-def _angles(viewing_angle: float | Tensor, like: Tensor) -> Tensor:
-    """(N,) or (1,), degrees."""
-    if not isinstance(viewing_angle, Tensor):
-        try:
-            viewing_angle = like.new_full((1,), float(viewing_angle))
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"viewing_angle must be a number or a tensor, got {viewing_angle!r}") from error
-    _check_like("viewing_angle", viewing_angle, "eye", like)
-    if viewing_angle.dim() > 1:
-        raise ValueError(f"viewing_angle must be a number or (N,), got shape {tuple(viewing_angle.shape)}")
-    degrees = viewing_angle.detach()
-    if not bool(((degrees > 0) & (degrees < 90) & torch.isfinite(degrees)).all()):
-        raise ValueError(f"viewing_angle must be between 0 and 90 degrees, got {degrees.tolist()}")
-    return viewing_angle.reshape(-1)
+def _scales(viewing_scale: float | Tensor, like: Tensor) -> Tensor:
+    """(N,) or (1,)."""
+    scales = numbers("viewing_scale", viewing_scale, like)
+    if not bool((torch.isfinite(scales.detach()) & (scales.detach() != 0)).all()):
+        raise ValueError(f"viewing_scale must be finite and not 0, got {scales.detach().tolist()}")
+    return scales

@@ -1,7 +1,7 @@
 """A sphere learns to be an airplane from 24 silhouettes (the shape optimisation of the GenDR paper)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from gendr_adapters import RenderSettings, data, gather_corners, render
+from gendr_adapters import Anneal, RenderSettings, data, gather_corners, render
 
+from .._meshes import Mesh, load_mesh, save_mesh
 from ..utils.cameras import OrbitCameras, orbit, project
 from ..utils.deformation import DeformableTemplate
 from ..utils.losses import FlattenLoss, LaplacianLoss, iou, iou_loss
-from ..utils.meshes import Mesh, load_obj, save_obj
 from ..utils.pictures import save_gif
 from ..utils.plots import save_curves
 from ..utils.progress import fit_frame, frame_steps
@@ -23,30 +23,28 @@ HALF_FOV = 15.0
 LAPLACIAN_WEIGHT = 0.03
 FLATTEN_WEIGHT = 0.0003
 
-# Silhouettes need no depth: 'all' lets alpha count every face, whatever its distance.
-SOFT = RenderSettings(distribution="logistic", dist_squared=True, t_conorm="probabilistic", alpha_range="all")
-HARD = RenderSettings(distribution="hard", t_conorm="hard", alpha_range="all")
+HARD = RenderSettings.sharp(alpha_range="all")
 
 
 @dataclass(frozen=True)
 class FitOptions:
-    """What the fit may be told. dist_scale falls geometrically from tau_start to tau_end (NDC squared).
+    """What the fit may be told. The softness of edges falls geometrically from soft_start to soft_end (pixels).
 
     Soft coverage reaches past the outline, so a fit ends up thinner than its target, by an amount that goes with the
-    last dist_scale: at 1e-5 the hard silhouettes lack 6 % of the area (IoU 0.90 to 0.92), at 3e-6 less than 3 %.
+    last softness: at 0.1 pixels the hard silhouettes lack 6 % of the area (IoU 0.90 to 0.92), at 0.055 less than 3 %.
     """
 
     steps: int = 1200
     image_size: int = 64
     learning_rate: float = 0.01
-    tau_start: float = 3e-4
-    tau_end: float = 3e-6
+    soft_start: float = 0.55
+    soft_end: float = 0.055
     n_frames: int = 60
     seed: int = 0
 
-    def tau(self, step: int) -> float:
-        """Return dist_scale at a step."""
-        return self.tau_start * (self.tau_end / self.tau_start) ** (step / max(self.steps - 1, 1))
+    def anneal(self) -> Anneal:
+        """Return the schedule of dist_scale."""
+        return Anneal(self.soft_start, self.soft_end, self.steps, self.image_size)
 
 
 def silhouettes(vertices: Tensor, faces: Tensor, cameras: OrbitCameras, size: int, settings: RenderSettings) -> Tensor:
@@ -70,10 +68,10 @@ class Fit:
         """Load the meshes and render the targets."""
         self.options = options
         self.cameras = training_cameras()
-        self.goal = load_obj(data.path("airplane.obj"))
+        self.goal = load_mesh(data.path("airplane.obj"))
         with torch.no_grad():
             self.targets = silhouettes(self.goal.vertices, self.goal.faces, self.cameras, options.image_size, HARD)
-        template = load_obj(data.path("sphere_642.obj"))
+        template = load_mesh(data.path("sphere_642.obj"), textures=False)
         noise = torch.randn(template.vertices.shape, generator=torch.Generator().manual_seed(options.seed))
         self.shape = DeformableTemplate(template, 1e-3 * noise)
         self.laplacian = LaplacianLoss(self.shape.sign, self.shape.faces, average=True)
@@ -83,9 +81,11 @@ class Fit:
     def steps(self) -> Iterator[int]:
         """Train, yielding the number of each step once it is done."""
         optimizer = torch.optim.Adam(self.shape.parameters(), self.options.learning_rate, betas=(0.9, 0.99))
+        anneal = self.options.anneal()
+        soft = RenderSettings.silhouette(pixels=anneal.start, image_size=self.options.image_size)
         for step in range(self.options.steps):
             vertices = self.shape()
-            settings = replace(SOFT, dist_scale=self.options.tau(step))
+            settings = soft.replace(dist_scale=anneal(step))
             seen = silhouettes(vertices, self.shape.faces, self.cameras, self.options.image_size, settings)
             smoothness = LAPLACIAN_WEIGHT * self.laplacian(vertices[None]) + FLATTEN_WEIGHT * self.flatten(
                 vertices[None]
@@ -113,6 +113,7 @@ def fit_airplane(out: Path, options: FitOptions) -> float:
     fit = Fit(options)
     shown = frame_steps(options.steps, options.n_frames)
     frames, iou_steps, ious = [], [], []
+    anneal = options.anneal()
     progress = tqdm(fit.steps(), total=options.steps, desc="sphere to airplane", unit="step")
     for step in progress:
         if step in shown:
@@ -120,9 +121,9 @@ def fit_airplane(out: Path, options: FitOptions) -> float:
             ious.append(fit.hard_iou())
             frames.append(fit_frame(fit.mesh(), fit.goal))
             progress.set_postfix(
-                loss=f"{fit.losses[-1]:.4f}", hard_iou=f"{ious[-1]:.3f}", tau=f"{options.tau(step):.1e}"
+                loss=f"{fit.losses[-1]:.4f}", hard_iou=f"{ious[-1]:.3f}", soft=f"{anneal.pixels(step):.2g} px"
             )
-    save_obj(out / "airplane_fit.obj", fit.mesh())
+    save_mesh(out / "airplane_fit.obj", fit.mesh())
     save_curves(out / "airplane_loss.png", fit.losses, iou_steps, ious)
     save_gif(out / "airplane_fit.gif", frames, frames_per_second=12)
     return fit.hard_iou()

@@ -1,6 +1,5 @@
 """The textured cow, turning; and what sigma and gamma do to her."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,12 @@ from tqdm import tqdm
 from gendr_adapters import Rendered, RenderSettings, data, gather_corners, render
 from gendr_adapters._soft_renderer.surface_textures import texel_weights
 
+from .._meshes import load_mesh, vertex_normals
 from ..utils.cameras import orbit, project
-from ..utils.meshes import bake_texels, load_corner_uv, load_obj, load_texture, vertex_normals
 from ..utils.pictures import over, save_gif, to_uint8
 from ..utils.plots import save_grid
 from ..utils.shading import lambert
+from ..utils.textures import bake_texels
 
 HALF_FOV = 15.0
 DISTANCE = 4.5
@@ -35,13 +35,14 @@ class Spot:
 
     def __init__(self) -> None:
         """Read the files and sample the texture."""
-        mesh = load_obj(data.path("spot.obj"))
+        mesh = load_mesh(data.path("spot.obj"))
+        assert mesh.uvs is not None and mesh.texture is not None
         # Turn about the middle of her bounding box.
         middle = (mesh.vertices.amin(0) + mesh.vertices.amax(0)) / 2
         self.mesh = mesh._replace(vertices=mesh.vertices - middle)
-        corner_uv = load_corner_uv(data.path("spot.obj"))
-        self.albedo = bake_texels(corner_uv, load_texture(data.path("spot_texture.png")), TEXELS)
-        self.normals = texel_weights(TEXELS) @ gather_corners(vertex_normals(self.mesh), self.mesh.faces)
+        self.albedo = bake_texels(mesh.uvs, mesh.texture, TEXELS)
+        normals = vertex_normals(self.mesh.vertices, mesh.faces)
+        self.normals = texel_weights(TEXELS) @ gather_corners(normals, mesh.faces)
 
     def render(self, azimuth: float, size: int, settings: RenderSettings) -> Rendered:
         """Render her seen from an azimuth in degrees, lit from over the viewer's shoulder, at size x size pixels."""
@@ -58,8 +59,7 @@ class Spot:
 
 def write_turntable(path: Path, spot: Spot, n_frames: int, size: int) -> None:
     """Write one turn as a GIF of n_frames pictures of size x size pixels."""
-    # Two faces cover the edge they share by 1 - 0.5 * 0.5 only; the smaller dist_scale, the fewer pixels see that.
-    settings = replace(SETTINGS, dist_scale=3e-8, gamma=1e-3, cull="back")
+    settings = RenderSettings.sharp(near=SETTINGS.near, far=SETTINGS.far, cull="back")
     azimuths = tqdm([360 * i / n_frames for i in range(n_frames)], desc="spot turning", unit="frame")
     save_gif(path, [to_uint8(spot.picture(azimuth, size, settings)) for azimuth in azimuths], n_frames / 4)
 
@@ -71,7 +71,7 @@ def write_blur_sweep(path: Path, spot: Spot, size: int) -> None:
     for gamma in GAMMAS:
         rows.append([])
         for sigma in SIGMAS:
-            settings = replace(SETTINGS, dist_scale=sigma, gamma=gamma)
+            settings = SETTINGS.replace(dist_scale=sigma, gamma=gamma)
             rows[-1].append(to_uint8(over(spot.render(315.0, size, settings), BACKDROP)[0]))
             progress.update()
     progress.close()

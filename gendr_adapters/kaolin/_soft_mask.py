@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .._autocast import full_precision
-from .._inputs import kind
+from .._inputs import as_index
 from .._numbers import plain
 from .._soft_mask import soft_mask
 from .._transformable import refuse_vmap
@@ -43,7 +43,7 @@ def dibr_soft_mask(
     Args:
         face_vertices_image: (B, F, 3, 2), x (right) and y (up) of the corners, float32 or float64; both axes of the
             picture span [-1, 1].
-        selected_face_idx: (B, height, width) int64, as rasterize returns it; -1: no face.
+        selected_face_idx: (B, height, width) int64 or int32, as rasterize returns it; -1: no face.
         sigmainv: > 0, in NDC^-2; the larger, the sharper.
         boxlen: NDC, >= 0. knum: faces a pixel at most, those of the lowest index; None: all of them.
         multiplier: accepted, and without effect.
@@ -66,7 +66,7 @@ def dibr_soft_mask(
     """
     n_meshes, _ = check_image(face_vertices_image)
     refuse_vmap("kaolin.dibr_soft_mask", "(B, F, 3, 2)", face_vertices_image, face_vertices_z, selected_face_idx)
-    _check_selected(selected_face_idx, face_vertices_image, n_meshes)
+    selected_face_idx = _checked_selected(selected_face_idx, face_vertices_image, n_meshes)
     sigmainv, boxlen, knum = check_softness(sigmainv, boxlen, knum)
     check_number("multiplier", plain(multiplier))
     near_clip = plain(near_clip)
@@ -103,9 +103,9 @@ def mask_settings(sigmainv: float, boxlen: float, **fields: Any) -> RenderSettin
     return kaolin_settings(dist_scale=1 / sigmainv, reach=boxlen, **fields)
 
 
-def _check_selected(selected_face_idx: Tensor, face_vertices_image: Tensor, n_meshes: int) -> None:
-    if not isinstance(selected_face_idx, Tensor) or selected_face_idx.dtype != torch.int64:
-        raise TypeError(f"selected_face_idx must be an int64 tensor, got {kind(selected_face_idx)}")
+def _checked_selected(selected_face_idx: Tensor, face_vertices_image: Tensor, n_meshes: int) -> Tensor:
+    """In int64."""
+    selected_face_idx = as_index("selected_face_idx", selected_face_idx)
     if selected_face_idx.device != face_vertices_image.device:
         raise TypeError(
             f"selected_face_idx is on {selected_face_idx.device}, face_vertices_image on {face_vertices_image.device}"
@@ -115,3 +115,4 @@ def _check_selected(selected_face_idx: Tensor, face_vertices_image: Tensor, n_me
             f"selected_face_idx must be ({n_meshes}, height, width) for {n_meshes} meshes, got shape "
             f"{tuple(selected_face_idx.shape)}"
         )
+    return selected_face_idx

@@ -1,6 +1,7 @@
 """From tensors to a call of the native library."""
 
 import math
+import threading
 from collections.abc import Sequence
 from ctypes import byref
 from functools import lru_cache
@@ -103,7 +104,20 @@ def run(name: str, call: structs.Call, like: Tensor, workspace_size: str | None 
         workspace = like.new_empty(n_bytes, dtype=torch.uint8)
         call.point(("workspace",), (workspace,))
     _native.check(interrupting.call(getattr(lib, name), call), lib)
+    if name in _DRAWING:
+        _last.faces_in_reach = lib.gendr_faces_in_reach()
     return workspace
+
+
+_DRAWING = ("gendr_render_forward", "gendr_count_fragments", "gendr_nearest_fragments", "gendr_soft_mask_forward")
+_last = threading.local()
+
+
+def last_faces_in_reach() -> int | None:
+    """gendr_faces_in_reach of this thread's last call that draws, told once; None: not known."""
+    found: int = getattr(_last, "faces_in_reach", -1)
+    _last.faces_in_reach = -1
+    return None if found < 0 else found
 
 
 _native.parallel_of_framework = gomp_parallel

@@ -1,18 +1,16 @@
 """GenDRBlendParams, and what they and PyTorch3D's BlendParams mean in RenderSettings."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from pytorch3d.renderer import BlendParams
 from torch import Tensor
 
+from .._presets import PYTORCH3D_EPS
 from .._projected_meshes import ProjectedMeshes
 from .._scales import door_scale
 from ..settings import RenderSettings
 
-# PyTorch3D's softmax_rgb_blend: exponent of the background, and the least it weighs beside the nearest face.
-_PYTORCH3D_EPS = 1e-10
 _SOFTRAS_EPS = 1e-3
 
 
@@ -59,11 +57,10 @@ def blend_settings(
         raise ValueError(f"background must be 'pytorch3d', 'paper' or 'softras', got {params.background!r}")
     eps = params.background_eps
     if eps is None:
-        eps = _PYTORCH3D_EPS if params.background == "pytorch3d" else _SOFTRAS_EPS
+        eps = PYTORCH3D_EPS if params.background == "pytorch3d" else _SOFTRAS_EPS
     if not znear < zfar:
         raise ValueError(f"znear must be less than zfar, got {znear} and {zfar}")
-    return replace(
-        meshes.settings,
+    return meshes.settings.replace(
         distribution=params.distribution,
         dist_scale=door_scale("sigma", params.sigma, len(meshes), meshes.face_vertices),
         dist_squared=params.dist_squared,
@@ -73,6 +70,6 @@ def blend_settings(
         t_conorm_p=params.t_conorm_p,
         gamma=door_scale("gamma", params.gamma, len(meshes), meshes.face_vertices),
         background_eps=2 * eps if params.background == "softras" else eps,
-        background_floor=_PYTORCH3D_EPS if params.background == "pytorch3d" else 0.0,
+        background_floor=PYTORCH3D_EPS if params.background == "pytorch3d" else 0.0,
         softmax_range=(znear, zfar),
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 from .._inputs import image_shape
 from .._numbers import plain
 from .._projected_meshes import ProjectedMeshes
-from .._visibility import NO_FAR, NO_NEAR, leave_out
+from .._visibility import NO_NEAR, leave_out
 from ..render import gather_corners
 from ..settings import RenderSettings
 
@@ -37,14 +37,11 @@ def project_meshes(
         raise ValueError(f"z_clip_value must be a depth >= 0 or None, got {near_clip!r}")
     if near_clip == 0:  # where projected x and y are infinite
         near_clip = None if perspective_correct else NO_NEAR
-    settings = RenderSettings(
-        reach=checked_blur_radius(blur_radius) ** 0.5,
-        min_coverage=0.0,
-        near=NO_NEAR,  # PyTorch3D's planes only scale depths for the blending
-        far=NO_FAR,
+    settings = RenderSettings.pytorch3d(
+        blur_radius=checked_blur_radius(blur_radius),
         near_clip=near_clip,
-        projection=projection,  # type: ignore[arg-type]
-        clip=clip,  # type: ignore[arg-type]
+        projection=projection,
+        clip=clip,
         perspective_correct=bool(perspective_correct),
         cull="back" if cull_backfaces else "none",
     )

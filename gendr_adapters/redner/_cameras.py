@@ -17,7 +17,7 @@ from ._matrices import gen_look_at_matrix
 
 
 class camera_type(Enum):
-    """Kinds of cameras; only perspective ones can be rendered."""
+    """Kinds of cameras. Only perspective ones can be rendered; orthographic ones can be converted."""
 
     perspective = 0
     orthographic = 1
@@ -26,7 +26,7 @@ class camera_type(Enum):
 
 
 class Camera(FullPrecision):
-    """A perspective camera: x to the right, y up, z ahead.
+    """A camera, perspective to be rendered: x to the right, y up, z ahead.
 
     Args:
         position, look_at, up: tensors (3,), world units; up need not be orthogonal to the direction of view.
@@ -38,7 +38,9 @@ class Camera(FullPrecision):
         cam_to_world: (4, 4), in the place of position, look_at and up; its columns are the axes and the position.
         intrinsic_mat: (3, 3) with last row 0, 0, 1, in the place of fov. It maps camera coordinates to (p, q, z); a
             point is seen at p / z in [-1, 1] to the right and q / z in [-1, 1] height / width up.
-        distortion_params, camera_type, fisheye: only None, perspective and False are supported.
+        camera_type: perspective; or orthographic, which sees points at p and q instead, and which
+            gendr_adapters.cameras.from_redner converts and no renderer here takes.
+        distortion_params, fisheye: only None and False are supported.
 
     Tensors are float32 or float64 and may require gradients. They can be set anew as attributes.
 
@@ -61,12 +63,14 @@ class Camera(FullPrecision):
         camera_type: camera_type = camera_type.perspective,
         fisheye: bool = False,
     ) -> None:
-        if fisheye or camera_type is not _PERSPECTIVE:
-            raise NotImplementedError("only perspective cameras can be rasterised here, with straight edges")
+        if fisheye or camera_type not in (_PERSPECTIVE, _ORTHOGRAPHIC):
+            raise NotImplementedError("only perspective and orthographic cameras have straight edges to be rasterised")
         if distortion_params is not None:
             raise NotImplementedError("distortion_params are not supported: undistort the picture instead")
         if cam_to_world is None and (position is None or look_at is None or up is None):
             raise ValueError("a camera needs position, look_at and up, or cam_to_world")
+        if intrinsic_mat is None and camera_type is _ORTHOGRAPHIC:
+            raise ValueError("an orthographic camera needs intrinsic_mat: a fov says nothing of its scale")
         if intrinsic_mat is None and fov is None:
             raise ValueError("a camera needs fov or intrinsic_mat")
         for name, value in (("position", position), ("look_at", look_at), ("up", up)):
@@ -141,6 +145,11 @@ class Camera(FullPrecision):
     @full_precision
     def homogeneous_pixels(self, points: Tensor) -> Tensor:
         """World points (V, 3) as HomogeneousMesh.vertices has them, of the points' dtype and device."""
+        if self.camera_type is not _PERSPECTIVE:
+            raise NotImplementedError(
+                "only perspective cameras are rendered here; of an orthographic one gendr_adapters.cameras.from_redner "
+                "makes a camera for gendr_adapters.render"
+            )
         to_camera, intrinsics = self.world_to_cam.to(points), self.intrinsic_mat.to(points)
         if has_numbers(intrinsics) and as_list(intrinsics[2].detach()) != [0, 0, 1]:
             raise ValueError(f"the last row of intrinsic_mat must be 0, 0, 1, got {intrinsics[2].tolist()}")
@@ -150,7 +159,7 @@ class Camera(FullPrecision):
         return torch.stack([(p + z) * (width / 2) - z * left, z * (height / 2) - q * (width / 2) - z * top, z], 1)
 
 
-_PERSPECTIVE = camera_type.perspective
+_PERSPECTIVE, _ORTHOGRAPHIC = camera_type.perspective, camera_type.orthographic
 
 
 @full_precision

@@ -1,12 +1,12 @@
 """SoftRas' soft_rasterize: its names and defaults for what our core computes."""
 
-import math
 from numbers import Real
 from typing import Literal
 
 from torch import Tensor
 
 from .._autocast import full_precision
+from .._presets import softras_reach
 from .._soft_renderer.rasterizing import Background, Drawn, ImageSize, choose, render_rgba
 from .._soft_renderer.uv_textures import Textures
 
@@ -89,8 +89,7 @@ def soft_rasterize(
         distribution="hard" if dist_func == "hard" else "logistic",
         distance=distance,
         dist_scale=("sigma_val", sigma_val),
-        reach_per_scale=math.log(1 / dist_eps - 1),
-        min_coverage=0.0,
+        reach_per_scale=softras_reach(dist_eps),
         gamma=("gamma_val", gamma_val),
         blend=choose("aggr_func_rgb", aggr_func_rgb, _RGB),
         t_conorm=choose("aggr_func_alpha", aggr_func_alpha, _ALPHA),

@@ -1,5 +1,5 @@
-"""Small tools for programs that render: meshes, cameras, shading, losses, pictures, progress.
+"""Small tools for programs that render: cameras, shading, losses, pictures, progress.
 
-Import the modules themselves, ``from gendr_adapters.utils.meshes import load_obj``. `pictures` and `progress` need
-imageio, `plots` needs matplotlib, and `meshes.load_texture` needs Pillow; the ``demo`` extra installs them all.
+Import the modules themselves, ``from gendr_adapters.utils.losses import iou``. `pictures` and `progress` need
+imageio, and `plots` needs matplotlib; the ``demo`` extra installs them all.
 """

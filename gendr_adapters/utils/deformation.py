@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from .meshes import Mesh
+from .._meshes import Mesh
 
 
 class DeformableTemplate(nn.Module):

@@ -1,4 +1,4 @@
-"""Pictures out of renderings, and into files: PNG and GIF. Needs imageio."""
+"""Pictures out of renderings, and into files: PNG and GIF, which need imageio."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,10 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._extras import optional
+from .._picture_files import write_gif, write_image
 from ..render import Rendered
-
-_imageio = optional("imageio.v3", __name__, "io")
 
 
 def over(rendered: Rendered, backdrop: Sequence[float]) -> Tensor:
@@ -41,9 +39,9 @@ def to_uint8(picture: Tensor) -> np.ndarray:
 
 def save_image(path: Path, picture: np.ndarray) -> None:
     """Write (H, W, 3) uint8 in the format of the path's suffix: PNG, JPEG and others."""
-    _imageio.imwrite(path, picture)
+    write_image(path, picture)
 
 
 def save_gif(path: Path, frames: Sequence[np.ndarray], frames_per_second: float) -> None:
     """Write (H, W, 3) uint8 frames as an endless GIF."""
-    _imageio.imwrite(path, np.stack(list(frames)), extension=".gif", duration=1000 / frames_per_second, loop=0)
+    write_gif(path, frames, frames_per_second)

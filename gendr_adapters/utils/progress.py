@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._meshes import Mesh, vertex_normals
 from ..render import gather_corners, render
 from ..settings import RenderSettings
 from .cameras import OrbitCameras, orbit, project
-from .meshes import Mesh, vertex_normals
 from .pictures import over, to_uint8
 from .shading import lambert
 
@@ -51,7 +51,7 @@ def fit_frame(mesh: Mesh, goal: Mesh) -> np.ndarray:
 
 
 def _clay(mesh: Mesh, camera: OrbitCameras) -> np.ndarray:
-    colours = torch.tensor(CLAY) * lambert(vertex_normals(mesh), camera)
+    colours = torch.tensor(CLAY) * lambert(vertex_normals(mesh.vertices, mesh.faces), camera)
     corners = gather_corners(project(mesh.vertices, camera, HALF_FOV), mesh.faces)
     features = gather_corners(colours, mesh.faces)[None]
     return to_uint8(over(render(corners, SIZE, features, settings=SETTINGS), BACKDROP)[0])

@@ -1,0 +1,7 @@
+"""Meshes as tensors, in files and out of them."""
+
+from ._files import load_mesh, save_mesh
+from ._mesh import Mesh
+from ._normals import vertex_normals
+
+__all__ = ["Mesh", "load_mesh", "save_mesh", "vertex_normals"]

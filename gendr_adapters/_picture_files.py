@@ -1,0 +1,184 @@
+"""`save_image` and `save_video`: renderings as files that anyone can look at."""
+
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ._autocast import full_precision
+from ._extras import optional
+from ._inputs import check_real
+from .settings import check_number
+
+_WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp")
+_VIDEOS = (".mp4", ".mov", ".mkv", ".webm")
+
+
+@full_precision
+def save_image(
+    path: str | os.PathLike[str],
+    image: Tensor,
+    alpha: Tensor | None = None,
+    *,
+    background: Sequence[float] | None = None,
+) -> None:
+    """Write a picture in the format of the path's suffix, with 8 bits a channel: PNG, JPEG, WebP, TIFF, BMP.
+
+    image is not premultiplied by alpha, as in PNG files, and as `render` gives it: what a face shows is in image, how
+    much of the pixel it covers in alpha.
+
+    Args:
+        path: of the file; its folder must be there.
+        image: (C, H, W), or (B, C, H, W), B pictures side by side; values in [0, 1], others are clipped. C is 1 or 3.
+        alpha: (H, W), (1, H, W) or (B, H, W) in [0, 1]: becomes the file's alpha channel.
+        background: C numbers in [0, 1]: lays the picture over this colour by alpha instead; needs alpha.
+    Raises:
+        TypeError: not tensors. ValueError: shapes that do not fit; NaN; alpha for a format without; a suffix that is
+            none of a picture. ImportError: imageio is needed (the extra 'io').
+
+    >>> import tempfile, torch
+    >>> from gendr_adapters import save_image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_image(f"{folder}/red.png", torch.tensor([1.0, 0.0, 0.0])[:, None, None].expand(3, 8, 8))
+    """
+    pictures = _pictures("image", image)
+    levels = _levels(pictures, alpha, background)
+    if levels.shape[-1] in (2, 4) and Path(path).suffix.lower() in _WITHOUT_ALPHA:
+        raise ValueError(f"{os.fspath(path)}: this format has no alpha; give a background, or save a .png file")
+    write_image(path, np.concatenate(list(levels), 1))
+
+
+@full_precision
+def save_video(
+    path: str | os.PathLike[str],
+    frames: Tensor | Iterable[Tensor],
+    frames_per_second: float = 24.0,
+    alpha: Tensor | None = None,
+    *,
+    background: Sequence[float] = (1.0, 1.0, 1.0),
+) -> None:
+    """Write a video: an endless GIF, or MP4 (H.264), MOV, MKV or WebM by ffmpeg (the extra 'video').
+
+    Args:
+        path: of the file; its folder must be there.
+        frames: (T, C, H, W), or T tensors (C, H, W) or (1, C, H, W), of which MP4 and its like hold one at a time in
+            memory; values in [0, 1], others are clipped. C is 1 or 3. Not premultiplied, see `save_image`.
+        frames_per_second: > 0; GIFs know hundredths of a second.
+        alpha: (T, H, W) in [0, 1], with frames (T, C, H, W): lays the frames over background.
+        background: a colour, used where there is alpha.
+    Raises:
+        TypeError: not tensors. ValueError: shapes that do not fit or differ; no frames; NaN; another suffix.
+            ImportError: imageio, or imageio-ffmpeg, is needed.
+
+    MP4 needs even sides: an odd one gets its last row or column twice.
+
+    >>> import tempfile, torch
+    >>> from gendr_adapters import save_video
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_video(f"{folder}/fade.gif", torch.linspace(0, 1, 5)[:, None, None, None].expand(5, 3, 8, 8))
+    """
+    rate = check_number("frames_per_second", frames_per_second)
+    if not 0 < rate <= 1000:
+        raise ValueError(f"frames_per_second must be > 0, at most 1000, got {rate}")
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".gif", *_VIDEOS):
+        raise ValueError(f"{os.fspath(path)}: the suffix must be one of .gif, {', '.join(_VIDEOS)}, got {suffix!r}")
+    if isinstance(frames, Tensor):
+        if frames.dim() != 4:
+            raise ValueError(f"frames must be (T, C, H, W), got shape {tuple(frames.shape)}")
+        levels: Iterator[np.ndarray] = iter(
+            _levels(_pictures("frames", frames), alpha, background if alpha is not None else None)
+        )
+    else:
+        if alpha is not None:
+            raise ValueError("alpha goes with frames (T, C, H, W), one tensor")
+        levels = (_levels(_pictures("frames", frame), None, None)[0] for frame in frames)
+    if suffix == ".gif":
+        write_gif(path, _alike(levels), rate)
+    else:
+        _write_video(path, _alike(levels), rate)
+
+
+def write_image(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
+    """(H, W, 1 to 4) or (H, W) uint8."""
+    imageio = optional("imageio.v3", f"writing {os.fspath(path)}", "io")
+    try:
+        imageio.imwrite(path, pixels[..., 0] if pixels.shape[2:] == (1,) else pixels)
+    except OSError as error:
+        if isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError)) or error.errno is not None:
+            raise
+        raise ValueError(f"{os.fspath(path)}: {error}") from error
+
+
+def write_gif(path: str | os.PathLike[str], frames: Iterable[np.ndarray], frames_per_second: float) -> None:
+    """(H, W, 3) uint8 frames as an endless GIF."""
+    imageio = optional("imageio.v3", f"writing {os.fspath(path)}", "io")
+    pictures = np.stack([np.broadcast_to(frame, (*frame.shape[:2], 3)) for frame in frames])
+    imageio.imwrite(path, pictures, extension=".gif", duration=1000 / frames_per_second, loop=0)
+
+
+def _write_video(path: str | os.PathLike[str], frames: Iterable[np.ndarray], frames_per_second: float) -> None:
+    optional("imageio_ffmpeg", f"writing {os.fspath(path)}", "video")
+    imageio = optional("imageio.v2", f"writing {os.fspath(path)}", "video")
+    with imageio.get_writer(path, fps=frames_per_second, macro_block_size=1) as writer:
+        for frame in frames:
+            height, width = frame.shape[:2]
+            even = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
+            writer.append_data(np.ascontiguousarray(np.broadcast_to(even, (*even.shape[:2], 3))))
+
+
+def _alike(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """The frames. Raises ValueError where there are none, or one of another size."""
+    first = next(frames, None)
+    if first is None:
+        raise ValueError("frames must be at least one, got none")
+    for number, frame in enumerate(itertools.chain([first], frames)):
+        if frame.shape != first.shape:
+            raise ValueError(f"frames must be of one size, got {first.shape} and, frame {number}, {frame.shape}")
+        yield frame
+
+
+def _pictures(name: str, image: Tensor) -> Tensor:
+    """(B, C, H, W)."""
+    check_real(name, image)
+    pictures = image if image.dim() == 4 else image[None]
+    if pictures.dim() != 4 or pictures.shape[1] not in (1, 3) or 0 in pictures.shape:
+        raise ValueError(f"{name} must be (C, H, W) or (B, C, H, W), C 1 or 3, got shape {tuple(image.shape)}")
+    return pictures.detach()
+
+
+def _levels(pictures: Tensor, alpha: Tensor | None, background: Sequence[float] | None) -> np.ndarray:
+    """(B, H, W, C) uint8, or with one channel more where there is alpha and no background."""
+    if background is not None and alpha is None:
+        raise ValueError("background goes with alpha: without it there is nothing for it to show through")
+    values = pictures
+    if alpha is not None:
+        check_real("alpha", alpha)
+        rows = (alpha if alpha.dim() == 3 else alpha[None]).detach()
+        wanted = (pictures.shape[0], *pictures.shape[2:])
+        if tuple(rows.shape) != wanted:
+            raise ValueError(f"alpha must be {wanted}, as the pictures are, got shape {tuple(alpha.shape)}")
+        shares = rows.to(pictures)[:, None].clamp(0, 1)
+        if background is None:
+            values = torch.cat([pictures, shares], 1)
+        else:
+            colour = _colour(background, pictures)
+            values = pictures.clamp(0, 1) * shares + colour * (1 - shares)
+    if bool(values.isnan().any()):
+        raise ValueError("the picture has pixels that are NaN")
+    return (values.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def _colour(background: Sequence[float], like: Tensor) -> Tensor:
+    """(1, C, 1, 1); of pictures with one channel the first number."""
+    try:
+        colour = like.new_tensor([float(x) for x in background])
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"background must be numbers, one a channel, got {background!r}") from error
+    if len(colour) not in (like.shape[1], 3) or not bool(((colour >= 0) & (colour <= 1)).all()):
+        raise ValueError(f"background must be {like.shape[1]} numbers in [0, 1], got {background!r}")
+    return colour[: like.shape[1], None, None]

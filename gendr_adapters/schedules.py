@@ -1,0 +1,67 @@
+"""`Anneal`: softness that falls from step to step, in pixels."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+from ._pixels import scale_of_pixels
+
+__all__ = ["Anneal"]
+
+
+@dataclass(frozen=True)
+class Anneal:
+    """A schedule for dist_scale: soft edges first, which feel what is far away, sharp ones in the end, which are exact.
+
+        anneal = Anneal(start=2.0, end=0.1, steps=200, image_size=64)
+        for step in range(200):
+            settings = base.replace(dist_scale=anneal(step))
+
+    It falls geometrically, by the same factor in each step. What it returns is also sigma of PyTorch3D's BlendParams
+    and sigma_val of SoftRas.
+
+    start, end: softness at the first and at the last step, in pixels, > 0: the distance from an edge at which u is 1
+        (coverage 0.73 inside, 0.27 outside, if it is logistic). end may be larger than start.
+    steps: how many there are, at least 1. With 1, that one has start.
+    image_size: side of a square image or (H, W), in pixels; its shorter side is taken to span [-1, 1].
+    dist_squared: as in the RenderSettings that are to get dist_scale: (2 pixels / min(H, W))^2 with True, else
+        2 pixels / min(H, W).
+
+    Raises TypeError or ValueError that says what was given and what is allowed.
+    """
+
+    start: float
+    end: float
+    steps: int
+    image_size: int | Sequence[int]
+    dist_squared: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        for name in ("start", "end"):
+            scale_of_pixels(name, getattr(self, name), self.image_size)
+        if isinstance(self.steps, bool) or not isinstance(self.steps, Integral):
+            raise TypeError(f"steps must be an int, got {self.steps!r}")
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1, got {self.steps}")
+        if not isinstance(self.dist_squared, bool):
+            raise TypeError(f"dist_squared must be True or False, got {self.dist_squared!r}")
+
+    def __call__(self, step: int) -> float:
+        """dist_scale at a step, from 0; after the last step it stays where it is.
+
+        Under torch.compile pass it as a tensor, torch.tensor([anneal(step)]): each float is compiled anew.
+
+        Raises TypeError or ValueError for a step that is not a number >= 0.
+        """
+        return scale_of_pixels("pixels", self.pixels(step), self.image_size, self.dist_squared)
+
+    def pixels(self, step: int) -> float:
+        """Softness at a step, in pixels; arguments and errors as for the call."""
+        if isinstance(step, bool) or not isinstance(step, Real):
+            raise TypeError(f"step must be a number, got {type(step).__name__}")
+        if not 0 <= step < math.inf:
+            raise ValueError(f"step must be >= 0 and finite, got {step}")
+        share = min(1.0, step / max(self.steps - 1, 1))
+        return float(self.start) * (self.end / self.start) ** share

@@ -1,0 +1,130 @@
+"""The viewer's pictures: a mesh through a camera, as softly as a View says, and what pulls on its vertices."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from .._meshes import vertex_normals
+from ..cameras import PinholeCamera
+from ..render import gather_corners, render
+from ._view import View
+
+AMBIENT = 0.35
+BACKDROP = 1.0
+# So many vertices, those with the largest gradients, get arrows; the longest is this share of the picture's side.
+ARROWS, LONGEST = 150, 0.08
+
+
+class Scene(NamedTuple):
+    """vertices: (V, 3). faces: (F, 3) int64. colours: (V, 3) in [0, 1]."""
+
+    vertices: Tensor
+    faces: Tensor
+    colours: Tensor
+
+
+class Pull(NamedTuple):
+    """How the area of the silhouette, the sum of alpha in pixels, changes as vertices move.
+
+    in_world: (V, 3), pixels per world unit. on_screen: (V, 2), its gradient to the vertices' places in the picture,
+    right and down, without unit. places: (V, 2), those places, pixels.
+    """
+
+    in_world: Tensor
+    on_screen: Tensor
+    places: Tensor
+
+
+def picture(scene: Scene, camera: PinholeCamera, view: View) -> np.ndarray:
+    """(H, W, 3) uint8. A mesh that is behind the camera leaves the picture empty."""
+    height, width = camera.image_size
+    seen = camera.project(scene.vertices)
+    if not bool((seen[..., 2] > 0).any()):
+        return np.full((height, width, 3), round(255 * BACKDROP), np.uint8)
+    settings = view.settings(camera.image_size, seen[..., 2])
+    corners = gather_corners(seen, scene.faces)
+    if view.shown == "gradient":
+        return _with_arrows(scene, camera, view)
+    if view.shown == "colour":
+        lit = gather_corners(scene.colours * _headlight(scene, camera), scene.faces)
+        image, alpha, _, _ = render(corners, camera.image_size, lit[None], settings=settings)
+        assert image is not None and alpha is not None
+        return _to_uint8(image[0] * alpha + BACKDROP * (1 - alpha))
+    outputs = ("alpha",) if view.shown == "alpha" else ("alpha", "depth")
+    _, alpha, depth, _ = render(corners, camera.image_size, settings=settings, outputs=outputs)
+    assert alpha is not None
+    if depth is None:
+        return _to_uint8(alpha.expand(3, -1, -1))
+    nearness = (settings.far - depth) / (settings.far - settings.near)
+    return _to_uint8(torch.where(depth > 0, nearness, 0.0).expand(3, -1, -1))
+
+
+def pull_of(scene: Scene, camera: PinholeCamera, view: View) -> Pull:
+    """The gradient of the silhouette's area; zero for a mesh behind the camera."""
+    height, width = camera.image_size
+    vertices = scene.vertices.detach().requires_grad_()
+    with torch.enable_grad():
+        seen = camera.project(vertices)
+        places = torch.stack(
+            [(seen[0, :, 0] * min(height, width) + width) / 2, (height - seen[0, :, 1] * min(height, width)) / 2], 1
+        ).detach()
+        if not bool((seen[..., 2] > 0).any()):
+            return Pull(torch.zeros_like(vertices), torch.zeros_like(places), places)
+        settings = view.settings(camera.image_size, seen[..., 2].detach())
+        alpha = render(
+            gather_corners(seen, scene.faces), camera.image_size, settings=settings, outputs=("alpha",)
+        ).alpha
+        assert alpha is not None
+        in_world, on_screen = torch.autograd.grad(alpha.sum(), [vertices, seen])
+    # From NDC, y up, to pixels, down.
+    to_pixels = torch.tensor([2.0, -2.0]) / min(height, width)
+    return Pull(in_world, on_screen[0, :, :2] * to_pixels.to(on_screen), places)
+
+
+def heat(values: Tensor) -> Tensor:
+    """Colours (V, 3) in [0, 1] of numbers >= 0 (V,): grey, and the redder the closer to the largest."""
+    share = (values / values.max().clamp(min=1e-30))[:, None]
+    grey, red = values.new_tensor([0.75, 0.75, 0.75]), values.new_tensor([0.85, 0.1, 0.05])
+    return grey + share.sqrt() * (red - grey)
+
+
+def _with_arrows(scene: Scene, camera: PinholeCamera, view: View) -> np.ndarray:
+    """The silhouette, and where the vertices that pull most would go to make it larger."""
+    silhouette = picture(scene, camera, replace(view, shown="alpha"))
+    canvas = Image.fromarray(silhouette // 2 + 32)
+    pull = pull_of(scene, camera, view)
+    strength = pull.on_screen.norm(dim=1)
+    strongest = strength.topk(min(ARROWS, len(strength))).indices
+    scale = LONGEST * min(camera.image_size) / strength.max().clamp(min=1e-30)
+    draw = ImageDraw.Draw(canvas)
+    for (x, y), (dx, dy) in zip(
+        pull.places[strongest].tolist(), (scale * pull.on_screen)[strongest].tolist(), strict=True
+    ):
+        _arrow(draw, x, y, dx, dy)
+    return np.asarray(canvas)
+
+
+def _arrow(draw: ImageDraw.ImageDraw, x: float, y: float, dx: float, dy: float) -> None:
+    tip, colour = (x + dx, y + dy), (255, 120, 40)
+    draw.line([(x, y), tip], fill=colour, width=1)
+    for side in (-1, 1):
+        draw.line([tip, (tip[0] - 0.3 * dx + side * 0.2 * dy, tip[1] - 0.3 * dy - side * 0.2 * dx)], fill=colour)
+
+
+def _headlight(scene: Scene, camera: PinholeCamera) -> Tensor:
+    """(V, 1): ambient light, and Lambert's of a lamp at the camera that lights both sides of a face."""
+    eye = -(camera.rotation[0].mT @ camera.translation[0])
+    normal = vertex_normals(scene.vertices, scene.faces)
+    cosine = (F.normalize(eye - scene.vertices, dim=1) * normal).sum(1, keepdim=True).abs()
+    return AMBIENT + (1 - AMBIENT) * cosine
+
+
+def _to_uint8(values: Tensor) -> np.ndarray:
+    """(3, H, W) -> (H, W, 3)."""
+    pixels: np.ndarray = (values.detach().clamp(0, 1).permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy()
+    return pixels
