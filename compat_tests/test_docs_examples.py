@@ -16,7 +16,7 @@ PACKAGE = Path(gendr_adapters.__file__).parent
 # What is public here, apart from the doors: their guides and notebooks show them.
 CORE = ("gendr_adapters", "gendr_adapters.distributions", "gendr_adapters.t_conorms", "gendr_adapters.data")
 # Of these a page of examples would be longer than what they say.
-WITHOUT = {"NativeLibraryError", "Rendered", "Fragments", "Distribution", "RenderSettings"}
+WITHOUT = {"NativeLibraryError", "NothingDrawnWarning", "Rendered", "Fragments", "Distribution", "RenderSettings"}
 
 
 def with_examples() -> Iterator[str]:
