@@ -42,7 +42,7 @@ def blend_fragments(
 
     Args:
         fragments: of find_fragments for this image_size; offsets, depth and distance2 are read. All of them count:
-            reach, near, far, cull and min_coverage have no say here.
+            reach, near, far, cull and min_coverage are ignored.
         features: (M, C), what each fragment shows, of the dtype of depth. None: no image.
         image_size: side or (H, W), pixels.
         settings: distribution, dist_*, t_conorm*, gamma, softmax_range (else near and far), background_eps and

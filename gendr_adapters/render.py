@@ -54,7 +54,7 @@ def render(
     Args:
         face_vertices: float32 or float64: x and y in NDC (x right, y up), z view depth (> 0 in front of the
             camera). (F, 3, 3): one image; (B, F, 3, 3): a batch; (F_total, 3, 3) with face_offsets: meshes of different
-            sizes, packed. Corners that are not finite, or whose x or y is beyond 1e18, make their face count nowhere.
+            sizes, packed. Faces with corners that are not finite, or whose x or y is beyond 1e18, are ignored.
             Coordinates carry rounding errors of their own size: in float32, a corner at 1e5 NDC puts alpha off by 0.02.
         image_size: side of a square image or (H, W), in pixels, 1 to 32768. The centre of pixel (row, col) is at
             x = (2 col + 1 - W) / W * extent_x, y = (H - 1 - 2 row) / H * extent_y (see RenderSettings.half_extent).
