@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_command_line_writes_every_result(tmp_path, capsys):
-    main(["--out", str(tmp_path / "out"), "--steps", "3", "--frames", "2", "--size", "32", "--seed", "1"])
+    main(["--out", str(tmp_path / "out"), "--steps", "3", "--frames", "2", "--image-size", "32", "--seed", "1"])
     names = {"airplane_fit.gif", "airplane_fit.obj", "airplane_loss.png", "spot.gif", "spot_blur.png"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
     last = capsys.readouterr().out.splitlines()[-1]

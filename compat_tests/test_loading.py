@@ -149,7 +149,7 @@ for call in (lambda: render(torch.rand(2, 3, 3) + 1, 8), lambda: _native.library
         call()
     except NativeLibraryError as error:
         print(error)
-__main__.main()
+__main__.print_info()
 """
     lines = run(code, env={"PYTHONPATH": archive}, cwd=tmp_path).splitlines()
     said = [line for line in lines if "is not a folder: gendr_adapters was imported from an archive" in line]

@@ -98,6 +98,11 @@ ONE = torch.tensor([[[-0.5, -0.5, 2.0], [0.5, -0.5, 2.0], [0.0, 0.5, 2.0]]])
         (ONE * torch.nan, ValueError, "no face of the scene has corners that are all finite"),
         (ONE * torch.tensor([1.0, 1.0, -1.0]), ValueError, "all 1 faces have corners at or behind the camera.*is -2"),
         (ONE + torch.tensor([3.0, 0, 0]), ValueError, r"outside the picture: they span x from 2.5 to 3.5.*\+-1"),
+        (
+            Mesh(ONE[0] - 2, torch.tensor([[0, 1, 2]])),
+            ValueError,
+            "the mesh has vertices at or behind the camera.*project",
+        ),
         (ONE.to("meta"), ValueError, "suggest needs the numbers of a scene"),
         (ONE.half(), TypeError, "face_vertices must be float32 or float64"),
         (ONE[0], ValueError, r"face_vertices must be \(F, 3, 3\)"),

@@ -1,19 +1,15 @@
-"""`python -m gendr_adapters`: what this installation found."""
+"""`python -m gendr_adapters`: what this installation found; with arguments it is `gendr-adapters` (cli/)."""
 
-import argparse
 import platform
-from collections.abc import Sequence
+import sys
 
 import torch
 
 from . import __version__, _native
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print it, a line each."""
-    argparse.ArgumentParser(
-        prog="python -m gendr_adapters", description="Print versions, the native libraries and GPUs that were found."
-    ).parse_args(arguments)
+def print_info() -> None:
+    """Versions, native libraries, instruction set and GPUs, a line each."""
     rows = [("gendr_adapters", __version__), ("python", platform.python_version()), *_library("cpu")]
     rows += [
         ("threads", str(torch.get_num_threads())),
@@ -49,6 +45,16 @@ def _gpus() -> list[str]:
         f"{torch.cuda.get_device_name(i)} (sm_{''.join(map(str, torch.cuda.get_device_capability(i)))})"
         for i in range(torch.cuda.device_count())
     ]
+
+
+def main() -> None:
+    """Print it, or run a command."""
+    if sys.argv[1:]:
+        from .cli import main as run
+
+        run()
+    else:
+        print_info()
 
 
 if __name__ == "__main__":

@@ -27,8 +27,9 @@ def axis_angle_to_matrix(axis_angle: Tensor) -> Tensor:
 
     >>> import torch
     >>> from gendr_adapters import axis_angle_to_matrix
-    >>> axis_angle_to_matrix(torch.tensor([0.0, 0.0, torch.pi / 2])).round().int().tolist()
-    [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+    >>> quarter = axis_angle_to_matrix(torch.tensor([0.0, 0.0, torch.pi / 2]))
+    >>> (quarter @ torch.tensor([1.0, 0.0, 0.0])).round().abs().tolist()  # x becomes y
+    [0.0, 1.0, 0.0]
     """
     _check("axis_angle", axis_angle, 3)
     x, y, z = axis_angle.unbind(-1)

@@ -40,8 +40,9 @@ def suggest(scene: Any, image_size: int | tuple[int, int]) -> RenderSettings:
     Returns:
         RenderSettings, all numbers rounded; everything else has its default: suggest(...).replace(...).
     Raises:
-        ValueError: there is no face, none whose corners are all finite, none in front of the camera, or none in the
-            picture; the tensor has no numbers (meta, fake, inside torch.vmap).
+        ValueError: a mesh has vertices with z <= 0, as one that is not projected; there is no face, none whose corners
+            are all finite, none in front of the camera, or none in the picture; the tensor has no numbers (meta, fake,
+            inside torch.vmap).
         TypeError: neither a tensor nor a mesh; wrong dtypes.
 
     It looks at numbers, so on CUDA it waits for them. Call it before a loop, not in it.
@@ -77,6 +78,12 @@ def _corners(scene: Any) -> Tensor:
     elif hasattr(scene, "vertices") and hasattr(scene, "faces"):
         check_real("scene.vertices", scene.vertices)
         scene = gather_corners(scene.vertices.detach(), scene.faces)
+        if has_numbers(scene) and bool((scene[..., 2] <= 0).any()):
+            raise ValueError(
+                "the mesh has vertices at or behind the camera, z <= 0: they must be projected first, e.g. "
+                "mesh._replace(vertices=camera.project(mesh.vertices)[0]). If they are, pass face_vertices, of which "
+                "those in front of the camera are looked at"
+            )
     elif not isinstance(scene, Tensor):
         raise TypeError(
             f"scene must be a tensor, face_vertices, or a mesh with vertices and faces, got {type(scene).__name__}"

@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--frames", type=positive_int, default=48, help="of each animation (default: %(default)s)")
     parser.add_argument(
-        "--size", type=positive_int, default=256, help="of spot's pictures in pixels (default: %(default)s)"
+        "--image-size", type=positive_int, default=256, help="of spot's pictures in pixels (default: %(default)s)"
     )
     arguments = parser.parse_args(argv)
 
@@ -29,8 +29,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
         spot = Spot()
-        write_turntable(out / "spot.gif", spot, arguments.frames, arguments.size)
-        write_blur_sweep(out / "spot_blur.png", spot, arguments.size // 2)
+        write_turntable(out / "spot.gif", spot, arguments.frames, arguments.image_size)
+        write_blur_sweep(out / "spot_blur.png", spot, arguments.image_size // 2)
     hard_iou = fit_airplane(out, FitOptions(steps=arguments.steps, n_frames=arguments.frames, seed=arguments.seed))
     print("written:", *(f"{out / name}" for name in sorted(path.name for path in out.iterdir())))
     print(f"final_hard_iou={hard_iou:.3f}")

@@ -1,0 +1,119 @@
+"""The commands of `gendr-adapters`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import torch
+
+from .. import __version__, load_mesh
+from ._options import Colour, Device, ImageSize
+
+_VIDEOS = (".gif", ".mp4", ".mov", ".mkv", ".webm")
+
+
+class _Program(click.Group):
+    """Errors of the library are what the user did: one sentence, and no traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (ValueError, OSError, ImportError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(__version__, prog_name="gendr-adapters")
+def program() -> None:
+    """Render meshes softly.
+
+    Try `gendr-adapters render mesh.obj -o mesh.png`, or `gendr-adapters view mesh.obj` for a page in the browser.
+    """
+
+
+@program.command()
+def info() -> None:
+    """Print what this installation found: versions, native libraries, instruction set, GPUs."""
+    from ..__main__ import print_info
+
+    print_info()
+
+
+@program.command()
+@click.argument("mesh", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Picture or video.")
+@click.option("--image-size", type=ImageSize(), default="512", help="A side, or width x height.")
+@click.option("--elevation", type=float, default=20.0, help="Degrees above the horizon.")
+@click.option("--azimuth", type=float, default=30.0, help="Degrees around the y axis; 0 looks along -z.")
+@click.option(
+    "--distance", type=click.FloatRange(min=0, min_open=True), help="World units; chosen to fit if not given."
+)
+@click.option("--field-of-view", type=click.FloatRange(0, 180, True, True), default=40.0, help="Degrees.")
+@click.option(
+    "--softness", type=click.FloatRange(min=0, min_open=True), help="Width of edges, pixels; sharp if not given."
+)
+@click.option(
+    "--show", type=click.Choice(["colour", "alpha", "depth", "normals"]), default="colour", help="What to show."
+)
+@click.option("--background", type=Colour(), default="white", help="Colour, or 'none' for a transparent picture.")
+@click.option("--frames", type=click.IntRange(min=1), default=48, help="Of a video: one turn around the mesh.")
+@click.option("--frames-per-second", type=click.FloatRange(0, 100, True), default=24.0, help="Of a video.")
+@click.option("--device", type=Device(), default="cpu", help="cpu, or cuda.")
+def render(
+    mesh: Path,
+    out: Path,
+    image_size: tuple[int, int],
+    elevation: float,
+    azimuth: float,
+    distance: float | None,
+    field_of_view: float,
+    softness: float | None,
+    show: str,
+    background: tuple[float, float, float] | None,
+    frames: int,
+    frames_per_second: float,
+    device: torch.device,
+) -> None:
+    """Render MESH (OBJ, PLY, GLB, glTF, STL, OFF) to a picture, or one turn around it to a GIF or MP4.
+
+    The suffix of --out says which: .png and .jpg are pictures, .gif and .mp4 are videos.
+    """
+    from .. import save_image, save_video
+    from ._pictures import Shot
+
+    shot = Shot(load_mesh(mesh).to(device), image_size, field_of_view, distance, elevation, softness, show)
+    if out.suffix.lower() not in _VIDEOS:
+        image, alpha = shot.picture(azimuth)
+        save_image(out, image, alpha, background=background)
+    else:
+        if background is None:
+            raise click.UsageError("a video has a background: --background none goes with pictures")
+
+        def turn() -> Iterator[torch.Tensor]:
+            with click.progressbar(range(frames), label=f"rendering {out.name}") as numbers:
+                for number in numbers:
+                    yield shot.over(azimuth + 360 * number / frames, background)
+
+        save_video(out, turn(), frames_per_second)
+    click.echo(f"written: {out}")
+
+
+@program.command()
+@click.argument("mesh", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--host", default="127.0.0.1", help="Address to listen on; 0.0.0.0 lets everyone on the network in.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, help="The next free one if it is taken.")
+def view(mesh: Path, host: str, port: int) -> None:
+    """Show MESH in the browser, its soft rendering beside it, until Ctrl-C."""
+    from ..viewer import Viewer
+
+    loaded = load_mesh(mesh)
+    Viewer(loaded.vertices, loaded.faces, loaded.vertex_colours, host=host, port=port).wait()
+
+
+@program.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def demo(arguments: tuple[str, ...]) -> None:
+    """Turn a cow, and let a sphere learn to be an airplane; `demo --help` lists the options."""
+    from ..demo.__main__ import main
+
+    main(arguments)
