@@ -46,5 +46,5 @@ def test_help(
     with pytest.raises(SystemExit) as ended:
         run(program, monkeypatch)
     assert not ended.value.code
-    assert capsys.readouterr().out.startswith("usage: ")
+    assert capsys.readouterr().out.lower().startswith("usage: ")
     assert not list(tmp_path.iterdir())
