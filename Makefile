@@ -15,7 +15,7 @@ FUZZ_ARGS ?=
 NATIVE := $(shell find csrc -type f ! -name budget.json)
 CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp $(wildcard compat_tests/fuzz/*.cpp compat_tests/fuzz/*.h)
 
-.PHONY: help demo example test test-fast environments nightly sanitize fuzz clang coverage budget lint tidy docs bench
+.PHONY: help demo example test test-fast environments nightly sanitize fuzz clang coverage budget lint tidy docs pages bench
 .PHONY: bench-gpu wheels release-notes checksums format hooks clean
 .NOTPARALLEL:
 
@@ -33,7 +33,8 @@ help:
 	@echo "make budget  let the CUDA kernels' budget (csrc/cuda/budget.json) be what they use now"
 	@echo "make wheels  the source archive and the wheels that are published, into dist/, checked and tried"
 	@echo "make lint    ruff, mypy, clang-format and the checks of CI's own files; make tidy: clang-tidy"
-	@echo "make docs    write the pages that programs write"
+	@echo "make docs    the site, from docs/ and the docstrings, into build/site; a warning or a dead link fails"
+	@echo "make pages   write the pages of docs/ that are made from results"
 	@echo "make bench   the tables of timings; make bench-gpu: on a GPU"
 	@echo "make release-notes  the changelog's section of TAG, into $(OUT)/; make checksums: of what is in dist/"
 	@echo "make format  let ruff and clang-format rewrite the sources"
@@ -152,7 +153,12 @@ tidy: $(STAMPS)/lint
 	$(TIDY) csrc/cpu/kernels.cpp -- -std=c++17 -pthread -DGENDR_ISA=baseline
 	$(TIDY) $(wildcard csrc/emu/*.cpp csrc/cuda/*.cu) -- -x c++ -std=c++17 -pthread -DGENDR_EMU -DGENDR_ISA=emu
 
-docs: $(STAMPS)/demo $(SOME_PACKAGE)
+# The API pages import every door, so PyTorch3D's Python layer has to be there. Built from nothing each time: a warning of
+# a page that is kept from an earlier build would not come again.
+docs: $(STAMPS)/docs $(STAMPS)/pytorch3d $(SOME_PACKAGE)
+	$(BIN)/python -m sphinx --builder html --fresh-env --fail-on-warning --quiet docs build/site
+
+pages: $(STAMPS)/demo $(SOME_PACKAGE)
 	$(BIN)/python experiments/make_docs.py
 	$(BIN)/python -m benchmarks.history --docs
 
@@ -188,7 +194,7 @@ $(STAMPS)/venv:
 	mkdir -p $(STAMPS)
 	touch $@
 
-$(STAMPS)/base $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/wheels $(STAMPS)/coverage: $(STAMPS)/%: requirements/%.txt requirements/base.txt $(STAMPS)/venv
+$(STAMPS)/base $(STAMPS)/demo $(STAMPS)/test $(STAMPS)/docs $(STAMPS)/lint $(STAMPS)/wheels $(STAMPS)/coverage: $(STAMPS)/%: requirements/%.txt requirements/base.txt $(STAMPS)/venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 

@@ -75,7 +75,7 @@ def page(entries: Sequence[Entry], picture: str) -> str:
     parts = [
         "# Times from commit to commit",
         "Medians of wall-clock time of the standard scenes, forward and backward together, in milliseconds. "
-        "`make bench` appends a line to `benchmarks/results/history.jsonl` where the machine is idle, and `make docs` "
+        "`make bench` appends a line to `benchmarks/results/history.jsonl` where the machine is idle, and `make pages` "
         "writes this page. How the code of two commits differs, `python -m benchmarks.compare` tells more closely.",
     ]
     if not entries:

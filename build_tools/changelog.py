@@ -21,12 +21,12 @@ def package_version() -> str:
 
 
 def section(text: str, version: str) -> tuple[str, str]:
-    """Date (or 'unreleased') and text of `## VERSION, DATE`; ValueError where there is none, or nothing in it."""
+    """Date (or 'unreleased') and text of `## [VERSION] - DATE`; ValueError where there is none, or nothing in it."""
     parts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
     for heading, content in sections.items():
-        name, _, date = heading.partition(", ")
-        if name == version:
+        name, _, date = heading.partition(" - ")
+        if name == f"[{version}]":
             if not content.strip():
                 raise ValueError(f"the changelog says nothing of version {version}")
             return date, content.strip() + "\n"

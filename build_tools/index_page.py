@@ -31,7 +31,7 @@ def readme(version: str, repository: str | None = REPOSITORY) -> str:
 
 
 def absolute(markdown: str, revision: str, repository: str | None) -> str:
-    """The text with links to files of the repository at that revision in the place of relative ones; without a
+    """The text with links to files of the repository at that revision instead of relative ones; without a
     repository, with their text alone."""
 
     def of_page(link: re.Match[str]) -> str:

@@ -3,6 +3,7 @@
 Run by build_tools/wheels.py in the environments of wheels; it imports nothing from here.
 """
 
+import argparse
 import os
 import platform
 import subprocess
@@ -94,14 +95,17 @@ def cuda_libraries(majors: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    what, *majors = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["without-torch", "all"])
+    parser.add_argument("majors", nargs="*", metavar="MAJOR", help="CUDA versions whose core the wheel has: 12 13")
+    options = parser.parse_args()
     spec = find_spec("gendr_adapters")
     assert spec and Path(spec.origin or "").is_relative_to(sys.prefix), f"not the wheel: {spec}"
-    if what == "without-torch":
+    if options.what == "without-torch":
         without_torch()
     else:
         instruction_sets()
         render_and_gradient()
-        cuda_libraries(majors)
-        command_line(majors)
-    print(f"{what}: fine", flush=True)
+        cuda_libraries(options.majors)
+        command_line(options.majors)
+    print(f"{options.what}: fine", flush=True)

@@ -9,6 +9,7 @@ neither wheel can be taken for the other: pip and its cache know wheels by name 
 local labels: there goes the CPU wheel, and with it the source archive; the CUDA wheel goes to a page of releases.
 """
 
+import argparse
 import os
 import platform
 import shutil
@@ -55,6 +56,8 @@ def variants(nvccs: Sequence[nvcc.Nvcc]) -> list[Variant]:
 
 
 def main() -> None:
+    raw = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(prog="make wheels", description=__doc__, formatter_class=raw).parse_args()
     chosen = variants(nvcc.find_all())
     machine = compiler.find().machine
     shutil.rmtree(DIST, ignore_errors=True)

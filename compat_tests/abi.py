@@ -3,6 +3,7 @@
 A library is loaded by the package of the same number alone: whoever forgets to raise it makes one that is read wrongly.
 """
 
+import argparse
 import re
 import sys
 from pathlib import Path
@@ -36,6 +37,7 @@ def _number(lines: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m compat_tests.abi", description=__doc__).parse_args()
     message = fault(HEADER.read_text(), SNAPSHOT.read_text()) if SNAPSHOT.exists() else None
     if message and "raise" in message:
         sys.exit(message)

@@ -108,8 +108,8 @@ def row(name: str, settings: Mapping[str, Any], scenes: int = SCENES) -> str:
 
 HEAD = """# How far float32 is from float64
 
-Made by `python -m compat_tests.accuracy --write`. Other machines round otherwise, so only the size of a number is the
-core's.
+Made by `python -m compat_tests.accuracy --write`. Other machines round differently, so only the order of magnitude of a
+number is a property of the core.
 
 Each row is {scenes} scenes of {height} x {width} pixels, drawn by the CPU core in float32 and in float64 from the same
 numbers of float32: 2 to 12 faces at depths of 1.5 to 5, half of them large, the others with an edge that passes a
@@ -117,10 +117,10 @@ pixel's centre within three times the distance at which coverage changes. Colour
 otherwise: {base}.
 
 `image` and `alpha` are the largest difference at any pixel. `gradient` is that of a random sum over image and alpha to
-the corners: the norm of the difference over the norm. Of each the median and the worst of the scenes.
+the corners: the norm of the difference over the norm. Each has the median and the worst of the scenes.
 
 A distance in float32 is good to about 1e-7 of a face's size, so a `dist_scale` (its root, if `dist_squared`) near that
-leaves no digits: use float64 there. So is a depth, and a small `gamma` multiplies what is lost.
+leaves no correct digits: use float64 there. The same holds for a depth, whose error a small `gamma` multiplies.
 
 In float64 the core agrees with `gendr_adapters/reference.py` as closely as rounding of the inputs allows;
 `compat_tests/support/sweep.py` says how that is measured.

@@ -3,6 +3,7 @@
 What 1.0 promises of them: docs/versioning.md.
 """
 
+import argparse
 import enum
 import importlib
 import inspect
@@ -136,4 +137,5 @@ def snapshot() -> dict[str, list[str]]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m compat_tests.public_api", description=__doc__).parse_args()
     SNAPSHOT.write_text("\n\n".join("\n".join(described(name)) for name in PUBLIC) + "\n")

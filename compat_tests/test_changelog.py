@@ -14,32 +14,34 @@ from build_tools import changelog  # noqa: E402
 
 TEXT = """# Changelog
 
-## 0.2.0, 2027-01-31
+## [0.2.0] - 2027-01-31
+
+### Added
 
 - New: one.
 
-### Doors
+### Fixed
 
 - Two.
 
-## 0.1.0, unreleased
+## [0.1.0] - unreleased
 
 - Old.
 
-## 0.0.1, 2026-01-01
+## [0.0.1] - 2026-01-01
 
 """
 
 
 def test_sections() -> None:
-    assert changelog.section(TEXT, "0.2.0") == ("2027-01-31", "- New: one.\n\n### Doors\n\n- Two.\n")
+    assert changelog.section(TEXT, "0.2.0") == ("2027-01-31", "### Added\n\n- New: one.\n\n### Fixed\n\n- Two.\n")
     assert changelog.section(TEXT, "0.1.0") == ("unreleased", "- Old.\n")
 
 
 @pytest.mark.parametrize(
     ("version", "message"),
     [
-        ("0.2", "has no version 0.2, but 0.2.0, 2027-01-31; 0.1.0, unreleased; "),
+        ("0.2", "has no version 0.2, but [0.2.0] - 2027-01-31; [0.1.0] - unreleased; "),
         ("0.0.1", "says nothing of version 0.0.1"),
     ],
 )
@@ -53,7 +55,7 @@ def test_the_version_is_one() -> None:
     version = changelog.package_version()
     assert gendr_adapters.__version__ == version
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
-    newest = re.search(r"^## (.+?), ", changelog.CHANGELOG.read_text(), re.MULTILINE)
+    newest = re.search(r"^## \[(.+?)\] - ", changelog.CHANGELOG.read_text(), re.MULTILINE)
     assert newest is not None and newest[1] == version
 
 
@@ -68,7 +70,7 @@ def released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_notes_of_a_release(released: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changelog.main(["v0.2.0", "--released"])
-    assert capsys.readouterr().out.startswith("- New: one.\n")
+    assert capsys.readouterr().out.startswith("### Added\n\n- New: one.\n")
     changelog.main(["0.1.0"])
     assert capsys.readouterr().out == "- Old.\n"
 
@@ -93,3 +95,12 @@ def test_what_has_no_date_is_not_released(
     with pytest.raises(SystemExit):
         changelog.main(["v0.1.0", "--released"])
     assert "version 0.1.0 has no date in the changelog, but 'unreleased'" in capsys.readouterr().err
+
+
+def test_the_form_is_that_of_keep_a_changelog() -> None:
+    text = changelog.CHANGELOG.read_text()
+    assert "https://keepachangelog.com/" in text
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert headings and all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - (\d{4}-\d\d-\d\d|unreleased)", one) for one in headings)
+    kinds = re.findall(r"^### (.+)$", text, re.MULTILINE)
+    assert kinds and set(kinds) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}

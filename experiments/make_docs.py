@@ -3,6 +3,7 @@
 python experiments/make_docs.py
 """
 
+import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,6 +55,13 @@ def _shown(value: float | int | str) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=DOCS, help=f"file to write (default: docs/{DOCS.name})")
+    out = parser.parse_args(argv).out
+    out.write_text(page(records()))
+    print("written:", out)
+
+
 if __name__ == "__main__":
-    DOCS.write_text(page(records()))
-    print("written:", DOCS)
+    main()

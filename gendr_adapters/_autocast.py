@@ -17,9 +17,9 @@ _DEVICES = ("cpu", "cuda")
 
 
 def full_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """The function, in which torch.autocast has no say: the 8 bits of bfloat16 tell 256 places in a picture apart.
+    """The function, in which torch.autocast is ignored: the 8 bits of bfloat16 tell 256 places in a picture apart.
 
-    Inside autocast the arguments are `widened`, and gradients are `ExactGradients`, but for code that torch.compile
+    Inside autocast the arguments are `widened`, and gradients are `ExactGradients`, except for code that torch.compile
     traces: what is to be exact there, too, takes `_products.times`. Outside nothing changes, and half precision is
     refused as ever.
     """

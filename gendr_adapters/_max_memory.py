@@ -11,7 +11,7 @@ _UNKNOWN, _LEAST = 4 << 30, 64 << 20
 
 
 def check_max_memory(max_memory: Any) -> int | None:
-    """Raises TypeError or ValueError for what is no max_memory."""
+    """Raises TypeError or ValueError for what is not a max_memory."""
     if max_memory is None:
         return None
     try:

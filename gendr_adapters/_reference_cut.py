@@ -101,7 +101,7 @@ def cut_face(face: Tensor, pixels: Tensor, s: Any) -> CutFace | None:
     proper = (following != corners).any(-1)  # an edge of no length has no outer side
     inside = ((sides > 0) | ~proper).all(-1)
     d2, nearest = _nearest(pixels, corners)
-    # On the outline but for rounding, as in reference._on_outline; the corners themselves are rounded where they lie.
+    # On the outline up to rounding, as in reference._on_outline; the corners themselves are rounded where they lie.
     touch = 6 * torch.finfo(face.dtype).eps
     edge, away, place = (x.detach().abs() for x in (following - corners, pixels[:, None] - corners, corners))
     slack = touch * (edge * (away + place).flip(-1)).sum(-1)

@@ -10,5 +10,5 @@ ANY_NEAR = -NO_FAR
 
 
 def leave_out(face_vertices: Tensor, hidden: Tensor) -> Tensor:
-    """face_vertices (..., F, 3, 3), NaN for the faces hidden (..., F): those count nowhere, and keep their places."""
+    """face_vertices (..., F, 3, 3), NaN for the faces hidden (..., F): those are ignored, and keep their places."""
     return where(hidden[..., None, None], face_vertices.new_tensor(nan), face_vertices)

@@ -42,7 +42,7 @@ def blend_fragments(
 
     Args:
         fragments: of find_fragments for this image_size; offsets, depth and distance2 are read. All of them count:
-            reach, near, far, cull and min_coverage have no say here.
+            reach, near, far, cull and min_coverage are ignored.
         features: (M, C), what each fragment shows, of the dtype of depth. None: no image.
         image_size: side or (H, W), pixels.
         settings: distribution, dist_*, t_conorm*, gamma, softmax_range (else near and far), background_eps and
@@ -60,6 +60,17 @@ def blend_fragments(
     Raises:
         TypeError, ValueError: tensors, shapes, dtypes, devices or settings that do not fit. On CUDA the offsets and
             scales are not looked at: see `render`.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters import RenderSettings, blend_fragments, find_fragments
+        >>> triangle = torch.tensor([[[-0.5, -0.5, 2.0], [0.5, -0.5, 2.0], [0.0, 0.5, 2.0]]])
+        >>> settings = RenderSettings(dist_scale=1e-3)
+        >>> found = find_fragments(triangle, 16, settings=settings)
+        >>> shaded = found.weights  # (M, 3): any function of the fragment
+        >>> image, alpha, *_ = blend_fragments(found, shaded, 16, settings)
+        >>> image.shape, alpha.shape
+        (torch.Size([1, 3, 16, 16]), torch.Size([1, 16, 16]))
     """
     offsets, depth, distance2 = _checked_fragments(fragments)
     if not isinstance(settings, RenderSettings):

@@ -58,7 +58,13 @@ ALIASES: dict[str, str] = {"heaviside": "hard", "hyperbolic_secant": "gudermanni
 
 
 def distribution(name: str) -> Distribution:
-    """Look a distribution up by name or alias. Raises ValueError that names the nearest, TypeError for no string."""
+    """Look a distribution up by name or alias. Raises ValueError that names the nearest, TypeError for no string.
+
+    Example:
+        >>> from gendr_adapters.distributions import distribution
+        >>> distribution("gamma").uses_shape, distribution("heaviside").begins
+        (True, True)
+    """
     if not isinstance(name, str):
         raise TypeError(f"a distribution's name must be a string, got {name!r}")
     found = DISTRIBUTIONS.get(ALIASES.get(name, name))
@@ -78,6 +84,12 @@ def cdf(name: str, x: "Tensor", shape: "float | Tensor" = 0.0, shift: "float | T
     shift: moves the support of the exponential, gamma and levy distributions, in units of tau: x + shift; the _rev ones
         are mirrored, cdf_rev(x, shift) = 1 - cdf(-x, shift).
     Returns a tensor like x, in [0, 1]. Raises ValueError for an unknown name or a shape that is not positive.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.distributions import cdf
+        >>> cdf("uniform", torch.tensor([-2.0, -0.5, 0.0, 2.0])).tolist()
+        [0.0, 0.25, 0.5, 1.0]
     """
     from ._curves import curves
 
@@ -85,7 +97,14 @@ def cdf(name: str, x: "Tensor", shape: "float | Tensor" = 0.0, shift: "float | T
 
 
 def pdf(name: str, x: "Tensor", shape: "float | Tensor" = 0.0, shift: "float | Tensor" = 0.0) -> "Tensor":
-    """Density d cdf / dx, in 1 / (unit of x); arguments and errors as for `cdf`. 0 for 'hard'."""
+    """Density d cdf / dx, in 1 / (unit of x); arguments and errors as for `cdf`. 0 for 'hard'.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.distributions import pdf
+        >>> pdf("uniform", torch.tensor([-2.0, 0.0, 2.0])).tolist()
+        [0.0, 0.5, 0.0]
+    """
     from ._curves import curves
 
     return curves(name, shape).pdf(x, shape, shift)

@@ -23,8 +23,8 @@ _ENDLESS = list(DISTRIBUTIONS).index("cauchy")
 
 
 class Fragments(NamedTuple):
-    """M pairs of a pixel and a face in reach of it, one behind the other: image by image, row by row from the top, and
-    within a pixel in an order of no meaning that is the same in every run.
+    """M pairs of a pixel and a face in reach of it, concatenated: image by image, row by row from the top; the order
+    within a pixel is arbitrary but deterministic.
 
     offsets: (B * H * W + 1,) int64; the fragments of pixel i are offsets[i] to offsets[i + 1].
     pixel: (M,) int64, (image * H + row) * W + column. face: (M,) int64, counted through all images.
@@ -54,8 +54,8 @@ def find_fragments(
     Args:
         face_vertices, image_size, face_offsets: as for `gendr_adapters.render`.
         settings: which pairs are in reach (reach, reach_per_scale, min_coverage and the distribution), which are seen
-            (near, far, cull, front), and the weights (perspective_correct, clip). What concerns alpha or blending has
-            no say. With min_coverage 0 and a reach the reach alone decides, whatever dist_scale; only a distribution
+            (near, far, cull, front), and the weights (perspective_correct, clip). Settings of alpha and blending are
+            ignored. With min_coverage 0 and a reach the reach alone decides, whatever dist_scale; only a distribution
             that is 0 up to some u, such as 'uniform', ends there, too. min_coverage is 1e-6 if not given.
 
     Returns:
@@ -66,6 +66,16 @@ def find_fragments(
     Raises:
         TypeError, ValueError: as `render`. With a dist_scale out of range that only the GPU knows nothing is found in
         its image, unless settings.check_finite makes it an error.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters import RenderSettings, find_fragments
+        >>> quad = torch.tensor([[[-1.0, -1, 2], [1, -1, 2], [1, 1, 2]], [[-1, -1, 2], [1, 1, 2], [-1, 1, 2]]])
+        >>> found = find_fragments(quad, 4, settings=RenderSettings(distribution="hard"))
+        >>> found.offsets.shape, found.face.unique().tolist()
+        (torch.Size([17]), [0, 1])
+        >>> bool(torch.allclose(found.weights.sum(1), torch.ones(())))
+        True
     """
     inputs = listing_arguments(face_vertices, image_size, face_offsets, settings)
     numbers_and_indices = ops.apply("fragments", *inputs)

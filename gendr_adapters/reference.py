@@ -65,7 +65,7 @@ def _nearest_on_outline(pixels: Tensor, corners: Tensor) -> tuple[Tensor, Tensor
     proper = length2 > 0  # an edge of length zero is its start point
     t = (to_pixel * edge).sum(-1) / torch.where(proper, length2, torch.ones_like(length2))
     t = torch.where(proper, t, torch.zeros_like(t)).clamp(0, 1)
-    # Of a corner from that itself: its two edges agree to the last bit, and rounding has no say between them.
+    # Of a corner from that itself: its two edges agree to the last bit, and rounding does not decide between them.
     offset = torch.where((t == 1)[..., None], to_pixel.roll(-1, dims=2), to_pixel - t[..., None] * edge)
     d2, nearest = (offset * offset).sum(-1).min(-1)  # min picks one edge, so does its gradient
     one_hot = torch.nn.functional.one_hot(nearest, 3).to(t.dtype)
@@ -82,7 +82,7 @@ def _barycentrics(pixels: Tensor, corners: Tensor, double_area: Tensor) -> Tenso
 
 
 def _on_outline(w: Tensor, corners: Tensor, double_area: Tensor, d2: Tensor) -> Tensor:
-    """Which pixels (P, F) are on a face's outline but for rounding: they touch each of its edges' lines from
+    """Which pixels (P, F) are on a face's outline except for rounding: they touch each of its edges' lines from
     within, and the outline, each by 6 units in the last place of the lengths involved (csrc/core/geometry.h)."""
     edge2 = (corners.roll(-1, dims=1) - corners).square().sum(-1)
     opposite2 = edge2.roll(-1, dims=1)  # w_k = distance from the line of edge k + 1 / height
@@ -134,7 +134,7 @@ def _sample_features(features: Tensor, weights: Tensor) -> Tensor:
     # [0, 1] without a clip in the first or last.
     borders = torch.arange(1, res, dtype=a.dtype, device=a.device)
     u, v = ((x[..., None] >= borders).sum(-1) for x in (a, b))
-    # Which of the two triangles of the texel square: beside edge 0-1, where a + b is res, rounding has no say.
+    # Which of the two triangles of the texel square: beside edge 0-1, where a + b is res, rounding does not decide.
     lower = a + b - u - v <= 1 + 8 * torch.finfo(a.dtype).eps * res
     texel = torch.where(lower, v * res + u, (res - 1 - v) * res + (res - 1 - u))
     return features[torch.arange(features.shape[0], device=features.device), texel]

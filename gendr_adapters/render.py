@@ -54,7 +54,7 @@ def render(
     Args:
         face_vertices: float32 or float64: x and y in NDC (x right, y up), z view depth (> 0 in front of the
             camera). (F, 3, 3): one image; (B, F, 3, 3): a batch; (F_total, 3, 3) with face_offsets: meshes of different
-            sizes, packed. Corners that are not finite, or whose x or y is beyond 1e18, make their face count nowhere.
+            sizes, packed. Faces with corners that are not finite, or whose x or y is beyond 1e18, are ignored.
             Coordinates carry rounding errors of their own size: in float32, a corner at 1e5 NDC puts alpha off by 0.02.
         image_size: side of a square image or (H, W), in pixels, 1 to 32768. The centre of pixel (row, col) is at
             x = (2 col + 1 - W) / W * extent_x, y = (H - 1 - 2 row) / H * extent_y (see RenderSettings.half_extent).
@@ -80,6 +80,18 @@ def render(
     range that only the GPU knows is no error: that image and its gradients are NaN.
 
     Source: Liu et al., "Soft Rasterizer", ICCV 2019; Petersen et al., "GenDR", CVPR 2022.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters import RenderSettings, render
+        >>> triangle = torch.tensor([[[-0.5, -0.5, 2.0], [0.5, -0.5, 2.0], [0.0, 0.5, 2.0]]], requires_grad=True)
+        >>> red = torch.tensor([1.0, 0.0, 0.0]).expand(1, 3, 3)  # (F, 3, C)
+        >>> image, alpha, *_ = render(triangle, 64, red, settings=RenderSettings(dist_scale=1e-3))
+        >>> image.shape, alpha.shape
+        (torch.Size([1, 3, 64, 64]), torch.Size([1, 64, 64]))
+        >>> alpha.mean().backward()  # a larger triangle covers more pixels
+        >>> bool(triangle.grad[0, 2, 1] > 0)
+        True
     """
     textures, features = (features, None) if isinstance(features, TextureMaps) else (None, features)
     given = face_vertices
@@ -159,6 +171,13 @@ def gather_corners(values: Tensor, faces: Tensor) -> Tensor:
         (F, 3, C) or (B, F, 3, C).
     Raises:
         TypeError: wrong dtypes. ValueError: wrong shapes, or an index out of range (on CUDA: NaN at that corner).
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters import gather_corners
+        >>> vertices = torch.tensor([[0.0, 0.0, 2.0], [1.0, 0.0, 2.0], [1.0, 1.0, 2.0], [0.0, 1.0, 2.0]])
+        >>> gather_corners(vertices, torch.tensor([[0, 1, 2], [0, 2, 3]])).shape
+        torch.Size([2, 3, 3])
     """
     check_real("values", values)
     refuse_forward_mode(values)

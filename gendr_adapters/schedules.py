@@ -29,6 +29,12 @@ class Anneal:
         2 pixels / min(H, W).
 
     Raises TypeError or ValueError that says what was given and what is allowed.
+
+    Example:
+        >>> from gendr_adapters import Anneal
+        >>> anneal = Anneal(start=2.0, end=0.1, steps=200, image_size=64)
+        >>> bool(anneal(0) > anneal(100) > anneal(199))
+        True
     """
 
     start: float

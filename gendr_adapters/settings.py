@@ -83,7 +83,7 @@ class RenderSettings:
         cull: 'back' drops back faces and faces of zero area. front: orientation of a front face on screen, x right, y
             up.
         alpha_range: 'near_far': near, far and cull hold for alpha as for colour, and a face with a corner at or behind
-            the camera (z <= 0, and near > 0) counts nowhere. 'all': alpha counts every face, as SoftRas and GenDR do; a
+            the camera (z <= 0, and near > 0) is ignored. 'all': alpha counts every face, as SoftRas and GenDR do; a
             face with a corner at z <= 0 then has colour only if not perspective_correct.
         perspective_correct: weigh features by w_k / z_k (True) or by screen-space barycentrics. Barycentrics are
             clamped to [0, 1] and normalised first. Depth is always 1 / sum(w_k / z_k).
@@ -107,7 +107,7 @@ class RenderSettings:
     Gradient
         gradient: 'exact': the derivative of the forward pass. 'reference': what the backward passes of SoftRas and
             GenDR compute (barycentric weights held constant, and the quirks in csrc/core/reference_gradient.h).
-        check_finite: raise ValueError for corners that are not finite; otherwise their faces count nowhere. On CUDA
+        check_finite: raise ValueError for corners that are not finite; otherwise their faces are ignored. On CUDA
             dist_scale and gamma are looked at, too; all that waits for the GPU.
 
     Raises TypeError or ValueError that says what was given and what is allowed.
@@ -178,7 +178,7 @@ class RenderSettings:
         pixels: > 0, softness. At this distance from an edge u is 1, and coverage 0.73 inside, 0.27 outside; at twice
             the distance 0.98 and 0.02. dist_scale is (2 pixels / min(H, W))^2, or 2 pixels / min(H, W) where
             dist_squared=False is among the changes. `Anneal` makes it smaller from step to step.
-        changes: fields that shall differ, but for dist_scale. Raises TypeError for unknown ones, as the class does,
+        changes: fields that shall differ, except for dist_scale. Raises TypeError for unknown ones, as the class does,
             and TypeError or ValueError for sizes that are none.
         """
         if "dist_scale" in changes:
@@ -306,7 +306,7 @@ class RenderSettings:
             "t_conorm": _T_CONORM_IDS[self.t_conorm],
             "dist_squared": self.dist_squared,
             "perspective_correct": self.perspective_correct,
-            # What is no number is a tensor argument of the op.
+            # What is not a number is a tensor argument of the op.
             "dist_scale": self.dist_scale if isinstance(self.dist_scale, Real) else 1.0,
             "gamma": self.gamma if isinstance(self.gamma, Real) else 1.0,
             "dist_shape": self.dist_shape,

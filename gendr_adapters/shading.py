@@ -22,6 +22,17 @@ class TextureMaps(NamedTuple):
         False: they are the picture's edges (Kaolin, OpenGL).
 
     Filter, paddings and align_corners are those of torch.nn.functional.grid_sample, and 'repeat' besides.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters import TextureMaps, render
+        >>> square = torch.tensor([[-0.9, -0.9, 2.0], [0.9, -0.9, 2.0], [0.9, 0.9, 2.0], [-0.9, 0.9, 2.0]])
+        >>> corners = square[torch.tensor([[0, 1, 2], [0, 2, 3]])]  # (2, 3, 3)
+        >>> picture = torch.rand(16, 16, 3, requires_grad=True)
+        >>> image, *_ = render(corners, 32, TextureMaps(picture, (corners[..., :2] + 1) / 2))
+        >>> image.sum().backward()
+        >>> picture.grad.shape
+        torch.Size([16, 16, 3])
     """
 
     maps: Tensor
@@ -54,6 +65,22 @@ class Lighting(NamedTuple):
     shininess: a number >= 0, or a tensor () or (B,).
 
     Source: Phong, "Illumination for Computer Generated Pictures", CACM 1975.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters import Lighting, render
+        >>> corners = torch.tensor([[[-0.5, -0.5, 2.0], [0.5, -0.5, 2.0], [0.0, 0.5, 2.0]]])
+        >>> lighting = Lighting(
+        ...     positions=corners,
+        ...     normals=torch.tensor([0.0, 0.0, -1.0]).expand(1, 3, 3),  # towards the camera
+        ...     camera_position=torch.zeros(3),
+        ...     ambient=torch.full((3,), 0.25),
+        ...     light_positions=torch.tensor([[0.0, 0.0, -1.0, 0.0]]),  # a directional light behind the camera
+        ...     diffuse=torch.full((1, 3), 0.5),
+        ... )
+        >>> image, *_ = render(corners, 32, torch.ones(1, 3, 3), lighting=lighting)
+        >>> round(image[0, 0, 16, 16].item(), 4)  # ambient + diffuse
+        0.75
     """
 
     positions: Tensor

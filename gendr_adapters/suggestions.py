@@ -46,6 +46,14 @@ def suggest(scene: Any, image_size: int | tuple[int, int]) -> RenderSettings:
         TypeError: neither a tensor nor a mesh; wrong dtypes.
 
     It looks at numbers, so on CUDA it waits for them. Call it before a loop, not in it.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters import suggest
+        >>> triangle = torch.tensor([[[-0.5, -0.5, 2.0], [0.5, -0.5, 2.0], [0.0, 0.5, 3.0]]])
+        >>> settings = suggest(triangle, 64)
+        >>> settings.near < 2.0 and settings.far > 3.0
+        True
     """
     height, width = image_shape(image_size)
     corners = _seen(_corners(scene), height, width)

@@ -72,6 +72,12 @@ def t_conorm(name: str, a: "Tensor", b: "Tensor", p: float | None = None) -> "Te
     """S(a, b), the textbook formula, for coverages a, b in [0, 1] of any (broadcastable) shapes.
 
     name, p and errors as for `aggregate`; 'hard' and 'sum' are those of two faces.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.t_conorms import t_conorm
+        >>> t_conorm("probabilistic", torch.tensor(0.5), torch.tensor(0.5)).item()
+        0.75
     """
     from . import _aggregates
 
@@ -86,6 +92,13 @@ def aggregate(name: str, d: "Tensor", dim: int, p: float | None = None) -> "Tens
     A coverage of 0 contributes nothing, so leave faces out by zeroing them ('sum' still counts them in its mean).
     Where an alpha is saturated at 1 and the slope is infinite or undefined, the gradient is 0.
     Raises ValueError for an unknown name or p out of range.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.t_conorms import aggregate
+        >>> coverages = torch.tensor([[0.5, 0.25], [0.5, 0.0]])  # two faces, two pixels
+        >>> aggregate("max", coverages, dim=0).tolist(), aggregate("probabilistic", coverages, dim=0).tolist()
+        ([0.5, 0.25], [0.75, 0.25])
     """
     from . import _aggregates
 

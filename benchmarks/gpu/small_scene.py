@@ -1,7 +1,7 @@
 """`python -m benchmarks.gpu.small_scene`: forward and backward of many settings, small enough for compute-sanitizer.
 
-All kernels of the CUDA core run, but for some of their instances. Results are compared with the CPU core's, coarsely:
-the marked tests compare closely, this is to be watched from outside.
+All kernels of the CUDA core run, except for some of their instances. Results are compared with the CPU core's,
+coarsely: the marked tests compare closely, this is to be watched from outside.
 """
 
 import argparse

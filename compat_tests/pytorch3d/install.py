@@ -6,6 +6,7 @@ No wheel of PyTorch3D runs on Linux with a current Python, but the Python files 
 the environment of the Python that runs this, as the distribution `pytorch3d 0.7.4+python.only`, which pip can remove.
 """
 
+import argparse
 import base64
 import hashlib
 import re
@@ -25,6 +26,8 @@ WHEEL_TAGS = "Wheel-Version: 1.0\nGenerator: gendr_adapters\nRoot-Is-Purelib: tr
 
 
 def main() -> None:
+    raw = argparse.RawDescriptionHelpFormatter
+    argparse.ArgumentParser(description=__doc__, formatter_class=raw).parse_args()
     if is_up_to_date():
         return
     if has_compiled_module():

@@ -34,7 +34,7 @@ class LinearModel:
 @dataclass(frozen=True)
 class MorphableModel:
     """shape: positions, y up, the face looks along z; millimetres, if it is the Basel model. colour: of the vertices,
-    [0, 1] but for outliers, linear light. faces: (F, 3) int64, counter-clockwise seen from outside."""
+    [0, 1] except for outliers, linear light. faces: (F, 3) int64, counter-clockwise seen from outside."""
 
     shape: LinearModel
     colour: LinearModel

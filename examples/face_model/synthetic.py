@@ -1,6 +1,6 @@
-"""Heads that nobody has: a made-up population, and the morphable model of it.
+"""Synthetic heads: a made-up population and its morphable model.
 
-The way is that of the Basel model, with invention in the place of scans: many heads with the same mesh, their mean, and
+The way is that of the Basel model, with invention instead of scans: many heads with the same mesh, their mean, and
 the principal components of how they differ.
 """
 
@@ -115,7 +115,7 @@ class Population:
         return vertices @ (u @ v) * (like.norm() / vertices.norm())
 
     def _bump(self, where: list[float], moved: Tensor, wider: Tensor) -> Tensor:
-        """(V,), 1 in the middle, 0 afar; mirrored, so that faces are symmetric but for the smooth rest."""
+        """(V,), 1 in the middle, 0 afar; mirrored, so that faces are symmetric except for the smooth rest."""
         across, up, ahead = self.directions.unbind(1)
         middle = torch.tensor(where[:2], dtype=torch.float64) + moved * torch.tensor([where[0] != 0, True])
         width = torch.tensor(where[2:]) * wider

@@ -29,7 +29,8 @@ _MAX_TUPLES = 10_000
 
 
 def read_pickle(path: Path) -> dict[Any, Any]:
-    """The dict in a pickle, to be read with `as_array`. Raises anything for what is no pickle, or of something else."""
+    """The dict in a pickle, to be read with `as_array`. Raises anything for what is not a pickle, or of something
+    else."""
     require_regular(path)
     data = path.read_bytes()
     _check_opcodes(data)

@@ -69,7 +69,7 @@ def library_path(device_type: str = "cpu") -> Path:
 
 
 def _cuda_library_path() -> Path:
-    """The newest of those whose CUDA the driver serves. That of torch has no say: each core brings its own runtime."""
+    """The newest of those whose CUDA the driver serves. That of torch is ignored: each core brings its own runtime."""
     names = re.compile(r"libgendr_cuda(\d+)\.so")
     majors = {int(name[1]): path for path in FOLDER.iterdir() if (name := names.fullmatch(path.name))}
     failure = FOLDER / "libgendr_cuda_failed.txt"

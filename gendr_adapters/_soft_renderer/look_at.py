@@ -18,7 +18,7 @@ from .._known import as_list, is_known
 from .._products import times
 from .arguments import Numbers, Scalar, check_counts, check_points, vectors
 
-# The originals' own, in the place of a norm of 0. Views closer to up than this many radians are along it: there they
+# The originals' own, instead of a norm of 0. Views closer to up than this many radians are along it: there they
 # draw everything (nearly) on a line.
 _EPS = 1e-5
 UPWARDS = (0.0, 1.0, 0.0)

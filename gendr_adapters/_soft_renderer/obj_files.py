@@ -1,6 +1,6 @@
 """Reading Wavefront OBJ files as they are written: v, vt, vn, f, mtllib, usemtl; every error names file and line.
 
-Own code, because no library on the index does that: tinyobjloader takes a coordinate that is no number for 0, only
+Own code, because no library on the index does that: tinyobjloader takes a coordinate that is not a number for 0, only
 warns of indices out of range, and cuts quadrilaterals otherwise than SoftRas; trimesh splits vertices and names no
 lines.
 """
@@ -47,7 +47,7 @@ class ObjFile:
 def read_obj(path: Path) -> ObjFile:
     """Read an OBJ file. Faces of n corners become n - 2 triangles; negative indices count back from the last vertex.
 
-    Vertices are x y z, x y z w, x y z r g b or x y z w r g b; w has no say in meshes.
+    Vertices are x y z, x y z w, x y z r g b or x y z w r g b; w is ignored in meshes.
 
     Raises FileNotFoundError and its like, or ValueError that names file and line: numbers that are none or not finite
     in float32, too few of them or too many, faces of fewer than three corners, indices that are 0 or out of range,

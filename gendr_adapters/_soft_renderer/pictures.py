@@ -27,10 +27,10 @@ def read_levels(path: str | os.PathLike[str], where: str = "") -> np.ndarray:
     """A picture as (H, W, 3) float64 in [0, 1], row 0 at the top, without its alpha.
 
     Read are integers of 8 bits a channel or fewer, or of 16 bits with one channel. Orientations of EXIF, colour
-    profiles and gamma have no say, and of several pictures in a file the first is read.
+    profiles and gamma are ignored, and of several pictures in a file the first is read.
 
-    where: the file and line that names the picture, for errors. Raises FileNotFoundError; ValueError for what is no
-    picture, no regular file, broken, too large (a decompression bomb) or of another depth; ImportError.
+    where: the file and line that names the picture, for errors. Raises FileNotFoundError; ValueError for what is not an
+    image, no regular file, broken, too large (a decompression bomb) or of another depth; ImportError.
     """
     path = os.fspath(path)
     pil = optional("PIL.Image", f"reading {path}", "io")

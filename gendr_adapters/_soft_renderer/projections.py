@@ -99,7 +99,7 @@ def projection(vertices: Tensor, P: Tensor, dist_coeffs: Numbers, orig_size: flo
 
 
 def check_orig_size(orig_size: float | tuple[float, float]) -> tuple[float, float]:
-    """Its (height, width). Raises ValueError for what is no size."""
+    """Its (height, width). Raises ValueError for what is not a size."""
     sides = orig_size if isinstance(orig_size, (tuple, list)) else (orig_size, orig_size)
     if len(sides) != 2 or not all(side > 0 for side in sides):
         raise ValueError(f"orig_size must be > 0, or (height, width), both > 0, got {orig_size}")

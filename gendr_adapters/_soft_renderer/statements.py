@@ -43,8 +43,8 @@ class Statement(NamedTuple):
 def statements(path: Path) -> Iterator[Statement]:
     """The statements of a file; a line that ends with a backslash goes on in the next, unless in a comment.
 
-    Raises OSError for a file that cannot be opened; ValueError for what is no regular file, for UTF-16 and other text
-    that is not UTF-8's kind, and, naming the line, for a keyword that is not of printable ASCII.
+    Raises OSError for a file that cannot be opened; ValueError for what is not a regular file, for UTF-16 and other
+    text that is not UTF-8's kind, and, naming the line, for a keyword that is not of printable ASCII.
     """
     begun: list[bytes] = []
     first = 0

@@ -42,7 +42,7 @@ def reversed_texels(resolution: int) -> Tensor:
 def load_textures(file: ObjFile, resolution: int, wrap: str = "reference") -> Tensor:
     """The materials' pictures and colours as texels (F, R * R, 3) float32; white before the first usemtl.
 
-    Where a material has a picture, its colour (Kd) has no say. A file without usemtl has the only material there is.
+    Where a material has a picture, its colour (Kd) is ignored. A file without usemtl has the only material there is.
 
     wrap: see `sample_texels`; a picture with -clamp on is clamped whatever it is. Raises ValueError for files without
     mtllib, without usemtl where there are several materials, materials that no library has, and faces without texture

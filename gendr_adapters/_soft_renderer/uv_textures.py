@@ -88,7 +88,7 @@ def features_of(textures: TextureMaps | LitMaps, zeros: int = 0) -> tuple[Textur
 def _multiplied_by(light: Tensor, zeros: int) -> Lighting:
     """The Lighting that multiplies a face's texels with light (N, F, 3), of any sign.
 
-    The core's light depends on directions alone, but for normals n so short that it divides them by 1e-6. Then a
+    The core's light depends on directions alone, except for normals n so short that it divides them by 1e-6. Then a
     directional light along axis c gives n_c / 1e-6, where that is positive: three of them, each for one channel, give
     back any colour that is written as
 

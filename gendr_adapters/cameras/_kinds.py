@@ -21,7 +21,7 @@ def pinhole_or_orthographic(camera: object) -> PinholeCamera | OrthographicCamer
 
 
 def check_orthographic(camera: object) -> OrthographicCamera:
-    """The camera as an OrthographicCamera. Raises TypeError for what is no orthographic or weak-perspective one."""
+    """The camera as an OrthographicCamera. Raises TypeError for what is not an orthographic or weak-perspective one."""
     found = _orthographic(camera)
     if found is None:
         raise TypeError(

@@ -79,7 +79,7 @@ def to_redner(camera: AnyCamera, *, clip_near: float = 1e-4) -> "list[Camera]":
     rows = torch.cat([rotation, translation[:, :, None]], 2)
     last = torch.zeros_like(rows[:, :1])
     last[..., 3] = 1
-    # In float64, on which autocast has no say in backward, either; see _products.
+    # In float64, on which autocast has no effect, also in backward; see _products.
     to_world = torch.linalg.inv(torch.cat([rows, last], 1).double()).to(rotation)
     half_width = camera.image_size[1] / 2
     scale = (camera.focal if isinstance(camera, PinholeCamera) else camera.scale) / half_width

@@ -24,6 +24,11 @@ def path(name: str) -> Path:
     """Path of one of the files in ``NAMES``.
 
     Raises ValueError for any other name.
+
+    Example:
+        >>> from gendr_adapters import data
+        >>> data.path("spot.obj").name
+        'spot.obj'
     """
     if name not in NAMES:
         raise ValueError(f"no such file: got {name!r}, allowed are {', '.join(NAMES)}")

@@ -4,7 +4,7 @@
     +from gendr_adapters.kaolin import dibr_rasterization
 
 They take and return plain tensors, on CPUs and on GPUs, and need no Kaolin. What they can do beyond it are keyword-only
-arguments. `patched` and `install` put them in the place of Kaolin's in programs that are not to be changed.
+arguments. `patched` and `install` replace Kaolin's functions with them in programs that must not be changed.
 docs/kaolin.md in the repository says what differs from Kaolin on purpose.
 """
 

@@ -15,7 +15,8 @@ _PINHOLE = ("focal_x", "focal_y", "x0", "y0")
 
 
 def check_camera(camera: Any) -> None:
-    """Raise TypeError for what is no kaolin.render.camera.Camera, ValueError for lenses and planes we cannot serve."""
+    """Raise TypeError for what is not a kaolin.render.camera.Camera, ValueError for unsupported lenses and
+    planes."""
     for part, names in (("extrinsics", _EXTRINSICS), ("intrinsics", _INTRINSICS)):
         missing = [name for name in names if not hasattr(getattr(camera, part, None), name)]
         if missing:

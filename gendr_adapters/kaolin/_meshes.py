@@ -30,7 +30,7 @@ class CornerAttributes(NamedTuple):
 def unbatched(mesh: Any) -> list[Any]:
     """The meshes of a batch, each as a copy of its own: what a SurfaceMesh computes it keeps, here not in the user's.
 
-    Raises TypeError for what is no kaolin.rep.SurfaceMesh, ValueError for faces that are no triangles.
+    Raises TypeError for what is not a kaolin.rep.SurfaceMesh, ValueError for faces that are no triangles.
     """
     missing = [name for name in _MESH if not hasattr(mesh, name)]
     if missing:

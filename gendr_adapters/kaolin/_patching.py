@@ -1,4 +1,4 @@
-"""`patched` and `install`: our functions in the place of Kaolin's, for programs that are not to be changed."""
+"""`patched` and `install`: our functions instead of Kaolin's, for programs that are not to be changed."""
 
 import functools
 import importlib
@@ -91,7 +91,7 @@ def _take_out(twins: list[Any]) -> None:
 
 
 def _pairs() -> list[tuple[Any, Any]]:
-    """What is in the place of Kaolin's functions, and ours."""
+    """What replaces Kaolin's functions, and ours."""
     pairs = []
     for name, functions in _OURS.items():
         try:

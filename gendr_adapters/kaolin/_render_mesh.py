@@ -41,7 +41,7 @@ def render_mesh(
         mesh: kaolin.rep.SurfaceMesh of B meshes, batched in any way. C and B are equal, or one of them is 1; N is the
             larger.
         lighting: kaolin.render.lighting.SgLightingParameters, for all; None: Kaolin's default light.
-        custom_materials: in the place of the meshes' materials: a list of kaolin.render.materials.PBRMaterial for all,
+        custom_materials: instead of the meshes' materials: a list of kaolin.render.materials.PBRMaterial for all,
             or a list of such lists, one for each. Meshes without materials have Kaolin's default one.
         custom_material_assignments: which material each face has, (F,) integers for all, or (B, F), or a list; None:
             the meshes' own, or the first for all faces. Faces whose number is that of no material are black.
@@ -51,15 +51,15 @@ def render_mesh(
         nvdiffrast_context: accepted, and without effect.
         extra_passes: pictures beyond Kaolin's: any of 'alpha', 'depth' and 'normals_camera'.
         settings: of 'alpha', which must be asked for: distribution, dist_*, reach, t_conorm and so on; None:
-            exp(-7000 d^2) outside and 1 inside, d the distance in NDC (both axes of the picture span [-1, 1]). What
-            concerns colour, depth, perspective, near and far has no say.
+            exp(-7000 d^2) outside and 1 inside, d the distance in NDC (both axes of the picture span [-1, 1]). Settings
+            of colour, depth, perspective, near and far are ignored.
 
     Returns:
         A dict, its pictures (N, height, width, channels), 0 where there is no mesh, and not clamped:
         'render': 'diffuse' + 'specular'; 'albedo', 'normals' (in the world, towards the camera, with the normal map);
         'uvs' and 'features' if the mesh has them; 'face_idx' (N, height, width) int64, counted within its mesh, -1
         where there is none; and of extra_passes 'alpha' (1 channel), the soft silhouette of all faces, 'depth' (1), the
-        distance along the camera's axis, > 0 but for orthographic cameras without planes, and 'normals_camera', the
+        distance along the camera's axis, > 0 except for orthographic cameras without planes, and 'normals_camera', the
         normals with the camera's axes.
         Gradients go to vertices, normals, uvs, features, materials, lights and cameras.
 

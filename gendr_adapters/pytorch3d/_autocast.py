@@ -17,7 +17,7 @@ _OWN = ("cameras", "lights", "materials", "blend_params")
 
 
 def geometry(method: Callable[..., Any]) -> Callable[..., Any]:
-    """For methods of rasterisers and shaders, and functions of meshes: autocast has no say, and what it made half is
+    """For methods of rasterisers and shaders, and functions of meshes: autocast is ignored, and what it made half is
     float32 again, in meshes, cameras, lights, materials and blend_params, too. torch.compile runs them as they are: it
     cannot compile the copy of a TensorProperties, and graphs break at every access to PyTorch3D's Meshes."""
     precise = full_precision_by(_wide, method)

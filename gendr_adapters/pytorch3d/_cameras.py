@@ -7,7 +7,7 @@ _READ = ("device", "get_world_to_view_transform", "get_camera_center")
 
 
 def check_cameras(cameras: Any, user: str) -> None:
-    """Raise ValueError for None, TypeError for what is no cameras; user: the class that needs them."""
+    """Raise ValueError for None, TypeError for what are not cameras; user: the class that needs them."""
     if cameras is None:
         raise ValueError(f"Cameras must be specified: pass them to {user} or to the call, renderer(..., cameras=)")
     if not isinstance(cameras, type) and all(hasattr(cameras, name) for name in (*_READ, "__len__")):

@@ -49,7 +49,7 @@ class Surface(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What `render` shows of N meshes, in one dtype. lighting: (1 or N, ...), but for what is of corners."""
+    """What `render` shows of N meshes, in one dtype. lighting: (1 or N, ...), except for what is of corners."""
 
     features: Tensor | TextureMaps
     lighting: CoreLighting | None = None
@@ -125,7 +125,7 @@ def normals_as_colours(meshes: Any, projected: ProjectedMeshes) -> Shown:
     sum over the axes q of q max(n . q, 0) - q max(n . -q, 0) = n."""
     at_corners = gather_corners(vertex_normals(meshes), meshes.faces_packed())
     at_corners = at_corners.to(torch.promote_types(at_corners.dtype, projected.face_vertices.dtype))
-    # The light divides vectors shorter than 1e-6 by that; the length of all of a face's normals has no say in theirs.
+    # The light divides vectors shorter than 1e-6 by that; the common length of a face's normals does not change them.
     longest = at_corners.detach().abs().amax((1, 2), keepdim=True)
     at_corners = at_corners / torch.where(longest > 0, longest, 1.0)
     axes = _light_axes(at_corners)

@@ -1,4 +1,4 @@
-"""Shade every fragment: PyTorch3D's textures and lights on fragments one behind the other."""
+"""Shade every fragment: PyTorch3D's textures and lights on concatenated fragments."""
 
 from collections.abc import Callable
 from typing import Any

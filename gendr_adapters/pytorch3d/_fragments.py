@@ -44,8 +44,8 @@ class GenDRFragments(PyTorch3DFragments):
     pix_to_face, zbuf, bary_coords and dists, (N, H, W, K[, 3]), are PyTorch3D's dense view: the nearest
     K = faces_per_pixel faces of each pixel, or all of them where that is None (K is then the largest number at one).
     It is computed when one of them is first read, in one pass over the faces, and takes N H W K memory, however many
-    fragments there are. Our shaders never read it: they take the meshes themselves, or the fragments one behind the
-    other.
+    fragments there are. Our shaders never read it: they take the meshes themselves, or the concatenated
+    fragments.
 
     One made by hand or by dataclasses.replace has the dense view alone, and no meshes for our shaders. Our shaders
     refuse it, and fragments whose tensors were written to, which they would not see.
@@ -80,7 +80,7 @@ class GenDRFragments(PyTorch3DFragments):
 
     @property
     def found(self) -> Fragments:
-        """Every pair of a pixel and a face in reach, of all images, one behind the other (gendr_adapters.Fragments)."""
+        """Every pair of a pixel and a face in reach, of all images, concatenated (gendr_adapters.Fragments)."""
         if "_found" not in self.__dict__:
             with _graph_of(self.meshes.face_vertices):
                 found = self.counted.find()

@@ -1,6 +1,6 @@
 """The boundary term: how a picture changes when edges move.
 
-A pixel is the integral of f, what is seen at a point x, over its square. f is smooth but for jumps at edges of the
+A pixel is the integral of f, what is seen at a point x, over its square. f is smooth except for jumps at edges of the
 mesh. By Reynolds' transport theorem
 
     d/dtheta int f dx  =  int df/dtheta dx  +  sum over edges int (f_A - f_B) (n . dx/dtheta) dl,

@@ -35,8 +35,8 @@ class Camera(FullPrecision):
         resolution: (height, width), pixels.
         viewport: (top, left, bottom, right), pixels, the last two exclusive: only this part of the picture is rendered,
             as far as it is inside of it.
-        cam_to_world: (4, 4), in the place of position, look_at and up; its columns are the axes and the position.
-        intrinsic_mat: (3, 3) with last row 0, 0, 1, in the place of fov. It maps camera coordinates to (p, q, z); a
+        cam_to_world: (4, 4), instead of position, look_at and up; its columns are the axes and the position.
+        intrinsic_mat: (3, 3) with last row 0, 0, 1, instead of fov. It maps camera coordinates to (p, q, z); a
             point is seen at p / z in [-1, 1] to the right and q / z in [-1, 1] height / width up.
         camera_type: perspective; or orthographic, which sees points at p and q instead, and which
             gendr_adapters.cameras.from_redner converts and no renderer here takes.
@@ -116,7 +116,7 @@ class Camera(FullPrecision):
     def world_to_cam(self) -> Tensor:
         """(4, 4), from world coordinates to the camera's."""
         matrix = self._to_world()
-        # In float64, on which autocast has no say in backward, either; see _products.
+        # In float64, on which autocast has no effect, also in backward; see _products.
         return torch.linalg.inv(matrix.double()).to(matrix)
 
     def _to_world(self) -> Tensor:

@@ -123,7 +123,7 @@ def _is_known(light: DeferredLight) -> bool:
 def _lighting_of(surface: SceneSurface, lights: Sequence[DeferredLight]) -> Lighting:
     """intensity albedo + intensity max(0, cos) albedo / pi, summed over the lights."""
     normals = surface.at_corners("normal")
-    # Of any length: the core takes vectors shorter than 1e-6 for none. A face's size has no say in its directions.
+    # Of any length: the core takes vectors shorter than 1e-6 for none. A face's size does not change its directions.
     length = normals.detach().abs().amax((1, 2), keepdim=True)
     normals = normals / torch.where(length > 0, length, 1.0)
     nothing = normals.new_zeros(3)

@@ -45,7 +45,7 @@ class Material:
     The textures can be set anew as attributes, as here; they are Textures when read.
 
     Raises:
-        TypeError, ValueError: what is no texture, or of other channels. NotImplementedError: a normal_map.
+        TypeError, ValueError: what is not a texture, or has other channels. NotImplementedError: a normal_map.
     """
 
     diffuse_reflectance = _Reflectance(3, 0.0)

@@ -12,7 +12,7 @@ class Scene:
     """A camera and objects; or shapes and the materials they refer to by number.
 
     Args:
-        camera: a Camera. shapes: Shapes, materials: Materials; objects: Objects, in the place of both; those that
+        camera: a Camera. shapes: Shapes, materials: Materials; objects: Objects, instead of both; those that
             share a Material share its number.
         area_lights, envmap: need path tracing: only none.
 
