@@ -193,13 +193,23 @@ REPOSITORY = "https://example.org/owner/name"
 def test_extras_are_the_ones_that_errors_name() -> None:
     """An extra that brings nothing, or brings less than what says that it is needed, helps nobody."""
     lines = (ROOT / "pyproject.toml").read_text().partition("[project.optional-dependencies]")[2].partition("\n[")[0]
-    table = re.findall(r"^(\w+) = (\[.+\])$", lines, re.MULTILINE)
-    extras = {name: set(re.findall(r'"(\S+?)"', names)) for name, names in table}
+    table = re.findall(r"^(\w+) = (\[(?:.|\n)+?\])$", lines, re.MULTILINE)
+    direct = {name: re.findall(r'"([^"]+)"', names) for name, names in table}
+
+    def packages(extra: str) -> set[str]:
+        """With those of the extras that it names."""
+        found: set[str] = set()
+        for item in direct[extra]:
+            others = re.fullmatch(r"gendr_adapters\[(.+)\]", item)
+            found |= set().union(*map(packages, others[1].split(","))) if others else {re.split("[<>=]", item)[0]}
+        return found
+
+    extras = {name: packages(name) for name in direct}
     assert all(extras.values())
     sources = [path.read_text() for path in (ROOT / "gendr_adapters").rglob("*.py")]
     named = {pair for text in sources for pair in re.findall(r'optional\(f?"(\w+)[\w.]*", .+, "(\w+)"\)', text)}
-    assert {extra for _, extra in named} == {"io", "demo"}
-    assert not [pair for pair in named if pair[0].replace("PIL", "pillow") not in extras[pair[1]]]
+    assert {extra for _, extra in named} == {"io", "demo", "mesh", "video"}
+    assert not [pair for pair in named if pair[0].replace("PIL", "pillow").replace("_", "-") not in extras[pair[1]]]
 
 
 def test_readme_with_a_repository_has_no_relative_links() -> None:
