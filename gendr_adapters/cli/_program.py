@@ -110,6 +110,22 @@ def view(mesh: Path, host: str, port: int) -> None:
     Viewer(loaded.vertices, loaded.faces, loaded.vertex_colours, host=host, port=port).wait()
 
 
+@program.command()
+@click.option("--mesh", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A cow if not given.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out"), help="Folder.")
+@click.option("--image-size", type=click.IntRange(16, 1024), default=96, help="Side of each image, pixels.")
+def gallery(mesh: Path | None, out: Path, image_size: int) -> None:
+    """Draw grids: every distribution and every T-conorm at three widths of edges, with their gradients."""
+    from .. import data
+    from ._gallery import GRIDS, write_gallery
+
+    loaded = load_mesh(mesh or data.path("spot.obj"), textures=False)
+    out.mkdir(parents=True, exist_ok=True)
+    with click.progressbar(length=sum(len(grid.rows) for grid in GRIDS), label="drawing") as progress:
+        written = write_gallery(loaded, out, image_size, lambda: progress.update(1))
+    click.echo(f"written: {' '.join(map(str, written))}")
+
+
 @program.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def demo(arguments: tuple[str, ...]) -> None:
