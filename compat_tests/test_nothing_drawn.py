@@ -50,6 +50,9 @@ def with_z(*z: float) -> Tensor:
         (FACE + PAST, {}, "1 are outside the picture, which spans x +-1 and y +-1 NDC (their x: 9.5 to 10.5, y: -0.5"),
         (FACE + PAST, {"half_extent": (2.0, 3.0)}, "1 are outside the picture, which spans x +-2 and y +-3 NDC"),
         (FACE + PAST.roll(1), {"alpha_range": "all"}, "1 are outside the picture, which spans x +-1 and y +-1 NDC"),
+        # Partly nearer than near, partly beyond far: that is not why.
+        (with_z(0.5, 2, 3) + PAST, {}, "1 are outside the picture"),
+        (with_z(2, 3, 200) + PAST, {}, "1 are outside the picture"),
         (FACE * float("nan"), {}, "1 have corners that are not finite, or beyond 1e18"),
         (FACE * 1e-3, {"reach": 0.0, "near": 1e-4}, "1 have no pixel's centre in reach"),
     ],
