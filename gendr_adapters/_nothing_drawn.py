@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ._known import has_numbers
+from ._pixels import half_extents
 from ._warnings import warn_caller
 from .ops.calls import last_faces_in_reach
 from .settings import RenderSettings
@@ -106,7 +107,7 @@ def _reasons(scene: _Scene) -> dict[str, str]:
             front = _area(xy) > 0 if settings.front == "counterclockwise" else _area(xy) < 0
             text = f"show their back, which cull='back' drops; a front is {settings.front} on screen"
             note("culled", ~front, text)
-    half_width, half_height = settings.half_extent or _half_extent(*scene.image_size)
+    half_width, half_height = settings.half_extent or half_extents(scene.image_size)
     outside = (xy[..., 0].amin(1) > half_width) | (xy[..., 0].amax(1) < -half_width)
     outside |= (xy[..., 1].amin(1) > half_height) | (xy[..., 1].amax(1) < -half_height)
     spans = f"x +-{half_width:.4g} and y +-{half_height:.4g} NDC"
@@ -119,11 +120,6 @@ def _reasons(scene: _Scene) -> dict[str, str]:
 def _area(xy: Tensor) -> Tensor:
     (ax, ay), (bx, by) = (xy[:, 1] - xy[:, 0]).unbind(1), (xy[:, 2] - xy[:, 0]).unbind(1)
     return ax * by - ay * bx
-
-
-def _half_extent(height: int, width: int) -> tuple[float, float]:
-    side = min(height, width)
-    return width / side, height / side
 
 
 class _Later:

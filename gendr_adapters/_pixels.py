@@ -19,6 +19,13 @@ def image_shape(image_size: int | Sequence[int]) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def half_extents(image_size: int | Sequence[int]) -> tuple[float, float]:
+    """What a picture spans, x and y from 0 in NDC, where RenderSettings.half_extent is None: its shorter side 1."""
+    height, width = image_shape(image_size)
+    side = min(height, width)
+    return width / side, height / side
+
+
 def pixel_side(image_size: int | Sequence[int], half_extent: tuple[float, float] | None = None) -> float:
     """The side of a pixel in NDC: 2 / min(H, W). half_extent: of RenderSettings; where it makes pixels that are not
     square, the side of a square of the same area."""

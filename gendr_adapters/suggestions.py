@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ._inputs import check_real, packed_scene
 from ._known import has_numbers
-from ._pixels import image_shape, scale_of_pixels
+from ._pixels import half_extents, image_shape, scale_of_pixels
 from ._untraced import untraced
 from .render import gather_corners
 from .settings import RenderSettings
@@ -108,9 +108,8 @@ def _seen(corners: Tensor, height: int, width: int) -> Tensor:
             f"{corners[..., 2].max().item():.3g}: z is depth in front of the camera and must be > 0; vertices must be "
             "projected first"
         )
-    side = min(height, width)
     low, high = before[..., :2].amin(1), before[..., :2].amax(1)
-    border = corners.new_tensor([width / side, height / side])
+    border = corners.new_tensor(half_extents((height, width)))
     inside = before[((low <= border) & (high >= -border)).all(1)]
     if not len(inside):
         low, high = low.amin(0), high.amax(0)

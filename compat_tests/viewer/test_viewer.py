@@ -60,7 +60,7 @@ def test_update_takes_what_a_training_loop_has(viewer: Viewer) -> None:
     viewer.update(vertices, gradient=vertices.grad)
     with torch.no_grad():
         vertices.zero_()
-    assert viewer._scene.vertices.equal(TRIANGLE)
+    assert viewer._mesh.vertices.equal(TRIANGLE)
 
 
 def test_stop_ends_wait_and_may_come_twice() -> None:

@@ -123,7 +123,7 @@ def test_dragging_the_mesh_turns_the_soft_picture(page: Page) -> None:
 
 
 def test_running_fit_is_seen(page: Page) -> None:
-    before, vertices = page.soft_picture(), page.viewer._scene.vertices.clone()
+    before, vertices = page.soft_picture(), page.viewer._mesh.vertices.clone()
     page.viewer.update(vertices * torch.tensor([1.0, 0.4, 1.0]), gradient=vertices)
     flatter = page.changed(before)
     dark = [np.flatnonzero((picture.min(2) < 200).any(1)) for picture in (before, flatter)]

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from gendr_adapters import data, gather_corners, load_mesh, render
+from gendr_adapters import Mesh, data, gather_corners, load_mesh, render
 from gendr_adapters.cameras import PinholeCamera
 from gendr_adapters.distributions import DISTRIBUTIONS
 from gendr_adapters.t_conorms import T_CONORMS
 from gendr_adapters.viewer._panel import matrix_of
-from gendr_adapters.viewer._pictures import BACKDROP, Scene, heat, picture, pull_of
+from gendr_adapters.viewer._pictures import BACKDROP, heat, picture, pull_of
 from gendr_adapters.viewer._view import SHOWN, View
 
 SIZE = (24, 36)
@@ -30,14 +30,14 @@ def camera(distance: float) -> PinholeCamera:
 
 
 @pytest.fixture(scope="module")
-def ball() -> Scene:
+def ball() -> Mesh:
     mesh = load_mesh(data.path("sphere_642.obj"))
     vertices = mesh.vertices / mesh.vertices.norm(dim=1, keepdim=True)
-    return Scene(vertices, mesh.faces, torch.tensor([0.2, 0.6, 1.0]).expand_as(vertices))
+    return Mesh(vertices, mesh.faces, vertex_colours=torch.tensor([0.2, 0.6, 1.0]).expand_as(vertices))
 
 
 @pytest.mark.parametrize("shown", SHOWN)
-def test_picture_shows_a_ball_in_the_middle(ball: Scene, shown: str) -> None:
+def test_picture_shows_a_ball_in_the_middle(ball: Mesh, shown: str) -> None:
     seen = picture(ball, camera(3.0), View(shown=shown)).astype(int)
     assert seen.shape == (*SIZE, 3)
     middle, corner = seen[12, 18], seen[0, 0]
@@ -47,41 +47,41 @@ def test_picture_shows_a_ball_in_the_middle(ball: Scene, shown: str) -> None:
         assert middle.min() > corner.max()
 
 
-def test_depth_is_the_brighter_the_nearer(ball: Scene) -> None:
+def test_depth_is_the_brighter_the_nearer(ball: Mesh) -> None:
     seen = picture(ball, camera(3.0), View(shown="depth", softness=0.1)).astype(int)[12, :, 0]
     inside = seen[seen > 0]
     assert inside[len(inside) // 2] == inside.max()
     assert inside[0] < inside[len(inside) // 2] and inside[-1] < inside[len(inside) // 2]
 
 
-def test_softness_is_the_width_of_edges_in_pixels(ball: Scene) -> None:
+def test_softness_is_the_width_of_edges_in_pixels(ball: Mesh) -> None:
     grey = [np.count_nonzero((p > 12) & (p < 243)) for p in alphas(ball, (0.2, 1.0, 3.0))]
     assert grey[0] < grey[1] < grey[2]
 
 
-def alphas(scene: Scene, softness: tuple[float, ...]) -> list[np.ndarray]:
+def alphas(scene: Mesh, softness: tuple[float, ...]) -> list[np.ndarray]:
     view = View(shown="alpha", distribution="uniform", t_conorm="max")
     return [picture(scene, camera(3.0), replace(view, softness=s))[..., 0] for s in softness]
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
-def test_every_distribution_and_t_conorm_makes_a_picture(ball: Scene, distribution: str) -> None:
+def test_every_distribution_and_t_conorm_makes_a_picture(ball: Mesh, distribution: str) -> None:
     for t_conorm in T_CONORMS:
         view = View(distribution=distribution, t_conorm=t_conorm, reach=20.0, shown="gradient")
         assert picture(ball, camera(3.0), view).shape == (*SIZE, 3)
 
 
 @pytest.mark.parametrize("shown", SHOWN)
-def test_mesh_behind_the_camera_leaves_the_picture_empty(ball: Scene, shown: str) -> None:
+def test_mesh_behind_the_camera_leaves_the_picture_empty(ball: Mesh, shown: str) -> None:
     assert (picture(ball, camera(-3.0), View(shown=shown)) == round(255 * BACKDROP)).all()
     assert not pull_of(ball, camera(-3.0), View()).in_world.any()
 
 
-def test_camera_inside_the_mesh_makes_a_picture(ball: Scene) -> None:
+def test_camera_inside_the_mesh_makes_a_picture(ball: Mesh) -> None:
     assert picture(ball, camera(0.5), View()).shape == (*SIZE, 3)
 
 
-def test_pull_points_outwards(ball: Scene) -> None:
+def test_pull_points_outwards(ball: Mesh) -> None:
     """The silhouette of a ball gets larger where its outline moves away from the middle."""
     pull = pull_of(ball, camera(3.0), View(softness=0.5))
     outwards = pull.places - torch.tensor([18.0, 12.0])
@@ -90,8 +90,8 @@ def test_pull_points_outwards(ball: Scene) -> None:
     assert ((outwards * pull.on_screen).sum(1)[strong] > 0).all()
 
 
-def test_pull_is_the_derivative_of_the_area(ball: Scene) -> None:
-    double = Scene(ball.vertices.double(), ball.faces, ball.colours.double())
+def test_pull_is_the_derivative_of_the_area(ball: Mesh) -> None:
+    double = ball.to(torch.float64)
     c = camera(3.0)
     wide = PinholeCamera(
         rotation=c.rotation.double(),

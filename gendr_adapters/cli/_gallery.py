@@ -13,7 +13,7 @@ from ..cameras import PinholeCamera
 from ..distributions import DISTRIBUTIONS
 from ..t_conorms import T_CONORMS
 from ..utils.plots import save_grid
-from ..viewer._pictures import Scene, heat, picture, pull_of
+from ..viewer._pictures import heat, picture, pull_of
 from ..viewer._view import View
 
 SOFTNESS = (0.5, 2.0, 6.0)  # pixels
@@ -44,13 +44,13 @@ def write_gallery(mesh: Mesh, out: Path, image_size: int, tick: Callable[[], Non
 
     tick: called after each row. Returns the files.
     """
-    scene, camera = _placed(mesh, image_size)
+    placed, camera = _placed(mesh, image_size)
     columns = [f"{what}, {softness:g} pixels" for softness in SOFTNESS for what in ("alpha", "gradient")]
     written = []
     for grid in GRIDS:
         images: list[Sequence[np.ndarray]] = []
         for view in grid.rows.values():
-            images.append([image for s in SOFTNESS for image in _pair(scene, camera, replace(view, softness=s))])
+            images.append([image for s in SOFTNESS for image in _pair(placed, camera, replace(view, softness=s))])
             tick()
         path = out / f"gallery_{grid.name}.png"
         save_grid(path, images, list(grid.rows), columns)
@@ -58,19 +58,19 @@ def write_gallery(mesh: Mesh, out: Path, image_size: int, tick: Callable[[], Non
     return written
 
 
-def _pair(scene: Scene, camera: PinholeCamera, view: View) -> tuple[np.ndarray, np.ndarray]:
+def _pair(mesh: Mesh, camera: PinholeCamera, view: View) -> tuple[np.ndarray, np.ndarray]:
     """Alpha, and the mesh, which is the redder where a vertex changes the silhouette's area more."""
-    pull = pull_of(scene, camera, view).in_world.norm(dim=1)
+    pull = pull_of(mesh, camera, view).in_world.norm(dim=1)
     shown = View(softness=0.25, gamma=1e-3)
-    return picture(scene, camera, replace(view, shown="alpha")), picture(
-        scene._replace(colours=heat(pull)), camera, shown
+    return picture(mesh, camera, replace(view, shown="alpha")), picture(
+        mesh._replace(vertex_colours=heat(pull)), camera, shown
     )
 
 
-def _placed(mesh: Mesh, image_size: int) -> tuple[Scene, PinholeCamera]:
+def _placed(mesh: Mesh, image_size: int) -> tuple[Mesh, PinholeCamera]:
     """The mesh in a ball of radius 1 around the origin, and a camera that sees all of it."""
     low, high = mesh.vertices.amin(0), mesh.vertices.amax(0)
     vertices = mesh.vertices - (low + high) / 2
     vertices = vertices / vertices.norm(dim=1).max().clamp(min=1e-12)
     camera = look_at((1.6, 1.2, 2.6), field_of_view=38.0, image_size=image_size)
-    return Scene(vertices, mesh.faces, torch.full_like(vertices, 0.8)), camera
+    return Mesh(vertices, mesh.faces, vertex_colours=torch.full_like(vertices, 0.8)), camera

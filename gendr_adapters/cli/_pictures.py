@@ -20,6 +20,7 @@ from .. import (
     suggest,
     vertex_normals,
 )
+from .._pixels import scale_of_pixels
 from ..cameras import PinholeCamera
 
 # Without softness each pixel is the mean of so many by so many, which smooths edges as other renderers do.
@@ -87,7 +88,7 @@ class Shot:
         suggested = suggest(corners, size)
         if self.softness is None:
             return RenderSettings.sharp(near=suggested.near, far=suggested.far)
-        return suggested.replace(dist_scale=(2 * self.softness / min(size)) ** 2)
+        return suggested.replace(dist_scale=scale_of_pixels("softness", self.softness, size))
 
     def _features(self, camera: PinholeCamera) -> Tensor | TextureMaps:
         if self.show != "normals":

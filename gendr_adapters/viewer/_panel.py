@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 import torch
+import viser.transforms
 
+from .._meshes import Mesh
+from .._pixels import scale_of_pixels
 from ..cameras import PinholeCamera
 from ..distributions import DISTRIBUTIONS
 from ..t_conorms import T_CONORMS
-from ._pictures import BACKDROP, Scene, picture
+from ._pictures import BACKDROP, picture
 from ._view import SHOWN, View
 
 _LONGER_SIDE = 320  # pixels of the soft picture
@@ -72,23 +75,17 @@ class Panel:
             image_size=(height, width),
         )
 
-    def draw(self, scene: Scene) -> View:
+    def draw(self, mesh: Mesh) -> View:
         """Render, and send the picture to the browser."""
         view = self.view()
-        camera = self.camera(scene.vertices.dtype)
-        self._image.image = picture(scene, camera, view)
-        tau = (2 * view.softness / min(camera.image_size)) ** 2
+        camera = self.camera(mesh.vertices.dtype)
+        self._image.image = picture(mesh, camera, view)
+        tau = scale_of_pixels("softness", view.softness, camera.image_size)
         self._about.content = f"{view.softness:.3g} pixels: dist_scale = {tau:.3g}, gamma = {view.gamma:.3g}"
         return view
 
 
 def matrix_of(wxyz: Any) -> np.ndarray:
     """The rotation matrix (3, 3) of a unit quaternion."""
-    w, x, y, z = (float(value) for value in wxyz)
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )
+    matrix: np.ndarray = viser.transforms.SO3(np.asarray(wxyz, np.float64)).as_matrix()
+    return matrix

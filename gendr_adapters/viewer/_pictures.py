@@ -5,27 +5,18 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from .._meshes import vertex_normals
+from .._headlight import headlight
+from .._meshes import Mesh
 from ..cameras import PinholeCamera
 from ..render import gather_corners, render
 from ._view import View
 
-AMBIENT = 0.35
 BACKDROP = 1.0
 # So many vertices, those with the largest gradients, get arrows; the longest is this share of the picture's side.
 ARROWS, LONGEST = 150, 0.08
-
-
-class Scene(NamedTuple):
-    """vertices: (V, 3). faces: (F, 3) int64. colours: (V, 3) in [0, 1]."""
-
-    vertices: Tensor
-    faces: Tensor
-    colours: Tensor
 
 
 class Pull(NamedTuple):
@@ -40,19 +31,19 @@ class Pull(NamedTuple):
     places: Tensor
 
 
-def picture(scene: Scene, camera: PinholeCamera, view: View) -> np.ndarray:
+def picture(mesh: Mesh, camera: PinholeCamera, view: View) -> np.ndarray:
     """(H, W, 3) uint8. A mesh that is behind the camera leaves the picture empty."""
     height, width = camera.image_size
-    seen = camera.project(scene.vertices)
+    seen = camera.project(mesh.vertices)
     if not bool((seen[..., 2] > 0).any()):
         return np.full((height, width, 3), round(255 * BACKDROP), np.uint8)
-    settings = view.settings(camera.image_size, seen[..., 2])
-    corners = gather_corners(seen, scene.faces)
     if view.shown == "gradient":
-        return _with_arrows(scene, camera, view)
+        return _with_arrows(mesh, camera, view)
+    settings = view.settings(camera.image_size, seen[..., 2])
+    corners = gather_corners(seen, mesh.faces)
     if view.shown == "colour":
-        lit = gather_corners(scene.colours * _headlight(scene, camera), scene.faces)
-        image, alpha, _, _ = render(corners, camera.image_size, lit[None], settings=settings)
+        light = headlight(mesh, camera)
+        image, alpha, _, _ = render(corners, camera.image_size, mesh.features(), settings=settings, lighting=light)
         assert image is not None and alpha is not None
         return _to_uint8(image[0] * alpha + BACKDROP * (1 - alpha))
     outputs = ("alpha",) if view.shown == "alpha" else ("alpha", "depth")
@@ -64,10 +55,10 @@ def picture(scene: Scene, camera: PinholeCamera, view: View) -> np.ndarray:
     return _to_uint8(torch.where(depth > 0, nearness, 0.0).expand(3, -1, -1))
 
 
-def pull_of(scene: Scene, camera: PinholeCamera, view: View) -> Pull:
+def pull_of(mesh: Mesh, camera: PinholeCamera, view: View) -> Pull:
     """The gradient of the silhouette's area; zero for a mesh behind the camera."""
     height, width = camera.image_size
-    vertices = scene.vertices.detach().requires_grad_()
+    vertices = mesh.vertices.detach().requires_grad_()
     with torch.enable_grad():
         seen = camera.project(vertices)
         places = torch.stack(
@@ -76,9 +67,7 @@ def pull_of(scene: Scene, camera: PinholeCamera, view: View) -> Pull:
         if not bool((seen[..., 2] > 0).any()):
             return Pull(torch.zeros_like(vertices), torch.zeros_like(places), places)
         settings = view.settings(camera.image_size, seen[..., 2].detach())
-        alpha = render(
-            gather_corners(seen, scene.faces), camera.image_size, settings=settings, outputs=("alpha",)
-        ).alpha
+        alpha = render(gather_corners(seen, mesh.faces), camera.image_size, settings=settings, outputs=("alpha",)).alpha
         assert alpha is not None
         in_world, on_screen = torch.autograd.grad(alpha.sum(), [vertices, seen])
     # From NDC, y up, to pixels, down.
@@ -93,11 +82,11 @@ def heat(values: Tensor) -> Tensor:
     return grey + share.sqrt() * (red - grey)
 
 
-def _with_arrows(scene: Scene, camera: PinholeCamera, view: View) -> np.ndarray:
+def _with_arrows(mesh: Mesh, camera: PinholeCamera, view: View) -> np.ndarray:
     """The silhouette, and where the vertices that pull most would go to make it larger."""
-    silhouette = picture(scene, camera, replace(view, shown="alpha"))
+    silhouette = picture(mesh, camera, replace(view, shown="alpha"))
     canvas = Image.fromarray(silhouette // 2 + 32)
-    pull = pull_of(scene, camera, view)
+    pull = pull_of(mesh, camera, view)
     strength = pull.on_screen.norm(dim=1)
     strongest = strength.topk(min(ARROWS, len(strength))).indices
     scale = LONGEST * min(camera.image_size) / strength.max().clamp(min=1e-30)
@@ -114,14 +103,6 @@ def _arrow(draw: ImageDraw.ImageDraw, x: float, y: float, dx: float, dy: float) 
     draw.line([(x, y), tip], fill=colour, width=1)
     for side in (-1, 1):
         draw.line([tip, (tip[0] - 0.3 * dx + side * 0.2 * dy, tip[1] - 0.3 * dy - side * 0.2 * dx)], fill=colour)
-
-
-def _headlight(scene: Scene, camera: PinholeCamera) -> Tensor:
-    """(V, 1): ambient light, and Lambert's of a lamp at the camera that lights both sides of a face."""
-    eye = -(camera.rotation[0].mT @ camera.translation[0])
-    normal = vertex_normals(scene.vertices, scene.faces)
-    cosine = (F.normalize(eye - scene.vertices, dim=1) * normal).sum(1, keepdim=True).abs()
-    return AMBIENT + (1 - AMBIENT) * cosine
 
 
 def _to_uint8(values: Tensor) -> np.ndarray:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from .._pixels import pixel_side, scale_of_pixels
 from ..settings import RenderSettings
 from ..t_conorms import T_CONORMS
 
@@ -31,18 +32,17 @@ class View:
 
     def settings(self, image_size: tuple[int, int], depth: Tensor) -> RenderSettings:
         """For a picture of faces at these depths, of which some are above 0."""
-        half_side = min(image_size) / 2
         ahead = depth[depth > 0]
         nearest, farthest = float(ahead.min()), float(ahead.max())
         margin = _MARGIN * (farthest - nearest) + 1e-3 * farthest
         return RenderSettings(
             distribution=self.distribution,
             dist_shape=1.0,
-            dist_scale=(self.softness / half_side) ** 2,
+            dist_scale=scale_of_pixels("softness", self.softness, image_size),
             gamma=self.gamma,
             t_conorm=self.t_conorm,
             t_conorm_p=-self.t_conorm_p if T_CONORMS[self.t_conorm] == "p < 0" else self.t_conorm_p,
-            reach=None if self.reach is None else self.reach / half_side,
+            reach=None if self.reach is None else self.reach * pixel_side(image_size),
             near=max(nearest - margin, nearest / 2),
             far=farthest + margin,
         )

@@ -13,8 +13,9 @@ import viser
 from torch import Tensor
 
 from .._inputs import as_index, check_real
+from .._meshes import Mesh
 from ._panel import Panel
-from ._pictures import Scene, heat, pull_of
+from ._pictures import heat, pull_of
 from ._view import View
 
 GREY = 0.8
@@ -49,7 +50,7 @@ class Viewer:
         port: int = 8080,
         quiet: bool = False,
     ) -> None:
-        self._scene = _checked(vertices, faces, colours)
+        self._mesh = _checked(vertices, faces, colours)
         self._strength: Tensor | None = None
         self._panels: dict[int, Panel] = {}
         self._to_draw: set[int] = set()
@@ -68,7 +69,7 @@ class Viewer:
             print(f"open {self.url} in a browser")
 
     def _place_camera(self) -> None:
-        middle, radius = _bounds(self._scene.vertices)
+        middle, radius = _bounds(self._mesh.vertices)
         camera = self._server.initial_camera
         camera.look_at, camera.position = middle, middle + radius * _FROM / np.linalg.norm(_FROM) * _DISTANCE
         camera.fov, camera.near, camera.far = np.radians(_FOV), 0.01 * radius, 100.0 * radius
@@ -90,7 +91,7 @@ class Viewer:
         with self._condition:
             if vertices is not None:
                 self._check_shape("vertices", vertices)
-                self._scene = _checked(vertices, self._scene.faces, self._scene.colours)
+                self._mesh = _checked(vertices, self._mesh.faces, self._mesh.vertex_colours)
             if gradient is not None:
                 self._check_shape("gradient", gradient)
             self._strength = None if gradient is None else gradient.detach().float().cpu().norm(dim=1)
@@ -100,8 +101,8 @@ class Viewer:
 
     def _check_shape(self, name: str, value: Tensor) -> None:
         check_real(name, value)
-        if value.shape != self._scene.vertices.shape:
-            expected = tuple(self._scene.vertices.shape)
+        if value.shape != self._mesh.vertices.shape:
+            expected = tuple(self._mesh.vertices.shape)
             raise ValueError(f"{name} must be {expected}, as the mesh's vertices, got shape {tuple(value.shape)}")
 
     def wait(self) -> None:
@@ -152,30 +153,31 @@ class Viewer:
                 if self._stopped:
                     return
                 panels = [self._panels[name] for name in self._to_draw if name in self._panels]
-                scene, strength, mesh_changed = self._scene, self._strength, self._mesh_changed
+                mesh, strength, mesh_changed = self._mesh, self._strength, self._mesh_changed
                 self._to_draw, self._mesh_changed = set(), False
-            views = [panel.draw(scene) for panel in panels]
-            shown = self._colours(scene, strength, panels, views)
+            views = [panel.draw(mesh) for panel in panels]
+            shown = self._colours(mesh, strength, panels, views)
             if mesh_changed or strength is None:
-                self._show_mesh(scene, shown)
+                self._show_mesh(mesh, shown)
 
-    def _colours(self, scene: Scene, strength: Tensor | None, panels: list[Panel], views: list[View]) -> Tensor:
+    def _colours(self, mesh: Mesh, strength: Tensor | None, panels: list[Panel], views: list[View]) -> Tensor:
         """Of the mesh, which all browsers see alike."""
         if strength is not None:
             return heat(strength)
         for panel, view in zip(panels, views, strict=True):
             if view.shown == "gradient":
-                return heat(pull_of(scene, panel.camera(scene.vertices.dtype), view).in_world.norm(dim=1))
-        return scene.colours
+                return heat(pull_of(mesh, panel.camera(mesh.vertices.dtype), view).in_world.norm(dim=1))
+        assert mesh.vertex_colours is not None
+        return mesh.vertex_colours
 
-    def _show_mesh(self, scene: Scene, colours: Tensor) -> None:
-        mesh = trimesh.Trimesh(
-            scene.vertices.numpy(), scene.faces.numpy(), vertex_colors=(colours * 255).byte().numpy(), process=False
+    def _show_mesh(self, mesh: Mesh, colours: Tensor) -> None:
+        shown = trimesh.Trimesh(
+            mesh.vertices.numpy(), mesh.faces.numpy(), vertex_colors=(colours * 255).byte().numpy(), process=False
         )
-        self._server.scene.add_mesh_trimesh("/mesh", mesh)
+        self._server.scene.add_mesh_trimesh("/mesh", shown)
 
 
-def _checked(vertices: Tensor, faces: Tensor, colours: Tensor | None) -> Scene:
+def _checked(vertices: Tensor, faces: Tensor, colours: Tensor | None) -> Mesh:
     """On the CPU, in float32, and of its own."""
     check_real("vertices", vertices)
     if vertices.dim() != 2 or vertices.shape[1] != 3:
@@ -192,7 +194,8 @@ def _checked(vertices: Tensor, faces: Tensor, colours: Tensor | None) -> Scene:
     check_real("colours", colours)
     if colours.shape != vertices.shape:
         raise ValueError(f"colours must be (V, 3) = {tuple(vertices.shape)}, got shape {tuple(colours.shape)}")
-    return Scene(*(x.detach().to("cpu", copy=True) for x in (vertices.float(), faces, colours.float().clamp(0, 1))))
+    own = [x.detach().to("cpu", copy=True) for x in (vertices.float(), faces, colours.float().clamp(0, 1))]
+    return Mesh(own[0], own[1], vertex_colours=own[2])
 
 
 def _bounds(vertices: Tensor) -> tuple[np.ndarray, float]:
