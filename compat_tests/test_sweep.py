@@ -10,7 +10,7 @@ import torch
 from support import sweep, sweep_scenes
 from support.covering import allowed_pairs, covering_array, pairs_of
 from support.decisions import Decisions
-from support.sweep import Totals, compare, moved, too_much_left_out
+from support.sweep import LOOKS, Share, Totals, compare, moved
 from support.sweep_scenes import BLOCK, FORBIDDEN, VALUES, Scene, draw, make_scene, rows
 from torch import Tensor
 
@@ -28,7 +28,7 @@ def test_sweep(part: int) -> None:
     for number in range(part, SCENES, PARTS):
         totals.add(make_scene(number))
     assert not totals.faults, "\n".join(totals.faults[:20])
-    assert not too_much_left_out(totals.counts), totals
+    assert not totals.too_much_left_out, totals
     assert totals.scenes == SCENES // PARTS
 
 
