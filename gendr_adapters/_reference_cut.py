@@ -36,8 +36,9 @@ def clipped(points: Tensor, depth: float) -> Tensor:
         if not nearer[k % 3]:
             kept.append(here)
         if nearer[k % 3] != nearer[(k + 1) % 3]:
-            t = (here[2] - depth) / (here[2] - there[2])
-            kept.append(here + t * (there - here))
+            # From the nearer one, so that of two edges in one place the points are, too.
+            start, end = (here, there) if nearer[k % 3] else (there, here)
+            kept.append(start + (start[2] - depth) / (start[2] - end[2]) * (end - start))
     return torch.stack(kept)
 
 

@@ -187,7 +187,7 @@ def _compared(scene: Scene, core: _Run, at: _Run, others: list[_Run], looks: lis
         _note(result, name, value, true, _rounding(scene, name) * scale + TIMES * change, stable)
     result.counts["pixels"] += same.numel()
     result.counts["pixels", "left out"] += int((~same).sum())
-    direction = _direction_rounding(scene, same) if others else 0.0
+    direction = direction_rounding(scene, same) if others else 0.0
     for name, weights in weights_of(core.numbers, scene.number, same):
         _compare_gradients(result, scene, name, weights, at, others, core, direction)
     return result
@@ -231,7 +231,7 @@ def _slope_rounding(scene: Scene, output: str) -> float:
     return max(SLOPE, 16 * torch.finfo(torch.float64).eps * max(p, 1 / p)) if output == "alpha" else SLOPE
 
 
-def _direction_rounding(scene: Scene, same: Tensor) -> float:
+def direction_rounding(scene: Scene, same: Tensor) -> float:
     """How good the direction of a pixel from the nearest point of an outline is, at the worst of the pixels `same`.
 
     The way between the two, a - t e with a from a corner and e along an edge, is wrong by 6 units in the last place of
