@@ -194,7 +194,7 @@ def test_rounding_of_directions(distance: float) -> None:
         alpha = draw(scene, leaves, core=True).alpha
         (slope,) = torch.autograd.grad(alpha.sum() * 2 * leaves["dist_scale"].sum(), leaves["face_vertices"])
         expected = torch.tensor([-0.6, -0.4, 0.0], dtype=torch.float64)[:, None] * normal
-        limit = max(limit, sweep.direction_rounding(scene, torch.ones(size, dtype=torch.bool)))
+        limit = max(limit, sweep.direction_rounding(scene).item())
         worst = max(worst, (slope[0, :, :2] - expected).abs().max().item())
     assert worst < limit < 1e-14 / distance
     assert worst > sweep.SLOPE or distance > 1e-8

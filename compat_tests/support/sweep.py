@@ -8,9 +8,10 @@ and gamma moved by some 200 units in their last place, this way and that.
     numbers     allowed is `NUMBER` and `TIMES` what a move changed: no two ways to compute agree better. A number that
                 moves by more than `UNSTABLE` hangs on rounding (a pixel at a border of some rule) and is not compared.
     gradients   of a sum over pixels, without those about which the moved reference decided anything otherwise: which
-                edge is nearest, whether a pair counts, ... (support/decisions.py). Of the others allowed is `SLOPE` and
-                `TIMES` what a move changed; an entry for which that is more than `UNSTABLE` of the largest is not
-                compared.
+                edge is nearest, whether a pair counts, ... (support/decisions.py), or that are so close to an outline
+                that the direction from it is not known to `UNSTABLE`. Of the others allowed is `SLOPE`, or what
+                rounding does where that is more (`_slope_rounding`, `direction_rounding`), and `TIMES` what a move
+                changed; an entry for which that is more than `UNSTABLE` of the largest is not compared.
 
     slopes      of one scene in `EVERY`, along a random direction in all inputs, against differences of the core's own
                 pictures, a thousandth of the way in which something changes, and half of that. Where the two disagree
@@ -175,6 +176,8 @@ def _compared(scene: Scene, core: _Run, at: _Run, others: list[_Run], looks: lis
     same = torch.ones(scene.size, dtype=torch.bool)
     for run in others + looks:
         same &= ~at.decided.differing(run.decided).view(scene.size)
+    directions = direction_rounding(scene).view(scene.size) if others else torch.zeros(scene.size)
+    same &= directions <= UNSTABLE
     for name in (*NUMBERS, "face_index"):
         true, value = getattr(at.numbers, name), getattr(core.numbers, name)
         if true is None:
@@ -187,7 +190,7 @@ def _compared(scene: Scene, core: _Run, at: _Run, others: list[_Run], looks: lis
         _note(result, name, value, true, _rounding(scene, name) * scale + TIMES * change, stable)
     result.counts["pixels"] += same.numel()
     result.counts["pixels", "left out"] += int((~same).sum())
-    direction = direction_rounding(scene, same) if others else 0.0
+    direction = (directions * same).max().item()
     for name, weights in weights_of(core.numbers, scene.number, same):
         _compare_gradients(result, scene, name, weights, at, others, core, direction)
     return result
@@ -231,26 +234,27 @@ def _slope_rounding(scene: Scene, output: str) -> float:
     return max(SLOPE, 16 * torch.finfo(torch.float64).eps * max(p, 1 / p)) if output == "alpha" else SLOPE
 
 
-def direction_rounding(scene: Scene, same: Tensor) -> float:
-    """How good the direction of a pixel from the nearest point of an outline is, at the worst of the pixels `same`.
+def direction_rounding(scene: Scene) -> Tensor:
+    """How good the directions of the pixels (P,) from the nearest points of outlines are, of each the worst.
 
     The way between the two, a - t e with a from a corner and e along an edge, is wrong by 6 units in the last place of
     those lengths (csrc/core/geometry.h), be it as short as it may; corners of a cut face are rounded where they lie,
     besides. Squared distances have no direction: there the way itself is the slope."""
+    largest = torch.zeros(scene.size[0] * scene.size[1], dtype=torch.float64)
     if scene.settings["distance"] != "euclidean" or scene.settings["dist_squared"]:
-        return 0.0
-    corners, s = scene.leaves["face_vertices"], settings_of(scene, scene.leaves)
+        return largest
+    corners, s = scene.leaves["face_vertices"].detach(), settings_of(scene, scene.leaves)
     pairs = reference._all_pairs(corners, *scene.size, s)
     pixels = reference.pixel_centres(*scene.size, s.half_extent, corners)
     _, cuts = reference._cut_faces(corners, pixels, s)
-    largest = 0.0
     for i, face in enumerate(corners):
         ends = cuts[i].corners if i in cuts else face[:, :2]
         length = 2 * (pixels[:, None] - ends).norm(dim=-1).amax(1) + (ends.abs().max() if i in cuts else 0.0)
-        off = 6 * torch.finfo(torch.float64).eps * length
         away = pairs.signed_d2[:, i].abs().sqrt()
-        usual = same.flatten() & pairs.kept[:, i] & (away > off)  # closer ones are on the outline
-        largest = max([largest, *(off / away)[usual].tolist()])
+        # On the outline itself the direction is by definition.
+        counts = pairs.kept[:, i] & (away > 0)
+        off = 6 * torch.finfo(torch.float64).eps * length / torch.where(counts, away, 1.0)
+        largest = torch.maximum(largest, torch.where(counts, off, 0.0))
     return largest
 
 
