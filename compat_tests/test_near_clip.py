@@ -514,6 +514,42 @@ def test_a_cut_point_does_not_depend_on_how_far_out_its_end_is() -> None:
             assert_close(alpha(z, dtype).double(), limit, rtol=0, atol=max(20 * abs(z), 1e-5))
 
 
+@pytest.mark.parametrize("projection", PROJECTIONS)
+@pytest.mark.parametrize("twice", range(3))
+def test_a_cut_face_of_no_area_is_nowhere_in_the_reference(twice: int, projection: str) -> None:
+    """Two corners in one place, wherever that is: rounding of the cut points does not make an area of it."""
+    generator = torch.Generator().manual_seed(twice)
+    faces = 3 * torch.rand((60, 3, 3), generator=generator, dtype=torch.float64) - 1.5
+    faces[::2, :, 1] = faces[::2, :1, 1]  # horizontal
+    faces[:, twice - 1] = faces[:, twice - 2]
+    side = torch.tensor([-1.0, -1.0, 1.0]).roll(twice + 1) * torch.tensor([1.0, 1.0, -1.0]).repeat(20)[:, None]
+    faces[..., 2] = PLANE + side * 10 ** (-8 * faces[..., 2].abs())
+    assert (nearer_corners(faces) % 3 > 0).all()
+    settings = RenderSettings(**{**BASE, "projection": projection, "reach": None, "perspective_correct": False})
+    assert not reference_render(faces, SIZE, settings=settings).alpha.any()
+
+
+@DEVICES
+@pytest.mark.parametrize("clip", ["unit", "nonnegative"])
+@pytest.mark.parametrize("size", [1e-1, 1e-2, 1e-3, 1e-4])
+def test_what_is_left_of_small_and_narrow_faces(size: float, clip: str, device: str) -> None:
+    """Cut points are rounded where they lie, at some 1 from the middle: places on an edge are good to that over its
+    length, some hundreds of units at most, though the face is a thousand times as narrow."""
+    settings = RenderSettings(**{**BASE, "projection": "orthographic", "clip": clip, "reach": None})
+    for seed in range(4):
+        faces = size * crossing_faces(seed, "orthographic", faces=20)
+        middle = faces[:, :2].mean(1)
+        faces[:, 2] = middle + 1e-3 * (faces[:, 2] - middle)
+        faces[..., 2] = PLANE + torch.linspace(-1, 1, 60, dtype=torch.float64).reshape(3, 20).T.roll(7, 0)
+        faces[..., :2] += torch.tensor([0.7, -0.4])
+        expected = reference_fragments(faces, SIZE, settings)
+        got = find_fragments(faces[None].to(device), SIZE, settings=settings)
+        assert len(expected.face) > 100 and torch.equal(got.face.cpu(), expected.face)
+        tolerance = 512 * torch.finfo(torch.float64).eps / size
+        assert_close(got.weights.cpu(), expected.weights, rtol=0, atol=tolerance)
+        assert_close(got.depth.cpu(), expected.depth, rtol=0, atol=tolerance)
+
+
 def test_the_c_abi_refuses_what_cannot_be_cut() -> None:
     settings = RenderSettings(**BASE)
     faces = crossing_faces(0)

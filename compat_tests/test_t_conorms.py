@@ -101,6 +101,15 @@ def test_edges_of_the_interval(name: str, p: float | None) -> None:
         assert d.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("least", [1e-300, 1e-200, 1e-30])
+@pytest.mark.parametrize("name", ["yager", "aczel_alsina", "dombi"])
+def test_coverages_that_are_nearly_0_under_a_small_p(name: str, least: float) -> None:
+    """Two alike are 2^(1 / p) times as much: 1, however small they are."""
+    d = torch.full((2,), least, dtype=torch.float64)
+    assert aggregate(name, d, 0, 1e-6).item() == 1
+    assert aggregate(name, d, 0, 0.5).item() == pytest.approx(4 * least, rel=1e-12)
+
+
 def test_hard_and_sum() -> None:
     d = torch.tensor([[0.5, 0.4], [0.2, 0.51]])
     assert aggregate("hard", d, 1).tolist() == [0, 1]

@@ -76,7 +76,9 @@ def _p_norm(h: Tensor, dim: int, p: float) -> Tensor:
     ratio = torch.where(positive, torch.where(slope, h, h.detach()) / unit, torch.ones_like(h))
     total = torch.where(positive, ratio**p, torch.zeros_like(h))
     total = torch.where(some, total.sum(dim, keepdim=True), torch.ones_like(largest))
-    norm = unit * torch.minimum(total.log() / p, _MAX_EXPONENT - unit.log()).exp()
+    # Half of it twice: the inverse of a unit that is nearly 0 is infinite.
+    half = torch.minimum(total.log() / p, _MAX_EXPONENT - unit.log()).div(2).exp()
+    norm = unit * half * half
     return torch.where(some, norm, torch.zeros_like(norm)).squeeze(dim)
 
 

@@ -36,22 +36,33 @@ def clipped(points: Tensor, depth: float) -> Tensor:
         if not nearer[k % 3]:
             kept.append(here)
         if nearer[k % 3] != nearer[(k + 1) % 3]:
-            t = (here[2] - depth) / (here[2] - there[2])
-            kept.append(here + t * (there - here))
+            # From the nearer one, so that of two edges in one place the points are, too.
+            start, end = (here, there) if nearer[k % 3] else (there, here)
+            kept.append(start + (start[2] - depth) / (start[2] - end[2]) * (end - start))
     return torch.stack(kept)
 
 
 def _nearest(pixels: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
-    """Squared distance (P,) to the outline of a polygon (n, 2), and its nearest points (P, 2)."""
+    """Squared distance (P,) to the outline of a polygon (n, 2), and how much of each corner is in its nearest points
+    (P, n)."""
     edge = corners.roll(-1, 0) - corners
     away = pixels[:, None] - corners
     length2 = (edge * edge).sum(-1)
     proper = length2 > 0
     t = (away * edge).sum(-1) / torch.where(proper, length2, torch.ones_like(length2))
-    t = torch.where(proper, t, torch.zeros_like(t)).clamp(0, 1)[..., None]
-    points = torch.where(t == 1, corners.roll(-1, 0), corners + t * edge)  # of a corner the same of both its edges
-    d2, nearest = (pixels[:, None] - points).square().sum(-1).min(-1)
-    return d2, points[torch.arange(len(pixels)), nearest]
+    t = torch.where(proper, t, torch.zeros_like(t)).clamp(0, 1)
+    # From a corner the same for both its edges.
+    offset = torch.where((t == 1)[..., None], away.roll(-1, 1), away - t[..., None] * edge)
+    d2, nearest = offset.square().sum(-1).min(-1)
+    one_hot = torch.nn.functional.one_hot(nearest, len(corners)).to(t.dtype)
+    along = one_hot * t
+    return d2, one_hot - along + along.roll(1, dims=-1)
+
+
+def _double_area(corners: Tensor) -> Tensor:
+    """Signed, of a polygon (n, 2), as triangles that meet in corner 0: differences of nearby corners are exact."""
+    spokes = corners[1:] - corners[0]
+    return _cross(spokes[:-1], spokes[1:]).sum()
 
 
 def _area(corners: Tensor) -> Tensor:
@@ -61,9 +72,11 @@ def _area(corners: Tensor) -> Tensor:
 
 
 def _affine(points: Tensor, corners: Tensor, values: Tensor) -> Tensor:
-    """At points (P, 2), the affine function with these values (3, D) at corners (3, 2)."""
-    matrix = torch.cat([corners, torch.ones_like(corners[:, :1])], 1)
-    return torch.cat([points, torch.ones_like(points[:, :1])], 1) @ torch.linalg.solve(matrix, values)
+    """At points (P, 2), the affine function with these values (3, D) at corners (3, 2): by barycentrics, whose
+    differences of nearby points are exact, as coordinates of a face that is small and far from the origin are not."""
+    start, across = corners.roll(-1, 0), corners.roll(-2, 0) - corners.roll(-1, 0)
+    opposite = _cross(across, points[:, None] - start)
+    return (opposite / _cross(across[0], across[1])) @ values
 
 
 def _interpolated(points: Tensor, corners: Tensor, values: Tensor) -> Tensor:
@@ -93,23 +106,29 @@ def cut_face(face: Tensor, pixels: Tensor, s: Any) -> CutFace | None:
     if projected:
         corners = corners / depths
     following = corners.roll(-1, 0)
-    double_area = _cross(corners, following).sum()
+    double_area = _double_area(corners)
     longest2 = (following - corners).square().sum(-1).max()
     if not double_area.abs() > 2 * torch.finfo(face.dtype).eps * longest2:
         return None
     sides = double_area.sign() * _cross(following - corners, pixels[:, None] - corners)
     proper = (following != corners).any(-1)  # an edge of no length has no outer side
     inside = ((sides > 0) | ~proper).all(-1)
-    d2, nearest = _nearest(pixels, corners)
+    d2, in_nearest = _nearest(pixels, corners)
     # On the outline up to rounding, as in reference._on_outline; the corners themselves are rounded where they lie.
     touch = 6 * torch.finfo(face.dtype).eps
     edge, away, place = (x.detach().abs() for x in (following - corners, pixels[:, None] - corners, corners))
     slack = touch * (edge * (away + place).flip(-1)).sum(-1)
     near = d2.detach().sqrt() <= touch * (edge.square().sum(-1).sqrt().max() + place.sum(-1).max())
     closed = inside | (near & ((sides.detach() >= -slack) | ~proper).all(-1))
-    points = pixels if s.clip == "none" else torch.where(inside[:, None], pixels, nearest)
-    inverse = _interpolated(points, corners, 1 / depths)[:, 0]
-    weights = _interpolated(points, corners, shares / depths if s.perspective_correct else shares)
+
+    def values(at_corners: Tensor) -> Tensor:
+        """(P, D), of (n, D), at the pixels, or where they are bound to the face, at its points nearest to them."""
+        at_pixels = _interpolated(pixels, corners, at_corners)
+        bound = ~inside if s.clip != "none" else torch.zeros_like(inside)
+        return torch.where(bound[:, None], in_nearest @ at_corners, at_pixels)
+
+    inverse = values(1 / depths)[:, 0]
+    weights = values(shares / depths if s.perspective_correct else shares)
     total = weights.sum(-1)
     seen = total > 0
     weights = torch.where(seen[:, None], weights / torch.where(seen, total, torch.ones_like(total))[:, None], 0.0)

@@ -29,6 +29,10 @@ from .t_conorms import aggregate
 # Coverages as small as this are no weights: they have lost digits, and their inverses are infinite.
 _NO_COLOUR = {torch.float32: 1e-30, torch.float64: 1e-290}
 
+# In units of the scale. Closer to an edge than this a pixel of the closed face counts as one that is so far inside:
+# beside 0 a CDF may be steep beyond all bounds, and rounding would say which pixels count.
+_RIGHT_INSIDE = 8 * torch.finfo(torch.float64).eps
+
 
 class Reference(NamedTuple):
     """image (C, H, W) or None, alpha (H, W), depth (H, W) 0 where empty, face_index (H, W) int64 -1 where empty."""
@@ -191,7 +195,7 @@ class _Pairs(NamedTuple):
     depth: Tensor
     signed_d2: Tensor  # squared distance, negative outside
     coverage: Tensor
-    counted: Tensor  # the same for comparisons: on an edge, what it is right inside
+    counted: Tensor  # the same for comparisons: on an edge and beside it, what it is right inside
     closed: Tensor  # on the closed triangle
     kept: Tensor  # takes part
     seen: Tensor  # has colour, where it takes part
@@ -248,12 +252,12 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
     hard_edge = ALIASES.get(s.distribution, s.distribution) == "hard"
     if hard_edge:
         coverage = closed.to(w.dtype)
+        counted = coverage
     else:
-        coverage = cdf(s.distribution, sign * (d2 if s.dist_squared else d) / tau, s.dist_shape, s.dist_shift)
-    counted = coverage.detach()
-    if not hard_edge:
-        right_inside = cdf(s.distribution, torch.full_like(counted, 1e-12), s.dist_shape, s.dist_shift)
-        counted = torch.where(closed & ~inside, right_inside, counted)
+        u = sign * (d2 if s.dist_squared else d) / tau
+        coverage = cdf(s.distribution, u, s.dist_shape, s.dist_shift)
+        counted = cdf(s.distribution, u.detach().clamp(min=_RIGHT_INSIDE), s.dist_shape, s.dist_shift)
+        counted = torch.where(closed, counted, coverage.detach())
     kept = drawable & (counted > s.min_coverage)
     if listed and s.min_coverage == 0 and s.reach is not None and not distribution(s.distribution).begins:
         kept = drawable
