@@ -18,7 +18,10 @@ PACKAGE = Path(gendr_adapters.__file__).parent
 
 # Viewer is no promise, but its users read it, too.
 MODULES = [
-    name for name in PUBLIC if name.rpartition(".")[2] in "gendr_adapters cameras data distributions t_conorms".split()
+    name
+    for name in PUBLIC
+    if name.rpartition(".")[2]
+    in "gendr_adapters cameras data distributions t_conorms softras functional gendr transform".split()
 ]
 # These need no example, by name of the module that holds them, and why.
 WITHOUT = {
