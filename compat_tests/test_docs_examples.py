@@ -21,7 +21,7 @@ MODULES = [
     name
     for name in PUBLIC
     if name.rpartition(".")[2]
-    in "gendr_adapters cameras data distributions t_conorms softras functional gendr transform".split()
+    in "gendr_adapters cameras data distributions t_conorms softras functional gendr transform pytorch3d kaolin".split()
 ]
 # These need no example, by name of the module that holds them, and why.
 WITHOUT = {
