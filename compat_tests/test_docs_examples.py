@@ -17,12 +17,7 @@ import gendr_adapters
 PACKAGE = Path(gendr_adapters.__file__).parent
 
 # Viewer is no promise, but its users read it, too.
-MODULES = [
-    name
-    for name in PUBLIC
-    if name.rpartition(".")[2]
-    in "gendr_adapters cameras data distributions t_conorms softras functional gendr transform pytorch3d kaolin".split()
-]
+MODULES = (*PUBLIC, "gendr_adapters.viewer")
 # These need no example, by name of the module that holds them, and why.
 WITHOUT = {
     "gendr_adapters._native.NativeLibraryError": "an error",
@@ -32,6 +27,10 @@ WITHOUT = {
     "gendr_adapters.cameras._softras.SoftRasOrthogonal": "holds data; `to_softras_orthogonal` has one",
     "gendr_adapters.distributions.Distribution": "holds data; `pdf` and `cdf` have examples",
     "gendr_adapters.fragments.Fragments": "holds data; `find_fragments`, which returns it, has one",
+    "gendr_adapters.redner._cameras.camera_type": "an enumeration; `Camera` says what its names mean",
+    "gendr_adapters.redner._channels.channels": "an enumeration; `render_g_buffer`, which takes it, has an example",
+    "gendr_adapters.redner._depth_renderer.DepthRenderer": "`get_depth_renderer`, which makes it, has one",
+    "gendr_adapters.redner._obj_loading.TriangleMesh": "holds data; `load_obj`, which returns it, has one",
     "gendr_adapters.render.Rendered": "holds data; `render`, which returns it, has one",
     "gendr_adapters.settings.RenderSettings": "every function that takes it has one",
 }

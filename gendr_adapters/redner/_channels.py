@@ -6,7 +6,7 @@ from typing import Any
 
 
 class channels(Enum):
-    """Names of the channels of `render_g_buffer`, and what they hold where a face is seen."""
+    """Channels of `render_g_buffer`: how many numbers each has, and what they are where a face is seen; 0 elsewhere."""
 
     radiance = "radiance"
     """Needs path tracing: an error here."""

@@ -26,6 +26,13 @@ def compute_vertex_normal(vertices: Tensor, indices: Tensor, weighting_scheme: s
         (n, 3); (0, 0, 1) for vertices of no face or of faces without area. Its gradient repeats bit for bit.
     Raises:
         TypeError, ValueError: tensors that do not fit, indices out of range, an unknown scheme.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> vertices = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+        >>> pyredner.compute_vertex_normal(vertices, torch.tensor([[0, 1, 2]]))[0].tolist()
+        [0.0, 0.0, 1.0]
     """
     vertices = rows("vertices", vertices, 3)
     faces = face_indices("indices", indices, vertices.shape[0], vertices)
