@@ -79,6 +79,9 @@ class EyeCamera(Camera):
 class LookAtCamera(EyeCamera):
     """A camera that looks from the eye at the origin; see `look_at`, `perspective` and `orthogonal` for the equations.
 
+    set_eyes(eyes) and set_eyes_from_angles(distances, elevations, azimuths), angles in degrees, move it; eyes is where
+    it stands.
+
     Args:
         perspective: True: x and y are divided by depth (perspective); False: they are not (orthogonal).
         viewing_angle: degrees from the view direction to the border of the image, if perspective: half the field of
@@ -111,7 +114,7 @@ class LookAtCamera(EyeCamera):
 
 
 class LookCamera(EyeCamera):
-    """A camera that looks from the eye along camera_direction.
+    """A camera that looks from the eye along camera_direction; it is moved as `LookAt` is.
 
     Args:
         camera_direction: (3,) or (N, 3), world; not 0.

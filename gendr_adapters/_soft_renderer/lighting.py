@@ -21,7 +21,8 @@ def ambient_lighting(light: Tensor, light_intensity: Scalar = 0.5, light_color: 
 
     Args:
         light: (N, K, 3), float32 or float64: red, green, blue at K faces or vertices.
-        light_intensity: a number, or a tensor () or (N,). light_color: (3,) or (N, 3). Tensors may have gradients.
+        light_intensity: a number, or a tensor () or (N,), which may have a gradient.
+        light_color: (3,) or (N, 3); a tensor may have a gradient.
     Returns:
         light itself, (N, K, 3).
     Raises:

@@ -132,10 +132,13 @@ def get_points_from_angles(
     """Points given by distance, elevation and azimuth: where a camera stands around the origin.
 
     Args:
-        distance: from the origin, world units. elevation: angle above the x-z plane. azimuth: angle around the y axis;
-            0 is on the negative z axis, 90 degrees on the positive x axis. Each is a number, or a tensor or array () or
-            (N,); they broadcast, and tensors may have gradients.
+        distance: from the origin, world units.
+        elevation: angle above the x-z plane.
+        azimuth: angle around the y axis; 0 is on the negative z axis, 90 degrees on the positive x axis.
         degrees: True: the angles are in degrees; False: in radians.
+
+    The first three are numbers, or tensors or arrays () or (N,) that broadcast; tensors may have gradients.
+
     Returns:
         (x, y, z) for three numbers, else a tensor (N, 3) or (3,).
     Raises:

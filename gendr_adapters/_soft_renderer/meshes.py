@@ -51,7 +51,8 @@ class Mesh:
         """Take tensors as they are, on any device; NumPy arrays become float32 and int32 tensors.
 
         Args:
-            vertices: (N, V, 3) or (V, 3). faces: (N, F, 3) or (F, 3).
+            vertices: (N, V, 3) or (V, 3).
+            faces: (N, F, 3) or (F, 3).
             textures: as the attribute, or without its N. None: white, with texture_res x texture_res texels a face.
                 With 'uv', TextureMaps of maps (H, W, 3) or (M, H, W, 3) and uvs (F, 3, 2) or (N, F, 3, 2).
             texture_res: R of white textures; ignored if textures are given.

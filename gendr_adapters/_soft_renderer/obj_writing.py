@@ -37,7 +37,8 @@ def save_obj(
 
     Args:
         filename: path, ending in .obj.
-        vertices: (V, 3). faces: (F, 3), integers in [0, V).
+        vertices: (V, 3).
+        faces: (F, 3), integers in [0, V).
         textures: 'surface': (F, R * R, 3) in [0, 1], what is outside is clipped; 'vertex': (V, 3), any numbers;
             'uv': as load_obj has them, a TextureMaps of one map, with align_corners, of uvs in [0, 1] or repeated.
         texture_res: side of the square that a 'surface' face gets in the picture, pixels, at least 2. With 3 R + 3, or
@@ -88,7 +89,8 @@ def save_voxel(filename: Path, voxel: Tensor) -> None:
     """Write voxels as an OBJ file without faces: a vertex (i / X, j / Y, k / Z) for each voxel (i, j, k) that is 1.
 
     Args:
-        filename: path. voxel: (X, Y, Z).
+        filename: path, ending in .obj.
+        voxel: (X, Y, Z).
     Raises:
         ValueError: voxel is not a tensor of three dimensions.
 

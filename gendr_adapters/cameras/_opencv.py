@@ -46,8 +46,9 @@ def from_opencv(
     image (cv2.undistort) and pass the K it then has.
 
     Args:
-        K: (3, 3) or (N, 3, 3). R: (3, 3) or (N, 3, 3). t: (3,), (N, 3) or, as OpenCV has it, (3, 1) or (N, 3, 1).
-            All float32 or all float64, on one device; N or 1 of each.
+        K, R: (3, 3) or (N, 3, 3), float32 or float64.
+        t: (3,), (N, 3) or, as OpenCV has it, (3, 1) or (N, 3, 1), of K's dtype and device. There may be N of some of
+            the three, and 1 of the others.
         image_size: (H, W), or the side of a square, pixels.
         pixel_centre: the coordinate of the first pixel's centre, 0 or 0.5; there is no default.
     Raises:

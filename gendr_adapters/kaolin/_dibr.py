@@ -65,8 +65,8 @@ def dibr_rasterization(
         background: features where there is no face, (C,) or (B, C), C the sum over a list of face_features; None: 0.
 
     Returns:
-        (features, soft_mask, face_idx). features and face_idx are as of `rasterize`, face_idx whatever occlusion;
-        soft_mask (B, height, width) is that of `dibr_soft_mask`.
+        (features, soft_mask, face_idx): features and face_idx are as of `rasterize`; face_idx does not depend on
+        occlusion. soft_mask (B, height, width) is that of `dibr_soft_mask`.
 
     Raises:
         TypeError, ValueError: as `rasterize` and `dibr_soft_mask`.

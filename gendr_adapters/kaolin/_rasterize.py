@@ -42,7 +42,7 @@ def rasterize(
         face_features: (B, F, 3, C), features at the corners, or a list or tuple of such tensors. float32 or float64,
             the same as the two above.
         valid_faces: (B, F) bool, which faces are drawn; None: all.
-        multiplier, eps: ignored: our core needs neither.
+        multiplier, eps: ignored; our core does not need them.
         backend: 'cuda', 'nvdiffrast' or 'nvdiffrast_fwd'; all are our core.
         perspective_correct: True: features and z are interpolated linearly in space; False: on the screen, as in
             Kaolin.
@@ -51,11 +51,11 @@ def rasterize(
             factor, also for corners behind the camera. See RenderSettings.near_clip. None: faces are not cut.
 
     Returns:
-        (features, face_idx). features: (B, height, width, C), 0 where there is no face; for a list or tuple of
-        face_features, a tuple of them. face_idx: (B, height, width) int64, the number of the face within its mesh, -1
-        where there is none. Row 0 is the top. features have gradients to face_features and face_vertices_image; to
-        face_vertices_z with perspective_correct, and with near_clip for faces that are cut. Gradients repeat bit for
-        bit.
+        (features, face_idx): features are (B, height, width, C), 0 where there is no face, or a tuple of such tensors
+        for a list or tuple of face_features; face_idx is (B, height, width) int64, the number of the face within its
+        mesh, -1 where there is none. Row 0 is the top. features have gradients to face_features and
+        face_vertices_image; to face_vertices_z with perspective_correct, and with near_clip for faces that are cut.
+        Gradients repeat bit for bit.
 
     Raises:
         TypeError, ValueError: dtypes, devices, shapes, sizes or names that do not fit.

@@ -41,9 +41,10 @@ class _AsMade:
 class GenDRFragments(PyTorch3DFragments):
     """What `GenDRRasterizer` returns: PyTorch3D's Fragments, computed from the projected meshes when they are read.
 
-    pix_to_face, zbuf, dists: (N, H, W, K), bary_coords: (N, H, W, K, 3), as in PyTorch3D: the nearest
-        K = faces_per_pixel faces of each pixel; with faces_per_pixel None, K is the largest number of faces at a pixel.
-        They are computed when one of them is first read, and take N H W K memory. Our shaders do not read them.
+    pix_to_face, zbuf, dists: (N, H, W, K), as in PyTorch3D: the nearest K = faces_per_pixel faces of each pixel; with
+        faces_per_pixel None, K is the largest number of faces at a pixel. They are computed when one of them is first
+        read, and take N H W K memory. Our shaders do not read them.
+    bary_coords: (N, H, W, K, 3), likewise.
     found: gendr_adapters.Fragments, every pair of a pixel and a face in reach, concatenated.
 
     Our shaders raise ValueError for fragments made by hand or by dataclasses.replace, which hold no meshes, and for

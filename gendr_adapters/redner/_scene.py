@@ -13,7 +13,8 @@ class Scene:
 
     Args:
         camera: a Camera.
-        shapes: a sequence of Shapes, materials: a sequence of Materials; or
+        shapes: a sequence of Shapes.
+        materials: a sequence of Materials, to which the shapes' material_id refers.
         objects: a sequence of Objects; shapes and materials are then ignored. Objects that share a Material share its
             number.
         area_lights, envmap: not supported, as they need path tracing; only () and None.

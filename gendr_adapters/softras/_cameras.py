@@ -21,7 +21,7 @@ class LookAt(LookAtCamera):
     )
 
     def forward(self, vertices: Tensor) -> Tensor:
-        """(N, V, 3), world units, to x, y in [-1, 1] across the picture and the depth."""
+        """Vertices (N, V, 3), world units, as (N, V, 3): x, y in [-1, 1] across the image, and the depth."""
         return self.transform(vertices)
 
 
@@ -38,7 +38,7 @@ class Look(LookCamera):
     )
 
     def forward(self, vertices: Tensor) -> Tensor:
-        """(N, V, 3), world units, to x, y in [-1, 1] across the picture and the depth."""
+        """Vertices (N, V, 3), world units, as (N, V, 3): x, y in [-1, 1] across the image, and the depth."""
         return self.transform(vertices)
 
 
@@ -55,7 +55,7 @@ class Projection(ProjectionCamera):
     )
 
     def forward(self, vertices: Tensor) -> Tensor:
-        """(N, V, 3), world units, to x, y in [-1, 1] across the picture and the depth."""
+        """Vertices (N, V, 3), world units, as (N, V, 3): x, y in [-1, 1] across the image, and the depth."""
         return self.transform(vertices)
 
 
