@@ -78,7 +78,7 @@ def swap(renderer: Any, faces_per_pixel: Literal["all", "honoured"] = "all") -> 
     """
     if faces_per_pixel not in ("all", "honoured"):
         raise ValueError(
-            f"faces_per_pixel of swap must be 'all' or 'honoured', got {faces_per_pixel!r}; how many of them is "
+            f"faces_per_pixel of swap must be 'all' or 'honoured', got {faces_per_pixel!r}; the number of faces is "
             "faces_per_pixel of RasterizationSettings"
         )
     if type(renderer) not in (MeshRenderer, MeshRendererWithFragments):
@@ -133,8 +133,8 @@ def _check_honours(shader: Any) -> None:
     params = shader.blend_params
     if isinstance(params, GenDRBlendParams) and params[3:] != GenDRBlendParams()[3:]:
         raise ValueError(
-            f"faces_per_pixel='honoured' keeps {_name(shader)}, which knows nothing of blend_params but sigma, gamma "
-            f"and background_color, got {params}"
+            f"faces_per_pixel='honoured' keeps {_name(shader)}, which uses only sigma, gamma and background_color of "
+            f"blend_params, got {params}"
         )
 
 

@@ -211,5 +211,5 @@ def _picture(written: WrittenMaterial, keyword: str, device: torch.device) -> Te
     if found is None:
         return None
     if not found.is_plain:
-        raise ValueError(f"{found.where}: {keyword} with -s, -o or -clamp on, which Textures here do not have")
+        raise ValueError(f"{found.where}: {keyword} with -s, -o or -clamp on, which are not supported")
     return read_linear(found.path, found.where).to(device)
