@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from public_api import PUBLIC
@@ -96,7 +97,7 @@ def test_examples_with_kaolin(name: str, kaolin: str) -> None:
             run_examples(name)
 
 
-def public(module: ModuleType) -> Iterator[tuple[str, object]]:
+def public(module: ModuleType) -> Iterator[tuple[str, Any]]:
     for name in module.__all__:
         value = getattr(module, name)
         if callable(value):
@@ -123,5 +124,5 @@ def has_example(value: object) -> bool:
     return ">>> " in (inspect.getdoc(value) or "")
 
 
-def full_name(value: object) -> str:
+def full_name(value: Any) -> str:
     return f"{value.__module__}.{value.__qualname__}"
