@@ -560,7 +560,11 @@ def test_bad_input(kaolin: Any) -> None:
         (ValueError, "mesh has no normals", lambda: render_mesh(view, bare)),
         (TypeError, "lighting must be", lambda: render_mesh(view, mesh, "sun")),
         (TypeError, "materials must be.*got str", lambda: render_mesh(view, mesh, None, ["gold"])),
-        (ValueError, r"custom_materials are 1 lists for 3", lambda: render_mesh(view, three, None, [[red]])),
+        (
+            ValueError,
+            r"custom_materials must be .* or 3 lists, got 1 lists",
+            lambda: render_mesh(view, three, None, [[red]]),
+        ),
         (
             ValueError,
             "assignments must be integers",

@@ -97,7 +97,7 @@ def test_shaders_that_take_every_face() -> None:
 def test_blend_params_that_pytorch3d_does_not_know(shader: Any) -> None:
     same = renderer_of(shader, 2, GenDRBlendParams(*PARAMS))
     assert swap(same, faces_per_pixel="honoured").shader is same.shader
-    with pytest.raises(ValueError, match="knows nothing of blend_params but sigma.*t_conorm='einstein'"):
+    with pytest.raises(ValueError, match="uses only sigma, gamma and background_color.*t_conorm='einstein'"):
         swap(
             renderer_of(shader, 2, GenDRBlendParams(*PARAMS)._replace(t_conorm="einstein")), faces_per_pixel="honoured"
         )

@@ -164,5 +164,5 @@ def test_compact_of_nothing() -> None:
 def test_our_shaders_refuse_other_fragments() -> None:
     fragments, _ = fragments_of()
     plain = Fragments(**{name: getattr(fragments, name) for name in NAMES})
-    with pytest.raises(TypeError, match="need the fragments of a GenDRRasterizer, got Fragments"):
+    with pytest.raises(TypeError, match="fragments must come from a GenDRRasterizer, got Fragments"):
         GenDRSilhouetteShader()(plain, two_meshes()[0])

@@ -142,7 +142,7 @@ def test_rotations() -> None:
         ({"intrinsic_mat": torch.eye(4)}, ValueError, r"\(3, 3\)"),
         ({"fisheye": True}, NotImplementedError, "perspective"),
         ({"camera_type": pyredner.camera_type.panorama}, NotImplementedError, "perspective"),
-        ({"camera_type": pyredner.camera_type.orthographic}, ValueError, "intrinsic_mat: a fov says nothing"),
+        ({"camera_type": pyredner.camera_type.orthographic}, ValueError, "needs intrinsic_mat, as fov does not"),
         ({"distortion_params": torch.zeros(8)}, NotImplementedError, "distortion"),
     ],
 )

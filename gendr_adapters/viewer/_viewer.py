@@ -26,18 +26,29 @@ _FROM, _DISTANCE, _FOV = np.array([0.5, 0.3, 0.8]), 3.5, 45.0
 
 
 class Viewer:
-    """A mesh in the browser: the mesh itself, its soft rendering and what it depends on.
+    """A web page that shows a mesh, its soft rendering, and sliders for the settings of the rendering.
+
+    It runs in a thread of its own until `stop` is called, or the `with` block ends.
 
     Args:
-        mesh: on any device, world units. Its position and size do not matter: the camera starts in front of it. Its
-            texture is shown, or else its vertices' colours, or else grey.
-        host: the address to listen on. The default is reached from this machine only; '0.0.0.0' is reached by everyone
-            on the network, and there is no password.
-        port: of the address; if another program has it, the next free one is taken.
+        mesh: on any device, world units. Its position and size do not matter: the camera starts where it sees all of
+            it. It is shown with its texture, or else with its vertices' colours, or else in grey.
+        host: the address to listen on. The default can be reached from this machine only; '0.0.0.0' can be reached by
+            everyone on the network, and there is no password.
+        port: of the address; if another program uses it, the next free one is taken.
         quiet: do not print the address.
     Raises:
         TypeError: not a Mesh of tensors. ValueError: shapes that do not fit, no faces, an index out of range, numbers
             that are not finite.
+
+    Example:
+        >>> from gendr_adapters import data, load_mesh
+        >>> from gendr_adapters.viewer import Viewer
+        >>> mesh = load_mesh(data.path("airplane.obj"))
+        >>> with Viewer(mesh, quiet=True) as viewer:
+        ...     viewer.update(1.1 * mesh.vertices)  # in each step of a fit
+        ...     viewer.url.startswith("http://localhost:")
+        True
     """
 
     def __init__(
@@ -74,17 +85,21 @@ class Viewer:
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The address of the page."""
         host = self._server.get_host()
         return f"http://{'localhost' if host in ('0.0.0.0', '127.0.0.1') else host}:{self._server.get_port()}"
 
     def update(self, vertices: Tensor | None = None, *, gradient: Tensor | None = None) -> None:
-        """Show a mesh as it is now; for a training loop. It returns at once; what comes too fast is left out.
+        """Show new vertices or a gradient; call it in a training loop.
+
+        It returns at once. If calls come faster than the page can show them, some are skipped.
 
         Args:
-            vertices: (V, 3), as many as before. None: they stay.
-            gradient: (V, 3) of your loss, vertices.grad. The mesh is the redder where it is the larger. None: where the
-                panel shows 'gradient', that of the silhouette's area is shown.
+            vertices: (V, 3), as many as before. None: the last ones.
+            gradient: (V, 3), of your loss: vertices.grad. The mesh is redder where its length is larger. None: if the
+                panel shows 'gradient', it is that of the silhouette's area.
+        Raises:
+            TypeError, ValueError: as the class; another number of vertices.
         """
         with self._condition:
             if vertices is not None:
@@ -104,7 +119,7 @@ class Viewer:
             raise ValueError(f"{name} must be {expected}, as the mesh's vertices, got shape {tuple(value.shape)}")
 
     def wait(self) -> None:
-        """Return when the viewer was stopped; Ctrl-C stops it."""
+        """Wait until the viewer is stopped; Ctrl-C stops it."""
         try:
             while not self._stopped:
                 time.sleep(_WAIT)
@@ -112,14 +127,15 @@ class Viewer:
             self.stop()
 
     def stop(self) -> None:
-        """Close the page. Calling it again does nothing."""
+        """Close the page. A second call does nothing."""
         with self._condition:
             if self._stopped:
                 return
             self._stopped = True
             self._condition.notify()
         self._worker.join()
-        self._server.stop()
+        with redirect_stdout(io.StringIO()):  # viser prints that it stopped, whatever verbose says
+            self._server.stop()
 
     def __enter__(self) -> "Viewer":
         return self
