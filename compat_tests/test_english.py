@@ -1,5 +1,7 @@
-"""Phrases that readers stumble over stay out of pages, docstrings and comments; each with what to write instead."""
+"""Phrases that readers stumble over stay out of pages, notebooks, docstrings and comments; each with what to write
+instead."""
 
+import json
 import re
 from pathlib import Path
 
@@ -33,6 +35,7 @@ SOURCES = [
     for folder in ("gendr_adapters", "benchmarks", "build_tools", "examples", "experiments")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def riddles(text: str) -> list[str]:
@@ -48,6 +51,12 @@ def riddles(text: str) -> list[str]:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_pages(path: Path) -> None:
     assert riddles(path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks(path: Path) -> None:
+    sources = ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]]
+    assert len(sources) > 5 and riddles("\n".join(sources)) == []
 
 
 def test_sources() -> None:
