@@ -461,11 +461,11 @@ def test_bad_input() -> None:
         blend_fragments(tuple(found), colours, size)
     with pytest.raises(TypeError, match="settings must be a RenderSettings, got dict"):
         blend_fragments(found, colours, size, {})
-    with pytest.raises(ValueError, match="fragments are of 99 pixels, 1 images of 9 x 12 pixels have 108"):
+    with pytest.raises(ValueError, match="fragments belong to 99 pixels, but 1 images of 9 x 12 have 108"):
         blend_fragments(found, colours, (9, 12))
-    with pytest.raises(ValueError, match="blend='softmax' only, got 'hard'"):
+    with pytest.raises(ValueError, match="needs settings with blend='softmax', got 'hard'"):
         blend_fragments(found, colours, size, RenderSettings(blend="hard"))
-    with pytest.raises(ValueError, match="gradient='exact' only, got 'reference'"):
+    with pytest.raises(ValueError, match="needs settings with gradient='exact', got 'reference'"):
         blend_fragments(found, colours, size, RenderSettings(gradient="reference"))
     with pytest.raises(ValueError, match="'sum' is a mean over the faces of each mesh and needs face_offsets"):
         blend_fragments(found, colours, size, RenderSettings(t_conorm="sum"))
@@ -475,7 +475,7 @@ def test_bad_input() -> None:
         blend_fragments(found, colours.float(), size)
     with pytest.raises(ValueError, match=r"background must be \(3,\)"):
         blend_fragments(found, colours, size, background=background[:2])
-    with pytest.raises(ValueError, match="background goes with features"):
+    with pytest.raises(ValueError, match="background needs features"):
         blend_fragments(found, None, size, background=background)
     with pytest.raises(ValueError, match="needs features"):
         blend_fragments(found, None, size, outputs=("image",))
@@ -487,7 +487,7 @@ def test_bad_input() -> None:
         blend_fragments(found._replace(distance2=found.distance2[1:]), colours, size)
     with pytest.raises(TypeError, match="offsets must be an int64 or int32 tensor, got torch.int16"):
         blend_fragments(found._replace(offsets=found.offsets.short()), colours, size)
-    with pytest.raises(ValueError, match="dist_scale must have 1 entry or one an image"):
+    with pytest.raises(ValueError, match="dist_scale must have 1 entry or one for each image"):
         blend_fragments(found, colours, size, RenderSettings(dist_scale=torch.tensor([0.1, 0.1])))
     with pytest.raises(TypeError, match="n_images must be an int"):
         blend_fragments(found, colours, size, n_images=1.0)

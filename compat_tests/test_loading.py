@@ -96,9 +96,9 @@ ALL = dict.fromkeys(structs.FUNCTIONS, "const char*: return NULL;") | VERSION
     [
         ({"unzip": "int: return 0;"}, "is not a library of gendr_adapters"),
         ({"gendr_abi_version": "int: return 1;"}, f"has ABI version 1, this package needs {structs.ABI_VERSION}: r"),
-        (VERSION, "lacks gendr_last_error, gendr_isa, .*: it was built from other sources"),
+        (VERSION, "lacks gendr_last_error, gendr_isa, .*: it was not built from the sources"),
         ({name: code for name, code in ALL.items() if name != "gendr_isa"}, "lacks gendr_isa: it was built from other"),
-        (ALL, "was built from other sources than this package"),
+        (ALL, "was not built from the sources of this package"),
     ],
     ids=["foreign", "older", "functions missing", "function missing", "other names"],
 )

@@ -526,7 +526,7 @@ def test_the_c_abi_refuses_what_cannot_be_cut() -> None:
 
     call()
     for name in ("distance", "gradient"):
-        with pytest.raises(ValueError, match="near_clip does not go with"):
+        with pytest.raises(ValueError, match="near_clip is not allowed with"):
             call(**{name: 1})
     with pytest.raises(ValueError, match="projection must be GENDR_PERSPECTIVE or GENDR_ORTHOGRAPHIC"):
         call(projection=2)

@@ -119,5 +119,5 @@ def test_a_pixel_on_a_shared_edge_is_on_a_face(dtype: torch.dtype, device: str) 
 def test_bad_settings() -> None:
     with pytest.raises(ValueError, match="unknown reach_shape 'boxes'; did you mean 'box'"):
         RenderSettings(reach_shape="boxes")
-    with pytest.raises(ValueError, match="reach_shape='box' does not go with distance='barycentric'"):
+    with pytest.raises(ValueError, match="reach_shape='box' is not allowed with distance='barycentric'"):
         RenderSettings(reach_shape="box", distance="barycentric")

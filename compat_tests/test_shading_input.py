@@ -93,7 +93,7 @@ def test_lighting(changes: dict[str, Any], error: type[Exception], words: tuple[
 
 
 def test_what_goes_together() -> None:
-    with pytest.raises(ValueError, match="lighting goes with features"):
+    with pytest.raises(ValueError, match="lighting needs features"):
         render(FACES, 8, lighting=LIGHTING)
     with pytest.raises(TypeError, match="lighting must be a Lighting, got dict"):
         render(FACES, 8, TEXTURES, lighting={})

@@ -174,9 +174,9 @@ def test_clip_rule() -> None:
         ({"sigma": 0.0}, "sigma must be > 0.* got 0.0", SHADERS),
         ({"sigma": torch.tensor([1e-3, -1.0])}, "sigma must be > 0", SHADERS),
         ({"sigma": torch.ones(2, 1)}, r"sigma must be a number or a floating-point tensor of shape \(1,\)", SHADERS),
-        ({"sigma": torch.full((3,), 1e-3)}, "sigma must have 1 entry or one an image.*2.*, got 3", SHADERS),
+        ({"sigma": torch.full((3,), 1e-3)}, "sigma must have 1 entry or one for each image.*2.*, got 3", SHADERS),
         ({"gamma": 0.0}, "gamma must be > 0.* got 0.0", SHADERS),
-        ({"gamma": torch.full((3,), 1e-3)}, "gamma must have 1 entry or one an image.*2.*, got 3", COLOURED),
+        ({"gamma": torch.full((3,), 1e-3)}, "gamma must have 1 entry or one for each image.*2.*, got 3", COLOURED),
         (
             {"background_color": (1.0, 0.0)},
             r"background_color must be 3 numbers, as the colours have.* got shape \(2,\)",

@@ -77,7 +77,7 @@ def test_stop_ends_wait_and_may_come_twice() -> None:
     [
         ((TRIANGLE.tolist(), FACES), TypeError, "vertices must be a tensor, got list"),
         ((TRIANGLE[:, :2], FACES), ValueError, r"vertices must be \(V, 3\), got shape \(3, 2\)"),
-        ((TRIANGLE / 0, FACES), ValueError, "vertices must be finite, got 9 numbers that are not"),
+        ((TRIANGLE / 0, FACES), ValueError, "vertices must be finite, got 9 numbers that are not finite"),
         ((TRIANGLE, FACES.float()), TypeError, "faces must be an int64 or int32 tensor"),
         ((TRIANGLE, FACES[:0]), ValueError, r"faces must be \(F, 3\), at least one, got shape \(0, 3\)"),
         ((TRIANGLE, FACES + 1), ValueError, r"faces must be in \[0, 3\), got 1 to 3"),

@@ -1,4 +1,4 @@
-"""Viewer: a page with the mesh, which any browser that opens it can orbit, and a panel for each of them."""
+"""Viewer: a web page with the mesh that any browser can orbit, and controls for each browser."""
 
 import io
 import threading
@@ -20,24 +20,24 @@ from ._view import View
 
 GREY = 0.8
 _WAIT = 0.2  # seconds between looks at whether to stop
-# Where the camera starts: the direction from the mesh, in radii of it; its field of view in degrees.
+# Where the camera starts: direction from the mesh, distance in radii of the mesh, and field of view in degrees.
 _FROM, _DISTANCE, _FOV = np.array([0.5, 0.3, 0.8]), 3.5, 45.0
 
 
 class Viewer:
-    """A mesh in the browser: the mesh itself, its soft rendering and what it depends on.
+    """Show a mesh in the browser, with its soft rendering and the settings that change it.
 
     Args:
-        vertices: (V, 3), world units. Where they are and how large does not matter: the camera starts in front.
+        vertices: (V, 3), world units. The camera starts in front of the mesh, for any position and size.
         faces: (F, 3) int64, each in [0, V).
-        colours: (V, 3) in [0, 1]; None: grey.
-        host: the address to listen on. The default is reached from this machine only; '0.0.0.0' is reached by everyone
-            on the network, and there is no password.
-        port: of the address; if another program has it, the next free one is taken.
+        colours: (V, 3) in [0, 1]. None: grey.
+        host: the address to listen on. With the default only this machine can open the page. With '0.0.0.0' everyone on
+            the network can; there is no password.
+        port: the port to listen on. If another program uses it, the next free port is used.
         quiet: do not print the address.
     Raises:
-        TypeError: not a tensor, or a dtype that does not fit. ValueError: shapes that do not fit, no faces, or vertices
-            that are not finite.
+        TypeError: an argument is not a tensor, or its dtype does not fit.
+        ValueError: shapes do not fit, there are no faces, or vertices are not finite.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Viewer:
         self._mesh_changed = True
         self._condition = threading.Condition()
         self._stopped = False
-        with redirect_stdout(io.StringIO()):  # a banner, whatever verbose says
+        with redirect_stdout(io.StringIO()):  # viser prints a banner even with verbose=False
             self._server = viser.ViserServer(host=host, port=port, label="gendr_adapters", verbose=False)
         self._server.scene.set_up_direction("+y")
         self._place_camera()
@@ -76,17 +76,18 @@ class Viewer:
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The address of the page."""
         host = self._server.get_host()
         return f"http://{'localhost' if host in ('0.0.0.0', '127.0.0.1') else host}:{self._server.get_port()}"
 
     def update(self, vertices: Tensor | None = None, *, gradient: Tensor | None = None) -> None:
-        """Show a mesh as it is now; for a training loop. It returns at once; what comes too fast is left out.
+        """Show new vertices or a new gradient, for example in a training loop. It returns at once. If it is called
+        faster than the viewer draws, only the last call is drawn.
 
         Args:
-            vertices: (V, 3), as many as before. None: they stay.
-            gradient: (V, 3) of your loss, vertices.grad. The mesh is the redder where it is the larger. None: where the
-                panel shows 'gradient', that of the silhouette's area is shown.
+            vertices: (V, 3), as many as before. None: they stay the same.
+            gradient: (V, 3), the gradient of your loss, vertices.grad. The redder a vertex of the mesh is, the larger
+                is its gradient. None: if the panel shows 'gradient', it is that of the silhouette's area.
         """
         with self._condition:
             if vertices is not None:
@@ -106,7 +107,7 @@ class Viewer:
             raise ValueError(f"{name} must be {expected}, as the mesh's vertices, got shape {tuple(value.shape)}")
 
     def wait(self) -> None:
-        """Return when the viewer was stopped; Ctrl-C stops it."""
+        """Wait until the viewer is stopped. Ctrl-C stops it."""
         try:
             while not self._stopped:
                 time.sleep(_WAIT)
@@ -140,7 +141,7 @@ class Viewer:
             self._panels.pop(client.client_id, None)
 
     def _ask(self, panel: Panel) -> None:
-        """To draw a panel. Only the last wish counts."""
+        """Request a drawing of a panel. Only the last request is drawn."""
         with self._condition:
             self._to_draw.add(panel.client.client_id)
             self._condition.notify()
@@ -161,7 +162,7 @@ class Viewer:
                 self._show_mesh(mesh, shown)
 
     def _colours(self, mesh: Mesh, strength: Tensor | None, panels: list[Panel], views: list[View]) -> Tensor:
-        """Of the mesh, which all browsers see alike."""
+        """Colours of the mesh. All browsers show the same."""
         if strength is not None:
             return heat(strength)
         for panel, view in zip(panels, views, strict=True):
@@ -178,7 +179,7 @@ class Viewer:
 
 
 def _checked(vertices: Tensor, faces: Tensor, colours: Tensor | None) -> Mesh:
-    """On the CPU, in float32, and of its own."""
+    """Check the mesh, and return a copy on the CPU in float32."""
     check_real("vertices", vertices)
     if vertices.dim() != 2 or vertices.shape[1] != 3:
         raise ValueError(f"vertices must be (V, 3), got shape {tuple(vertices.shape)}")
@@ -186,7 +187,9 @@ def _checked(vertices: Tensor, faces: Tensor, colours: Tensor | None) -> Mesh:
     if faces.dim() != 2 or faces.shape[1] != 3 or not len(faces):
         raise ValueError(f"faces must be (F, 3), at least one, got shape {tuple(faces.shape)}")
     if not bool(vertices.isfinite().all()):
-        raise ValueError(f"vertices must be finite, got {int((~vertices.isfinite()).sum())} numbers that are not")
+        raise ValueError(
+            f"vertices must be finite, got {int((~vertices.isfinite()).sum())} numbers that are not finite"
+        )
     if int(faces.min()) < 0 or int(faces.max()) >= len(vertices):
         raise ValueError(f"faces must be in [0, {len(vertices)}), got {int(faces.min())} to {int(faces.max())}")
     if colours is None:
@@ -199,6 +202,6 @@ def _checked(vertices: Tensor, faces: Tensor, colours: Tensor | None) -> Mesh:
 
 
 def _bounds(vertices: Tensor) -> tuple[np.ndarray, float]:
-    """The middle of the bounding box and half its diagonal."""
+    """The centre of the bounding box, and half its diagonal."""
     low, high = vertices.amin(0), vertices.amax(0)
     return ((low + high) / 2).double().numpy(), max(float((high - low).norm()) / 2, 1e-6)
