@@ -463,9 +463,9 @@ def test_bad_input() -> None:
         blend_fragments(found, colours, size, {})
     with pytest.raises(ValueError, match="fragments belong to 99 pixels, but 1 images of 9 x 12 have 108"):
         blend_fragments(found, colours, (9, 12))
-    with pytest.raises(ValueError, match="needs settings with blend='softmax', got 'hard'"):
+    with pytest.raises(ValueError, match="settings must have blend='softmax' to blend fragments, got 'hard'"):
         blend_fragments(found, colours, size, RenderSettings(blend="hard"))
-    with pytest.raises(ValueError, match="needs settings with gradient='exact', got 'reference'"):
+    with pytest.raises(ValueError, match="settings must have gradient='exact' to blend fragments, got 'reference'"):
         blend_fragments(found, colours, size, RenderSettings(gradient="reference"))
     with pytest.raises(ValueError, match="'sum' is a mean over the faces of each mesh and needs face_offsets"):
         blend_fragments(found, colours, size, RenderSettings(t_conorm="sum"))

@@ -354,7 +354,7 @@ def bad_header(**changes: Any) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda tree: tree["accessors"][0].update(count=10**12), "asks for .* bytes, and the file has"),
+        (lambda tree: tree["accessors"][0].update(count=10**12), "asks for .* bytes, but the file has"),
         (lambda tree: tree["accessors"].append({"componentType": 5126, "count": 10**10, "type": "MAT4"}), "asks for"),
         (lambda tree: tree["bufferViews"].extend([{"buffer": 0, "byteLength": 10**6}] * 1000), "asks for"),
         (lambda tree: tree["accessors"][0].update(count=-1), "count must be an int >= 0, got -1"),
@@ -431,7 +431,7 @@ def test_changed_bytes_never_end_in_anything_else(suffix: str, tmp_path: Path) -
 def test_ply_that_claims_a_lot(tmp_path: Path) -> None:
     text = bytes_of("ply").replace(b"element vertex 8", b"element vertex 80000000000000")
     (tmp_path / "a.ply").write_bytes(text)
-    with pytest.raises(ValueError, match=r"a\.ply: its header says 'element vertex 80000000000000', and the file has"):
+    with pytest.raises(ValueError, match=r"a\.ply: its header says 'element vertex 80000000000000', but the file has"):
         load_mesh(tmp_path / "a.ply")
 
 

@@ -102,7 +102,7 @@ HINTS = {
     "eps": "background_eps",
     "fill_back": "cull",
     "blur_radius": "reach = sqrt(blur_radius): PyTorch3D's blur_radius is NDC squared",
-    "faces_per_pixel": "needs none: every face in reach of a pixel counts",
+    "faces_per_pixel": "needs none: every face near a pixel counts",
     "znear": "near",
     "z_clip_value": "near_clip",
     "background_color": "the argument background of render",

@@ -110,4 +110,4 @@ def test_issue_forms_ask_what_is_installed() -> None:
     assert len(forms) >= 2
     for path in forms:
         labels = [field["attributes"]["label"] for field in yaml.safe_load(path.read_text())["body"]]
-        assert "What `python -m gendr_adapters` prints" in labels, path.stem
+        assert "Output of `python -m gendr_adapters`" in labels, path.stem

@@ -81,7 +81,7 @@ def blend_fragments(
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     for name, allowed in (("blend", "softmax"), ("gradient", "exact")):
         if (got := getattr(settings, name)) != allowed:
-            raise ValueError(f"blend_fragments needs settings with {name}={allowed!r}, got {got!r}")
+            raise ValueError(f"settings must have {name}={allowed!r} to blend fragments, got {got!r}")
     height, width = image_shape(image_size)
     if face_offsets is not None:
         face_offsets = _checked_numbers("face_offsets", face_offsets, depth)

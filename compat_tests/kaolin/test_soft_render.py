@@ -206,7 +206,7 @@ def test_bad_input(kaolin: Any) -> None:
     view, mesh = camera(kaolin), mesh_of(kaolin)
     with pytest.raises(TypeError, match="settings must be a RenderSettings, got str"):
         soft_render(view, mesh, "soft")
-    with pytest.raises(ValueError, match="blend='softmax' only"):
+    with pytest.raises(ValueError, match="settings must have blend='softmax' to blend fragments"):
         soft_render(view, mesh, RenderSettings(blend="hard"))
     with pytest.raises(TypeError, match="camera must be a kaolin.render.camera.Camera"):
         soft_render(mesh, view)
