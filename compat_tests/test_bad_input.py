@@ -359,7 +359,7 @@ NUMBERS = {
 
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("wrap", [torch.tensor, np.array, lambda x: torch.tensor([x])], ids=["0-d", "array", "(1,)"])
-def test_a_tensor_for_a_number_is_told_what_to_do(name: str, wrap: Any) -> None:
+def test_tensor_instead_of_a_number_gets_a_hint(name: str, wrap: Any) -> None:
     """Of these there is no gradient, so none is lost unseen."""
     value = NUMBERS[name]
     wrapped = (value[0], wrap(value[1])) if isinstance(value, tuple) else wrap(value)
@@ -373,7 +373,7 @@ def test_a_tensor_for_a_number_is_told_what_to_do(name: str, wrap: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["dist_scale", "gamma"])
-def test_a_scale_of_no_dimension_is_told_its_shape(name: str) -> None:
+def test_scale_without_a_dimension_gets_its_shape_as_a_hint(name: str) -> None:
     with pytest.raises(
         ValueError, match=rf"{name} must be a number or a .*tensor of shape \(1,\) or \(B,\), got shape"
     ):

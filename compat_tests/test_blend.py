@@ -178,7 +178,7 @@ def one_pixel(depth: Sequence[float], distance2: Sequence[float], device: str) -
 
 
 @DEVICES
-def test_the_first_of_equally_near_fragments_leads(device: str) -> None:
+def test_equally_near_fragments_give_the_gradient_to_the_first(device: str) -> None:
     """Two at the same depth, barely covered, so that the background has about half: its exponent is theirs, and its
     gradient goes to the first."""
     found = one_pixel([3.0, 2.0, 2.0, 2.5], [-0.2, -0.23, -0.235, 0.1], device)
@@ -202,7 +202,7 @@ def test_the_first_of_equally_near_fragments_leads(device: str) -> None:
 
 
 @DEVICES
-def test_the_first_of_equally_near_faces_leads(device: str) -> None:
+def test_equally_near_faces_give_the_gradient_to_the_first(device: str) -> None:
     """The same for two faces of the same depth on both sides of the one pixel: their order makes a difference."""
     xy = torch.tensor([[[-0.39, 0.0], [-0.9, 0.3], [-0.9, -0.3]], [[0.4, 0.0], [0.9, -0.3], [0.9, 0.3]]]).double()
     depth = torch.full((2, 3, 1), 2.0, dtype=torch.float64)
@@ -305,7 +305,7 @@ def some(device: str = "cpu", dtype: torch.dtype = torch.float64) -> tuple[Fragm
 
 
 @DEVICES
-def test_the_same_bits_every_time(device: str) -> None:
+def test_runs_give_the_same_bits(device: str) -> None:
     found, colours, background = some(device, torch.float32)
     scales = {
         name: torch.tensor([x], device=device, requires_grad=True) for name, x in (("dist_scale", 0.02), ("gamma", 0.1))

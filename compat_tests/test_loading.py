@@ -70,7 +70,7 @@ def test_library_of_another_machine(machine: str, tmp_path: Path) -> None:
         _native.load(path)
 
 
-def test_folder_in_the_place_of_a_library(tmp_path: Path) -> None:
+def test_folder_instead_of_a_library(tmp_path: Path) -> None:
     with pytest.raises(NativeLibraryError, match="does not load: "):
         _native.load(tmp_path)
 
@@ -124,7 +124,7 @@ def test_description_of_the_cuda_core_that_cannot_be_read(
 # The environment
 
 
-def test_instruction_set_that_there_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_instruction_set(monkeypatch: pytest.MonkeyPatch) -> None:
     first_use = _native._library.__wrapped__
     monkeypatch.setenv("GENDR_ISA", "avx")
     with pytest.raises(ValueError, match="GENDR_ISA must be one of baseline, avx2, avx512, neon, .* got 'avx'$"):

@@ -64,7 +64,7 @@ def assert_same_shape(found: Mesh, expected: Mesh) -> None:
 
 @pytest.mark.parametrize("kind", ["plain", "colours", "texture"])
 @pytest.mark.parametrize("suffix", ["obj", "ply", "glb", "stl", "off", "OBJ"])
-def test_what_is_saved_comes_back(suffix: str, kind: str, tmp_path: Path) -> None:
+def test_saved_meshes_are_loaded_unchanged(suffix: str, kind: str, tmp_path: Path) -> None:
     mesh = ball(kind)
     save_mesh(tmp_path / f"a.{suffix}", mesh)
     found = load_mesh(str(tmp_path / f"a.{suffix}"))

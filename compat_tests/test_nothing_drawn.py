@@ -89,7 +89,7 @@ def test_a_batch_warns_only_where_no_image_shows_anything() -> None:
     assert warned(render, FACE, 8, face_offsets=offsets) == []
 
 
-def test_without_faces_there_is_no_warning() -> None:
+def test_call_without_faces_does_not_warn() -> None:
     assert warned(render, FACE[:0], 8) == []
     assert warned(find_fragments, FACE[:0], 8) == []
 
@@ -101,14 +101,14 @@ def test_alpha_that_counts_every_face_is_something_drawn() -> None:
     assert "nearer than near=5" in warned(find_fragments, FACE, 8, settings=settings)[0]
 
 
-def test_it_comes_once_for_a_set_of_reasons() -> None:
+def test_warning_comes_once_for_a_set_of_reasons() -> None:
     assert len(warned(render, FACE + PAST, 8)) == 1
     assert warned(render, FACE + PAST, 8) == []
     assert warned(find_fragments, FACE - PAST, 8) == []
     assert len(warned(render, FACE, 8, settings=RenderSettings(near=5.0))) == 1
 
 
-def test_it_points_at_the_line_of_the_caller() -> None:
+def test_warning_points_at_the_line_of_the_caller() -> None:
     with pytest.warns(NothingDrawnWarning) as caught:
         render(FACE + PAST, 8)
     assert caught[0].filename == __file__
@@ -120,7 +120,7 @@ def _alpha(face_vertices: Tensor) -> Tensor:
     return alpha
 
 
-def test_it_is_of_the_call_and_thread_that_drew_nothing() -> None:
+def test_warning_belongs_to_the_call_and_thread_that_drew_nothing() -> None:
     found: list[list[str]] = []
     threads = [threading.Thread(target=render, args=(FACE, 8)) for _ in range(2)]
     for thread in threads:

@@ -35,7 +35,7 @@ def key(version: str) -> list[int]:
     return [int(part) for part in version.split(".")]
 
 
-def test_there_are_workflows() -> None:
+def test_workflows_exist() -> None:
     assert [path.stem for path in WORKFLOWS] == ["docs", "nightly", "release", "tests", "wheels"]
 
 

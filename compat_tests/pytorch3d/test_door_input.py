@@ -42,7 +42,7 @@ def first_name(value: Any) -> str:
     return next(iter(value)) if isinstance(value, dict) else ""
 
 
-def test_the_scene_here_is_good() -> None:
+def test_scene_of_this_file_is_valid() -> None:
     for shader in SHADERS:
         draw(shader)
 
@@ -69,7 +69,7 @@ def nothing_of_pytorch3d() -> list[Any]:
 
 
 @pytest.mark.parametrize("given", nothing_of_pytorch3d(), ids=lambda x: getattr(x, "__name__", type(x).__name__))
-def test_what_is_no_cameras(given: Any) -> None:
+def test_objects_that_are_not_cameras_are_refused(given: Any) -> None:
     got = given.__name__ if isinstance(given, type) else type(given).__name__
     expected = rf"cameras of %s must be PyTorch3D's, such as FoVPerspectiveCameras, got .*{got}; .*to_pytorch3d"
     cameras = cameras_of("fov", dtype=torch.float32)
@@ -87,7 +87,7 @@ def test_what_is_no_cameras(given: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "given"), [("lights", Materials()), ("lights", "bright"), ("materials", PointLights()), ("materials", 1.0)]
 )
-def test_what_is_no_lights_or_materials(shader: Any, name: str, given: Any) -> None:
+def test_objects_that_are_not_lights_or_materials_are_refused(shader: Any, name: str, given: Any) -> None:
     last = {"lights": "specular", "materials": "shininess"}[name]
     with pytest.raises(
         TypeError, match=f"{name} must be PyTorch3D's or have .* and {last}, got {type(given).__name__}"

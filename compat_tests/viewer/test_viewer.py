@@ -25,7 +25,7 @@ def test_page_is_served(viewer: Viewer) -> None:
         assert page.status == 200 and b"<html" in page.read()
 
 
-def test_it_listens_on_loopback_only(viewer: Viewer) -> None:
+def test_server_listens_only_on_loopback(viewer: Viewer) -> None:
     port = int(viewer.url.rpartition(":")[2])
     addresses = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
     for address in addresses - {"127.0.0.1", "127.0.1.1"}:
