@@ -17,7 +17,7 @@ from ._pieces import Piece, divide
 
 # More than any fragment takes. Images whose fragments fit even so are not measured.
 _MOST_BYTES = 32 << 10
-_MOST_FRAGMENTS = 2**31 - 2  # the core blends at most so many at a time
+_MOST_FRAGMENTS = 2**31 - 2  # the most that the core blends at a time
 
 
 def shade_in_pieces(
