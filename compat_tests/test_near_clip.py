@@ -526,7 +526,7 @@ def test_settings_that_exclude_cutting_are_refused_by_the_c_abi() -> None:
 
     call()
     for name in ("distance", "gradient"):
-        with pytest.raises(ValueError, match="near_clip is not allowed with"):
+        with pytest.raises(ValueError, match="near_clip does not go with"):
             call(**{name: 1})
     with pytest.raises(ValueError, match="projection must be GENDR_PERSPECTIVE or GENDR_ORTHOGRAPHIC"):
         call(projection=2)
