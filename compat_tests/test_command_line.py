@@ -47,7 +47,7 @@ def test_transparent_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("show", ["colour", "alpha", "depth", "normals"])
-def test_what_is_shown(tmp_path: Path, show: str) -> None:
+def test_show_options(tmp_path: Path, show: str) -> None:
     seen = rendered(tmp_path / "spot.png", "--show", show, "--background", "0,0,0", "--azimuth", "180")
     middle, corner = seen[16, 24], seen[0, 0]
     assert (corner == 0).all() and middle.max() > 60

@@ -25,6 +25,16 @@ RIDDLES = {
     r"\b(has|have) run where\b": "test status",
     r"\b(is|are|was) not to be had\b": "is not available; fails",
     r"\bwill not do\b": "does not work",
+    r"\b(of|on) either sign\b": "of both signs",
+    r"\b(fields|those|ones) that shall\b": "fields to set",
+    r"\bof any meaning\b": "any; for example colours or normals",
+    r"\bin front of which\b": "the nearest",
+    r"\b(is|are|was|were) mended\b": "is corrected",
+    r"\bas said[:;,]": "as described",
+    r"\bfor the asking\b": "can be read",
+    r"\bsees (far|only what)\b": "gives gradients far from the outline",
+    r"\bwins as soon as\b": "gets nearly all the weight",
+    r"\bend(ing)? narrow\b": "end with a narrow band; with sharp edges",
 }
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "experiments/README.md")),

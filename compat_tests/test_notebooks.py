@@ -47,7 +47,7 @@ def printed_by(notebook: NotebookNode) -> str:
     return "".join(output.text for output in outputs if output.output_type == "stream")
 
 
-def test_there_are_notebooks():
+def test_notebooks_exist():
     assert len(PATHS) == 8
 
 

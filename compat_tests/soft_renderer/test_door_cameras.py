@@ -140,7 +140,7 @@ def test_transform_sets_eyes() -> None:
             ask()
 
 
-def test_a_transform_of_ones_own() -> None:
+def test_transform_of_a_user_class() -> None:
     class Flip(gendr_transform.Transform):
         def transform(self, vertices: Tensor) -> Tensor:
             return -vertices

@@ -49,7 +49,7 @@ def test_one_mesh_seen_by_several_eyes(door: str, texture_type: str) -> None:
 
 
 @EITHER
-def test_what_comes_one_for_each_eye(door: str) -> None:
+def test_arguments_with_one_row_for_each_eye(door: str) -> None:
     """Scales, backgrounds, angles and ups (N,) beside one mesh and N eyes."""
     scale, gamma = ("sigma_val", "gamma_val") if door == "softras" else ("dist_scale", "aggr_rgb_gamma")
     each: dict[str, Tensor] = {

@@ -28,7 +28,7 @@ def test_page_is_served(viewer: Viewer) -> None:
         assert page.status == 200 and b"<html" in page.read()
 
 
-def test_it_listens_on_loopback_only(viewer: Viewer) -> None:
+def test_server_listens_only_on_loopback(viewer: Viewer) -> None:
     port = int(viewer.url.rpartition(":")[2])
     addresses = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
     for address in addresses - {"127.0.0.1", "127.0.1.1"}:
@@ -104,7 +104,7 @@ def test_stop_ends_wait_and_may_come_twice() -> None:
             ValueError,
             r"vertex_colours must be \(3, 3\), got shape \(2, 3\)",
         ),
-        (MESH._replace(texture=torch.ones(4, 4, 3)), ValueError, "a texture and no uvs"),
+        (MESH._replace(texture=torch.ones(4, 4, 3)), ValueError, "a texture but no uvs"),
         (MESH._replace(texture=torch.ones(4)), ValueError, r"texture must be \(H, W, 3\), got shape \(4,\)"),
     ],
 )

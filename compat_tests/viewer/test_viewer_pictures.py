@@ -132,7 +132,7 @@ def test_heat_is_grey_without_a_gradient() -> None:
     assert red[0] > 2 * red[1]
 
 
-def test_quaternion_turns_as_it_says() -> None:
+def test_quaternion_gives_its_rotation() -> None:
     half = math.radians(90) / 2
     turned = matrix_of((math.cos(half), 0, 0, math.sin(half))) @ np.array([1.0, 0, 0])
     np.testing.assert_allclose(turned, [0, 1, 0], atol=1e-12)

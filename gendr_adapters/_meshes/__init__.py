@@ -1,4 +1,4 @@
-"""Meshes as tensors, in files and out of them."""
+"""Triangle meshes as tensors, and their files."""
 
 from ._files import load_mesh, save_mesh
 from ._mesh import Mesh

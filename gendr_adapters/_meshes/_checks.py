@@ -30,7 +30,7 @@ def check_mesh(mesh: Mesh) -> None:
             raise ValueError(f"texture must be (H, W, 3), got shape {tuple(mesh.texture.shape)}")
         _check_part("texture", mesh.texture, (*mesh.texture.shape[:2], 3))
         if mesh.uvs is None:
-            raise ValueError("the mesh has a texture and no uvs, which say where its faces show it")
+            raise ValueError("the mesh has a texture but no uvs, so the faces have no texture coordinates")
 
 
 def _check_part(name: str, value: Tensor | None, shape: tuple[int, ...]) -> None:

@@ -1,4 +1,4 @@
-"""`load_mesh` and `save_mesh`: which reader and writer a file has, by its suffix."""
+"""`load_mesh` and `save_mesh`, which choose a reader or a writer by the file's suffix."""
 
 import os
 from pathlib import Path
@@ -13,32 +13,38 @@ _SAVED = (".obj", ".ply", ".glb", ".stl", ".off")
 
 
 def load_mesh(path: str | os.PathLike[str], *, textures: bool = True) -> Mesh:
-    """Read a mesh file: OBJ by our own reader; PLY, GLB, glTF, STL and OFF by trimesh (the extra 'mesh').
+    """Read a mesh from a file: OBJ, PLY, GLB, glTF, STL or OFF.
 
-    | | what is read besides vertices and faces |
+    The suffix of the path decides the format. OBJ files need no other package; the others need trimesh (the extra
+    'mesh').
+
+    | format | what is read besides vertices and faces |
     |---|---|
-    | .obj | uvs, normals, the materials' pictures (map_Kd) and colours (Kd), colours behind the vertices |
-    | .glb, .gltf | uvs, normals, base colours and pictures, colours of vertices; all parts of the scene |
-    | .ply | colours of vertices, normals, uvs and their picture |
+    | .obj | uvs, normals, textures (map_Kd) and colours (Kd) of materials, vertex colours |
+    | .glb, .gltf | uvs, normals, base colours and textures, vertex colours; all parts of the scene |
+    | .ply | vertex colours, normals, uvs and the texture |
     | .stl, .off | nothing |
 
-    Faces of more corners become triangles. Vertices are in the file's order; but those of .stl, .glb and .gltf that are
-    in one place (and of one colour) become one, as these formats hold them several times. Several materials become one
-    texture. Colours and pictures are the file's numbers, in whatever colour space, without alpha. Uvs and normals are
-    None unless all corners have them. Colours of faces, skins and animations are not read.
+    Faces with more than three corners become triangles. Vertices keep the order of the file, with one exception: .stl,
+    .glb and .gltf files store a vertex several times, so vertices of equal position (and colour) are merged. The
+    textures of several materials become one texture. Colours are the file's numbers, without a conversion of the colour
+    space and without alpha. uvs and normals are None unless all corners have them. Colours of faces, skins and
+    animations are not read. If the .mtl file of an OBJ file is missing, the mesh is read without materials, and a
+    warning says so.
 
-    Of an OBJ file whose .mtl file is missing, as it often is, the mesh alone is read, with a warning.
-
-    A file need not be trusted: its numbers are checked, and files that it names are read only from its own folder and
-    from below, never from the network. Memory goes with the size of the files, not with what they claim to hold.
+    The file need not be trusted: all numbers are checked, and other files that it names are read only if they are in
+    its folder or below it, never from the network. Memory is proportional to the size of the files.
 
     Args:
-        path: its suffix says the format, in any case. textures: False: read no pictures and no colours of materials.
+        path: the file; the suffix may be in upper or lower case.
+        textures: False: do not read textures and material colours.
     Returns:
-        Mesh of float32 tensors and int64 faces, on torch's default device.
+        Mesh, with float32 tensors and int64 faces, on torch's default device.
     Raises:
-        FileNotFoundError: the file, or a picture that it names, is not there. ValueError: another suffix; a file that
-            cannot be read, which it names, with the line of an OBJ file. ImportError: trimesh or Pillow is needed.
+        FileNotFoundError: the file, or a picture that it names, does not exist.
+        ValueError: unknown suffix, or a file that cannot be read. The message names the file, and for OBJ files the
+            line.
+        ImportError: trimesh or Pillow is not installed.
 
     >>> from gendr_adapters import data, load_mesh
     >>> mesh = load_mesh(data.path("spot.obj"))
@@ -52,22 +58,27 @@ def load_mesh(path: str | os.PathLike[str], *, textures: bool = True) -> Mesh:
 
 
 def save_mesh(path: str | os.PathLike[str], mesh: Mesh) -> None:
-    """Write a mesh file: OBJ by our own writer; PLY, GLB, STL and OFF by trimesh (the extra 'mesh').
+    """Write a mesh to a file: OBJ, PLY, GLB, STL or OFF.
 
-    | | what is written besides vertices and faces |
+    The suffix of the path decides the format. OBJ files need no other package; the others need trimesh (the extra
+    'mesh').
+
+    | format | what is written besides vertices and faces |
     |---|---|
-    | .obj | uvs and the texture, with an .mtl and a .png file beside it; or else the vertices' colours |
-    | .glb | the same, in the file |
-    | .ply | the vertices' colours |
+    | .obj | uvs and texture, with an .mtl and a .png file beside it; without a texture, the vertex colours |
+    | .glb | uvs and texture, inside the file; without a texture, the vertex colours |
+    | .ply | vertex colours |
     | .stl, .off | nothing |
 
-    Normals are not written. Colours have 8 bits, but those behind the vertices of an .obj file.
+    Normals are not written. Colours are written with 8 bits a channel, except vertex colours in .obj files.
 
     Args:
-        path: its suffix says the format, in any case. mesh: on any device, float32 or float64.
+        path: the file; the suffix may be in upper or lower case.
+        mesh: on any device, float32 or float64.
     Raises:
-        TypeError: not a Mesh of tensors. ValueError: another suffix; shapes that do not fit; numbers that are not
-            finite. ImportError: trimesh or Pillow is needed.
+        TypeError: mesh is not a Mesh of tensors.
+        ValueError: unknown suffix, shapes that do not fit, or numbers that are not finite.
+        ImportError: trimesh or Pillow is not installed.
 
     >>> import tempfile, torch
     >>> from gendr_adapters import Mesh, load_mesh, save_mesh

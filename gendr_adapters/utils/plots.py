@@ -1,4 +1,4 @@
-"""Figures in files: labelled grids of pictures, curves of a fit. Needs matplotlib."""
+"""Save figures: labelled grids of pictures, and curves of a fit. Needs matplotlib."""
 
 from collections.abc import Sequence
 from pathlib import Path

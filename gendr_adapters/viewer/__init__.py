@@ -1,4 +1,4 @@
-"""A viewer in the browser: orbit a mesh, see its soft rendering beside it, move the sliders; or watch a fit.
+"""A viewer in the browser: orbit a mesh, see its soft rendering, move sliders, or watch a fit.
 
     viewer = Viewer(mesh)                 # prints an address; open it in a browser
     for step in range(1000):

@@ -1,4 +1,4 @@
-"""Viewer: a page with the mesh, which any browser that opens it can orbit, and a panel for each of them."""
+"""Viewer: a web page with the mesh that any browser can orbit, and controls for each browser."""
 
 import io
 import threading
@@ -21,7 +21,7 @@ from ._pictures import heat, pull_of
 from ._view import View
 
 _WAIT = 0.2  # seconds between looks at whether to stop
-# Where the camera starts: the direction from the mesh, in radii of it; its field of view in degrees.
+# Where the camera starts: direction from the mesh, distance in radii of the mesh, and field of view in degrees.
 _FROM, _DISTANCE, _FOV = np.array([0.5, 0.3, 0.8]), 3.5, 45.0
 
 
@@ -66,7 +66,7 @@ class Viewer:
         self._mesh_changed = True
         self._condition = threading.Condition()
         self._stopped = False
-        with redirect_stdout(io.StringIO()):  # a banner, whatever verbose says
+        with redirect_stdout(io.StringIO()):  # viser prints a banner even with verbose=False
             self._server = viser.ViserServer(host=host, port=port, label="gendr_adapters", verbose=False)
         self._server.scene.set_up_direction("+y")
         self._place_camera()
@@ -154,7 +154,7 @@ class Viewer:
             self._panels.pop(client.client_id, None)
 
     def _ask(self, panel: Panel) -> None:
-        """To draw a panel. Only the last wish counts."""
+        """Request a drawing of a panel. Only the last request is drawn."""
         with self._condition:
             self._to_draw.add(panel.client.client_id)
             self._condition.notify()
@@ -206,6 +206,6 @@ def _own(mesh: Mesh) -> Mesh:
 
 
 def _bounds(vertices: Tensor) -> tuple[np.ndarray, float]:
-    """The middle of the bounding box and half its diagonal."""
+    """The centre of the bounding box, and half its diagonal."""
     low, high = vertices.amin(0), vertices.amax(0)
     return ((low + high) / 2).double().numpy(), max(float((high - low).norm()) / 2, 1e-6)
