@@ -125,17 +125,6 @@ def test_help_of_every_command_does_no_work(tmp_path: Path, monkeypatch: pytest.
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
-def test_gallery(tmp_path: Path) -> None:
-    mesh = str(data.path("sphere_642.obj"))
-    result = run("gallery", "--mesh", mesh, "--out", str(tmp_path / "new"), "--image-size", "16")
-    assert result.exit_code == 0, result.output
-    names = ["gallery_distributions.png", "gallery_t_conorms.png"]
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == names
-    wide, tall = (pixels(tmp_path / "new" / name).shape for name in names)
-    assert wide[0] > tall[0] > 1000
-
-
 def test_version_and_info() -> None:
     assert run("--version").output == f"gendr-adapters, version {__version__}\n"
     assert run("info").output.startswith(f"gendr_adapters   {__version__}\n")

@@ -31,7 +31,9 @@ def silhouettes(mesh: Mesh, cameras: PinholeCamera) -> Tensor:
     """(N, H, W), 0 or 1."""
     corners = gather_corners(cameras.project(mesh.vertices), mesh.faces)
     settings = RenderSettings.sharp(alpha_range="all")
-    return render(corners, cameras.image_size, settings=settings, outputs=("alpha",)).alpha
+    alpha = render(corners, cameras.image_size, settings=settings, outputs=("alpha",)).alpha
+    assert alpha is not None
+    return alpha
 
 
 def write_set(

@@ -13,8 +13,9 @@ from ..cameras import PinholeCamera
 from ..utils.losses import FlattenLoss, LaplacianLoss, iou, iou_loss
 from ._silhouettes import Views, in_one
 
-LAPLACIAN_WEIGHT = 0.03
-FLATTEN_WEIGHT = 0.0003
+# Smoother, and thin parts stay behind; less, and the mesh folds into itself.
+LAPLACIAN_WEIGHT = 0.01
+FLATTEN_WEIGHT = 0.0001
 # Views seen in one step.
 BATCH = 8
 # Edges in pixels, at the first step and at the last (`FitOptions` of the demo says why so narrow).
@@ -59,6 +60,8 @@ class Fit:
     def steps(self) -> Iterator[int]:
         """Train, yielding the number of each step once it is done. Raises ValueError where that diverges."""
         optimizer = torch.optim.Adam([self.offsets], self.options.learning_rate, betas=(0.9, 0.99))
+        # Without it the last steps, whose edges are the narrowest, undo a part of what is learned.
+        slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.options.steps)
         size = self.views.cameras[0].image_size
         anneal = Anneal(SOFT_START, SOFT_END, self.options.steps, size)
         soft = RenderSettings.silhouette(pixels=SOFT_START, image_size=size)
@@ -70,6 +73,7 @@ class Fit:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            slower.step()
             yield step
         if not bool(self.offsets.isfinite().all()):
             raise ValueError("the fit diverged; try a smaller learning rate")
@@ -128,7 +132,7 @@ def _sphere(views: Views) -> Mesh:
         name = views.names[int(depths.argmin())]
         raise ValueError(f"what the pictures show is behind the camera of {name}; are its axes those of OpenGL?")
     radii = (views.silhouettes.sum((1, 2)) / math.pi).sqrt() * depths / cameras.focal.prod(1).abs().sqrt()
-    ball = load_mesh(data.path("sphere_642.obj"), textures=False).to(middle.device)
+    ball = load_mesh(data.path("sphere_1352.obj"), textures=False).to(middle.device)
     vertices = ball.vertices / ball.vertices.norm(dim=1, keepdim=True)
     return Mesh(middle + radii.mean() * vertices, ball.faces)
 

@@ -119,8 +119,8 @@ def view(mesh: Path, host: str, port: int) -> None:
 @click.option(
     "--learning-rate",
     type=FiniteRange(0, 1, min_open=True),
-    default=0.01,
-    help="How far a vertex moves in a step, as a share of the first mesh's radius.",
+    default=0.02,
+    help="How far a vertex moves in a step, as a share of the first mesh's radius; it falls to 0.",
 )
 @click.option(
     "--image-size", type=click.IntRange(16, 1024), default=128, help="Larger pictures are made smaller: longer side."
@@ -167,13 +167,14 @@ def fit(
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out"), help="Folder.")
 @click.option("--image-size", type=click.IntRange(16, 1024), default=96, help="Side of each image, pixels.")
 def gallery(mesh: Path | None, out: Path, image_size: int) -> None:
-    """Draw grids: every distribution and every T-conorm at three widths of edges, with their gradients."""
+    """Draw grids: every distribution and every T-conorm at three widths of edges, with their gradients; one scene
+    through every door; and what a limit of faces a pixel leaves out."""
     from .. import data
-    from ._gallery import GRIDS, write_gallery
+    from ._gallery import TICKS, write_gallery
 
     loaded = load_mesh(mesh or data.path("spot.obj"), textures=False)
     out.mkdir(parents=True, exist_ok=True)
-    with click.progressbar(length=sum(len(grid.rows) for grid in GRIDS), label="drawing") as progress:
+    with click.progressbar(length=TICKS, label="drawing") as progress:
         written = write_gallery(loaded, out, image_size, lambda: progress.update(1))
     click.echo(f"written: {' '.join(map(str, written))}")
 

@@ -1,7 +1,6 @@
 """Silhouettes and their cameras out of a folder, at the size at which they are fitted."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +12,6 @@ from .._soft_renderer.pictures import read_coverage
 from ..cameras import PinholeCamera
 from ._transforms import Frame, read_transforms
 
-_TENSORS = ("rotation", "translation", "focal", "principal_point")  # of a PinholeCamera
 # In a picture without alpha: the share of pixels that may be neither dark nor bright.
 _MOST_GREY = 0.5
 _DARK, _BRIGHT = 0.1, 0.9
@@ -66,11 +64,23 @@ def read_views(path: Path, longest_side: int) -> Views:
 
 def in_one(cameras: Sequence[PinholeCamera]) -> PinholeCamera:
     """Several cameras of one image size as one batch."""
-    return replace(cameras[0], **{name: torch.cat([getattr(c, name) for c in cameras]) for name in _TENSORS})
+    return PinholeCamera(
+        rotation=torch.cat([camera.rotation for camera in cameras]),
+        translation=torch.cat([camera.translation for camera in cameras]),
+        focal=torch.cat([camera.focal for camera in cameras]),
+        principal_point=torch.cat([camera.principal_point for camera in cameras]),
+        image_size=cameras[0].image_size,
+    )
 
 
 def _on(camera: PinholeCamera, device: torch.device) -> PinholeCamera:
-    return replace(camera, **{name: getattr(camera, name).to(device) for name in _TENSORS})
+    return PinholeCamera(
+        rotation=camera.rotation.to(device),
+        translation=camera.translation.to(device),
+        focal=camera.focal.to(device),
+        principal_point=camera.principal_point.to(device),
+        image_size=camera.image_size,
+    )
 
 
 def _levels(frame: Frame) -> Tensor:

@@ -111,8 +111,7 @@ def _picture(path: Path, where: str, frame: dict[str, Any]) -> Path:
 
 def _pose(where: str, frame: dict[str, Any]) -> Tensor:
     rows = frame.get("transform_matrix")
-    shaped = isinstance(rows, list) and len(rows) in (3, 4) and all(isinstance(r, list) and len(r) == 4 for r in rows)
-    if not shaped:
+    if not (isinstance(rows, list) and len(rows) in (3, 4) and all(isinstance(r, list) and len(r) == 4 for r in rows)):
         raise ValueError(f"{where}: transform_matrix must be four rows of four numbers, got {_shown(rows)}")
     numbers = [[_number(f"{where}: transform_matrix", value) for value in row] for row in rows]
     pose = torch.tensor([*numbers[:3], [0.0, 0.0, 0.0, 1.0]], dtype=torch.float64)

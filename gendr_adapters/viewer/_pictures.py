@@ -75,9 +75,11 @@ def pull_of(mesh: Mesh, camera: PinholeCamera, view: View) -> Pull:
     return Pull(in_world, on_screen[0, :, :2] * to_pixels.to(on_screen), places)
 
 
-def heat(values: Tensor) -> Tensor:
-    """Colours (V, 3) in [0, 1] of numbers >= 0 (V,): grey, and the redder the closer to the largest."""
-    share = (values / values.max().clamp(min=1e-30))[:, None]
+def heat(values: Tensor, beside: Tensor | None = None) -> Tensor:
+    """Colours (V, 3) in [0, 1] of numbers >= 0 (V,): grey, and the redder the closer to the largest, of these or of
+    those that they are beside."""
+    largest = (values if beside is None else beside).max().clamp(min=1e-30)
+    share = (values / largest).clamp(max=1)[:, None]
     grey, red = values.new_tensor([0.75, 0.75, 0.75]), values.new_tensor([0.85, 0.1, 0.05])
     return grey + share.sqrt() * (red - grey)
 
