@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .. import Anneal, Mesh, RenderSettings, data, gather_corners, load_mesh, render
+from .._meshes import ball_around
 from .._products import times
 from ..cameras import PinholeCamera
 from ..utils.losses import FlattenLoss, LaplacianLoss, iou, iou_loss
@@ -46,9 +47,7 @@ class Fit:
         self.start = _sphere(views) if start is None else start._replace(normals=None)
         if not len(self.start.faces):
             raise ValueError("the mesh has no faces: there is nothing to fit")
-        low, high = self.start.vertices.amin(0), self.start.vertices.amax(0)
-        self.middle = (low + high) / 2
-        self.radius = (self.start.vertices - self.middle).norm(dim=1).max().clamp(min=1e-12)
+        self.middle, self.radius = ball_around(self.start.vertices)
         # In units of the radius, so that rates and weights fit meshes of any size.
         self.shape = (self.start.vertices - self.middle) / self.radius
         self.offsets = torch.zeros_like(self.shape, requires_grad=True)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import Mesh, look_at
+from .._meshes import ball_around
 from ..cameras import PinholeCamera
 from ..distributions import DISTRIBUTIONS
 from ..t_conorms import T_CONORMS
@@ -124,8 +125,7 @@ def _grey(alpha: Tensor) -> np.ndarray:
 
 def _placed(mesh: Mesh, image_size: int) -> tuple[Mesh, PinholeCamera]:
     """The mesh in a ball of radius 1 around the origin, and a camera that sees all of it."""
-    low, high = mesh.vertices.amin(0), mesh.vertices.amax(0)
-    vertices = mesh.vertices - (low + high) / 2
-    vertices = vertices / vertices.norm(dim=1).max().clamp(min=1e-12)
+    middle, radius = ball_around(mesh.vertices)
+    vertices = (mesh.vertices - middle) / radius
     camera = look_at((1.6, 1.2, 2.6), field_of_view=38.0, image_size=image_size)
     return Mesh(vertices, mesh.faces, vertex_colours=torch.full_like(vertices, 0.8)), camera

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .._headlight import headlight
 from .._meshes import Mesh
+from .._over import over
 from ..cameras import PinholeCamera
 from ..render import gather_corners, render
 from ._view import View
@@ -45,7 +46,7 @@ def picture(mesh: Mesh, camera: PinholeCamera, view: View) -> np.ndarray:
         light = headlight(mesh, camera)
         image, alpha, _, _ = render(corners, camera.image_size, mesh.features(), settings=settings, lighting=light)
         assert image is not None and alpha is not None
-        return _to_uint8(image[0] * alpha + BACKDROP * (1 - alpha))
+        return _to_uint8(over(image[0], alpha[0], [BACKDROP] * 3))
     outputs = ("alpha",) if view.shown == "alpha" else ("alpha", "depth")
     _, alpha, depth, _ = render(corners, camera.image_size, settings=settings, outputs=outputs)
     assert alpha is not None

@@ -13,7 +13,7 @@ import viser
 from torch import Tensor
 
 from .._inputs import as_index, check_real
-from .._meshes import Mesh
+from .._meshes import Mesh, ball_around
 from ._panel import Panel
 from ._pictures import heat, pull_of
 from ._view import View
@@ -69,7 +69,8 @@ class Viewer:
             print(f"open {self.url} in a browser")
 
     def _place_camera(self) -> None:
-        middle, radius = _bounds(self._mesh.vertices)
+        ball = ball_around(self._mesh.vertices)
+        middle, radius = ball.middle.double().numpy(), max(float(ball.radius), 1e-6)
         camera = self._server.initial_camera
         camera.look_at, camera.position = middle, middle + radius * _FROM / np.linalg.norm(_FROM) * _DISTANCE
         camera.fov, camera.near, camera.far = np.radians(_FOV), 0.01 * radius, 100.0 * radius
@@ -196,9 +197,3 @@ def _checked(vertices: Tensor, faces: Tensor, colours: Tensor | None) -> Mesh:
         raise ValueError(f"colours must be (V, 3) = {tuple(vertices.shape)}, got shape {tuple(colours.shape)}")
     own = [x.detach().to("cpu", copy=True) for x in (vertices.float(), faces, colours.float().clamp(0, 1))]
     return Mesh(own[0], own[1], vertex_colours=own[2])
-
-
-def _bounds(vertices: Tensor) -> tuple[np.ndarray, float]:
-    """The middle of the bounding box and half its diagonal."""
-    low, high = vertices.amin(0), vertices.amax(0)
-    return ((low + high) / 2).double().numpy(), max(float((high - low).norm()) / 2, 1e-6)
