@@ -94,6 +94,17 @@ def test_views_are_those_that_were_written(tmp_path: Path) -> None:
         torch.testing.assert_close(views.silhouettes, silhouettes(mesh, cameras))
 
 
+def test_files_as_nerf_names_them(tmp_path: Path) -> None:
+    """transforms_train.json, and pictures below it without their suffix."""
+    content = write_set(tmp_path / "train", count=3, image_size=16)
+    for i, frame in enumerate(content["frames"]):
+        frame["file_path"] = f"./train/r_{i}"
+    (tmp_path / "transforms_train.json").write_text(json.dumps(content))
+    views = read_views(tmp_path / "transforms_train.json", 16)
+    assert torch.equal(views.silhouettes, read_views(tmp_path / "train", 16).silhouettes)
+    assert [Path(name).name for name in views.names] == ["r_0.png", "r_1.png", "r_2.png"]
+
+
 def test_larger_pictures_are_made_smaller(tmp_path: Path) -> None:
     write_set(tmp_path, count=2, image_size=(60, 100))
     large, small = read_views(tmp_path, 100), read_views(tmp_path, 50)
@@ -149,7 +160,7 @@ def test_fit_has_the_silhouettes(tmp_path: Path, scale: float) -> None:
         for row in frame["transform_matrix"][:3]:
             row[3] = scale * row[3] + 7
     (tmp_path / "set" / "transforms.json").write_text(json.dumps(content))
-    result = fitted(tmp_path / "set", tmp_path / "a.obj", "--steps", "50", "--learning-rate", "0.02")
+    result = fitted(tmp_path / "set", tmp_path / "a.obj", "--steps", "40")
     assert result.exit_code == 0, result.output
     assert f"written: {tmp_path / 'a.obj'}" in result.output and "of 8 views" in result.output
     mesh = load_mesh(tmp_path / "a.obj")
@@ -283,6 +294,12 @@ def refused(result: Result, message: str, out: Path) -> None:
 def test_bad_json_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "transforms.json").write_text(text)
     refused(fitted(tmp_path, tmp_path / "a.obj"), message, tmp_path / "a.obj")
+
+
+def test_huge_json_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_set(tmp_path, count=3, image_size=16)
+    monkeypatch.setattr("gendr_adapters.cli._transforms._MOST_BYTES", 100)
+    refused(fitted(tmp_path, tmp_path / "a.obj"), "bytes, and at most 100 are read", tmp_path / "a.obj")
 
 
 def test_folder_without_cameras_is_refused(tmp_path: Path) -> None:
