@@ -3,12 +3,9 @@
 import os
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from .._inputs import as_index, check_real
 from .._soft_renderer.arguments import default_device
 from . import _obj, _others
+from ._checks import check_mesh
 from ._mesh import Mesh
 
 _LOADED = (".obj", ".ply", ".glb", ".gltf", ".stl", ".off")
@@ -81,7 +78,7 @@ def save_mesh(path: str | os.PathLike[str], mesh: Mesh) -> None:
     [[0, 1, 2]]
     """
     name, suffix = _named(path, _SAVED)
-    _check(mesh)
+    check_mesh(mesh)
     if suffix == ".obj":
         _obj.save(name, mesh)
     else:
@@ -94,33 +91,3 @@ def _named(path: str | os.PathLike[str], allowed: tuple[str, ...]) -> tuple[str,
     if suffix not in allowed:
         raise ValueError(f"{name}: the suffix must be one of {', '.join(allowed)}, got {suffix!r}")
     return name, suffix
-
-
-def _check(mesh: Mesh) -> None:
-    if not isinstance(mesh, Mesh):
-        raise TypeError(f"mesh must be a gendr_adapters.Mesh, got {type(mesh).__name__}")
-    check_real("vertices", mesh.vertices)
-    mesh = mesh._replace(faces=as_index("faces", mesh.faces))
-    n_faces, n_vertices = len(mesh.faces), len(mesh.vertices)
-    _check_part("vertices", mesh.vertices, (n_vertices, 3))
-    _check_part("uvs", mesh.uvs, (n_faces, 3, 2))
-    _check_part("vertex_colours", mesh.vertex_colours, (n_vertices, 3))
-    if mesh.faces.dim() != 2 or mesh.faces.shape[1] != 3:
-        raise ValueError(f"faces must be (F, 3), got shape {tuple(mesh.faces.shape)}")
-    if n_faces and not 0 <= int(mesh.faces.min()) <= int(mesh.faces.max()) < n_vertices:
-        raise ValueError(f"faces must be in [0, {n_vertices}), got {int(mesh.faces.min())} to {int(mesh.faces.max())}")
-    texture = mesh.texture
-    if texture is not None:
-        _check_part("texture", texture, (*texture.shape[:2], 3))
-        if mesh.uvs is None:
-            raise ValueError("the mesh has a texture and no uvs, which say where its faces show it")
-
-
-def _check_part(name: str, value: Tensor | None, shape: tuple[int, ...]) -> None:
-    if value is None:
-        return
-    check_real(name, value)
-    if tuple(value.shape) != shape:
-        raise ValueError(f"{name} must be {shape}, got shape {tuple(value.shape)}")
-    if not bool(torch.isfinite(value.detach().float()).all()):
-        raise ValueError(f"{name} must be finite in float32, or they cannot be loaded again")

@@ -8,7 +8,7 @@ from torch import Tensor
 from ..render import gather_corners
 from ..shading import TextureMaps
 
-_GREY = 0.7  # of meshes without colours: bright, and not as white as a usual background
+GREY = 0.7  # of meshes without colours: bright, and not as white as a usual background
 
 
 class Mesh(NamedTuple):
@@ -51,7 +51,7 @@ class Mesh(NamedTuple):
                 raise ValueError("the mesh has a texture and no uvs, which say where its faces show it")
             return TextureMaps(self.texture, self.uvs, padding="repeat")
         if self.vertex_colours is None:
-            return self.vertices.new_full((1, 1, 1, 1), _GREY).expand(n_images, self.faces.shape[0], 3, 3)
+            return self.vertices.new_full((1, 1, 1, 1), GREY).expand(n_images, self.faces.shape[0], 3, 3)
         return gather_corners(self.vertex_colours, self.faces).expand(n_images, -1, -1, -1)
 
     def to(self, target: torch.device | torch.dtype | str) -> "Mesh":

@@ -56,20 +56,29 @@ def load(path: str, suffix: str, textures: bool) -> Mesh:
 
 def save(path: str, suffix: str, mesh: Mesh) -> None:
     """What the format holds of a mesh."""
-    trimesh = optional("trimesh", f"writing {path}", "mesh")
-    vertices, faces = mesh.vertices.detach().cpu().numpy(), mesh.faces.cpu().numpy()
-    visual = None
-    colours = mesh.vertex_colours
-    if suffix == ".glb" and mesh.texture is not None and mesh.uvs is not None:
-        vertices, faces, uvs = _split(vertices, faces, mesh.uvs.detach().cpu().numpy())
-        image = optional("PIL.Image", f"writing {path}", "io").fromarray(_bytes(mesh.texture))
-        material = trimesh.visual.material.PBRMaterial(baseColorTexture=image, metallicFactor=0.0)
-        visual = trimesh.visual.TextureVisuals(uv=uvs, material=material)
-    elif suffix in (".ply", ".glb") and colours is not None:
-        visual = trimesh.visual.ColorVisuals(vertex_colors=_bytes(colours))
-    written = trimesh.Trimesh(vertices, faces, process=False, visual=visual).export(file_type=suffix[1:])
+    held = mesh._replace(
+        texture=mesh.texture if suffix == ".glb" else None,
+        vertex_colours=mesh.vertex_colours if suffix in (".ply", ".glb") else None,
+    )
+    written = as_trimesh(held, f"writing {path}").export(file_type=suffix[1:])
     with open(path, "wb") as file:
         file.write(written.encode() if isinstance(written, str) else written)
+
+
+def as_trimesh(mesh: Mesh, purpose: str) -> Any:
+    """The mesh as a trimesh.Trimesh: with its texture, or else with its vertices' colours. purpose: what it is for, in
+    the ImportError where trimesh or Pillow is missing."""
+    trimesh = optional("trimesh", purpose, "mesh")
+    vertices, faces = mesh.vertices.detach().cpu().numpy(), mesh.faces.cpu().numpy()
+    visual = None
+    if mesh.texture is not None and mesh.uvs is not None:
+        vertices, faces, uvs = _split(vertices, faces, mesh.uvs.detach().cpu().numpy())
+        image = optional("PIL.Image", purpose, "io").fromarray(_bytes(mesh.texture))
+        material = trimesh.visual.material.PBRMaterial(baseColorTexture=image, metallicFactor=0.0)
+        visual = trimesh.visual.TextureVisuals(uv=uvs, material=material)
+    elif mesh.vertex_colours is not None:
+        visual = trimesh.visual.ColorVisuals(vertex_colors=_bytes(mesh.vertex_colours))
+    return trimesh.Trimesh(vertices, faces, process=False, visual=visual)
 
 
 def _header(path: str, suffix: str, content: bytes, folder: str, textures: bool) -> Header:

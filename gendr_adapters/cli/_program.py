@@ -103,8 +103,7 @@ def view(mesh: Path, host: str, port: int) -> None:
     """Show MESH in the browser, its soft rendering beside it, until Ctrl-C."""
     from ..viewer import Viewer
 
-    loaded = load_mesh(mesh)
-    Viewer(loaded.vertices, loaded.faces, loaded.vertex_colours, host=host, port=port).wait()
+    Viewer(load_mesh(mesh), host=host, port=port).wait()
 
 
 @program.command()
