@@ -12,6 +12,7 @@ from torch import Tensor
 from ._autocast import full_precision
 from ._extras import optional
 from ._inputs import check_real
+from ._over import over
 from .settings import check_number
 
 _WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp")
@@ -165,23 +166,22 @@ def _levels(pictures: Tensor, alpha: Tensor | None, background: Sequence[float] 
         wanted = (pictures.shape[0], *pictures.shape[2:])
         if tuple(rows.shape) != wanted:
             raise ValueError(f"alpha must be {wanted}, to match the images, got shape {tuple(alpha.shape)}")
-        shares = rows.to(pictures)[:, None].clamp(0, 1)
+        shares = rows.to(pictures).clamp(0, 1)
         if background is None:
-            values = torch.cat([pictures, shares], 1)
+            values = torch.cat([pictures, shares[:, None]], 1)
         else:
-            colour = _colour(background, pictures)
-            values = pictures.clamp(0, 1) * shares + colour * (1 - shares)
+            values = over(pictures, shares, _colour(background, pictures))
     if bool(values.isnan().any()):
         raise ValueError("the image has pixels that are NaN")
     return (values.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
 def _colour(background: Sequence[float], like: Tensor) -> Tensor:
-    """Return (C, 1, 1). Images with one channel use the first number."""
+    """Return (C,). Images with one channel use the first number."""
     try:
         colour = like.new_tensor([float(x) for x in background])
     except (TypeError, ValueError) as error:
         raise TypeError(f"background must be numbers, one for each channel, got {background!r}") from error
     if len(colour) not in (like.shape[1], 3) or not bool(((colour >= 0) & (colour <= 1)).all()):
         raise ValueError(f"background must be {like.shape[1]} numbers in [0, 1], got {background!r}")
-    return colour[: like.shape[1], None, None]
+    return colour[: like.shape[1]]

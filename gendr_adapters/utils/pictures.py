@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import _over
 from .._picture_files import write_gif, write_image
 from ..render import Rendered
 
@@ -27,9 +28,7 @@ def over(rendered: Rendered, backdrop: Sequence[float]) -> Tensor:
     """
     if rendered.image is None or rendered.alpha is None:
         raise ValueError("both outputs are needed, got a rendering without image or alpha")
-    alpha = rendered.alpha[:, None]
-    colour = torch.tensor(backdrop)[:, None, None]
-    return (rendered.image * alpha + colour * (1 - alpha)).clamp(0, 1)
+    return _over.over(rendered.image, rendered.alpha, backdrop)
 
 
 def to_uint8(picture: Tensor) -> np.ndarray:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .._headlight import headlight
 from .._meshes import Mesh
+from .._over import over
 from ..cameras import PinholeCamera
 from ..render import gather_corners, render
 from ._view import View
@@ -44,7 +45,7 @@ def picture(mesh: Mesh, camera: PinholeCamera, view: View) -> np.ndarray:
         light = headlight(mesh, camera)
         image, alpha, _, _ = render(corners, camera.image_size, mesh.features(), settings=settings, lighting=light)
         assert image is not None and alpha is not None
-        return _to_uint8(image[0] * alpha + BACKDROP * (1 - alpha))
+        return _to_uint8(over(image[0], alpha[0], [BACKDROP] * 3))
     outputs = ("alpha",) if view.shown == "alpha" else ("alpha", "depth")
     _, alpha, depth, _ = render(corners, camera.image_size, settings=settings, outputs=outputs)
     assert alpha is not None
@@ -74,9 +75,11 @@ def pull_of(mesh: Mesh, camera: PinholeCamera, view: View) -> Pull:
     return Pull(in_world, on_screen[0, :, :2] * to_pixels.to(on_screen), places)
 
 
-def heat(values: Tensor) -> Tensor:
-    """Colours (V, 3) in [0, 1] of numbers >= 0 (V,): from grey for 0 to red for the largest number."""
-    share = (values / values.max().clamp(min=1e-30))[:, None]
+def heat(values: Tensor, beside: Tensor | None = None) -> Tensor:
+    """Colours (V, 3) in [0, 1] of numbers >= 0 (V,): from grey for 0 to red for the largest number, of these or of
+    `beside`."""
+    largest = (values if beside is None else beside).max().clamp(min=1e-30)
+    share = (values / largest).clamp(max=1)[:, None]
     grey, red = values.new_tensor([0.75, 0.75, 0.75]), values.new_tensor([0.85, 0.1, 0.05])
     return grey + share.sqrt() * (red - grey)
 

@@ -12,7 +12,7 @@ import viser
 from torch import Tensor
 
 from .._inputs import check_real
-from .._meshes import Mesh
+from .._meshes import Mesh, ball_around
 from .._meshes._checks import check_mesh
 from .._meshes._mesh import GREY
 from .._meshes._others import as_trimesh
@@ -78,7 +78,8 @@ class Viewer:
             print(f"open {self.url} in a browser")
 
     def _place_camera(self) -> None:
-        middle, radius = _bounds(self._mesh.vertices)
+        ball = ball_around(self._mesh.vertices)
+        middle, radius = ball.middle.double().numpy(), max(float(ball.radius), 1e-6)
         camera = self._server.initial_camera
         camera.look_at, camera.position = middle, middle + radius * _FROM / np.linalg.norm(_FROM) * _DISTANCE
         camera.fov, camera.near, camera.far = np.radians(_FOV), 0.01 * radius, 100.0 * radius
@@ -203,9 +204,3 @@ def _own(mesh: Mesh) -> Mesh:
     own = Mesh(*copies).to(torch.float32)  # type: ignore[arg-type] # vertices and faces are not None
     colours, texture = (None if x is None else x.clamp(0, 1) for x in (own.vertex_colours, own.texture))
     return own._replace(faces=own.faces.long(), vertex_colours=colours, texture=texture)
-
-
-def _bounds(vertices: Tensor) -> tuple[np.ndarray, float]:
-    """The centre of the bounding box, and half its diagonal."""
-    low, high = vertices.amin(0), vertices.amax(0)
-    return ((low + high) / 2).double().numpy(), max(float((high - low).norm()) / 2, 1e-6)
