@@ -418,7 +418,7 @@ def test_one_background_and_scale_for_all_images(device: str) -> None:
 
 
 @DEVICES
-def test_outputs_not_asked_for_are_none(device: str) -> None:
+def test_outputs_not_requested_are_none(device: str) -> None:
     scene = Scene(*(v.to(device) for v in make_scene()))
     settings = RenderSettings(**BASE, dist_scale=0.02)
     everything = render(*scene[:1], SIZE, scene.features, settings=settings, background=scene.background, outputs=ALL)

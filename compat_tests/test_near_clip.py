@@ -192,7 +192,7 @@ def grid(nx: int, nz: int, z_from: float, projection: str = "perspective") -> Sc
 
 @DEVICES
 @pytest.mark.parametrize("way", WAYS, ids=str)
-def test_the_ground_as_many_faces(way: dict[str, Any], device: str) -> None:
+def test_cut_ground_is_the_same_as_many_small_faces(way: dict[str, Any], device: str) -> None:
     """Two faces, one cut to a triangle and one to a quadrilateral, are the plane that many small faces make up: in
     outline always, in colour and depth where these are interpolated as on the surface."""
     coarse, fine = grid(1, 1, GROUND_Z[0], way["projection"]), grid(14, 60, PLANE, way["projection"])
@@ -283,7 +283,7 @@ def test_faces_behind_the_plane_are_what_they_were(dtype: torch.dtype, device: s
 
 
 @DEVICES
-def test_what_lies_before_the_plane_is_nowhere(device: str) -> None:
+def test_parts_before_the_plane_are_not_drawn(device: str) -> None:
     scene = crossing_scene(6, faces=12)
     behind = scene.face_vertices[..., 2].clamp(max=PLANE - 1e-3)
     scene = scene._replace(face_vertices=torch.cat([scene.face_vertices[..., :2], behind[..., None]], 2))
@@ -296,7 +296,7 @@ def test_what_lies_before_the_plane_is_nowhere(device: str) -> None:
 
 
 @DEVICES
-def test_the_plane_of_the_cut_is_in_sight(device: str) -> None:
+def test_pixels_nearest_to_the_cut_edge_are_drawn(device: str) -> None:
     """Where near is near_clip, rounding does not take pixels away whose nearest point is on the cut edge."""
     for dtype, seed, way in itertools.product([torch.float32, torch.float64], range(4), WAYS):
         base = {**BASE, "reach": 0.6, "min_coverage": 0.0, "far": 100.0, **way}
@@ -321,7 +321,7 @@ def test_a_batch_is_its_images(dtype: torch.dtype, device: str) -> None:
 
 
 @DEVICES
-def test_the_same_bits_every_time(device: str) -> None:
+def test_runs_give_the_same_bits(device: str) -> None:
     scene = grid(3, 2, GROUND_Z[0])
     size = (150, 140)  # rows enough for bands, pixels enough for pieces
 
@@ -368,7 +368,7 @@ def test_single_precision(device: str) -> None:
 
 @DEVICES
 @DTYPES
-def test_a_corner_cut_off_just_so(dtype: torch.dtype, device: str) -> None:
+def test_image_does_not_jump_when_a_corner_begins_to_be_cut(dtype: torch.dtype, device: str) -> None:
     """The picture does not jump where the plane first touches a face, however short the new edge is."""
     corners = torch.tensor([[-0.6, -0.7, 2.0], [0.7, -0.5, 3.0], [0.1, 0.8, PLANE]], dtype=dtype)
     settings = {**BASE, "reach": None, "far": 100.0}
@@ -550,7 +550,7 @@ def test_what_is_left_of_small_and_narrow_faces(size: float, clip: str, device: 
         assert_close(got.depth.cpu(), expected.depth, rtol=0, atol=tolerance)
 
 
-def test_the_c_abi_refuses_what_cannot_be_cut() -> None:
+def test_settings_that_exclude_cutting_are_refused_by_the_c_abi() -> None:
     settings = RenderSettings(**BASE)
     faces = crossing_faces(0)
 

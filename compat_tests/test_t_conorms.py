@@ -116,7 +116,7 @@ def test_hard_and_sum() -> None:
     torch.testing.assert_close(aggregate("sum", d, 0), torch.tensor([0.35, 0.455]))
 
 
-def test_the_winner_of_a_tie_is_the_first() -> None:
+def test_equal_coverages_give_the_gradient_to_the_first() -> None:
     d = torch.full((4,), 0.3, requires_grad=True)
     aggregate("max", d, 0).backward()
     assert d.grad.tolist() == [1, 0, 0, 0]

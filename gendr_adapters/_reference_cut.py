@@ -1,7 +1,8 @@
-"""A face cut at the near plane, straight from its definition, with autograd: its corners in space, clipped edge by edge
-(Sutherland and Hodgman), projected, and what the pieces interpolate between them.
+"""A face cut at the near plane, directly from the definition, with autograd: its corners in space are clipped edge by
+edge (Sutherland and Hodgman) and projected; values are interpolated on the resulting polygon.
 
-It shares no formula with csrc/core/cut_polygon.h, which has closed forms on the screen."""
+It shares no formula with csrc/core/cut_polygon.h, which has closed forms on the screen.
+"""
 
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 
 class CutFace(NamedTuple):
-    """One face at P pixels; d2 is squared, not signed. corners: (n, 2), n = 3 or 4, on the screen."""
+    """One face at P pixels. d2 is the squared distance without a sign. corners: (n, 2), n = 3 or 4, on the screen."""
 
     corners: Tensor
     double_area: Tensor
@@ -26,8 +27,9 @@ def _cross(a: Tensor, b: Tensor) -> Tensor:
 
 
 def clipped(points: Tensor, depth: float) -> Tensor:
-    """What lies at z >= depth of the polygon with corners (3, D), whose third coordinate is z: the other D - 1 change
-    along its edges as z does. The first corner is the one in front that follows on one that is not."""
+    """The part at z >= depth of a triangle with corners (3, D), whose third coordinate is z. The other D - 1
+    coordinates change linearly along its edges. The first corner of the result is in front and follows one that is not.
+    """
     nearer = (points[:, 2] < depth).tolist()
     first = next(k for k in range(3) if nearer[k - 1] and not nearer[k])
     kept = []
@@ -66,7 +68,7 @@ def _double_area(corners: Tensor) -> Tensor:
 
 
 def _area(corners: Tensor) -> Tensor:
-    """Twice that of (3, 2), over the square of the longest edge."""
+    """Twice the area of a triangle (3, 2), divided by the square of its longest edge."""
     edge = corners.detach().roll(-1, 0) - corners.detach()
     return _cross(edge[0], edge[1]).abs() / edge.square().sum(-1).max()
 
@@ -80,9 +82,9 @@ def _affine(points: Tensor, corners: Tensor, values: Tensor) -> Tensor:
 
 
 def _interpolated(points: Tensor, corners: Tensor, values: Tensor) -> Tensor:
-    """At points (P, 2), what has values (n, D) at the corners (n, 2) of a polygon and is affine in between, or on
-    either side of the diagonal from corner 0 to corner 2."""
-    # A corner on the plane itself makes one of the two triangles a segment.
+    """Interpolate values (n, D) at the corners (n, 2) of a polygon, at points (P, 2). The function is affine in a
+    triangle; for four corners, it is affine on each side of the diagonal from corner 0 to corner 2."""
+    # If a corner of the face is on the plane, one of the two triangles is a segment.
     halves = [[0, 1, 2], [0, 2, 3]][: len(corners) - 2]
     areas = [_area(corners[half]).item() for half in halves]
     least = min(2 * torch.finfo(corners.dtype).eps, max(areas))
@@ -97,7 +99,8 @@ def _interpolated(points: Tensor, corners: Tensor, values: Tensor) -> Tensor:
 
 
 def cut_face(face: Tensor, pixels: Tensor, s: Any) -> CutFace | None:
-    """face: (3, 3), x and y on the screen, with corners on both sides of s.near_clip. None: nothing is left of it."""
+    """Cut a face (3, 3), x and y on the screen, that has corners on both sides of s.near_clip. None: nothing is left of
+    it."""
     z = face[:, 2:]
     projected = s.projection == "perspective"
     in_space = torch.cat([face[:, :2] * z, z] if projected else [face], 1)
