@@ -77,9 +77,10 @@ def _p_norm(h: Tensor, dim: int, p: float) -> Tensor:
     ratio = torch.where(positive, torch.where(slope, h, h.detach()) / unit, torch.ones_like(h))
     total = torch.where(positive, ratio**p, torch.zeros_like(h))
     total = torch.where(some, total.sum(dim, keepdim=True), torch.ones_like(largest))
-    # Half of it twice: the inverse of a unit that is nearly 0 is infinite.
-    half = torch.minimum(total.log() / p, _MAX_EXPONENT - unit.log()).div(2).exp()
-    norm = unit * half * half
+    # In two factors: the inverse of a unit that is nearly 0 is infinite.
+    exponent = torch.minimum(total.log() / p, _MAX_EXPONENT - unit.log())
+    most = 2 * _MAX_EXPONENT
+    norm = unit * exponent.clamp(max=most).exp() * (exponent - most).clamp(min=0).exp()
     return torch.where(some, norm, torch.zeros_like(norm)).squeeze(dim)
 
 
