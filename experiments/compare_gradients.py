@@ -241,7 +241,7 @@ TASKS: dict[str, tuple[str, Task, tuple[float, ...]]] = {
 
 
 def main(options: argparse.Namespace) -> Results:
-    size, steps = given(options.size, options.quick, 32, 64), given(options.steps, options.quick, 80, 300)
+    size, steps = given(options.image_size, options.quick, 32, 64), given(options.steps, options.quick, 80, 300)
     seeds = given(options.seeds, options.quick, 4, 16)
     scale = Scale(seeds, size, steps, 24, options.device)
     rows: list[Row] = []
@@ -251,7 +251,7 @@ def main(options: argparse.Namespace) -> Results:
     progress = tqdm(total=len(options.tasks) * len(GRADIENTS) * steps, desc="two gradients", unit="step")
     for name in options.tasks:
         unit, task, rates = TASKS[name]
-        rates = options.rates or rates
+        rates = options.learning_rates or rates
         outcomes = {}
         for gradient in GRADIENTS:
             progress.set_postfix_str(f"{name}: {gradient}")
@@ -292,10 +292,10 @@ def main(options: argparse.Namespace) -> Results:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    add_sizes(parser, seeds="how many", steps="of each fit", size="of the pictures, pixels")
+    add_sizes(parser, seeds="number of seeds", steps="steps of each fit", image_size="side of the pictures, pixels")
     add_rates(parser, None)
     parser.add_argument(
-        "--tasks", nargs="+", choices=tuple(TASKS), default=list(TASKS), help="which tasks (default: all)"
+        "--tasks", nargs="+", choices=tuple(TASKS), default=list(TASKS), help="tasks to run (default: all)"
     )
 
 

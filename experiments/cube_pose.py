@@ -125,7 +125,7 @@ def fit(method: Method, given_pairs: Pairs, view: View, rates: Sequence[float], 
 
 def main(options: argparse.Namespace) -> Results:
     steps = given(options.steps, options.quick, 100, 300)
-    view = View(size=given(options.size, options.quick, 32, 64))
+    view = View(size=given(options.image_size, options.quick, 32, 64))
     n = given(options.poses, options.quick, 48, 100)
     rows: list[Row] = []
     comparison: list[Row] = []
@@ -139,12 +139,13 @@ def main(options: argparse.Namespace) -> Results:
         fits = {}
         for method in METHODS:
             progress.set_postfix_str(f"{kind}: {method}")
-            fits[method] = fit(method, problem, view, options.rates, steps, progress)
+            fits[method] = fit(method, problem, view, options.learning_rates, steps, progress)
             rows += [
-                _row(kind, str(method), rate, e) for rate, e in zip(options.rates, fits[method].errors, strict=True)
+                _row(kind, str(method), rate, e)
+                for rate, e in zip(options.learning_rates, fits[method].errors, strict=True)
             ]
             headline[f"{kind}: {method}, degrees left"] = fits[method].errors.mean(1).min().item()
-        comparison += _comparison(kind, fits, options.rates)
+        comparison += _comparison(kind, fits, options.learning_rates)
         pictures += _write_pictures(options.out, kind, problem, fits)
     progress.close()
     tables = {
@@ -208,10 +209,14 @@ def _write_pictures(out: Path, kind: str, problem: Pairs, fits: dict[Method, Fit
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    add_sizes(parser, poses="how many pairs", steps="of each fit", size="of the pictures, pixels")
+    add_sizes(parser, poses="number of pairs", steps="steps of each fit", image_size="side of the pictures, pixels")
     add_rates(parser, (0.1, 0.3))
     parser.add_argument(
-        "--cubes", nargs="+", choices=("sides", "corners"), default=["sides", "corners"], help="which cubes"
+        "--cubes",
+        nargs="+",
+        choices=("sides", "corners"),
+        default=["sides", "corners"],
+        help="cubes to fit (default: both)",
     )
 
 

@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 import gendr_adapters.softras as sr
 from gendr_adapters import Mesh, RenderSettings, data, load_mesh, save_mesh
-from gendr_adapters.utils.command_line import positive_int
+from gendr_adapters.utils.command_line import non_negative_float, positive_float, positive_int
 from gendr_adapters.utils.deformation import DeformableTemplate
 from gendr_adapters.utils.losses import iou
 from gendr_adapters.utils.pictures import save_gif, to_uint8
@@ -168,22 +168,36 @@ def _array(path: Path, name: str) -> np.ndarray:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--steps", type=positive_int, help=f"(default: {STEPS}; --quick: {QUICK_STEPS})")
-    parser.add_argument("--sigma", type=float, default=1e-4, help="softness, NDC squared (default: %(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=0.01, help="(default: %(default)s)")
-    parser.add_argument("--gradient", choices=("exact", "reference"), default="exact", help="(default: exact)")
-    parser.add_argument("--template", type=mesh_file, default=data.path("sphere_1352.obj"), metavar="OBJ")
+    parser.add_argument(
+        "--steps", type=positive_int, help=f"steps of the fit (default: {STEPS}; --quick: {QUICK_STEPS})"
+    )
+    parser.add_argument(
+        "--sigma", type=positive_float, default=1e-4, help="softness, NDC squared (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--learning-rate", type=non_negative_float, default=0.01, help="learning rate of Adam (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--gradient", choices=("exact", "reference"), default="exact", help="gradient of the renderer (default: exact)"
+    )
+    parser.add_argument(
+        "--template",
+        type=mesh_file,
+        default=data.path("sphere_1352.obj"),
+        metavar="OBJ",
+        help="mesh to deform (default: a sphere of 1,352 vertices)",
+    )
     parser.add_argument(
         "--silhouettes",
         type=Path,
         default=data.path("airplane_silhouettes.npz"),
-        help=".npy, or .npz with 'silhouettes': (N, S, S) uint8 (default: SoftRas' airplane)",
+        help="silhouettes to fit: .npy, or .npz with 'silhouettes', (N, S, S) uint8 (default: SoftRas' airplane)",
     )
     parser.add_argument(
         "--cameras",
         type=Path,
         default=data.path("cameras.npy"),
-        help=".npy: (N, 3) distance, elevation, azimuth in degrees (default: SoftRas' 120)",
+        help="cameras of the silhouettes: .npy, (N, 3) distance, elevation, azimuth in degrees (default: SoftRas' 120)",
     )
 
 

@@ -211,7 +211,7 @@ def main(options: argparse.Namespace) -> Results:
     joints = arm_joints(body, options.arm, options.body is None)
     body = upright(body)
     arm = Arm.of(body, joints)
-    view = View(size=given(options.size, options.quick, 48, 128), half_fov=13.0, radius=1.2)
+    view = View(size=given(options.image_size, options.quick, 48, 128), half_fov=13.0, radius=1.2)
     rows: list[Row] = []
     headline: Row = {}
     written = []
@@ -222,8 +222,10 @@ def main(options: argparse.Namespace) -> Results:
         fits = {}
         for method in METHODS:
             progress.set_postfix_str(f"{direction}: {method}")
-            fits[method] = fit(method, task, arm, view, options.rates, steps, progress)
-            rows += [_row(direction, method, *each) for each in zip(options.rates, *fits[method][:2], strict=True)]
+            fits[method] = fit(method, task, arm, view, options.learning_rates, steps, progress)
+            rows += [
+                _row(direction, method, *each) for each in zip(options.learning_rates, *fits[method][:2], strict=True)
+            ]
             headline[f"{direction}: {method}, hand off by"] = fits[method].hand.mean(1).min().item()
         written += _write_pictures(options.out, direction, task, fits)
     progress.close()
@@ -281,10 +283,17 @@ def _write_pictures(out: Path, direction: str, task: Problem, fits: dict[str, Fi
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    add_sizes(parser, poses="how many in each direction", steps="of each fit", size="of the pictures, pixels")
+    add_sizes(
+        parser,
+        poses="number of poses in each direction",
+        steps="steps of each fit",
+        image_size="side of the pictures, pixels",
+    )
     add_rates(parser, (0.05, 0.1))
-    parser.add_argument("--body", type=_body, help="a .npz or .pkl file in SMPL's layout (default: a body of capsules)")
-    parser.add_argument("--arm", type=int, nargs="+", help="joints of its right arm, from the shoulder on")
+    parser.add_argument(
+        "--body", type=_body, help="file of a body, .npz or .pkl, in SMPL's layout (default: a body of capsules)"
+    )
+    parser.add_argument("--arm", type=int, nargs="+", help="joints of the body's right arm, from the shoulder on")
 
 
 def _body(text: str) -> Body:

@@ -36,7 +36,7 @@ from tqdm import tqdm
 
 import gendr_adapters.gendr as gendr
 from gendr_adapters import data, load_mesh
-from gendr_adapters.utils.command_line import positive_int
+from gendr_adapters.utils.command_line import non_negative_float, positive_int
 from gendr_adapters.utils.losses import iou
 from gendr_adapters.utils.pictures import save_gif
 from gendr_adapters.utils.progress import outline_difference
@@ -233,11 +233,17 @@ def _as_json(protocol: Protocol) -> dict[str, Any]:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     cells.add_options(parser)
-    parser.add_argument("--mesh", type=mesh_file, metavar="OBJ", help="that is seen (default: teapot.obj)")
-    parser.add_argument("--poses", type=positive_int, help="for each of the three starts (default: 200; --quick: 8)")
-    parser.add_argument("--image-size", type=positive_int, help="pixels (default: 64; --quick: 32)")
-    parser.add_argument("--steps", type=positive_int, help="(default: 1000; --quick: 120)")
-    parser.add_argument("--learning-rate", type=float, help="(default: 0.3; --quick: 0.6)")
+    parser.add_argument("--mesh", type=mesh_file, metavar="OBJ", help="mesh that the camera sees (default: teapot.obj)")
+    parser.add_argument(
+        "--poses", type=positive_int, help="number of poses for each of the three starts (default: 200; --quick: 8)"
+    )
+    parser.add_argument(
+        "--image-size", type=positive_int, help="side of the pictures, pixels (default: 64; --quick: 32)"
+    )
+    parser.add_argument("--steps", type=positive_int, help="steps of each run (default: 1000; --quick: 120)")
+    parser.add_argument(
+        "--learning-rate", type=non_negative_float, help="learning rate of Adam (default: 0.3; --quick: 0.6)"
+    )
 
 
 if __name__ == "__main__":

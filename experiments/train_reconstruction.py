@@ -185,18 +185,18 @@ def _write_turning(path: Path, model: Model, objects: data.ObjectSet) -> None:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder with the data set, in the NMR ShapeNet layout")
-    parser.add_argument("--classes", type=_names, help="ids or names, a,b,c (default: all)")
+    parser.add_argument("--classes", type=_names, help="classes to use, ids or names: a,b,c (default: all)")
     parser.add_argument("--small", action="store_true", help="narrow networks and few steps: five minutes on two cores")
     counts = {
-        "steps": "of the optimizer",
+        "steps": "steps of the optimizer",
         "batch": "objects a step",
-        "decay_at": "step of the decay",
-        "width": "of layers",
+        "decay_at": "step at which the learning rate decays",
+        "width": "width of layers",
     }
     for name, what in counts.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=positive_int, metavar="N", help=_help(what, name))
     numbers = {
-        "learning_rate": "Adam's",
+        "learning_rate": "learning rate of Adam",
         "sigma": "softness of edges, NDC squared",
         "laplacian": "weight of the Laplacian loss",
         "flatten": "weight of the flatten loss",
@@ -204,7 +204,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     }
     for name, what in numbers.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=non_negative_float, metavar="X", help=_help(what, name))
-    parser.add_argument("--gradient", choices=("exact", "reference"), help="of the renderer (default: exact)")
+    parser.add_argument("--gradient", choices=("exact", "reference"), help="gradient of the renderer (default: exact)")
     parser.add_argument(
         "--resume", nargs="?", type=Path, const=True, help="go on from a checkpoint (default: OUT/checkpoint.pt)"
     )

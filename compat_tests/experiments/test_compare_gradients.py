@@ -65,7 +65,7 @@ def run(tmp_path, *options):
 
 
 def test_results_are_written(tmp_path):
-    record = run(tmp_path, "--seeds", "2", "--steps", "2", "--size", "16")
+    record = run(tmp_path, "--seeds", "2", "--steps", "2", "--image-size", "16")
     best, every = record["tables"].values()
     assert [row["task"] for row in best] == list(TASKS)
     for row in best:

@@ -151,7 +151,7 @@ def run(tmp_path, *options):
 
 
 def test_results_are_written(tmp_path):
-    small = ("--poses", "6", "--steps", "3", "--size", "16", "--rates", "0.1", "0.2", "--cubes", "sides")
+    small = ("--poses", "6", "--steps", "3", "--image-size", "16", "--learning-rates", "0.1", "0.2", "--cubes", "sides")
     record = run(tmp_path, *small)
     of_renderers, apart = record["tables"].values()
     assert len(of_renderers) == 1 + 2 * len(cube_pose.METHODS) and len(apart) == 4
@@ -168,7 +168,8 @@ def test_results_are_written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options, message", [(["--poses", "0"], "from 1"), (["--rates", "-1"], "above 0"), (["--cubes", "round"], "sides")]
+    "options, message",
+    [(["--poses", "0"], "from 1"), (["--learning-rates", "-1"], "above 0"), (["--cubes", "round"], "sides")],
 )
 def test_options_out_of_range(tmp_path, capsys, options, message):
     with pytest.raises(SystemExit):

@@ -226,7 +226,7 @@ def run(tmp_path, *options):
 
 def test_results_are_written(body, tmp_path):
     np.savez(tmp_path / "body.npz", **arrays(body))
-    small = ("--poses", "2", "--steps", "2", "--size", "16", "--rates", "0.1")
+    small = ("--poses", "2", "--steps", "2", "--image-size", "16", "--learning-rates", "0.1")
     record = run(tmp_path, *small, "--body", str(tmp_path / "body.npz"), "--arm", "3", "4")
     (rows,) = record["tables"].values()
     assert [row["renderer"] for row in rows] == 2 * ["the starts", *fit_body.METHODS]

@@ -50,12 +50,14 @@ def run(
         prog=f"python experiments/{name}.py", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="a small run: about two minutes on two cores")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
-    parser.add_argument("--device", type=device, default=torch.device("cpu"), help="cpu, cuda, cuda:1 (default: cpu)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
+    parser.add_argument(
+        "--device", type=device, default=torch.device("cpu"), help="where to compute: cpu, cuda, cuda:1 (default: cpu)"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("out") / name, help="folder for pictures (default: %(default)s)"
     )
-    parser.add_argument("--json", type=Path, help="the results' file (default: in benchmarks/results/experiments)")
+    parser.add_argument("--json", type=Path, help="file for the results (default: in benchmarks/results/experiments)")
     if add_options is not None:
         add_options(parser)
     options = parser.parse_args(argv)

@@ -56,8 +56,10 @@ def info() -> None:
     "--show", type=click.Choice(["colour", "alpha", "depth", "normals"]), default="colour", help="What to show."
 )
 @click.option("--background", type=Colour(), default="white", help="Colour, or 'none' for a transparent picture.")
-@click.option("--frames", type=click.IntRange(min=1), default=48, help="Of a video: one turn around the mesh.")
-@click.option("--frames-per-second", type=click.FloatRange(0, 100, True), default=24.0, help="Of a video.")
+@click.option(
+    "--frames", type=click.IntRange(min=1), default=48, help="Frames of a video, which is one turn around the mesh."
+)
+@click.option("--frames-per-second", type=click.FloatRange(0, 100, True), default=24.0, help="Speed of a video.")
 @click.option("--device", type=Device(), default="cpu", help="cpu, or cuda.")
 def render(
     mesh: Path,
