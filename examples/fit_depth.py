@@ -13,7 +13,7 @@ and from the side.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the fit and say how it went; argv stands in for the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
-    arguments = {
+    arguments: dict[str, tuple[Callable[[str], float], str]] = {
         "steps": (positive_int, "steps of the fit"),
         "samples": (positive_int, "samples in each pixel and step"),
         "edge_samples": (

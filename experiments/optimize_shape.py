@@ -214,6 +214,7 @@ def experiment(options: argparse.Namespace) -> Results:
             "Where the search ended" + (" with the best of them" if len(tasks) > 1 else ""): searched,
         },
         pictures=pictures,
+        shown={pictures[0]: "Least IoU loss of the hard silhouettes, by distribution and T-conorm."},
     )
 
 

@@ -34,21 +34,26 @@ from typing import Any, NamedTuple
 
 import torch
 from lab.experiment import Results, Row, run
+from lab.runs import median_index
 from reconstruction import checkpoints, data, making, pictures
-from reconstruction.evaluation import evaluate, guesses, mean_iou
+from reconstruction.evaluation import BATCH, evaluate, guesses, mean_iou
 from reconstruction.logs import Logs
 from reconstruction.loop import Interrupted, train
-from reconstruction.networks import Model
+from reconstruction.networks import Model, Reconstruction
 from reconstruction.processes import Processes, joined
 from reconstruction.settings import PUBLISHED, QUICK, SMALL, Settings, chosen, continued
 from reconstruction.training import Training
-from reconstruction.voxels import voxels_of
+from reconstruction.voxels import voxel_iou, voxels_of
 
 import gendr_adapters.softras.functional as srf
 from gendr_adapters.data import path as data_path
 from gendr_adapters.utils.command_line import non_negative_float, positive_int
 
 MOST_SHOWN = 10  # classes in the animation
+SHOWN = (
+    "Of each class the test object whose voxel IoU is the median: the picture, what was made of it, and the object "
+    "itself, both turning."
+)
 
 
 class Prepared(NamedTuple):
@@ -93,6 +98,7 @@ def experiment(options: argparse.Namespace) -> Results:
             picture = options.out / "reconstructions.gif"
             _write_turning(picture, model, sets["test"])
             results.pictures.append(picture)
+            results = results._replace(shown={picture: SHOWN})
         return results
 
 
@@ -173,14 +179,25 @@ def _results(training: Training, sets: dict[str, data.ObjectSet], scores: dict[s
 
 
 def _write_turning(path: Path, model: Model, objects: data.ObjectSet) -> None:
-    """The first test object of each class, from view 2."""
+    """From view 2, of each class the object with the median voxel IoU, of the first BATCH in the test set."""
     shown = objects.classes[:MOST_SHOWN]
-    truth = torch.stack([torch.from_numpy(objects.images[name][0]) for name in shown]).float() / 255
-    inputs = truth[:, 2]
     model.eval()
-    with torch.no_grad():
-        made = model(inputs.to(model.decoder.vertices_base.device))
-    pictures.write_turning(path, inputs, made, model.decoder.faces, truth)
+    labels, truth, vertices, colours = [], [], [], []
+    for name in shown:
+        images = torch.from_numpy(objects.images[name][:BATCH, 2]).to(model.decoder.vertices_base) / 255
+        with torch.no_grad():
+            made = model(images)
+        grids = torch.from_numpy(objects.voxels[name][:BATCH]).to(images.device)
+        ious = voxel_iou(voxels_of(made.vertices, model.decoder.faces), grids)
+        median = median_index(ious)
+        labels.append((data.CLASS_NAMES.get(name, name), f"IoU {ious[median].item():.3f}"))
+        truth.append(torch.from_numpy(objects.images[name][median]).float() / 255)
+        vertices.append(made.vertices[median])
+        if made.colours is not None:
+            colours.append(made.colours[median])
+    chosen = Reconstruction(torch.stack(vertices), torch.stack(colours) if colours else None)
+    views = torch.stack(truth)
+    pictures.write_turning(path, views[:, 2], chosen, model.decoder.faces, views, labels)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

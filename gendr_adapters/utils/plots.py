@@ -2,30 +2,69 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .._extras import optional
+from .._picture_files import write_image
 
 _figures = optional("matplotlib.figure", __name__, "demo")
+_agg = optional("matplotlib.backends.backend_agg", __name__, "demo")
+
+DPI = 110
+
+
+class Grid:
+    """Pictures in rows and columns, with a label before each row, one above each column and a caption below each."""
+
+    def __init__(
+        self, row_labels: Sequence[str], column_labels: Sequence[str], title: str = "", inches: float = 1.9
+    ) -> None:
+        """title: above all of it. inches: side of a picture, to which the labels come."""
+        size = (inches * len(column_labels) + 0.4, inches * len(row_labels) + 0.4)
+        self.figure = _figures.Figure(figsize=size, layout="constrained", dpi=DPI)
+        self._canvas = _agg.FigureCanvasAgg(self.figure)
+        self._axes = self.figure.subplots(len(row_labels), len(column_labels), squeeze=False)
+        self._images: dict[tuple[int, int], Any] = {}
+        for axis in self._axes.flat:
+            axis.set(xticks=[], yticks=[])
+        for axis, label in zip(self._axes[:, 0], row_labels, strict=True):
+            axis.set_ylabel(label)
+        for axis, label in zip(self._axes[0], column_labels, strict=True):
+            axis.set_title(label, fontsize="medium")
+        if title:
+            self.figure.suptitle(title, fontsize="medium")
+
+    def show(self, rows: Sequence[Sequence[np.ndarray]], captions: Sequence[Sequence[str]] | None = None) -> None:
+        """Put in pictures (H, W, 3) uint8 and what stands below them, or replace those that are there."""
+        for i, pictures in enumerate(rows):
+            for j, picture in enumerate(pictures):
+                if (i, j) in self._images:
+                    self._images[i, j].set_data(picture)
+                else:
+                    self._images[i, j] = self._axes[i, j].imshow(picture)
+                if captions is not None:
+                    self._axes[i, j].set_xlabel(captions[i][j], fontsize="small")
+
+    def pixels(self) -> np.ndarray:
+        """(H, W, 3) uint8. All frames of an animation have the layout of the first."""
+        self._canvas.draw()
+        self.figure.set_layout_engine("none")
+        return np.array(self._canvas.buffer_rgba())[..., :3]
+
+    def save(self, path: Path) -> None:
+        """Write it to a file: without transparency, which would make it larger."""
+        write_image(path, self.pixels())
 
 
 def save_grid(
     path: Path, rows: Sequence[Sequence[np.ndarray]], row_labels: Sequence[str], column_labels: Sequence[str]
 ) -> None:
     """Write pictures (H, W, 3) uint8 as one grid with a label before each row and above each column."""
-    size = (1.9 * len(column_labels) + 0.4, 1.9 * len(row_labels) + 0.4)
-    figure = _figures.Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(len(row_labels), len(column_labels), squeeze=False)
-    for row, pictures in enumerate(rows):
-        for column, picture in enumerate(pictures):
-            axes[row, column].imshow(picture)
-            axes[row, column].set(xticks=[], yticks=[])
-    for axis, label in zip(axes[:, 0], row_labels, strict=True):
-        axis.set_ylabel(label)
-    for axis, label in zip(axes[0], column_labels, strict=True):
-        axis.set_title(label, fontsize="medium")
-    figure.savefig(path, dpi=110)
+    grid = Grid(row_labels, column_labels)
+    grid.show(rows)
+    grid.save(path)
 
 
 def save_curves(path: Path, losses: Sequence[float], iou_steps: Sequence[int], ious: Sequence[float]) -> None:
@@ -40,4 +79,4 @@ def save_curves(path: Path, losses: Sequence[float], iou_steps: Sequence[int], i
     iou_axis.set_ylabel("mean IoU of the hard silhouettes", color="tab:orange")
     iou_axis.set_ylim(0, 1)
     iou_axis.axhline(0.9, color="tab:orange", linewidth=0.8, linestyle=":")
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=DPI)
