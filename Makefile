@@ -13,7 +13,7 @@ TAG ?= v$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 FUZZ_ARGS ?=
 
 NATIVE := $(shell find csrc -type f ! -name budget.json)
-CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp $(wildcard compat_tests/fuzz/*.cpp compat_tests/fuzz/*.h)
+CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp $(wildcard compat_tests/fuzz/*.cpp compat_tests/fuzz/*.h compat_tests/cross/*.cpp)
 
 .PHONY: help demo example test test-fast environments nightly sanitize fuzz clang coverage budget lint tidy docs pages bench
 .PHONY: bench-gpu wheels release-notes checksums format hooks clean

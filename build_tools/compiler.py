@@ -30,7 +30,7 @@ int needed() { return kind<float>(); }
 ADVICE = "Install g++ (12 or newer) or clang, or set CXX to another one."
 
 # GCC tears minima, clamps and selects of a loop over lanes into branches that know more, and joins these again as a
-# third more vector instructions. Without these two passes kernels take 5 to 16 % less time (docs/performance.md).
+# third more vector instructions. Without these two passes kernels take 5 to 16 % less time (docs/performance-cpu.md).
 KERNEL_FLAGS = {"gcc": ["-fno-tree-dominator-opts", "-fno-tree-pre"]}
 # Clang warns of loops over lanes that it does not vectorise, which those of double never are: they call libm.
 WARNING_FLAGS = {"clang": ["-Wno-pass-failed"]}

@@ -4,7 +4,7 @@ A warp's work takes at least its latency, as if it were alone, and a share of a 
 multiprocessors in order, wherever there is room; the warps of one go on at full speed until together they want more
 than one instruction a cycle and scheduler, and then all slow down alike. Memory is only latency: the faces of these
 scenes lie in the second cache. What an item costs is counted in the SASS of sm_90 for silhouettes, float32
-(docs/performance.md); colour costs more.
+(docs/performance-cuda.md); colour costs more.
 """
 
 import heapq

@@ -6,7 +6,7 @@
 
 GENDR_BEGIN_NAMESPACE
 
-// With more indices the launches of sort.cu take less (docs/performance.md).
+// With more indices the launches of sort.cu take less (docs/performance-cuda.md).
 constexpr int64_t kFewIndices = 20480;
 
 constexpr int kSortWarps = 32;
