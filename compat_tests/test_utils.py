@@ -159,8 +159,17 @@ def test_frames_of_a_grid_have_one_layout_and_their_own_captions() -> None:
     second = grid.pixels()
     grid.show([pictures[0][::-1]])
     third = grid.pixels()
+    grid.rename("b title")
+    renamed = grid.pixels()
+    above = np.argwhere((renamed != third).any(2))
+    assert len(above) and above[:, 0].max() < first.shape[0] / 5
     assert first.shape == second.shape == third.shape and first.dtype == np.uint8
     changed = [(one != other).any(2) for one, other in ((first, second), (second, third))]
     below, beside = (np.argwhere(where) for where in changed)
     assert len(below) and below[:, 1].min() > first.shape[1] / 2  # only the right caption
     assert len(beside) > len(below) and beside[:, 1].min() < first.shape[1] / 2  # both pictures
+
+
+def test_a_grid_without_a_title_cannot_be_renamed() -> None:
+    with pytest.raises(ValueError, match="has no title"):
+        Grid(["one row"], ["one column"]).rename("a title")

@@ -222,7 +222,7 @@ def draw(moving: Path, still: Path, task: Task, variant: Variant) -> None:
     grid = Grid(
         [f"{low} to {high}\ndegrees off" for low, high in STARTS],
         list(QUARTILES),
-        f"{variant}: hard outlines after {protocol.steps:4} of {protocol.steps} steps",
+        f"{variant}\nhard outlines after {protocol.steps} of {protocol.steps} steps",
         inches=1.4,
     )
     frames = []
@@ -230,9 +230,9 @@ def draw(moving: Path, still: Path, task: Task, variant: Variant) -> None:
         hard = silhouettes(seen_by(poses[shown], turned), task.faces, SHOWN, HARD)
         pictures = [outline_difference(*pair) for pair in zip(hard.cpu(), wanted.cpu(), strict=True)]
         captions = [f"{degrees:.3g} degrees off" for degrees in degrees_off(poses[shown]).tolist()]
-        grid.figure.suptitle(f"{variant}: hard outlines after {step} of {protocol.steps} steps", fontsize="medium")
-        n = len(QUARTILES)
-        grid.show(*([values[i : i + n] for i in range(0, len(values), n)] for values in (pictures, captions)))
+        grid.rename(f"{variant}\nhard outlines after {step} of {protocol.steps} steps")
+        rows = [slice(i, i + len(QUARTILES)) for i in range(0, len(pictures), len(QUARTILES))]
+        grid.show([pictures[row] for row in rows], [captions[row] for row in rows])
         frames.append(grid.pixels())
     grid.save(still)
     save_gif(moving, [*frames, *frames[-1:] * 8], frames_per_second=4)

@@ -171,11 +171,10 @@ def _results(training: Training, sets: dict[str, data.ObjectSet], scores: dict[s
             row |= {"colour error": scores["test"][name].colour, "with one colour": scores["test"][name].one_colour}
         rows.append(row)
     mean: Row = {key: sum(float(row[key]) for row in rows) / len(rows) for key in rows[0] if key != "class"}
-    headline = {key.replace("'s", "").replace(" ", "_").lower(): value for key, value in mean.items()}
     tables = {"Single-view reconstruction: voxel IoU and colours in the test set": [*rows, {"class": "mean", **mean}]}
     if training.history:
         tables["Along the training"] = [dict(row) for row in training.history]
-    return Results({"steps": training.step, **headline}, tables, [])
+    return Results({"steps": training.step, **mean}, tables, [])
 
 
 def _write_turning(path: Path, model: Model, objects: data.ObjectSet) -> None:

@@ -23,9 +23,9 @@ class Grid:
     ) -> None:
         """title: above all of it. inches: side of a picture, to which the labels come."""
         size = (inches * len(column_labels) + 0.4, inches * len(row_labels) + 0.4)
-        self.figure = _figures.Figure(figsize=size, layout="constrained", dpi=DPI)
-        self._canvas = _agg.FigureCanvasAgg(self.figure)
-        self._axes = self.figure.subplots(len(row_labels), len(column_labels), squeeze=False)
+        self._figure = _figures.Figure(figsize=size, layout="constrained", dpi=DPI)
+        self._canvas = _agg.FigureCanvasAgg(self._figure)
+        self._axes = self._figure.subplots(len(row_labels), len(column_labels), squeeze=False)
         self._images: dict[tuple[int, int], Any] = {}
         for axis in self._axes.flat:
             axis.set(xticks=[], yticks=[])
@@ -33,8 +33,13 @@ class Grid:
             axis.set_ylabel(label)
         for axis, label in zip(self._axes[0], column_labels, strict=True):
             axis.set_title(label, fontsize="medium")
-        if title:
-            self.figure.suptitle(title, fontsize="medium")
+        self._title = self._figure.suptitle(title, fontsize="medium") if title else None
+
+    def rename(self, title: str) -> None:
+        """Replace the title, in its place; as many lines as before."""
+        if self._title is None:
+            raise ValueError("the grid has no title, give it one when it is made")
+        self._title.set_text(title)
 
     def show(self, rows: Sequence[Sequence[np.ndarray]], captions: Sequence[Sequence[str]] | None = None) -> None:
         """Put in pictures (H, W, 3) uint8 and what stands below them, or replace those that are there."""
@@ -50,7 +55,7 @@ class Grid:
     def pixels(self) -> np.ndarray:
         """(H, W, 3) uint8. All frames of an animation have the layout of the first."""
         self._canvas.draw()
-        self.figure.set_layout_engine("none")
+        self._figure.set_layout_engine("none")
         return np.array(self._canvas.buffer_rgba())[..., :3]
 
     def save(self, path: Path) -> None:
