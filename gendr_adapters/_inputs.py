@@ -1,5 +1,4 @@
-"""What users pass to `render` and its like, checked and brought into one form. Errors say what was got and what is
-allowed."""
+"""Checks of user input for `render` and similar functions. Error messages say what was given and what is allowed."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -10,13 +9,14 @@ from torch.autograd import forward_ad
 
 from . import _other_words
 from ._known import as_list, has_numbers
-from ._pixels import image_shape as image_shape  # the one check of what users pass that needs no torch
+from ._pixels import image_shape as image_shape  # the only check of user input that needs no torch
 
 
 def packed_scene(
     face_vertices: Tensor, features: Tensor | None, face_offsets: Tensor | None
 ) -> tuple[Tensor, Tensor | None, Tensor | None, int]:
-    """Faces (F_total, 3, 3), features (F_total, T, C), face_offsets in int64 and the number of images B, checked."""
+    """Check a scene. Returns faces (F_total, 3, 3), features (F_total, T, C), face_offsets in int64 and the number of
+    images B."""
     check_real("face_vertices", face_vertices)
     batched = face_vertices.dim() == 4
     if face_vertices.dim() not in (3, 4) or face_vertices.shape[-2:] != (3, 3):
@@ -34,13 +34,14 @@ def packed_scene(
         texels = features.shape[-2]
         if texels != 3 and (texels < 1 or math.isqrt(texels) ** 2 != texels):
             raise ValueError(
-                f"features must have 3 corners or R*R texels a face, got {texels} (shape {tuple(features.shape)})"
+                f"features must have 3 corners or R*R texels for each face, got {texels} (shape "
+                f"{tuple(features.shape)})"
             )
         if features.shape[-1] < 1:
             raise ValueError(f"features must have at least one channel, got shape {tuple(features.shape)}")
     if batched:
         if face_offsets is not None:
-            raise ValueError("face_offsets go with packed face_vertices (F_total, 3, 3), not with a batch (B, F, 3, 3)")
+            raise ValueError("face_offsets need packed face_vertices (F_total, 3, 3), got a batch (B, F, 3, 3)")
         n_images = face_vertices.shape[0]
         return face_vertices.flatten(0, 1), None if features is None else features.flatten(0, 1), None, n_images
     if face_offsets is None:
@@ -50,7 +51,8 @@ def packed_scene(
 
 
 def refuse_forward_mode(*inputs: object) -> None:
-    """The ops have no forward-mode derivative, and torch would take that for a derivative of 0."""
+    """Raise NotImplementedError for forward-mode differentiation. Without this check torch would assume a derivative of
+    0."""
     if torch.compiler.is_compiling() or forward_ad._current_level < 0:
         return
     if any(isinstance(x, Tensor) and forward_ad.unpack_dual(x).tangent is not None for x in inputs):
@@ -97,22 +99,24 @@ def background_rows(
         try:
             background = moved(torch.tensor(background, dtype=like.dtype, device="cpu"), like)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"background must be a tensor or numbers, one a channel, got {background!r}") from error
+            raise TypeError(
+                f"background must be a tensor or numbers, one for each channel, got {background!r}"
+            ) from error
     else:
         check_real("background", background)
         check_same("background", background, like)
     rows = background[None] if background.dim() == 1 else background
     if rows.dim() != 2 or rows.shape[1] != channels or rows.shape[0] not in (1, n_images):
         raise ValueError(
-            f"background must be ({channels},) or ({n_images}, {channels}), one value a channel of the features, "
+            f"background must be ({channels},) or ({n_images}, {channels}), one value for each channel of features, "
             f"got shape {tuple(background.shape)}"
         )
     return rows
 
 
 def moved(values: Tensor, like: Tensor) -> Tensor:
-    """Numbers from the CPU on `like`'s device. A copy would wait for a GPU, and is refused while a CUDA graph is
-    captured; a few fills are neither, so up to 16 numbers go that way."""
+    """Move numbers from the CPU to the device of `like`. A copy would wait for the GPU, and is not allowed while a CUDA
+    graph is captured. Filling does neither, so up to 16 numbers are filled in one by one."""
     if not like.is_cuda or values.numel() > 16 or not has_numbers(values):
         return values.to(like.device)
     out = like.new_empty(values.shape)
@@ -143,9 +147,11 @@ def check_real(name: str, value: Tensor) -> None:
 
 
 def refuse_half(name: str, value: object) -> None:
-    """Raises TypeError for a tensor of half precision. What autocast made is float32 by now (see _autocast)."""
+    """Raise TypeError for a tensor of half precision. Tensors that autocast made are float32 by now (see _autocast)."""
     if isinstance(value, Tensor) and value.dtype in HALF_DTYPES:
-        raise TypeError(f"{name} must be float32 or float64, got {value.dtype}: half precision is for autocast alone")
+        raise TypeError(
+            f"{name} must be float32 or float64, got {value.dtype}: half precision is only allowed inside autocast"
+        )
 
 
 def check_same(name: str, value: Tensor, like: Tensor, other: str = "face_vertices") -> None:
@@ -156,7 +162,7 @@ def check_same(name: str, value: Tensor, like: Tensor, other: str = "face_vertic
 
 
 def as_index(name: str, value: Tensor) -> Tensor:
-    """Numbers of faces, maps and such in int64, from int64 or int32. Raises TypeError for anything else."""
+    """Convert indices of faces, maps and so on from int64 or int32 to int64. Raises TypeError for anything else."""
     if not isinstance(value, Tensor) or value.dtype not in INDEX_DTYPES or value.layout != torch.strided:
         raise TypeError(f"{name} must be an int64 or int32 tensor, got {kind(value)}")
     return value if value.dtype == torch.int64 else value.long()

@@ -1,4 +1,4 @@
-"""What an op is asked for, and room for it."""
+"""The outputs of an op, and tensors for them."""
 
 import torch
 from torch import Tensor
@@ -8,15 +8,15 @@ from ..settings import RenderSettings
 
 FIELDS = tuple([name for name, *_ in structs.Outputs._fields_])
 IMAGE, ALPHA, DEPTH, FACE_INDEX = 1, 2, 4, 8
-OUTPUTS = {"image": IMAGE, "alpha": ALPHA, "depth": DEPTH, "face_index": FACE_INDEX}  # of `render`, by name
-# What backward needs of forward besides; alpha always comes with its state.
+OUTPUTS = {"image": IMAGE, "alpha": ALPHA, "depth": DEPTH, "face_index": FACE_INDEX}  # names of `render`
+# States that backward needs; alpha always comes with its own state.
 ALPHA_WINNER, SOFTMAX, SOFTMAX_LEADER = 16, 32, 64
-STATES = slice(4, 8)  # where these are among FIELDS
-SAVED = ("image", "face_index", *FIELDS[STATES])  # what rendering's backward reads
+STATES = slice(4, 8)  # their positions in FIELDS
+SAVED = ("image", "face_index", *FIELDS[STATES])  # what the backward of `render` reads
 
 
 def with_states(wanted: int, settings: RenderSettings) -> int:
-    """The outputs wanted, and those that their gradients need."""
+    """The wanted outputs, plus the states that their gradients need."""
     if wanted & ALPHA and settings.t_conorm == "max":
         wanted |= ALPHA_WINNER
     if wanted & IMAGE and settings.blend == "softmax":
@@ -29,9 +29,9 @@ def with_states(wanted: int, settings: RenderSettings) -> int:
 
 
 def empty_outputs(like: Tensor, n_channels: int, size: list[int], outputs: int) -> list[Tensor | None]:
-    """Tensors for all fields of gendr_outputs, in its order; None for what is not wanted."""
+    """Tensors for all fields of gendr_outputs, in its order. None for outputs that are not wanted."""
     n_images, *sides = size
-    # Sizes one by one: of a list torch takes half as long again.
+    # Pass sizes one by one: with a list torch takes 1.5 times as long.
     return [
         like.new_empty(n_images, n_channels, *sides) if outputs & IMAGE else None,
         like.new_empty(*size) if outputs & ALPHA else None,

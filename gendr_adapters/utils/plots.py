@@ -1,4 +1,4 @@
-"""Figures in files: labelled grids of pictures, curves of a fit. Needs matplotlib."""
+"""Save figures: labelled grids of pictures, and curves of a fit. Needs matplotlib."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,13 +19,20 @@ class Grid:
     """Pictures in rows and columns, with a label before each row, one above each column and a caption below each."""
 
     def __init__(
-        self, row_labels: Sequence[str], column_labels: Sequence[str], title: str = "", inches: float = 1.9
+        self,
+        row_labels: Sequence[str],
+        column_labels: Sequence[str],
+        title: str = "",
+        inches: float = 1.9,
+        caption_lines: Sequence[int] | None = None,
     ) -> None:
-        """title: above all of it. inches: side of a picture, to which the labels come."""
-        size = (inches * len(column_labels) + 0.4, inches * len(row_labels) + 0.4)
+        """title: above all of it. inches: side of a picture and what stands around it. caption_lines: of each row, for
+        which it gets higher; None for captions of one line at most."""
+        heights = [inches + 0.17 * lines for lines in caption_lines or [0] * len(row_labels)]
+        size = (inches * len(column_labels) + 0.4, sum(heights) + 0.4)
         self._figure = _figures.Figure(figsize=size, layout="constrained", dpi=DPI)
         self._canvas = _agg.FigureCanvasAgg(self._figure)
-        self._axes = self._figure.subplots(len(row_labels), len(column_labels), squeeze=False)
+        self._axes = self._figure.subplots(len(row_labels), len(column_labels), squeeze=False, height_ratios=heights)
         self._images: dict[tuple[int, int], Any] = {}
         for axis in self._axes.flat:
             axis.set(xticks=[], yticks=[])
@@ -41,11 +48,15 @@ class Grid:
             raise ValueError("the grid has no title, give it one when it is made")
         self._title.set_text(title)
 
-    def show(self, rows: Sequence[Sequence[np.ndarray]], captions: Sequence[Sequence[str]] | None = None) -> None:
-        """Put in pictures (H, W, 3) uint8 and what stands below them, or replace those that are there."""
+    def show(self, rows: Sequence[Sequence[np.ndarray | str]], captions: Sequence[Sequence[str]] | None = None) -> None:
+        """Put in pictures (H, W, 3) uint8 and what stands below them, or replace those that are there. A text stands
+        where there is no picture, and stays."""
         for i, pictures in enumerate(rows):
             for j, picture in enumerate(pictures):
-                if (i, j) in self._images:
+                if isinstance(picture, str):
+                    self._axes[i, j].text(0.5, 0.5, picture, ha="center", va="center", fontsize="small")
+                    self._axes[i, j].set_box_aspect(1)
+                elif (i, j) in self._images:
                     self._images[i, j].set_data(picture)
                 else:
                     self._images[i, j] = self._axes[i, j].imshow(picture)
@@ -64,11 +75,19 @@ class Grid:
 
 
 def save_grid(
-    path: Path, rows: Sequence[Sequence[np.ndarray]], row_labels: Sequence[str], column_labels: Sequence[str]
+    path: Path,
+    rows: Sequence[Sequence[np.ndarray | str]],
+    row_labels: Sequence[str],
+    column_labels: Sequence[str],
+    captions: Sequence[Sequence[str]] | None = None,
 ) -> None:
-    """Write pictures (H, W, 3) uint8 as one grid with a label before each row and above each column."""
-    grid = Grid(row_labels, column_labels)
-    grid.show(rows)
+    """Write pictures (H, W, 3) uint8 as one grid with a label before each row and above each column.
+
+    rows: a text stands where there is no picture. captions: of every picture, below it.
+    """
+    lines = None if captions is None else [max(len(one.splitlines()) for one in row) for row in captions]
+    grid = Grid(row_labels, column_labels, caption_lines=lines)
+    grid.show(rows, captions)
     grid.save(path)
 
 
