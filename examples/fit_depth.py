@@ -36,7 +36,7 @@ TRIANGLES = torch.tensor(
 )
 SQUARE = torch.tensor([[-2.0, -2.0, 3.5], [2.0, -2.0, 3.5], [2.0, 2.0, 3.5], [-2.0, 2.0, 3.5]])
 FACES = torch.tensor([[0, 1, 2], [3, 4, 5], [6, 7, 8], [6, 8, 9]])
-# Where the fit starts: each triangle moved, and its corners on their own, by so many metres.
+# Where the fit starts: each triangle moved, and its corners separately, by these metres.
 MOVED = torch.tensor([[[0.22, 0.15, 0.25]], [[-0.2, 0.12, -0.2]]])
 CORNERS_MOVED = 0.05
 

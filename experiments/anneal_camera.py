@@ -6,7 +6,7 @@ azimuth. Adam (learning rate 0.3, betas 0.5, 0.99) moves both angles for 200 ste
 one to the other by the same factor in each step. All schedules have the same goals and starts.
 
 What a step costs is counted, not timed: the pairs of a pixel and a face within reach of it, as `find_fragments` lists
-them. Time goes with their number, whatever the machine.
+them. On any machine the time grows with their number.
 
 Full: 8 starts; about five minutes on two cores, nearly all of it for the widest schedule. --quick: 4 starts, 32 x 32
 pixels, 100 steps, the schedules without the widest.

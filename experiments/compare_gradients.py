@@ -81,7 +81,7 @@ def soft_at(view: View, step: int, steps: int, gradient: Gradient) -> RenderSett
 
 
 def pose_task(shape: Callable[[], Coloured], poses: int) -> Task:
-    """Degrees left, the mean of so many poses a seed."""
+    """Degrees left, the mean over the poses of each seed."""
 
     def task(gradient: Gradient, rates: Sequence[float], scale: Scale, seed: int, progress: tqdm) -> Outcome:
         mesh, view = shape().to(scale.device), View(size=scale.size)

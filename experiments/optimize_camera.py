@@ -135,7 +135,7 @@ def true_poses(n: int, generator: torch.Generator) -> Tensor:
 
 
 def first_poses(n: int, degrees: tuple[float, float], generator: torch.Generator) -> Tensor:
-    """(N, 4): so many degrees off in any direction, U(2, 10) away, with a viewing angle of U(10, 30)."""
+    """(N, 4): that number of degrees off in any direction, U(2, 10) away, with a viewing angle of U(10, 30)."""
     distance = 2 + 8 * torch.rand(n, generator=generator)
     direction = torch.nn.functional.normalize(torch.randn(2, n, generator=generator), dim=0)
     off = degrees[0] + (degrees[1] - degrees[0]) * torch.rand(n, generator=generator)

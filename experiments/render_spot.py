@@ -2,9 +2,9 @@
 
 SoftRas' examples/demo_render.py, with numbers. Of the blur sweep: how much of the picture is soft (the inner edges of
 her faces are, too: two faces cover the edge they share by 1 - 1/2 * 1/2). Of the saved file: how far her texels and
-pictures are from those of the file she was read from. A saved OBJ has its texture as an atlas of so many pixels a face
-(16 x 16 unless told otherwise, as in SoftRas), from which texels are read anew: with 3 R + 3 pixels for R texels a side
-they differ by the rounding to 8 bits.
+pictures are from those of the file she was read from. A saved OBJ has its texture as an atlas, by default of 16 x 16
+pixels for each face, as in SoftRas, from which texels are read anew: with 3 R + 3 pixels for R texels a side they
+differ by the rounding to 8 bits.
 
 Full: a turn of 90 pictures of 256 x 256, 2 to 16 texels a side; about a minute on two cores. --quick: 24 pictures of
 128 x 128, 2 to 8 texels a side.
