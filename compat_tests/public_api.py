@@ -42,7 +42,6 @@ NOT_PROMISED = {
     "gendr_adapters.fragments": "its names are the package's",
     "gendr_adapters.ops": "what is under the package's functions",
     "gendr_adapters.reference": "a specification, to be read",
-    "gendr_adapters.render": "its names are the package's",
     "gendr_adapters.schedules": "its names are the package's",
     "gendr_adapters.settings": "its names are the package's",
     "gendr_adapters.shading": "its names are the package's",

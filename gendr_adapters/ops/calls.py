@@ -120,4 +120,4 @@ def last_faces_in_reach() -> int | None:
     return None if found < 0 else found
 
 
-_native.parallel_of_framework = gomp_parallel
+_native.work_on_threads_of(gomp_parallel)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .._picture_files import write_gif, write_image
-from ..render import Rendered
+from .._rendering import Rendered
 
 
 def over(rendered: Rendered, backdrop: Sequence[float]) -> Tensor:
