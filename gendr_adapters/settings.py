@@ -395,7 +395,11 @@ def accept_arrays(
 
 # The modules that make a framework's arrays known, by where the framework's classes come from. They import the
 # framework, which nobody pays for who has none of its arrays.
-_FRAMEWORKS = {"torch": "gendr_adapters._scales"}
+_FRAMEWORKS = {
+    "torch": "gendr_adapters._scales",
+    "jax": "gendr_adapters.jax._scales",
+    "jaxlib": "gendr_adapters.jax._scales",
+}
 
 
 def _framework_found(value: object) -> bool:

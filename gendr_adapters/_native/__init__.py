@@ -50,8 +50,8 @@ _loaded: list[ctypes.CDLL] = []
 
 
 def work_on_threads_of(parallel: Callable[[], int | None]) -> None:
-    """Let the libraries, those loaded already and those to come, work on a framework's threads. parallel() is the address
-    of a gendr_parallel (csrc/include/gendr.h) on these; None: it has none, or none is known."""
+    """Let the libraries, those loaded and those to come, work on a framework's threads. parallel() is the address of a
+    gendr_parallel (csrc/include/gendr.h) on these; None: it has none, or none is known."""
     global _parallel
     _parallel = parallel
     for lib in _loaded:
