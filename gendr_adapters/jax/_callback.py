@@ -80,7 +80,7 @@ def _of_corners(name: str, results: Sequence[Any], values: np.ndarray, faces: np
     vmapped = faces.shape[:-2]
     (out,) = _empty(results, vmapped)
     ((base, _),) = results
-    indices = faces.reshape(-1, *faces.shape[-2:]).astype(np.int64)
+    indices = faces.reshape(math.prod(vmapped), *faces.shape[-2:]).astype(np.int64)
     n_vertices = (values if own == 2 else out).shape[-2]
     if not len(indices) or not out.size:
         return [out]

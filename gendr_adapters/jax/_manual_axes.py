@@ -1,5 +1,5 @@
-"""Inside jax.shard_map: over which axes of devices arrays differ. jax wants all arrays of a call to differ over the same
-ones."""
+"""Inside jax.shard_map: over which axes of devices arrays differ. jax wants all arrays of a call to differ over the
+same ones."""
 
 from collections.abc import Sequence
 from typing import Any
