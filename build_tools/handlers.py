@@ -4,6 +4,7 @@ It needs jaxlib's headers, so there is none where jaxlib is not installed: gendr
 build_tools.handlers` builds it beside the libraries of this folder's package.
 """
 
+import argparse
 import importlib.util
 import os
 import shlex
@@ -62,5 +63,8 @@ def install(files: list[Path], folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        prog="python -m build_tools.handlers", description="Builds the handlers for jax into gendr_adapters/_native."
+    ).parse_args()
     if not install(build(Path("build/jax")), Path("gendr_adapters/_native")):
         raise SystemExit("nothing was built")

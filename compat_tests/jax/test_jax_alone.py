@@ -1,5 +1,6 @@
 """gendr_adapters.jax in an environment without torch, on two devices, and without its handlers."""
 
+import importlib.util
 import logging
 import os
 import subprocess
@@ -8,9 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.jax_door import _handlers, render, scene, take
+from support.jax_door import _handlers, jax, render, scene, take
 
 from gendr_adapters import _native, _warnings
+
+sys.path.append(str(Path(__file__).parents[2]))  # build_tools is not installed
+
+from build_tools import handlers
 
 PROGRAM = """
 import sys
@@ -36,7 +41,8 @@ def total(*arrays):
 
 # Each device has the same weights of its loss, so that a half of the images at a time is the same.
 halves = [jax.grad(total, range(5))(*[x[half] for x in own], *shared) for half in (slice(2), slice(2, 4))]
-expected = [jnp.concatenate(pair) for pair in zip(*[x[:2] for x in halves])] + [sum(x[i] for x in halves) for i in (2, 3)]
+expected = [jnp.concatenate(pair) for pair in zip(*[x[:2] for x in halves])]
+expected += [sum(x[i] for x in halves) for i in (2, 3)]
 
 assert jax.device_count() == 2
 mesh = Mesh(np.array(jax.devices()), ("devices",))
@@ -96,6 +102,12 @@ def test_note_of_calls_through_python_comes_once(
     (record,) = [record for record in caplog.records if record.name == "gendr_adapters"]
     said = record.getMessage()
     assert "through Python (jax.pure_callback), because a test wants it so" in said and "Python's lock" in said
+
+
+def test_headers_are_found_without_importing_jax(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert handlers.headers() == Path(jax.ffi.include_dir())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert handlers.headers() is None and handlers.build(tmp_path) == [] == list(tmp_path.iterdir())
 
 
 def test_why_there_are_no_handlers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

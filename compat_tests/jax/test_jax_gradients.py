@@ -4,12 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.jax_door import double, jax, jnp, loss, scene, way
+from support.jax_door import check_grads, double, jax, jnp, loss, scene, way
 
 from gendr_adapters import RenderSettings
 from gendr_adapters.jax import gather_corners
 
-from jax.test_util import check_grads  # noqa: E402 (there may be no jax)
 __all__ = ["double", "way"]
 pytestmark = pytest.mark.usefixtures("double", "way")
 

@@ -1,6 +1,8 @@
 """What gendr_adapters.jax refuses, at trace time where shapes and dtypes show it, in the words of the functions for
 torch."""
 
+import doctest
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -42,9 +44,7 @@ REFUSED: list[tuple[type, str, Callable[[Any], dict[str, Any]]]] = [
 
 
 @pytest.mark.parametrize("error, words, changes", REFUSED, ids=[words for _, words, _ in REFUSED])
-def test_same_words_as_for_torch(
-    error: type[Exception], words: str, changes: Callable[[Any], dict[str, Any]]
-) -> None:
+def test_same_words_as_for_torch(error: type[Exception], words: str, changes: Callable[[Any], dict[str, Any]]) -> None:
     def called(function: Any, array: Any) -> str:
         with pytest.raises(error, match=words) as raised:
             function(**{"face_vertices": array(CORNERS), "image_size": 8, **changes(array)})
@@ -56,13 +56,17 @@ def test_same_words_as_for_torch(
 
 
 @pytest.mark.parametrize(
-    "values, faces",
-    [(np.ones((3, 3, 3, 3)), [[0, 1, 2]]), (np.ones((3, 3)), [0, 1, 2]), (np.ones((3, 3)), [[0, 1, 3]])],
+    "values, faces, words",
+    [
+        (np.ones((3, 3, 3, 3)), [[0, 1, 2]], "values must be"),
+        (np.ones((3, 3)), [0, 1, 2], "faces must be"),
+        (np.ones((3, 3)), [[0, 1, 3]], "allowed: 0 to 2"),
+    ],
 )
-def test_corners_same_words_as_for_torch(values: np.ndarray, faces: Any) -> None:
-    with pytest.raises(ValueError) as ours:
+def test_corners_same_words_as_for_torch(values: np.ndarray, faces: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as ours:
         gather_corners(values.astype(np.float32), np.array(faces))
-    with pytest.raises(ValueError) as theirs:
+    with pytest.raises(ValueError, match=words) as theirs:
         gendr_adapters.gather_corners(torch.tensor(values), torch.tensor(faces))
     assert str(ours.value) == str(theirs.value)
 
@@ -101,8 +105,18 @@ def test_errors_at_trace_time() -> None:
         jax.jit(lambda corners: render(corners, 8, ONE_FEATURES))(CORNERS)
     with pytest.raises(ValueError, match="gamma must be a number or a floating-point array"):
         jax.jit(lambda gamma: RenderSettings(gamma=gamma).gamma)(jnp.ones((2, 2)))
+    with pytest.raises(ValueError, match=r"faces\[0, 2\] is 3; allowed: 0 to 2"):
+        jax.jit(lambda values: gather_corners(values, np.array([[0, 1, 3]])))(jnp.ones((3, 3)))
+    with pytest.raises(ValueError, match="must rise from 0"):
+        jax.jit(lambda corners: render(corners, 8, face_offsets=np.array([0, 6])))(ONE)
     with pytest.raises(ValueError, match="dist_scale must be > 0"):
         RenderSettings(dist_scale=jnp.asarray(-1.0))
+
+
+def test_examples() -> None:
+    for module in ("_render", "_corners"):
+        outcome = doctest.testmod(importlib.import_module(f"gendr_adapters.jax.{module}"))
+        assert outcome.attempted > 0 and outcome.failed == 0
 
 
 def test_values_of_traced_arrays_are_looked_at_when_the_program_runs() -> None:

@@ -15,9 +15,11 @@ if find_spec("jaxlib") is None:
         raise ImportError("GENDR_REQUIRE_JAX=1, but jax is not installed")
     pytest.skip("jax is not installed", allow_module_level=True)
 
+# ruff: noqa: E402 (there may be no jax)
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.test_util import check_grads as check_grads
 
 from gendr_adapters import RenderSettings
 from gendr_adapters.jax import Rendered, _handlers, render
@@ -54,7 +56,7 @@ def double() -> Iterator[None]:
 
 
 def scene(seed: int, images: int = 2, faces: int = 5, texels: int = 3, dtype: Any = np.float32) -> tuple[Any, ...]:
-    """NumPy arrays: face_vertices (B, F, 3, 3), features (B, F, T, 2), dist_scale (B,), gamma (B,), background (B, 2)."""
+    """NumPy arrays: face_vertices (B, F, 3, 3), features (B, F, T, 2), dist_scale and gamma (B,), background (B, 2)."""
     random = np.random.default_rng(seed)
     xy = random.uniform(-0.7, 0.7, (images, faces, 1, 2)) + random.uniform(-0.6, 0.6, (images, faces, 3, 2))
     corners = np.concatenate([xy, random.uniform(1.5, 5.0, (images, faces, 3, 1))], -1)

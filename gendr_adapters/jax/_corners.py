@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from .._scene_shapes import check_corners
@@ -36,7 +37,8 @@ def gather_corners(values: Any, faces: Any) -> jax.Array:
     faces = as_index("faces", faces)
     check_corners(values.shape, faces.shape)
     _check_indices(faces, values.shape[-2])
-    values, faces = made_varying((values, faces), varying_axes((values, faces)))
+    arrays = values, jnp.asarray(faces)
+    values, faces = made_varying(arrays, varying_axes(arrays))
     if values.ndim == 2:
         return reverse_mode_only(_gather, values[None], faces)[0]
     return reverse_mode_only(_gather, values, faces)

@@ -27,7 +27,7 @@ def packed_scene(face_vertices: Any, features: Any, face_offsets: Any) -> tuple[
     check_offsets(face_offsets.shape)
     if is_known(face_offsets):
         check_offset_values(np.asarray(face_offsets).tolist(), face_vertices.shape[0])
-    return face_vertices, features, face_offsets, face_offsets.shape[0] - 1
+    return face_vertices, features, jnp.asarray(face_offsets), face_offsets.shape[0] - 1
 
 
 def background_rows(background: Any, channels: int, n_images: int, like: Any) -> Any:
@@ -78,7 +78,8 @@ def check_same(name: str, value: Any, like: Any) -> None:
 
 
 def as_index(name: str, value: Any) -> Any:
-    """Numbers of faces and such in int32, from int64 or int32: without jax_enable_x64 there are no others."""
+    """Numbers of faces and such in int32, from int64 or int32: without jax_enable_x64 there are no others. NumPy arrays
+    stay what they are, so that their values can be looked at inside jit, too."""
     if not isinstance(value, (jax.Array, np.ndarray)) or value.dtype not in (np.int32, np.int64):
         got = value.dtype if isinstance(value, (jax.Array, np.ndarray)) else type(value).__name__
         raise TypeError(f"{name} must be an int64 or int32 array, got {got}")
@@ -87,7 +88,7 @@ def as_index(name: str, value: Any) -> Any:
         limits = np.iinfo(np.int32)
         clip = np.clip if isinstance(value, np.ndarray) else jnp.clip
         value = clip(value, limits.min, limits.max).astype(np.int32)
-    return as_array(name, value)
+    return value if isinstance(value, np.ndarray) else as_array(name, value)
 
 
 def check_finite(face_vertices: Any) -> None:
