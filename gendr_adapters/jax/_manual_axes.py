@@ -18,11 +18,9 @@ def made_varying(arrays: Sequence[Any], axes: frozenset[str]) -> list[Any]:
 
 
 def _axes(x: Any) -> frozenset[str]:
-    if not hasattr(jax, "typeof"):
-        return frozenset()
-    kind = jax.typeof(x)
-    # jax 0.10 has put it one level deeper.
-    return frozenset(getattr(getattr(kind, "manual_axis_type", None), "varying", None) or getattr(kind, "vma", ()))
+    kind = jax.typeof(x) if hasattr(jax, "typeof") else None
+    # jax 0.10 says it one level deeper than those before.
+    return getattr(getattr(kind, "manual_axis_type", kind), "varying", None) or getattr(kind, "vma", frozenset())
 
 
 def _made_varying(x: Any, missing: frozenset[str]) -> Any:
