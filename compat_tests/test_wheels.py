@@ -208,7 +208,7 @@ def test_extras_are_the_ones_that_errors_name() -> None:
     assert all(extras.values())
     sources = [path.read_text() for path in (ROOT / "gendr_adapters").rglob("*.py")]
     named = {pair for text in sources for pair in re.findall(r'optional\(f?"(\w+)[\w.]*", .+, "(\w+)"\)', text)}
-    assert {extra for _, extra in named} == {"io", "demo", "mesh", "video"}
+    assert {extra for _, extra in named} == {"io", "demo", "jax", "mesh", "video"}
     assert not [pair for pair in named if pair[0].replace("PIL", "pillow").replace("_", "-") not in extras[pair[1]]]
 
 

@@ -7,7 +7,7 @@ imported. docs/jax.md says what is not there yet.
 
 from .._extras import optional
 
-optional("jax", "gendr_adapters.jax", "jax")
+optional("jax.numpy", "gendr_adapters.jax", "jax")
 
 from ._corners import gather_corners  # noqa: E402 (they import jax)
 from ._render import Rendered, render  # noqa: E402

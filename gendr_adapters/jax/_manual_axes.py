@@ -18,9 +18,10 @@ def made_varying(arrays: Sequence[Any], axes: frozenset[str]) -> list[Any]:
 
 
 def _axes(x: Any) -> frozenset[str]:
-    kind = jax.typeof(x) if hasattr(jax, "typeof") else None
-    # jax 0.10 says it one level deeper than those before.
-    return getattr(getattr(kind, "manual_axis_type", kind), "varying", None) or getattr(kind, "vma", frozenset())
+    kind: Any = jax.typeof(x) if hasattr(jax, "typeof") else None
+    if hasattr(kind, "manual_axis_type"):  # jax 0.10
+        return frozenset(kind.manual_axis_type.varying)
+    return frozenset(getattr(kind, "vma", ()))
 
 
 def _made_varying(x: Any, missing: frozenset[str]) -> Any:
