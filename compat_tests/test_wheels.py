@@ -22,8 +22,12 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="wheels of other syst
 # What a library needs
 
 
+# The handlers for jax are for the machine they are built on (build_tools/handlers.py).
+PUBLISHED = [path for path in sorted(_native.FOLDER.glob("libgendr_*.so")) if path.stem != "libgendr_jax"]
+
+
 @LINUX
-@pytest.mark.parametrize("library", sorted(_native.FOLDER.glob("libgendr_*.so")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("library", PUBLISHED, ids=lambda path: path.stem)
 def test_built_library_needs_no_more_than_is_promised(library: Path) -> None:
     assert needs.excesses(library) == []
 
