@@ -1,4 +1,4 @@
-"""gendr_scene, but for the addresses of its arrays."""
+"""gendr_scene without the addresses of its arrays."""
 
 import math
 from functools import lru_cache

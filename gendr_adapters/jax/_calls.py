@@ -30,7 +30,7 @@ _THROUGH_PYTHON = (
 
 
 class RenderCall(NamedTuple):
-    """What is rendered, but for the arrays; a static argument, so it can be hashed."""
+    """What is rendered, without the arrays; a static argument, so it can be hashed."""
 
     n_images: int
     height: int
