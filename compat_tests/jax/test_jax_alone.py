@@ -123,3 +123,12 @@ def test_why_there_are_no_handlers(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     library.symlink_to(Path(_native.__file__).parent / "libgendr_cpu.so")
     assert "gendr_jax_abi_version" in ask()
     assert np.isfinite(render(scene(1)[0], 4).alpha).all()
+
+
+@pytest.mark.parametrize("version", [0, 1, 1000])
+def test_handlers_for_a_newer_jaxlib_are_left_alone(version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To register them would make every use of jax fail."""
+    take("handlers", monkeypatch)
+    assert _handlers._xla_version() > 1
+    monkeypatch.setattr(_handlers, "_xla_version", lambda: version)
+    assert "was built for another jaxlib" in _handlers.missing.__wrapped__()

@@ -292,6 +292,11 @@ GENDR_API int gendr_jax_abi_version(void) {
     return GENDR_ABI_VERSION;
 }
 
+// The version of XLA's interface that this was compiled for, major and minor.
+GENDR_API int gendr_jax_xla_version(void) {
+    return XLA_FFI_API_MAJOR * 1000 + XLA_FFI_API_MINOR;
+}
+
 // n_threads: how many a call may use. Before any handler is called.
 GENDR_API void gendr_jax_connect(const gendr_jax_core* functions, int32_t n_threads) {
     core = *functions;
