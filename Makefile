@@ -11,12 +11,13 @@ NIGHTLY_ARGS ?=
 PAIRS ?= 3.10:2.5.1
 TAG ?= v$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 FUZZ_ARGS ?=
+NOTEBOOKS ?=
 
 NATIVE := $(shell find csrc -type f ! -name budget.json)
 CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp $(wildcard compat_tests/fuzz/*.cpp compat_tests/fuzz/*.h compat_tests/cross/*.cpp)
 
-.PHONY: help demo example test test-fast environments nightly sanitize fuzz clang coverage budget lint tidy docs pages bench
-.PHONY: bench-gpu wheels release-notes checksums format hooks clean
+.PHONY: help demo example test test-fast environments nightly sanitize fuzz clang coverage budget lint tidy docs pages
+.PHONY: notebooks bench bench-gpu wheels release-notes checksums format hooks clean
 .NOTPARALLEL:
 
 help:
@@ -35,6 +36,7 @@ help:
 	@echo "make lint    ruff, mypy, clang-format and the checks of CI's own files; make tidy: clang-tidy"
 	@echo "make docs    the site, from docs/ and the docstrings, into build/site; a warning or a dead link fails"
 	@echo "make pages   write the pages of docs/ that are made from results"
+	@echo "make notebooks  run the notebooks and store their outputs in them; NOTEBOOKS='01_hello_triangle' picks some"
 	@echo "make bench   the tables of timings; make bench-gpu: on a GPU"
 	@echo "make release-notes  the changelog's section of TAG, into $(OUT)/; make checksums: of what is in dist/"
 	@echo "make format  let ruff and clang-format rewrite the sources"
@@ -161,6 +163,9 @@ docs: $(STAMPS)/docs $(STAMPS)/pytorch3d $(SOME_PACKAGE)
 pages: $(STAMPS)/demo $(SOME_PACKAGE)
 	$(BIN)/python experiments/make_docs.py
 	$(BIN)/python -m benchmarks.history --docs
+
+notebooks: $(STAMPS)/test $(STAMPS)/pytorch3d $(SOME_PACKAGE)
+	$(BIN)/python -m build_tools.notebooks $(NOTEBOOKS)
 
 release-notes: $(STAMPS)/venv
 	mkdir -p $(OUT)

@@ -74,9 +74,9 @@ def page(entries: Sequence[Entry], picture: str) -> str:
     """docs/benchmarks.md. picture: where it is, seen from the page."""
     parts = [
         "# Times from commit to commit",
-        "Medians of wall-clock time of the standard scenes, forward and backward together, in milliseconds. "
-        "`make bench` appends a line to `benchmarks/results/history.jsonl` where the machine is idle, and `make pages` "
-        "writes this page. How the code of two commits differs, `python -m benchmarks.compare` tells more closely.",
+        "The table has the times of the standard scenes, forward and backward together, in milliseconds: medians of "
+        "wall-clock time. `make bench` appends a line to `benchmarks/results/history.jsonl` if the machine is idle. "
+        "`make pages` writes this page. To compare two commits precisely, use `python -m benchmarks.compare`.",
     ]
     if not entries:
         return "\n\n".join([*parts, "Nothing has been recorded yet."]) + "\n"

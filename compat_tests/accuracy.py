@@ -50,7 +50,7 @@ def tables() -> Iterator[tuple[str, list[tuple[str, dict[str, Any]]]]]:
         for name, rule in T_CONORMS.items()
         for p in P[rule]
     ]
-    yield "T-conorm (dist_scale = 0.1, so that most pixels are in reach of all faces)", conorms
+    yield "T-conorm (dist_scale = 0.1, so that most pixels are near all faces)", conorms
     for squared, unit in ((False, "NDC"), (True, "NDC squared")):
         decades = [(f"1e{k}", {"dist_scale": 10.0**k, "dist_squared": squared}) for k in range(-7, 2)]
         yield f"dist_scale, {unit}", decades
@@ -108,21 +108,23 @@ def row(name: str, settings: Mapping[str, Any], scenes: int = SCENES) -> str:
 
 HEAD = """# How far float32 is from float64
 
-Made by `python -m compat_tests.accuracy --write`. Other machines round differently, so only the order of magnitude of a
-number is a property of the core.
+This page helps to decide whether float32 is accurate enough for your settings. `python -m compat_tests.accuracy
+--write` makes it. Other machines round differently, so only the order of magnitude of a number is meaningful.
 
-Each row is {scenes} scenes of {height} x {width} pixels, drawn by the CPU core in float32 and in float64 from the same
-numbers of float32: 2 to 12 faces at depths of 1.5 to 5, half of them large, the others with an edge that passes a
-pixel's centre within three times the distance at which coverage changes. Colours are in [0, 1]. Unless the row says
-otherwise: {base}.
+Each row is {scenes} scenes of {height} x {width} pixels. The CPU core draws them in float32 and in float64, from
+the same float32 numbers. A scene has 2 to 12 faces at depths of 1.5 to 5. Half of the faces are large; the others
+have an edge near the centre of a pixel, within three times the distance at which coverage changes. Colours are in
+[0, 1]. Unless the row says otherwise: {base}.
 
-`image` and `alpha` are the largest difference at any pixel. `gradient` is that of a random sum over image and alpha to
-the corners: the norm of the difference over the norm. Each has the median and the worst of the scenes.
+`image` and `alpha` are the largest difference at any pixel. `gradient` is the gradient of a random sum over image
+and alpha to the corners: the norm of the difference divided by the norm. Each has the median and the worst of the
+scenes.
 
-A distance in float32 is good to about 1e-7 of a face's size, so a `dist_scale` (its root, if `dist_squared`) near that
-leaves no correct digits: use float64 there. The same holds for a depth, whose error a small `gamma` multiplies.
+A distance in float32 is accurate to about 1e-7 of the size of a face. If `dist_scale` (its square root, if
+`dist_squared`) is near that, no digits are correct: use float64. The same holds for depths, whose error is
+multiplied by a small `gamma`.
 
-In float64 the core agrees with `gendr_adapters/reference.py` as closely as rounding of the inputs allows;
+In float64 the core agrees with `gendr_adapters/reference.py` as closely as the rounding of the inputs allows;
 `compat_tests/support/sweep.py` says how that is measured.
 """
 

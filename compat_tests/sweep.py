@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import torch
 
-from compat_tests.support.sweep import Totals, too_much_left_out
+from compat_tests.support.sweep import Totals
 from compat_tests.support.sweep_scenes import make_scene
 
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{time.monotonic() - began:.0f} s, to scene {number}: {totals}", flush=True)
     for name, (value, number) in sorted(totals.worst.items()):
         print(f"{name}: at worst {value:.3f} of what is allowed, in scene {number}")
-    left_out = too_much_left_out(totals.counts)
+    left_out = totals.too_much_left_out
     print(*left_out, sep="\n", end="\n" if left_out else "")
     print(totals)
     return 1 if totals.faults or left_out else 0

@@ -56,7 +56,7 @@ def forward(**changes: Any) -> Any:
     return with_workspace(call, "gendr_forward_workspace_size")
 
 
-def test_the_call_that_is_changed_here_is_a_good_one() -> None:
+def test_unchanged_call_is_valid() -> None:
     assert LIB.gendr_render_forward(ctypes.byref(forward())) == structs.OK
 
 
@@ -90,7 +90,7 @@ def test_sizes_of_a_scene(changes: dict[str, Any], message: str) -> None:
     "name", ["distance", "blend", "cull", "front", "alpha_range", "gradient", "clip", "distribution", "t_conorm"]
 )
 @pytest.mark.parametrize("value", [-1, 99])
-def test_choices_that_there_are_not(name: str, value: int) -> None:
+def test_unknown_choices_are_refused(name: str, value: int) -> None:
     call = forward()
     setattr(call.scene.settings, name, value)
     refused("gendr_render_forward", call, f"unknown {name}")
@@ -171,7 +171,7 @@ def test_fragments_need_all_their_arrays(field: str) -> None:
 
 
 @pytest.mark.parametrize("face", [FACES, 2**40, 2**63 - 1])
-def test_fragments_of_faces_that_there_are_not(face: int) -> None:
+def test_fragments_of_missing_faces_are_refused(face: int) -> None:
     """Faces are counted in the workspace: this was written beyond it."""
     call = scene(structs.Fragments(), feature_kind=0)
     call.n_fragments = 2

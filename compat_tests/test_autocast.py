@@ -97,7 +97,7 @@ def test_backward_inside_autocast(name: str, low: torch.dtype) -> None:
 
 
 @HALF
-def test_what_a_network_predicts(low: torch.dtype) -> None:
+def test_half_precision_from_a_network_is_converted(low: torch.dtype) -> None:
     """Corners and colours that come out of layers, which autocast runs in half precision."""
     torch.manual_seed(0)
     layer = torch.nn.Linear(3, 3)

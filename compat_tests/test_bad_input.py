@@ -107,11 +107,11 @@ def check(function: Any, arguments: dict[str, Any], error: type[Exception], word
         bad(ValueError, "output", "'alhpa'", "image, alpha, depth, face_index", outputs=("alhpa",)),
         # scales for the batch at hand
         bad(
-            ValueError, "dist_scale", "1 entry or one an image (1)", "3",
+            ValueError, "dist_scale", "1 entry or one for each image (1)", "3",
             settings=RenderSettings(dist_scale=torch.ones(3)), id="three taus",
         ),
         bad(
-            ValueError, "gamma", "1 entry or one an image (1)", "2",
+            ValueError, "gamma", "1 entry or one for each image (1)", "2",
             settings=RenderSettings(gamma=torch.ones(2)), id="two gammas",
         ),
         bad(
@@ -359,11 +359,13 @@ NUMBERS = {
 
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("wrap", [torch.tensor, np.array, lambda x: torch.tensor([x])], ids=["0-d", "array", "(1,)"])
-def test_a_tensor_for_a_number_is_told_what_to_do(name: str, wrap: Any) -> None:
+def test_tensor_instead_of_a_number_gets_a_hint(name: str, wrap: Any) -> None:
     """Of these there is no gradient, so none is lost unseen."""
     value = NUMBERS[name]
     wrapped = (value[0], wrap(value[1])) if isinstance(value, tuple) else wrap(value)
-    with pytest.raises(TypeError, match=rf"{name} must be a number, got (Tensor|ndarray) of one.*pass its \.item\(\)"):
+    with pytest.raises(
+        TypeError, match=rf"{name} must be a number, got (Tensor|ndarray), which would.*pass its \.item\(\)"
+    ):
         RenderSettings(**{name: wrapped})
     several = torch.ones(2)
     with pytest.raises(TypeError, match=rf"{name} must be a number, got Tensor$"):
@@ -371,7 +373,7 @@ def test_a_tensor_for_a_number_is_told_what_to_do(name: str, wrap: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["dist_scale", "gamma"])
-def test_a_scale_of_no_dimension_is_told_its_shape(name: str) -> None:
+def test_scale_without_a_dimension_gets_its_shape_as_a_hint(name: str) -> None:
     with pytest.raises(
         ValueError, match=rf"{name} must be a number or a .*tensor of shape \(1,\) or \(B,\), got shape"
     ):

@@ -131,7 +131,7 @@ def check_alike(many: dict[str, np.ndarray], alone: dict[str, np.ndarray]) -> No
 @pytest.mark.parametrize(
     ("each", "side", "channels"), [(64, 64, 64), (16, 1024, 1)], ids=["channels of images", "pixels of images"]
 )
-def test_the_last_of_many_images(each: int, side: int, channels: int) -> None:
+def test_last_of_many_images_is_drawn(each: int, side: int, channels: int) -> None:
     assert CHUNKS * each * side * side * channels > END
     check_alike(rendered(CHUNKS, each, side, channels), rendered(1, each, side, channels))
 
@@ -170,12 +170,12 @@ def last_face(chunks: int, kind: str, resolution: int, channels: int) -> dict[st
 @pytest.mark.parametrize(
     ("kind", "resolution", "channels"), [("corners", 0, 1 << 18), ("texels", 64, 128)], ids=["corners", "texels"]
 )
-def test_the_last_face_s_features(kind: str, resolution: int, channels: int) -> None:
+def test_features_of_the_last_face_are_read(kind: str, resolution: int, channels: int) -> None:
     assert CHUNKS * 32 * channels * (resolution**2 or 3) > END
     check_alike(last_face(CHUNKS, kind, resolution, channels), last_face(1, kind, resolution, channels))
 
 
-def test_the_last_texel_of_a_map() -> None:
+def test_last_texel_of_a_map_is_read() -> None:
     """Of 2^30 texels in three channels, the lower right one is seen, at uv (1, 0)."""
     side, picture = 1 << 15, 4
     texel = np.array([0.25, 0.5, 0.75], np.float32)
@@ -210,7 +210,7 @@ def test_the_last_texel_of_a_map() -> None:
         assert (last[3:] > 1).all() and (last[:3] == 0).all()
 
 
-def test_the_last_of_many_slots() -> None:
+def test_last_of_many_slots_is_filled() -> None:
     """The nearest fragments, of which a pixel has 2048 slots, 2^31 and more in all."""
     slots, side = 2048, 32
 
@@ -233,7 +233,7 @@ def test_the_last_of_many_slots() -> None:
     check_alike(found(CHUNKS), found(1))
 
 
-def test_the_last_of_many_masks() -> None:
+def test_last_of_many_masks_is_drawn() -> None:
     side, each = 1024, 16
 
     def found(chunks: int) -> dict[str, np.ndarray]:
@@ -258,7 +258,7 @@ def test_the_last_of_many_masks() -> None:
     check_alike(found(CHUNKS), found(1))
 
 
-def test_the_last_of_many_blended_values() -> None:
+def test_last_of_many_blended_values_is_read() -> None:
     """Fragments of one pixel, each of 2^15 channels; all but the last are too far outside to show."""
     channels, side = 1 << 15, 2
 
@@ -290,7 +290,7 @@ def test_the_last_of_many_blended_values() -> None:
     check_alike(found(CHUNKS), found(1))
 
 
-def test_the_last_of_many_corners() -> None:
+def test_last_of_many_corners_is_gathered() -> None:
     vertices, channels, each = 1024, 1024, 8
     triangles = np.random.default_rng(1).integers(0, vertices, (vertices, 3))
 

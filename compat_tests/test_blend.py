@@ -178,7 +178,7 @@ def one_pixel(depth: Sequence[float], distance2: Sequence[float], device: str) -
 
 
 @DEVICES
-def test_the_first_of_equally_near_fragments_leads(device: str) -> None:
+def test_equally_near_fragments_give_the_gradient_to_the_first(device: str) -> None:
     """Two at the same depth, barely covered, so that the background has about half: its exponent is theirs, and its
     gradient goes to the first."""
     found = one_pixel([3.0, 2.0, 2.0, 2.5], [-0.2, -0.23, -0.235, 0.1], device)
@@ -202,7 +202,7 @@ def test_the_first_of_equally_near_fragments_leads(device: str) -> None:
 
 
 @DEVICES
-def test_the_first_of_equally_near_faces_leads(device: str) -> None:
+def test_equally_near_faces_give_the_gradient_to_the_first(device: str) -> None:
     """The same for two faces of the same depth on both sides of the one pixel: their order makes a difference."""
     xy = torch.tensor([[[-0.39, 0.0], [-0.9, 0.3], [-0.9, -0.3]], [[0.4, 0.0], [0.9, -0.3], [0.9, 0.3]]]).double()
     depth = torch.full((2, 3, 1), 2.0, dtype=torch.float64)
@@ -305,7 +305,7 @@ def some(device: str = "cpu", dtype: torch.dtype = torch.float64) -> tuple[Fragm
 
 
 @DEVICES
-def test_the_same_bits_every_time(device: str) -> None:
+def test_runs_give_the_same_bits(device: str) -> None:
     found, colours, background = some(device, torch.float32)
     scales = {
         name: torch.tensor([x], device=device, requires_grad=True) for name, x in (("dist_scale", 0.02), ("gamma", 0.1))
@@ -461,11 +461,11 @@ def test_bad_input() -> None:
         blend_fragments(tuple(found), colours, size)
     with pytest.raises(TypeError, match="settings must be a RenderSettings, got dict"):
         blend_fragments(found, colours, size, {})
-    with pytest.raises(ValueError, match="fragments are of 99 pixels, 1 images of 9 x 12 pixels have 108"):
+    with pytest.raises(ValueError, match="fragments belong to 99 pixels, but 1 images of 9 x 12 have 108"):
         blend_fragments(found, colours, (9, 12))
-    with pytest.raises(ValueError, match="blend='softmax' only, got 'hard'"):
+    with pytest.raises(ValueError, match="settings must have blend='softmax' to blend fragments, got 'hard'"):
         blend_fragments(found, colours, size, RenderSettings(blend="hard"))
-    with pytest.raises(ValueError, match="gradient='exact' only, got 'reference'"):
+    with pytest.raises(ValueError, match="settings must have gradient='exact' to blend fragments, got 'reference'"):
         blend_fragments(found, colours, size, RenderSettings(gradient="reference"))
     with pytest.raises(ValueError, match="'sum' is a mean over the faces of each mesh and needs face_offsets"):
         blend_fragments(found, colours, size, RenderSettings(t_conorm="sum"))
@@ -475,7 +475,7 @@ def test_bad_input() -> None:
         blend_fragments(found, colours.float(), size)
     with pytest.raises(ValueError, match=r"background must be \(3,\)"):
         blend_fragments(found, colours, size, background=background[:2])
-    with pytest.raises(ValueError, match="background goes with features"):
+    with pytest.raises(ValueError, match="background needs features"):
         blend_fragments(found, None, size, background=background)
     with pytest.raises(ValueError, match="needs features"):
         blend_fragments(found, None, size, outputs=("image",))
@@ -487,7 +487,7 @@ def test_bad_input() -> None:
         blend_fragments(found._replace(distance2=found.distance2[1:]), colours, size)
     with pytest.raises(TypeError, match="offsets must be an int64 or int32 tensor, got torch.int16"):
         blend_fragments(found._replace(offsets=found.offsets.short()), colours, size)
-    with pytest.raises(ValueError, match="dist_scale must have 1 entry or one an image"):
+    with pytest.raises(ValueError, match="dist_scale must have 1 entry or one for each image"):
         blend_fragments(found, colours, size, RenderSettings(dist_scale=torch.tensor([0.1, 0.1])))
     with pytest.raises(TypeError, match="n_images must be an int"):
         blend_fragments(found, colours, size, n_images=1.0)

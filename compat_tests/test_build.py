@@ -69,7 +69,7 @@ def test_target_is_the_compiler_s(
 
 
 @pytest.mark.parametrize("wish", [None, "", "  "])
-def test_blank_wish_is_none(wish: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blank_variable_is_unset(wish: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_compiler(tmp_path / "g++", LINUX_ARM)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     found = compiler.find({} if wish is None else {"CXX": wish})
@@ -107,7 +107,7 @@ def test_compiler_that_is_too_old(refused: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("standard", ["c++17", "c++14"])
-def test_what_is_asked_for_is_c_plus_plus_17(standard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiler_check_requires_c_plus_plus_17(standard: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the real compiler: it can do what is asked for, and not as C++14."""
     arguments = ["-Werror", "-fsyntax-only", f"-std={standard}", "-x", "c++", "-"]
     done = subprocess.run(["g++", *arguments], input=compiler.NEEDED, capture_output=True, text=True)
@@ -226,7 +226,7 @@ def test_wheel_for_another_machine(tree: Path) -> None:
     assert "for linux_riscv64, but" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_what_is_deleted_does_not_stay_in_the_next_wheel(tree: Path) -> None:
+def test_deleted_files_are_not_in_the_next_wheel(tree: Path) -> None:
     cxx = fake_compiler(tree / "bin" / "cxx")
     assert build(tree, cxx).returncode == 0
     assert contents(tree)[1] == FILES

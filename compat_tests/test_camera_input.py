@@ -128,6 +128,6 @@ def test_pixel_centre_has_no_default() -> None:
         (to_redner, "PinholeCamera, OrthographicCamera or WeakPerspectiveCamera"),
     ],
 )
-def test_things_that_are_no_camera(convert: Callable[[Any], Any], allowed: str) -> None:
+def test_objects_that_are_not_cameras_are_refused(convert: Callable[[Any], Any], allowed: str) -> None:
     with pytest.raises(TypeError, match=rf"camera must be a gendr_adapters\.cameras\.{allowed}, got str"):
         convert("camera")

@@ -102,7 +102,7 @@ def test_a_floor_with_vertices_in_the_plane(camera: str, steps: int, dtype: torc
 
 @DTYPES
 @pytest.mark.parametrize("camera", CAMERAS)
-def test_what_nothing_cuts_is_left_out(camera: str, dtype: torch.dtype) -> None:
+def test_faces_across_the_camera_plane_are_dropped_unless_cut(camera: str, dtype: torch.dtype) -> None:
     """Without near_clip, faces with a corner in the camera's plane are not drawn, nor are those with one behind it."""
     vertices, faces = floor_around(8, 4.0, dtype)
     ahead = (vertices[faces][..., 2] > 0).all(1)
@@ -111,7 +111,7 @@ def test_what_nothing_cuts_is_left_out(camera: str, dtype: torch.dtype) -> None:
 
 
 @DTYPES
-def test_the_depth_to_divide_by(dtype: torch.dtype) -> None:
+def test_depth_to_divide_by_is_never_0(dtype: torch.dtype) -> None:
     farthest = 2.0**20 if dtype == torch.float32 else 2.0**30
     x = torch.tensor([3.0, -3.0, 0.5, 3.0, 3.0, 0.0, 0.0, 1e3], dtype=dtype)
     y = torch.tensor([1.0, 1.0, -8.0, 1.0, 1.0, 0.0, 2.0, 0.0], dtype=dtype)

@@ -366,7 +366,7 @@ def test_softras_refusals() -> None:
     for change, message in (
         ({"principal_point": base.principal_point + 0.01}, "principal point"),
         ({"focal": base.focal * torch.tensor([1.0, 1.01])}, "one focal length"),
-        ({"focal": base.focal.abs()}, "mirror picture"),
+        ({"focal": base.focal.abs()}, "mirror image"),
         ({"rotation": 1.01 * base.rotation}, "not orthogonal"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -50,7 +50,7 @@ def test_versions_that_are_not_there(version: str, message: str) -> None:
         changelog.section(TEXT, version)
 
 
-def test_the_version_is_one() -> None:
+def test_version_is_the_same_everywhere() -> None:
     """Of the package, of its metadata, of the citation and the newest of the changelog."""
     version = changelog.package_version()
     assert gendr_adapters.__version__ == version
@@ -88,7 +88,7 @@ def test_tags_that_are_refused(tag: str, message: str, released: Path, capsys: p
     assert message in capsys.readouterr().err
 
 
-def test_what_has_no_date_is_not_released(
+def test_section_without_a_date_is_not_released(
     released: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(changelog, "package_version", lambda: "0.1.0")

@@ -47,7 +47,7 @@ def test_transparent_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("show", ["colour", "alpha", "depth", "normals"])
-def test_what_is_shown(tmp_path: Path, show: str) -> None:
+def test_show_options(tmp_path: Path, show: str) -> None:
     seen = rendered(tmp_path / "spot.png", "--show", show, "--background", "0,0,0", "--azimuth", "180")
     middle, corner = seen[16, 24], seen[0, 0]
     assert (corner == 0).all() and middle.max() > 60
@@ -90,6 +90,13 @@ def test_video_is_one_turn(tmp_path: Path) -> None:
         (("render", SPOT, "-o", "a.png", "--background", "1,2,3"), "red,green,blue from 0 to 1"),
         (("render", SPOT, "-o", "a.gif", "--background", "none"), "--background none goes with pictures"),
         (("render", SPOT, "-o", "a.png", "--softness", "-1"), "-1.0 is not in the range x>0"),
+        (("render", SPOT, "-o", "a.png", "--softness", "nan"), "got 'nan', allowed are finite numbers"),
+        (("render", SPOT, "-o", "a.png", "--distance", "nan"), "got 'nan', allowed are finite numbers"),
+        (("render", SPOT, "-o", "a.png", "--distance", "inf"), "got 'inf', allowed are finite numbers"),
+        (("render", SPOT, "-o", "a.png", "--field-of-view", "nan"), "got 'nan', allowed are finite numbers"),
+        (("render", SPOT, "-o", "a.png", "--elevation", "inf"), "got 'inf', allowed are finite numbers"),
+        (("render", SPOT, "-o", "a.png", "--azimuth", "nan"), "got 'nan', allowed are finite numbers"),
+        (("render", SPOT, "-o", "a.gif", "--frames-per-second", "nan"), "got 'nan', allowed are finite numbers"),
         (("render", SPOT, "-o", "a.png", "--device", "xla"), "allowed are cpu and cuda"),
         (("view", "no.obj"), "File 'no.obj' does not exist"),
         (("paint",), "No such command 'paint'"),
@@ -116,17 +123,6 @@ def test_help_of_every_command_does_no_work(tmp_path: Path, monkeypatch: pytest.
         result = run(name, "--help")
         assert result.exit_code == 0 and "usage" in result.output.lower()
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_gallery(tmp_path: Path) -> None:
-    mesh = str(data.path("sphere_642.obj"))
-    result = run("gallery", "--mesh", mesh, "--out", str(tmp_path / "new"), "--image-size", "16")
-    assert result.exit_code == 0, result.output
-    names = ["gallery_distributions.png", "gallery_t_conorms.png"]
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == names
-    wide, tall = (pixels(tmp_path / "new" / name).shape for name in names)
-    assert wide[0] > tall[0] > 1000
 
 
 def test_version_and_info() -> None:

@@ -290,6 +290,34 @@ def test_float32_tails(name: str, squared: bool, device: str) -> None:
 
 
 @DEVICES
+@pytest.mark.parametrize("distance", ["euclidean", "barycentric"])
+@pytest.mark.parametrize("distribution", ["gamma", "levy", "exponential", "uniform"])
+def test_pixels_right_inside_an_edge_count_alike(distribution: str, distance: str, device: str) -> None:
+    """Beside an edge the CDF may be steeper than rounding can tell: what counts there is what counts a little inside.
+    Elsewhere a coverage of min_coverage counts in neither."""
+    settings = RenderSettings(
+        distribution=distribution,
+        dist_shape=0.3,
+        distance=distance,
+        dist_scale=1.0,
+        min_coverage=1e-6,
+        alpha_range="all",
+    )
+    kept = 0
+    for exponent in range(-160, 0, 3):
+        # The only pixel is at (0, 0), so far from the corner before it.
+        corners = torch.tensor(
+            [[-1.0, 1.0, 2.0], [-1.0, -1.0, 2.0], [10 ** (exponent / 10), 0.0, 2.0]], dtype=torch.float64
+        )
+        expected = reference_render(corners[None], 1, settings=settings)
+        got = render(corners[None, None].to(device), 1, settings=settings, outputs=ALL[1:])
+        assert got.face_index.item() == expected.face_index.item(), exponent
+        torch.testing.assert_close(got.alpha[0].cpu(), expected.alpha, rtol=1e-9, atol=1e-9)
+        kept += int(expected.face_index.item() == 0)
+    assert kept > 0
+
+
+@DEVICES
 def test_degenerate_faces(device: str) -> None:
     """A sliver and faces of zero area (a segment, a point) are drawn as what they are; a face with a NaN is nothing."""
     scene = make_scene(8)
@@ -390,7 +418,7 @@ def test_one_background_and_scale_for_all_images(device: str) -> None:
 
 
 @DEVICES
-def test_outputs_not_asked_for_are_none(device: str) -> None:
+def test_outputs_not_requested_are_none(device: str) -> None:
     scene = Scene(*(v.to(device) for v in make_scene()))
     settings = RenderSettings(**BASE, dist_scale=0.02)
     everything = render(*scene[:1], SIZE, scene.features, settings=settings, background=scene.background, outputs=ALL)

@@ -349,7 +349,7 @@ def test_odd_faces(settings: dict[str, Any], dtype: torch.dtype, device: str) ->
 
 @DTYPES
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")], ids=str)
-def test_faces_that_are_not_finite_count_nowhere(bad: float, dtype: torch.dtype, device: str) -> None:
+def test_faces_that_are_not_finite_are_ignored(bad: float, dtype: torch.dtype, device: str) -> None:
     whole = random_scene(2, 5)
     others = [0, 1, 3, 4]
     without = whole._replace(face_vertices=whole.face_vertices[others], features=whole.features[others])

@@ -567,7 +567,7 @@ def test_both_passes_over_fragments_have_the_same_arithmetic(real_nvcc: nvcc.Nvc
             assert filling - counting == {f"mul.rn.f{width}": 3} and not counting - filling
 
 
-def test_why_there_is_no_cuda_core_is_said_when_one_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_cuda_core_is_explained_when_it_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_native, "FOLDER", tmp_path)
     with pytest.raises(_native.NativeLibraryError, match="built without CUDA: no nvcc was found"):
         _native.library_path("cuda")

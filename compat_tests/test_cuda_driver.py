@@ -64,7 +64,7 @@ def test_driver_that_is_asked(version: int, major: int | None, tmp_path: Path) -
     assert with_driver(driver(tmp_path, version), code) == str(major)
 
 
-def test_driver_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> ctypes.CDLL:
         raise OSError(name)
 

@@ -89,7 +89,7 @@ def test_a_good_call_after_one_that_failed(failing: str, monkeypatch: pytest.Mon
         assert torch.equal(got, wanted)
 
 
-def test_the_evaluation_of_a_distribution() -> None:
+def test_evaluation_of_a_distribution_reports_errors() -> None:
     library = core().core
     u, results = torch.zeros(4), torch.empty(3, 4)
     places = [ctypes.c_void_p(x.data_ptr()) for x in (u, *results)]

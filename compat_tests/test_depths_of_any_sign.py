@@ -96,7 +96,7 @@ def test_behind_the_camera_nothing_changes(device: str) -> None:
 
 @pytest.mark.parametrize("near", [0.0, -1.0, -1e30])
 @pytest.mark.parametrize("fields", [{}, {"perspective_correct": False}, {"clip": "none"}])
-def test_where_depth_divides(fields: dict[str, Any], near: float) -> None:
+def test_near_must_be_positive_where_depth_divides(fields: dict[str, Any], near: float) -> None:
     with pytest.raises(ValueError, match="0 < near < far, got near=.*perspective_correct=False and clip"):
         RenderSettings(near=near, **fields)
     RenderSettings(near=near, perspective_correct=False, clip="none")

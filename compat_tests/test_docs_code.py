@@ -29,6 +29,8 @@ def test_pages() -> None:
 def test_code_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if page == "jax":
         importlib.import_module("support.jax_door")  # skips, or fails, where there is no jax
+    if page == "pytorch3d":
+        pytest.importorskip("pytorch3d.renderer")
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {}
     with stand_in_kaolin() if page == "kaolin" else nullcontext():

@@ -92,7 +92,7 @@ def check(faces: Tensor, pixel: tuple[int, int], settings: RenderSettings, dtype
 
 @DEVICES
 @DTYPES
-def test_the_square_of_the_report(dtype: torch.dtype, device: str) -> None:
+def test_square_of_the_fault_report(dtype: torch.dtype, device: str) -> None:
     x = torch.tensor(0.625, dtype=dtype, device=device, requires_grad=True)
     left, low, high, depth = (torch.full_like(x, v).detach() for v in (-0.7, -0.7, 0.7, 2.0))
     a, b, c, d = (torch.stack([*p, depth]) for p in ((left, low), (x, low), (x, high), (left, high)))
@@ -187,7 +187,7 @@ def test_an_edge_by_rounding(dtype: torch.dtype, device: str) -> None:
 
 @DEVICES
 @DTYPES
-def test_where_there_is_no_limit(dtype: torch.dtype, device: str) -> None:
+def test_gradients_where_the_limit_does_not_exist(dtype: torch.dtype, device: str) -> None:
     """All around a face of no area is outside, so that on it the coverage is largest; squared, it is flat; and the
     references, which divide what rounding leaves of the distance by 1e-6, say 0 but for that."""
     eps = torch.finfo(dtype).eps

@@ -1,5 +1,7 @@
-"""Phrases that readers stumble over stay out of pages, docstrings and comments; each with what to write instead."""
+"""Phrases that readers stumble over stay out of pages, notebooks, docstrings and comments; each with what to write
+instead."""
 
+import json
 import re
 from pathlib import Path
 
@@ -23,6 +25,16 @@ RIDDLES = {
     r"\b(has|have) run where\b": "test status",
     r"\b(is|are|was) not to be had\b": "is not available; fails",
     r"\bwill not do\b": "does not work",
+    r"\b(of|on) either sign\b": "of both signs",
+    r"\b(fields|those|ones) that shall\b": "fields to set",
+    r"\bof any meaning\b": "any; for example colours or normals",
+    r"\bin front of which\b": "the nearest",
+    r"\b(is|are|was|were) mended\b": "is corrected",
+    r"\bas said[:;,]": "as described",
+    r"\bfor the asking\b": "can be read",
+    r"\bsees (far|only what)\b": "gives gradients far from the outline",
+    r"\bwins as soon as\b": "gets nearly all the weight",
+    r"\bend(ing)? narrow\b": "end with a narrow band; with sharp edges",
 }
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "experiments/README.md")),
@@ -33,6 +45,7 @@ SOURCES = [
     for folder in ("gendr_adapters", "benchmarks", "build_tools", "examples", "experiments")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
 def riddles(text: str) -> list[str]:
@@ -48,6 +61,12 @@ def riddles(text: str) -> list[str]:
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_pages(path: Path) -> None:
     assert riddles(path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks(path: Path) -> None:
+    sources = ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]]
+    assert len(sources) > 5 and riddles("\n".join(sources)) == []
 
 
 def test_sources() -> None:

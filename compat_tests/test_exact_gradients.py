@@ -88,7 +88,7 @@ def test_other_nodes_and_the_caller_keep_autocast() -> None:
     assert not torch.is_autocast_enabled("cpu")
 
 
-def test_what_was_there_before_is_left_alone() -> None:
+def test_nodes_made_before_are_unchanged() -> None:
     """Only nodes made inside: a function that hands back what it got has none."""
     x = numbers(5, 4, 4) * 2
     calls = []

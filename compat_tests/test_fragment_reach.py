@@ -94,7 +94,7 @@ def test_pairs_of_reach_per_scale_and_of_boxes(scale: float) -> None:
     assert torch.equal(ours, pairs(find_fragments(corners_of(), SIZE, settings=wide), 5))
 
 
-def test_a_least_coverage_counts() -> None:
+def test_min_coverage_ends_the_list() -> None:
     """It is for that: with min_coverage above 0 the list ends where coverage does, as a picture of it."""
     counts = [compare(corners_of(), reach=1.0, dist_scale=scale, min_coverage=1e-3) for scale in (1e-4, 1e-2, 1.0)]
     assert counts == sorted(set(counts))

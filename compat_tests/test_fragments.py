@@ -115,7 +115,7 @@ def test_scenes_without_fragments(n_faces: int, device: str) -> None:
 
 
 @DEVICES
-def test_blending_them_is_what_render_does(device: str) -> None:
+def test_blended_fragments_are_the_image_of_render(device: str) -> None:
     """Logistic coverage, probabilistic union and softmax over depth, from the list alone."""
     scene = Scene(*(x.to(device) for x in random_scene(4, 10, channels=3)))
     settings = RenderSettings(dist_scale=0.02, gamma=0.2, near=1.0, far=6.0)
@@ -139,7 +139,7 @@ def test_blending_them_is_what_render_does(device: str) -> None:
 
 
 @DEVICES
-def test_the_same_bits_every_time(device: str) -> None:
+def test_runs_give_the_same_bits(device: str) -> None:
     vertices, faces = sphere()
 
     def run() -> list[Tensor]:

@@ -175,7 +175,7 @@ def test_scales_and_backgrounds_that_do_not_fit(device: str) -> None:
         settings = RenderSettings(**{**BASE, name: torch.full((2,), 0.1, device=device)})
         meshes = ProjectedMeshes(corners, face_offsets, SIZE, settings)
         part = ProjectedMeshes(corners, face_offsets, SIZE, RenderSettings(**BASE)).count_fragments().find_in(0, 10)
-        with pytest.raises(ValueError, match=rf"{name} must have 1 entry or one an image \(3\), got 2"):
+        with pytest.raises(ValueError, match=rf"{name} must have 1 entry or one for each image \(3\), got 2"):
             meshes.blend_fragments(part, part.weights, piece)
 
 

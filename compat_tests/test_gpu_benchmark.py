@@ -255,7 +255,7 @@ def test_an_interrupt_keeps_the_numbers(
 
 
 @pytest.mark.parametrize("limit", ["0", "-60", "nan", "soon"])
-def test_limits_that_are_none(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_limits_are_refused(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         benchmark.main(["--device", "cpu", "--quick", f"--limit={limit}"])
     assert ended.value.code == 2 and "--limit" in capsys.readouterr().err

@@ -183,7 +183,7 @@ def test_one_output_alone(output: str, device: str) -> None:
     assert torch.autograd.gradcheck(one, scene.face_vertices.to(device).requires_grad_(), atol=1e-6, rtol=1e-6)
 
 
-def test_the_check_can_fail() -> None:
+def test_gradcheck_fails_for_the_reference_gradient() -> None:
     """The references hold barycentric weights constant, so their gradient is not the derivative: gradcheck says so."""
     with pytest.raises(GradcheckError):
         gradcheck("cpu", {"gradient": "reference"})

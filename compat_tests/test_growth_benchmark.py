@@ -39,7 +39,7 @@ def test_the_report_can_be_printed(result: dict[str, Any], capsys: pytest.Captur
 
 
 @pytest.mark.slow
-def test_what_is_varied_is_what_grows(result: dict[str, Any]) -> None:
+def test_varied_quantity_grows(result: dict[str, Any]) -> None:
     rows = {varied: table["rows"] for varied, table in result["tables"].items()}
     assert rows["faces"][1]["faces"] > 3 * rows["faces"][0]["faces"]
     assert rows["resolution"][1]["pairs"] > 3 * rows["resolution"][0]["pairs"]

@@ -18,7 +18,7 @@ def programs() -> list[str]:
     return [name for name in files if '\nif __name__ == "__main__":\n' in (ROOT / name).read_text()]
 
 
-def test_there_are_programs() -> None:
+def test_programs_exist() -> None:
     assert len(programs()) > 35
 
 

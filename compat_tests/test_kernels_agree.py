@@ -227,7 +227,7 @@ def test_backward_sees_what_forward_saw(plane: str, alpha_range: str) -> None:
 
 @pytest.mark.parametrize("near_clip", [None, 1.7])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_the_soft_mask_counts_alike(dtype: torch.dtype, near_clip: float | None) -> None:
+def test_soft_mask_passes_find_the_same_pairs(dtype: torch.dtype, near_clip: float | None) -> None:
     """Its backward finds in a box the pixels that forward found there: a pair too much is far more than rounding."""
     corners = faces_on_planes((1.0, 2.0, 3.0), dtype)[None]
     results = []

@@ -48,7 +48,7 @@ def test_instructions_of_the_longest_loop_are_counted() -> None:
     assert counts == {"add": 0, **expected}
 
 
-def test_the_limit_is_that_of_what_takes_longest() -> None:
+def test_limit_is_the_slowest_kind_of_instruction() -> None:
     processor = {
         "clock_ghz": 2.0,
         "multiplications_per_cycle": 2.0,

@@ -70,7 +70,7 @@ def test_library_of_another_machine(machine: str, tmp_path: Path) -> None:
         _native.load(path)
 
 
-def test_folder_in_the_place_of_a_library(tmp_path: Path) -> None:
+def test_folder_instead_of_a_library(tmp_path: Path) -> None:
     with pytest.raises(NativeLibraryError, match="does not load: "):
         _native.load(tmp_path)
 
@@ -96,9 +96,9 @@ ALL = dict.fromkeys(structs.FUNCTIONS, "const char*: return NULL;") | VERSION
     [
         ({"unzip": "int: return 0;"}, "is not a library of gendr_adapters"),
         ({"gendr_abi_version": "int: return 1;"}, f"has ABI version 1, this package needs {structs.ABI_VERSION}: r"),
-        (VERSION, "lacks gendr_last_error, gendr_isa, .*: it was built from other sources"),
-        ({name: code for name, code in ALL.items() if name != "gendr_isa"}, "lacks gendr_isa: it was built from other"),
-        (ALL, "was built from other sources than this package"),
+        (VERSION, "lacks gendr_last_error, gendr_isa, .*: it was not built from the sources"),
+        ({name: code for name, code in ALL.items() if name != "gendr_isa"}, "lacks gendr_isa: it was not built from"),
+        (ALL, "was not built from the sources of this package"),
     ],
     ids=["foreign", "older", "functions missing", "function missing", "other names"],
 )
@@ -115,7 +115,7 @@ def test_description_of_the_cuda_core_that_cannot_be_read(
     (tmp_path / "libgendr_cuda13.so").touch()
     if content is not None:
         (tmp_path / "libgendr_cuda13.json").write_text(content)
-    with pytest.raises(NativeLibraryError, match="libgendr_cuda13.json, which the build wrote .* cannot be read"):
+    with pytest.raises(NativeLibraryError, match="libgendr_cuda13.json, a file that the build wrote .* cannot be read"):
         _native.cuda_build()
     (tmp_path / "libgendr_cuda13.json").write_text(json.dumps({"nvcc": "13.0"}))
     assert _native.cuda_build() == {"nvcc": "13.0"}
@@ -124,7 +124,7 @@ def test_description_of_the_cuda_core_that_cannot_be_read(
 # The environment
 
 
-def test_instruction_set_that_there_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_instruction_set(monkeypatch: pytest.MonkeyPatch) -> None:
     first_use = _native._library.__wrapped__
     monkeypatch.setenv("GENDR_ISA", "avx")
     with pytest.raises(ValueError, match="GENDR_ISA must be one of baseline, avx2, avx512, neon, .* got 'avx'$"):

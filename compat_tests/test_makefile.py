@@ -41,7 +41,7 @@ def test_demo_compiles_cuda_where_it_is_of_use(variables: dict[str, str], tmp_pa
     assert CPU_ONLY not in run and EDITABLE in run
 
 
-def test_without_nvcc_there_is_one_package(tmp_path: Path) -> None:
+def test_package_without_nvcc_is_built_once(tmp_path: Path) -> None:
     run = commands(tmp_path, "demo")
     assert CPU_ONLY not in run and EDITABLE in run
 

@@ -106,7 +106,7 @@ def test_all_of_a_gradient_in_one_texel(device: str, dtype: torch.dtype, size: f
 
 @DEVICES
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf])
-def test_a_gradient_that_is_no_number_spoils_its_texels(device: str, bad: float) -> None:
+def test_nan_gradient_affects_only_its_texels(device: str, bad: float) -> None:
     generator = torch.Generator().manual_seed(1)
     maps = torch.rand(6, 6, 2, generator=generator).to(device)
     weights = torch.rand(1, 2, SIZE, SIZE, generator=generator).to(device)

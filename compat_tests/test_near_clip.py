@@ -192,7 +192,7 @@ def grid(nx: int, nz: int, z_from: float, projection: str = "perspective") -> Sc
 
 @DEVICES
 @pytest.mark.parametrize("way", WAYS, ids=str)
-def test_the_ground_as_many_faces(way: dict[str, Any], device: str) -> None:
+def test_cut_ground_is_the_same_as_many_small_faces(way: dict[str, Any], device: str) -> None:
     """Two faces, one cut to a triangle and one to a quadrilateral, are the plane that many small faces make up: in
     outline always, in colour and depth where these are interpolated as on the surface."""
     coarse, fine = grid(1, 1, GROUND_Z[0], way["projection"]), grid(14, 60, PLANE, way["projection"])
@@ -283,7 +283,7 @@ def test_faces_behind_the_plane_are_what_they_were(dtype: torch.dtype, device: s
 
 
 @DEVICES
-def test_what_lies_before_the_plane_is_nowhere(device: str) -> None:
+def test_parts_before_the_plane_are_not_drawn(device: str) -> None:
     scene = crossing_scene(6, faces=12)
     behind = scene.face_vertices[..., 2].clamp(max=PLANE - 1e-3)
     scene = scene._replace(face_vertices=torch.cat([scene.face_vertices[..., :2], behind[..., None]], 2))
@@ -296,7 +296,7 @@ def test_what_lies_before_the_plane_is_nowhere(device: str) -> None:
 
 
 @DEVICES
-def test_the_plane_of_the_cut_is_in_sight(device: str) -> None:
+def test_pixels_nearest_to_the_cut_edge_are_drawn(device: str) -> None:
     """Where near is near_clip, rounding does not take pixels away whose nearest point is on the cut edge."""
     for dtype, seed, way in itertools.product([torch.float32, torch.float64], range(4), WAYS):
         base = {**BASE, "reach": 0.6, "min_coverage": 0.0, "far": 100.0, **way}
@@ -321,7 +321,7 @@ def test_a_batch_is_its_images(dtype: torch.dtype, device: str) -> None:
 
 
 @DEVICES
-def test_the_same_bits_every_time(device: str) -> None:
+def test_runs_give_the_same_bits(device: str) -> None:
     scene = grid(3, 2, GROUND_Z[0])
     size = (150, 140)  # rows enough for bands, pixels enough for pieces
 
@@ -368,7 +368,7 @@ def test_single_precision(device: str) -> None:
 
 @DEVICES
 @DTYPES
-def test_a_corner_cut_off_just_so(dtype: torch.dtype, device: str) -> None:
+def test_image_does_not_jump_when_a_corner_begins_to_be_cut(dtype: torch.dtype, device: str) -> None:
     """The picture does not jump where the plane first touches a face, however short the new edge is."""
     corners = torch.tensor([[-0.6, -0.7, 2.0], [0.7, -0.5, 3.0], [0.1, 0.8, PLANE]], dtype=dtype)
     settings = {**BASE, "reach": None, "far": 100.0}
@@ -514,7 +514,43 @@ def test_a_cut_point_does_not_depend_on_how_far_out_its_end_is() -> None:
             assert_close(alpha(z, dtype).double(), limit, rtol=0, atol=max(20 * abs(z), 1e-5))
 
 
-def test_the_c_abi_refuses_what_cannot_be_cut() -> None:
+@pytest.mark.parametrize("projection", PROJECTIONS)
+@pytest.mark.parametrize("twice", range(3))
+def test_a_cut_face_of_no_area_is_nowhere_in_the_reference(twice: int, projection: str) -> None:
+    """Two corners in one place, wherever that is: rounding of the cut points does not make an area of it."""
+    generator = torch.Generator().manual_seed(twice)
+    faces = 3 * torch.rand((60, 3, 3), generator=generator, dtype=torch.float64) - 1.5
+    faces[::2, :, 1] = faces[::2, :1, 1]  # horizontal
+    faces[:, twice - 1] = faces[:, twice - 2]
+    side = torch.tensor([-1.0, -1.0, 1.0]).roll(twice + 1) * torch.tensor([1.0, 1.0, -1.0]).repeat(20)[:, None]
+    faces[..., 2] = PLANE + side * 10 ** (-8 * faces[..., 2].abs())
+    assert (nearer_corners(faces) % 3 > 0).all()
+    settings = RenderSettings(**{**BASE, "projection": projection, "reach": None, "perspective_correct": False})
+    assert not reference_render(faces, SIZE, settings=settings).alpha.any()
+
+
+@DEVICES
+@pytest.mark.parametrize("clip", ["unit", "nonnegative"])
+@pytest.mark.parametrize("size", [1e-1, 1e-2, 1e-3, 1e-4])
+def test_what_is_left_of_small_and_narrow_faces(size: float, clip: str, device: str) -> None:
+    """Cut points are rounded where they lie, at some 1 from the middle: places on an edge are good to that over its
+    length, some hundreds of units at most, though the face is a thousand times as narrow."""
+    settings = RenderSettings(**{**BASE, "projection": "orthographic", "clip": clip, "reach": None})
+    for seed in range(4):
+        faces = size * crossing_faces(seed, "orthographic", faces=20)
+        middle = faces[:, :2].mean(1)
+        faces[:, 2] = middle + 1e-3 * (faces[:, 2] - middle)
+        faces[..., 2] = PLANE + torch.linspace(-1, 1, 60, dtype=torch.float64).reshape(3, 20).T.roll(7, 0)
+        faces[..., :2] += torch.tensor([0.7, -0.4])
+        expected = reference_fragments(faces, SIZE, settings)
+        got = find_fragments(faces[None].to(device), SIZE, settings=settings)
+        assert len(expected.face) > 100 and torch.equal(got.face.cpu(), expected.face)
+        tolerance = 512 * torch.finfo(torch.float64).eps / size
+        assert_close(got.weights.cpu(), expected.weights, rtol=0, atol=tolerance)
+        assert_close(got.depth.cpu(), expected.depth, rtol=0, atol=tolerance)
+
+
+def test_settings_that_exclude_cutting_are_refused_by_the_c_abi() -> None:
     settings = RenderSettings(**BASE)
     faces = crossing_faces(0)
 

@@ -93,7 +93,7 @@ def check(
 @DEVICES
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("name", SETTINGS)
-def test_the_nearest_of_all(name: str, dtype: torch.dtype, device: str) -> None:
+def test_nearest_fragments_are_the_nearest_of_the_list(name: str, dtype: torch.dtype, device: str) -> None:
     settings, corners = RenderSettings(**{**BASE, **SETTINGS[name]}), scene_for(dtype, device)
     most = int(find_fragments(corners, SIZE, settings=settings).offsets.diff().max())
     assert most > 5
@@ -150,7 +150,7 @@ def test_factors(device: str) -> None:
 
 
 @DEVICES
-def test_the_same_bits_for_any_number_of_threads(device: str) -> None:
+def test_bits_do_not_depend_on_the_number_of_threads(device: str) -> None:
     corners = scene_for(torch.float32, device, 200).requires_grad_()
 
     def run() -> list[Tensor]:
@@ -209,7 +209,7 @@ def test_opcheck_and_gradcheck() -> None:
     assert torch.autograd.gradcheck(numbers_of, corners, fast_mode=True)
 
 
-def test_items_of_a_vmap_may_differ() -> None:
+def test_nearest_fragments_inside_vmap() -> None:
     """The shape is known, so that the items of a vmap may differ."""
     corners = torch.stack([scene_for(torch.float64, "cpu", 10, seed) for seed in (1, 2)])
     settings = RenderSettings(**BASE)
@@ -220,7 +220,7 @@ def test_items_of_a_vmap_may_differ() -> None:
 
 def test_too_many_slots_and_none() -> None:
     corners = scene_for(torch.float32, "cpu")
-    with pytest.raises(ValueError, match=r"at each pixel of 1 images of 4096 x 4096 are 3355443200, more than"):
+    with pytest.raises(ValueError, match=r"for each pixel of 1 images of 4096 x 4096 are 3355443200 slots; at most"):
         find_nearest_fragments(corners, 4096, 200, None, RenderSettings(**BASE))
     with pytest.raises(ValueError, match="n_nearest must be at least 1"):
         find_nearest_fragments(corners, 8, 0, None, RenderSettings(**BASE))

@@ -44,9 +44,13 @@ def with_z(*z: float) -> Tensor:
         (FACE, {"near_clip": 4.0}, "1 are nearer than near_clip=4 (their depths: 2 to 3)"),
         (FACE, {"near_clip": 4.0, "alpha_range": "all"}, "1 are nearer than near_clip=4 (their depths: 2 to 3)"),
         (with_z(-3, -2, -1), {}, "1 are behind the camera (their depths: -3 to -1)"),
-        (with_z(-3, 2, 3), {}, "1 reach behind the camera (near_clip cuts such faces instead of dropping them)"),
-        (FACE, {"cull": "back", "front": "clockwise"}, "1 show their back, which cull='back' drops; a front is clock"),
-        (FACE.flip(1), {"cull": "back"}, "1 show their back, which cull='back' drops; a front is counterclockwise on"),
+        (with_z(-3, 2, 3), {}, "1 extend behind the camera (near_clip cuts such faces instead of dropping them)"),
+        (
+            FACE,
+            {"cull": "back", "front": "clockwise"},
+            "1 show their back, so cull='back' drops them; a front face is c",
+        ),
+        (FACE.flip(1), {"cull": "back"}, "1 show their back, so cull='back' drops them; a front face is co"),
         (FACE + PAST, {}, "1 are outside the picture, which spans x +-1 and y +-1 NDC (their x: 9.5 to 10.5, y: -0.5"),
         (FACE + PAST, {"half_extent": (2.0, 3.0)}, "1 are outside the picture, which spans x +-2 and y +-3 NDC"),
         (FACE + PAST.roll(1), {"alpha_range": "all"}, "1 are outside the picture, which spans x +-1 and y +-1 NDC"),
@@ -54,7 +58,7 @@ def with_z(*z: float) -> Tensor:
         (with_z(0.5, 2, 3) + PAST, {}, "1 are outside the picture"),
         (with_z(2, 3, 200) + PAST, {}, "1 are outside the picture"),
         (FACE * float("nan"), {}, "1 have corners that are not finite, or beyond 1e18"),
-        (FACE * 1e-3, {"reach": 0.0, "near": 1e-4}, "1 have no pixel's centre in reach"),
+        (FACE * 1e-3, {"reach": 0.0, "near": 1e-4}, "1 are not near the centre of any pixel"),
     ],
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -85,7 +89,7 @@ def test_a_batch_warns_only_where_no_image_shows_anything() -> None:
     assert warned(render, FACE, 8, face_offsets=offsets) == []
 
 
-def test_without_faces_there_is_no_warning() -> None:
+def test_call_without_faces_does_not_warn() -> None:
     assert warned(render, FACE[:0], 8) == []
     assert warned(find_fragments, FACE[:0], 8) == []
 
@@ -97,14 +101,14 @@ def test_alpha_that_counts_every_face_is_something_drawn() -> None:
     assert "nearer than near=5" in warned(find_fragments, FACE, 8, settings=settings)[0]
 
 
-def test_it_comes_once_for_a_set_of_reasons() -> None:
+def test_warning_comes_once_for_a_set_of_reasons() -> None:
     assert len(warned(render, FACE + PAST, 8)) == 1
     assert warned(render, FACE + PAST, 8) == []
     assert warned(find_fragments, FACE - PAST, 8) == []
     assert len(warned(render, FACE, 8, settings=RenderSettings(near=5.0))) == 1
 
 
-def test_it_points_at_the_line_of_the_caller() -> None:
+def test_warning_points_at_the_line_of_the_caller() -> None:
     with pytest.warns(NothingDrawnWarning) as caught:
         render(FACE + PAST, 8)
     assert caught[0].filename == __file__
@@ -116,7 +120,7 @@ def _alpha(face_vertices: Tensor) -> Tensor:
     return alpha
 
 
-def test_it_is_of_the_call_and_thread_that_drew_nothing() -> None:
+def test_warning_belongs_to_the_call_and_thread_that_drew_nothing() -> None:
     found: list[list[str]] = []
     threads = [threading.Thread(target=render, args=(FACE, 8)) for _ in range(2)]
     for thread in threads:

@@ -50,7 +50,7 @@ def test_alpha_is_the_files_or_lays_over_a_background(tmp_path: Path) -> None:
     colour = torch.tensor([1, 0.5, 0])[:, None, None]
     expected = levels((image * alpha + colour * (1 - alpha)).permute(1, 2, 0))
     assert np.abs(imageio.imread(tmp_path / "b.png").astype(int) - expected).max() <= 1
-    with pytest.raises(ValueError, match=r"e\.jpg: this format has no alpha; give a background"):
+    with pytest.raises(ValueError, match=r"e\.jpg: this format has no alpha channel; pass background"):
         save_image(tmp_path / "e.jpg", image, alpha)
 
 
@@ -95,17 +95,17 @@ GOOD = torch.zeros(3, 4, 4)
         (lambda p: save_image(p / "a.png", GOOD[:, :0]), ValueError, r"got shape \(3, 0, 4\)"),
         (lambda p: save_image(p / "a.png", GOOD / 0), ValueError, "pixels that are NaN"),
         (lambda p: save_image(p / "a.png", GOOD, GOOD[0, :2]), ValueError, r"alpha must be \(1, 4, 4\).*\(2, 4\)"),
-        (lambda p: save_image(p / "a.png", GOOD, background=(1, 1, 1)), ValueError, "background goes with alpha"),
+        (lambda p: save_image(p / "a.png", GOOD, background=(1, 1, 1)), ValueError, "background needs alpha"),
         (lambda p: save_image(p / "a.png", GOOD, GOOD[0], background=(1, 2, 1)), ValueError, r"3 numbers in \[0, 1\]"),
         (lambda p: save_image(p / "a.png", GOOD, GOOD[0], background="white"), TypeError, "background must be numbers"),
         (lambda p: save_image(p / "none" / "a.png", GOOD), FileNotFoundError, "none"),
         (lambda p: save_image(p / "a.xyz", GOOD), ValueError, r"a\.xyz"),
         (lambda p: save_video(p / "a.avi", GOOD[None]), ValueError, r"suffix must be one of .*got '\.avi'"),
         (lambda p: save_video(p / "a.gif", GOOD), ValueError, r"frames must be \(T, C, H, W\), got shape \(3, 4, 4\)"),
-        (lambda p: save_video(p / "a.gif", []), ValueError, "at least one, got none"),
-        (lambda p: save_video(p / "a.gif", [GOOD, GOOD[:, :2]]), ValueError, r"of one size.* frame 1, \(2, 4, 3\)"),
+        (lambda p: save_video(p / "a.gif", []), ValueError, "at least one frame, got none"),
+        (lambda p: save_video(p / "a.gif", [GOOD, GOOD[:, :2]]), ValueError, r"have one size.*\(2, 4, 3\) for frame 1"),
         (lambda p: save_video(p / "a.gif", GOOD[None], 0), ValueError, "frames_per_second must be > 0"),
-        (lambda p: save_video(p / "a.gif", [GOOD], 5, GOOD[0]), ValueError, "alpha goes with frames"),
+        (lambda p: save_video(p / "a.gif", [GOOD], 5, GOOD[0]), ValueError, "alpha needs frames as one tensor"),
     ],
 )  # fmt: skip
 def test_bad_pictures(call: Callable[[Path], Any], error: type[Exception], message: str, tmp_path: Path) -> None:

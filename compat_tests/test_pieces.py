@@ -52,7 +52,7 @@ def test_pieces_cover_all_pixels(size: tuple[int, int], density: float, most: in
             assert last % width == 0 or not fits(first, last + 1)
 
 
-def test_what_pieces_take_of_rows() -> None:
+def test_rows_of_a_piece() -> None:
     rows, size = torch.arange(5), (4, 5)
     whole, part = Piece(20, 60, size), Piece(26, 29, size)
     assert whole.whole and whole.image_size == size and torch.equal(whole.rows(rows), rows[1:3])
@@ -79,7 +79,7 @@ def scene(n_channels: int) -> tuple[Any, Any]:
     return counted, shade
 
 
-def test_what_a_fragment_takes() -> None:
+def test_memory_of_a_fragment() -> None:
     counted, shade = scene(500)
     kept = bytes_of_a_fragment(counted, (16, 16), shade)
     assert 1.25 * 8 * 500 < kept < 1.3 * 8 * 500 + 100
@@ -136,12 +136,12 @@ def test_a_quarter_of_what_is_free(free: int, allowed: int, monkeypatch: pytest.
     assert bytes_allowed(None, CPU) == min(allowed, GIB // 4)
 
 
-def test_this_machine_says_what_is_free() -> None:
+def test_free_memory_is_known_on_this_machine() -> None:
     assert 0 < _max_memory._available() < 1 << 50
     assert all(left >= 0 for left in _max_memory._left_in_cgroups())
 
 
-def test_where_nothing_says_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_memory_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> str:
         raise FileNotFoundError
 
@@ -154,7 +154,7 @@ def test_numbers_of_other_types() -> None:
 
 
 @pytest.mark.cuda(real=True)
-def test_what_torch_keeps_is_free() -> None:
+def test_memory_that_torch_has_reserved_is_free() -> None:
     device = torch.device("cuda")
     before = _max_memory._free(device)
     tensor = torch.zeros(GIB, dtype=torch.uint8, device=device)

@@ -64,7 +64,7 @@ def test_softras_preset_is_what_the_door_does(monkeypatch: pytest.MonkeyPatch) -
     assert exact.packed == RenderSettings.softras(gradient="exact").packed
 
 
-def test_pytorch3d_preset_refuses_a_blur_radius_that_is_none() -> None:
+def test_pytorch3d_preset_refuses_an_invalid_blur_radius() -> None:
     for wrong in (-1e-3, math.nan, math.inf):
         with pytest.raises(ValueError, match="blur_radius must be a squared distance"):
             RenderSettings.pytorch3d(blur_radius=wrong)
@@ -79,7 +79,7 @@ HALF = torch.tensor([[[0.0, -60, 2], [0, 60, 2], [-90, 0, 2]]], dtype=torch.floa
 @pytest.mark.parametrize("size", [(16, 16), (16, 40), (40, 16)])
 @pytest.mark.parametrize("changes", [{}, {"dist_squared": False}, {"distribution": "gaussian"}], ids=str)
 @pytest.mark.parametrize("pixels", [0.5, 1.5])
-def test_silhouette_is_as_soft_as_it_is_told(size: tuple[int, int], changes: dict[str, Any], pixels: float) -> None:
+def test_silhouette_has_the_given_softness(size: tuple[int, int], changes: dict[str, Any], pixels: float) -> None:
     """At `pixels` from the outline u is 1. Pixel centres are at half pixels from it."""
     settings = RenderSettings.silhouette(pixels=pixels, image_size=size, **changes)
     alpha = render(HALF, size, settings=settings, outputs=("alpha",)).alpha[0, size[0] // 2]

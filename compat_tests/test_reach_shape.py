@@ -48,7 +48,7 @@ def in_grown_box(found: Fragments, corners: Tensor) -> Tensor:
 
 @DEVICES
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_what_is_found(dtype: torch.dtype, device: str) -> None:
+def test_pairs_in_the_grown_box_are_found(dtype: torch.dtype, device: str) -> None:
     """Every pair in a grown box, and no other, with the numbers that a reach without end gives it."""
     corners = corners_of(device, dtype)
     found = find_fragments(
@@ -81,7 +81,7 @@ def test_what_is_found(dtype: torch.dtype, device: str) -> None:
     ids=lambda fields: "-".join(fields) or "plain",
 )
 def test_rendering_and_blending_agree(fields: dict[str, Any], device: str) -> None:
-    """Pictures and gradients of `render` are those of the fragments found, which `test_what_is_found` holds."""
+    """Pictures and gradients of `render` are those of the fragments, see `test_pairs_in_the_grown_box_are_found`."""
     settings = RenderSettings(**{**BASE, "min_coverage": 0.0, "reach": REACH, "reach_shape": "box", **fields})
     results = []
     for blended in (False, True):
@@ -119,5 +119,5 @@ def test_a_pixel_on_a_shared_edge_is_on_a_face(dtype: torch.dtype, device: str) 
 def test_bad_settings() -> None:
     with pytest.raises(ValueError, match="unknown reach_shape 'boxes'; did you mean 'box'"):
         RenderSettings(reach_shape="boxes")
-    with pytest.raises(ValueError, match="reach_shape='box' does not go with distance='barycentric'"):
+    with pytest.raises(ValueError, match="reach_shape='box' is not allowed with distance='barycentric'"):
         RenderSettings(reach_shape="box", distance="barycentric")

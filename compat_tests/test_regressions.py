@@ -121,7 +121,7 @@ def test_numpy_numbers_are_numbers() -> None:
 
 
 @DEVICES
-def test_a_hidden_face_may_have_features_that_are_no_numbers(device: str) -> None:
+def test_hidden_face_may_have_nan_features(device: str) -> None:
     """Hard blend: its gradient is 0, it was NaN."""
     faces = torch.cat([TRIANGLE, TRIANGLE + torch.tensor([0.0, 0.0, 3.0])]).to(device).requires_grad_()
     features = torch.ones(2, 3, 1, device=device)

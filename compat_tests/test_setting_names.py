@@ -72,7 +72,7 @@ def test_signatures_are_short() -> None:
     assert "dist_scale" in inspect.signature(RenderSettings).parameters
 
 
-def test_replace_changes_what_it_is_told_to() -> None:
+def test_replace_changes_only_the_given_fields() -> None:
     scale = torch.ones(1, requires_grad=True)
     settings = RenderSettings(dist_scale=scale, t_conorm="yager", t_conorm_p=2.0, half_extent=(1, 2))
     changed = settings.replace(gamma=0.5, t_conorm_p=3.0)
@@ -102,7 +102,7 @@ HINTS = {
     "eps": "background_eps",
     "fill_back": "cull",
     "blur_radius": "reach = sqrt(blur_radius): PyTorch3D's blur_radius is NDC squared",
-    "faces_per_pixel": "needs none: every face in reach of a pixel counts",
+    "faces_per_pixel": "needs none: every face near a pixel counts",
     "znear": "near",
     "z_clip_value": "near_clip",
     "background_color": "the argument background of render",

@@ -305,7 +305,7 @@ def test_empty_meshes(n_faces: tuple[int, ...]) -> None:
             assert torch.equal(shown, inputs.leaves["background"][i][:, None, None].expand_as(shown))
 
 
-def test_what_is_not_seen_may_be_no_number() -> None:
+def test_invisible_faces_and_texels_may_be_nan() -> None:
     """A face out of the picture with NaN at its corners, and texels that nobody looks at."""
     inputs = Inputs()
     settings = RenderSettings(**BASE)
@@ -325,7 +325,7 @@ def test_what_is_not_seen_may_be_no_number() -> None:
 @pytest.mark.parametrize("wild", [torch.nan, torch.inf, -torch.inf, 1e30])
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize("filter", FILTERS)
-def test_wild_uvs_stay_on_the_map(filter: str, padding: str, wild: float) -> None:
+def test_huge_uvs_stay_on_the_map(filter: str, padding: str, wild: float) -> None:
     inputs = Inputs(dtype=torch.float32)
     with torch.no_grad():
         inputs.leaves["uvs"][:3] = wild
@@ -333,7 +333,7 @@ def test_wild_uvs_stay_on_the_map(filter: str, padding: str, wild: float) -> Non
     gradients([rendered.image], inputs.leaves)
 
 
-def test_no_shine_without_shininess() -> None:
+def test_shininess_0_is_like_the_reference() -> None:
     """x^0 is 1, for x = 0 too, and nothing pulls at it."""
     inputs = Inputs()
     with torch.no_grad():

@@ -92,8 +92,8 @@ def test_lighting(changes: dict[str, Any], error: type[Exception], words: tuple[
     assert all(word in str(caught.value) for word in words), caught.value
 
 
-def test_what_goes_together() -> None:
-    with pytest.raises(ValueError, match="lighting goes with features"):
+def test_arguments_that_need_each_other() -> None:
+    with pytest.raises(ValueError, match="lighting needs features"):
         render(FACES, 8, lighting=LIGHTING)
     with pytest.raises(TypeError, match="lighting must be a Lighting, got dict"):
         render(FACES, 8, TEXTURES, lighting={})

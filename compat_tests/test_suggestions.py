@@ -103,7 +103,7 @@ ONE = torch.tensor([[[-0.5, -0.5, 2.0], [0.5, -0.5, 2.0], [0.0, 0.5, 2.0]]])
             ValueError,
             "the mesh has vertices at or behind the camera.*project",
         ),
-        (ONE.to("meta"), ValueError, "suggest needs the numbers of a scene"),
+        (ONE.to("meta"), ValueError, "suggest needs tensors with values"),
         (ONE.half(), TypeError, "face_vertices must be float32 or float64"),
         (ONE[0], ValueError, r"face_vertices must be \(F, 3, 3\)"),
         (ONE.tolist(), TypeError, "scene must be a tensor, face_vertices, or a mesh with vertices and faces, got list"),

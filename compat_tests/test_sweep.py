@@ -2,7 +2,6 @@
 them: `python -m compat_tests.sweep`, which `make nightly` runs."""
 
 import itertools
-from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,10 +9,11 @@ import torch
 from support import sweep, sweep_scenes
 from support.covering import allowed_pairs, covering_array, pairs_of
 from support.decisions import Decisions
-from support.sweep import Totals, compare, moved, too_much_left_out
+from support.sweep import LOOKS, Share, Totals, compare, moved
 from support.sweep_scenes import BLOCK, FORBIDDEN, VALUES, Scene, draw, make_scene, rows
 from torch import Tensor
 
+from gendr_adapters import RenderSettings
 from gendr_adapters.reference import Reference
 
 SCENES, PARTS = 2 * BLOCK, 8
@@ -28,7 +28,7 @@ def test_sweep(part: int) -> None:
     for number in range(part, SCENES, PARTS):
         totals.add(make_scene(number))
     assert not totals.faults, "\n".join(totals.faults[:20])
-    assert not too_much_left_out(totals.counts), totals
+    assert not totals.too_much_left_out, totals
     assert totals.scenes == SCENES // PARTS
 
 
@@ -111,10 +111,17 @@ def test_wrong_slopes_are_seen_by_differences(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_shares_left_out_are_limited() -> None:
-    counts: Counter[Any] = Counter({("numbers", False): 1000, ("numbers", False, "left out"): 1})
-    assert not too_much_left_out(counts)
-    counts["numbers", False, "left out"] += 1
-    assert len(too_much_left_out(counts)) == 1
+    """By more than chance: a scene is left out as a whole or not at all, in the worst case."""
+
+    def too_large(scenes: int, whole: int, part: int = 0) -> bool:
+        share = Share(0.01)
+        for i in range(scenes):
+            share.add(100, 100 if i < whole else part)
+        return share.too_large
+
+    assert not too_large(1, 1) and not too_large(9, 0, part=2) and too_large(10, 0, part=2)
+    assert not too_large(1000, 0) and not too_large(1000, 10) and not too_large(1000, 15)
+    assert too_large(1000, 25) and too_large(10_000, 150)
 
 
 def test_moved_corners_stay_together() -> None:
@@ -123,6 +130,74 @@ def test_moved_corners_stay_together() -> None:
     assert torch.equal(there[0], there[1]) and not torch.equal(there, scene.leaves["face_vertices"])
     least = 0.25 * sweep.MOVE
     assert ((there - scene.leaves["face_vertices"]).abs() >= least).all()
+
+
+def test_moved_edges() -> None:
+    """What stays of edges that are horizontal, vertical and diagonal, and of the places of pixels along them."""
+    scene = make_scene(0)
+    ends = torch.tensor([[0.5, 0.25], [-0.75, 0.25], [-0.75, 1.5], [0.25, 0.25], [1.0, 1.0]], dtype=torch.float64)
+    corners = torch.cat([ends, torch.full((5, 1), 2.0, dtype=torch.float64)], 1)[[0, 1, 2, 2, 3, 4]].reshape(2, 3, 3)
+
+    def there(**way: Any) -> Tensor:
+        points = moved({**scene.leaves, "face_vertices": corners}, sweep.MOVE, **way)["face_vertices"]
+        return points.reshape(6, 3)[[0, 1, 2, 4, 5]]
+
+    for way in ({}, *LOOKS):
+        (x0, y0, _), (x1, y1, _), (x2, y2, _), (x3, y3, _), (x4, y4, _) = there(**way).tolist()
+        assert y0 == y1 and x1 == x2
+        along = way.get("along", [0, 1, 2])
+        assert (x0 != 0.5) == (0 in along) and (y2 != 1.5) == (1 in along)
+        assert (x3 == y3 and x4 == y4) == (way == {"along": [2]} or "alike" in way)
+
+
+# A scene or two of each cause for which one of the first 70,000 did not agree.
+FOUND = {
+    "a texel's border, passed by one of two weights": 31994,
+    "a diagonal through pixels that has no area": 49458,
+    "a pixel on a diagonal, where rounding is much to a small scale": 33071,
+    "a CDF of infinite slope on an edge": 12205,
+    "coverages of 1e-310 and a small p": 23050,
+    "rounding of exponents at a small gamma": 15667,
+    "directions of distances that are next to 0": 64050,
+    "the same of a face that is cut": 64860,
+    "small faces that are cut": 11622,
+    "cut faces of no area": 35146,
+    "slivers that are cut": 38251,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.cpu_core
+@pytest.mark.exact_coordinates
+@pytest.mark.parametrize("cause", FOUND)
+def test_scenes_that_did_not_agree(cause: str) -> None:
+    assert not compare(make_scene(FOUND[cause])).faults
+
+
+@pytest.mark.cpu_core
+@pytest.mark.parametrize("distance", [1e-2, 1e-4, 1e-6, 1e-8])
+def test_rounding_of_directions(distance: float) -> None:
+    """Of a pixel at that distance from an edge of length 1, of any direction."""
+    base = make_scene(0)
+    plain = RenderSettings(
+        distribution="uniform", t_conorm="max", dist_squared=False, alpha_range="all", min_coverage=0
+    )
+    settings = {name: getattr(plain, name) for name in base.settings}
+    size, limit, worst = (1, 1), 0.0, 0.0
+    for turn in torch.linspace(0.1, 6.2, 40, dtype=torch.float64):
+        normal, along = torch.stack([turn.cos(), turn.sin()]), torch.stack([-turn.sin(), turn.cos()])
+        ends = torch.stack([distance * normal + 0.4 * along, distance * normal - 0.6 * along, normal])
+        leaves = {"face_vertices": torch.cat([ends, torch.full((3, 1), 2.0)], 1)[None]}
+        leaves |= {"dist_scale": torch.tensor([4 * distance]).double(), "gamma": torch.ones(1).double()}
+        scene = base._replace(settings=settings, size=size, leaves=leaves, flat=torch.tensor([False]))
+        leaves["face_vertices"].requires_grad_()
+        alpha = draw(scene, leaves, core=True).alpha
+        (slope,) = torch.autograd.grad(alpha.sum() * 2 * leaves["dist_scale"].sum(), leaves["face_vertices"])
+        expected = torch.tensor([-0.6, -0.4, 0.0], dtype=torch.float64)[:, None] * normal
+        limit = max(limit, sweep.direction_rounding(scene).item())
+        worst = max(worst, (slope[0, :, :2] - expected).abs().max().item())
+    assert worst < limit < 1e-14 / distance
+    assert worst > sweep.SLOPE or distance > 1e-8
 
 
 def test_decisions() -> None:

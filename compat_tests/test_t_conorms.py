@@ -101,13 +101,22 @@ def test_edges_of_the_interval(name: str, p: float | None) -> None:
         assert d.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("least", [1e-300, 1e-200, 1e-30])
+@pytest.mark.parametrize("name", ["yager", "aczel_alsina", "dombi"])
+def test_coverages_that_are_nearly_0_under_a_small_p(name: str, least: float) -> None:
+    """Two alike are 2^(1 / p) times as much: 1, however small they are."""
+    d = torch.full((2,), least, dtype=torch.float64)
+    assert aggregate(name, d, 0, 1e-6).item() == 1
+    assert aggregate(name, d, 0, 0.5).item() == pytest.approx(4 * least, rel=1e-12)
+
+
 def test_hard_and_sum() -> None:
     d = torch.tensor([[0.5, 0.4], [0.2, 0.51]])
     assert aggregate("hard", d, 1).tolist() == [0, 1]
     torch.testing.assert_close(aggregate("sum", d, 0), torch.tensor([0.35, 0.455]))
 
 
-def test_the_winner_of_a_tie_is_the_first() -> None:
+def test_equal_coverages_give_the_gradient_to_the_first() -> None:
     d = torch.full((4,), 0.3, requires_grad=True)
     aggregate("max", d, 0).backward()
     assert d.grad.tolist() == [1, 0, 0, 0]

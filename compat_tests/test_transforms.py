@@ -137,7 +137,7 @@ def test_a_module_without_state() -> None:
     assert_close(found, shape.corners.grad)
 
 
-def test_what_is_no_number_of_fragments() -> None:
+def test_integers_of_fragments_have_no_gradient() -> None:
     """Offsets, pixels and faces come out of a transform as they went in: int64, and without gradients."""
     x = corners(12, torch.float64)
     expected = find_fragments(x, SIZE, settings=SETTINGS)

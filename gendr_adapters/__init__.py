@@ -1,12 +1,15 @@
-"""Generalized soft rasterisation: one native core, one door for each ecosystem.
+"""A soft rasteriser for PyTorch: triangles with soft edges, so that images have gradients to vertices.
 
-`render` is the function under every door; `RenderSettings` says how; `suggest` proposes settings for a scene, `Anneal`
-makes edges sharper from step to step; `gather_corners` turns an indexed mesh into the faces `render` takes;
-`find_fragments` lists the pairs of pixels and faces themselves, and `blend_fragments` makes a picture of them, shaded.
-`load_mesh`, `look_at`, `headlight` and `save_image` lead from a mesh file to a picture (docs/get-started.md). The doors
-are subpackages and import their ecosystem only when opened.
+- `load_mesh`, `look_at`, `headlight` and `save_image` lead from a mesh file to an image (docs/get-started.md).
+- `render` draws triangles. `RenderSettings` sets how soft the edges are and which faces are drawn. `suggest` proposes
+  settings for a scene. `Anneal` makes edges sharper from step to step. `gather_corners` turns vertices and faces into
+  the triangles that `render` takes.
+- `find_fragments` lists all pairs of a pixel and a face near it. `blend_fragments` makes an image of them after you
+  have shaded them yourself.
+- Subpackages are drop-in replacements for other renderers: `pytorch3d`, `kaolin`, `softras`, `gendr` and `redner`. The
+  other library is imported only when its subpackage is.
 
-Names are looked up when they are first used: those that need torch import it then.
+Names are looked up when they are first used. Those that need torch import it then.
 """
 
 from importlib import import_module

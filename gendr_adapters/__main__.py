@@ -1,4 +1,5 @@
-"""`python -m gendr_adapters`: what this installation found; with arguments it is `gendr-adapters` (cli/)."""
+"""`python -m gendr_adapters`: print what this installation contains; with arguments, run the command
+`gendr-adapters`."""
 
 import platform
 import sys
@@ -9,7 +10,7 @@ from . import __version__, _native
 
 
 def print_info() -> None:
-    """Versions, native libraries, instruction set and GPUs, a line each."""
+    """Print versions, native libraries, instruction set and GPUs, one line each."""
     rows = [("gendr_adapters", __version__), ("python", platform.python_version()), *_library("cpu")]
     rows += [
         ("threads", str(torch.get_num_threads())),
@@ -48,7 +49,7 @@ def _gpus() -> list[str]:
 
 
 def main() -> None:
-    """Print it, or run a command."""
+    """Print the information, or run a command."""
     if sys.argv[1:]:
         from .cli import main as run
 

@@ -1,4 +1,4 @@
-"""Geometry in full precision where people train in half: what `torch.autocast` must not touch."""
+"""`full_precision`: functions that compute in full precision inside torch.autocast."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,17 +17,16 @@ _DEVICES = ("cpu", "cuda")
 
 
 def full_precision(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """The function, in which torch.autocast is ignored: the 8 bits of bfloat16 tell 256 places in a picture apart.
+    """Make a function ignore torch.autocast. bfloat16 has 8 bits, so it distinguishes only 256 positions in an image.
 
-    Inside autocast the arguments are `widened`, and gradients are `ExactGradients`, except for code that torch.compile
-    traces: what is to be exact there, too, takes `_products.times`. Outside nothing changes, and half precision is
-    refused as ever.
-    """
+    Inside autocast the arguments are `widened` to float32, and gradients are `ExactGradients`. One exception: in code
+    that torch.compile traces, matrix products must use `_products.times` to get exact gradients. Outside autocast
+    nothing changes, and half precision is refused."""
     return full_precision_by(widened, function)
 
 
 def full_precision_by(widen: Callable[[Any], Any], function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """`full_precision`, with arguments widened by a function that knows a door's own objects, too."""
+    """`full_precision` with another function to widen arguments, which also knows the objects of a door."""
 
     @wraps(function)
     def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -48,8 +47,10 @@ def autocasting() -> bool:
 
 
 def widened(value: Any) -> Any:
-    """Tensors of half precision as float32 where autocast is on for their device: there they are what it made of
-    float32, and their gradients go back. Also those in tuples and lists; everything else is handed back as it is."""
+    """Convert half-precision tensors to float32 if autocast is on for their device, with gradients.
+
+    Tensors in tuples and lists are converted, too. Everything else is returned unchanged.
+    """
     if isinstance(value, Tensor):
         half = (
             value.dtype in HALF_DTYPES

@@ -1,4 +1,4 @@
-"""`count_fragments`: how many fragments each pixel has, from which those of any range of pixels can be listed."""
+"""`count_fragments`: count the fragments of each pixel, so that those of any range of pixels can be listed later."""
 
 from functools import cached_property
 from typing import Any
@@ -15,8 +15,8 @@ from .settings import RenderSettings
 
 
 class CountedFragments:
-    """The fragments of a scene, counted, not listed. Until all are listed at once it keeps the faces as the core
-    prepared them: 150 to 300 bytes each.
+    """The fragments of a scene, counted but not listed. It keeps the faces as the core prepared them, 150 to 300 bytes
+    each, until `find` lists all fragments.
 
     offsets: (B * H * W + 1,) int64, of all fragments, as in Fragments.
     """
@@ -28,23 +28,25 @@ class CountedFragments:
 
     @cached_property
     def total(self) -> int:
-        """How many there are. On a GPU it waits for the number, once."""
+        """Number of fragments. On a GPU this waits once for the number."""
         return int(self.offsets[-1])
 
     @cached_property
     def known_offsets(self) -> Tensor:
-        """offsets in the CPU's memory."""
+        """offsets in CPU memory."""
         return self.offsets.cpu()
 
     def find(self) -> Fragments:
-        """What `find_fragments` returns."""
+        """List all fragments, as `find_fragments` does."""
         found = self._list(self.offsets, 0, self.total)
         self._workspace = None
         return found
 
     def find_in(self, first: int, last: int) -> Fragments:
-        """Those of pixels [first, last), the same, in the same order. offsets are of these pixels, from 0; pixel and
-        face are numbers among all pixels and faces."""
+        """List the fragments of the pixels [first, last), in the same order as in `find`.
+
+        offsets are those of these pixels, from 0; pixel and face are counted through all pixels and faces.
+        """
         begin, end = as_list(self.known_offsets[[first, last]])
         return self._list(self.offsets[first : last + 1] - begin, first, end - begin)
 
@@ -65,7 +67,7 @@ def count_fragments(
     face_offsets: Tensor | None = None,
     settings: RenderSettings = RenderSettings(),  # noqa: B008 (frozen)
 ) -> CountedFragments:
-    """Arguments and errors as of `find_fragments`."""
+    """Count the fragments. Arguments and errors are those of `find_fragments`."""
     arguments = listing_arguments(face_vertices, image_size, face_offsets, settings)
     counted = CountedFragments(arguments)
     warn_if_nothing_drawn(arguments[0], image_shape(image_size), settings)

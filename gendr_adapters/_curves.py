@@ -14,15 +14,15 @@ Curve = Callable[[Tensor, Param, Param], Tensor]
 
 
 class Curves(NamedTuple):
-    """Functions of (u, shape, shift), all dimensionless; shape and shift are ignored by most."""
+    """Functions of (u, shape, shift), all dimensionless. Most ignore shape and shift."""
 
     cdf: Curve
     pdf: Curve
 
 
 def _symmetric(lower: Callable[[Tensor], Tensor]) -> Curve:
-    """CDF of a symmetric distribution from its lower half. Each half sees only arguments <= 0, so that neither
-    overflows, and small coverages keep their relative precision (1 - D would lose it)."""
+    """CDF of a symmetric distribution from its lower half. Each half gets only arguments <= 0, so neither overflows,
+    and small coverages keep their relative precision (1 - D would lose it)."""
 
     def cdf(x: Tensor, shape: Param, shift: Param) -> Tensor:
         return torch.where(x < 0, lower(x.clamp(max=0)), 1 - lower(-x.clamp(min=0)))
@@ -31,9 +31,11 @@ def _symmetric(lower: Callable[[Tensor], Tensor]) -> Curve:
 
 
 def _one_sided(curve: Callable[[Tensor, Param], Tensor], start: float, below: float, reverse: bool = False) -> Curve:
-    """A curve on a half line, v > start with v = x + shift (reverse: v = shift - x), and a constant before it.
+    """A curve on the half line v > start, with v = x + shift (reverse: v = shift - x), and the constant `below` before
+    it.
 
-    The inner where keeps the curve away from v <= start, where its gradient may be NaN even when not selected."""
+    The inner `where` keeps v <= start out of the curve, whose gradient may be NaN there even if it is not selected.
+    """
 
     def shifted(x: Tensor, shape: Param, shift: Param) -> Tensor:
         v = shift - x if reverse else x + shift
@@ -48,7 +50,7 @@ def _one_sided(curve: Callable[[Tensor, Param], Tensor], start: float, below: fl
 
 
 def _hard_cdf(x: Tensor, shape: Param, shift: Param) -> Tensor:
-    return (x >= 0).to(x.dtype)  # the closed triangle: an edge (u = +-0) belongs to it
+    return (x >= 0).to(x.dtype)  # the triangle is closed: it contains its edges (u = +-0)
 
 
 def _hard_pdf(x: Tensor, shape: Param, shift: Param) -> Tensor:
@@ -142,7 +144,7 @@ def _reciprocal_pdf(x: Tensor, shape: Param, shift: Param) -> Tensor:
 
 # the whole line, asymmetric -----------------------------------------------------------------------------------------
 
-# exp(-exp(20)) is 0 and exp(20) is not yet inf: beyond, 0 * inf would make the gradient NaN.
+# exp(-exp(20)) is 0 and exp(20) is still finite. For larger arguments, 0 * inf would make the gradient NaN.
 _GUMBEL_MAX_ARGUMENT = 20.0
 
 
@@ -163,7 +165,7 @@ def _gumbel_min_pdf(x: Tensor, shape: Param, shift: Param) -> Tensor:
     return _gumbel_max_pdf(-x, shape, shift)
 
 
-# one-sided: v > 0 is the curve's own variable -----------------------------------------------------------------------
+# one-sided: the variable is v > 0 -----------------------------------------------------------------------------------
 
 # Below this v the Levy CDF, erfc(sqrt(1 / (2 v))), is under 1e-2000, and 1 / v^2 in its derivative may overflow.
 _LEVY_START = 1e-4
@@ -244,7 +246,8 @@ CURVES: dict[str, Curves] = {
 
 
 def curves(name: str, shape: Param) -> Curves:
-    """Those of a distribution. Raises ValueError or TypeError for an unknown name or a shape that is not positive."""
+    """The curves of a distribution. Raises ValueError or TypeError for an unknown name or a shape that is not
+    positive."""
     if distribution(name).uses_shape and not bool((torch.as_tensor(shape, device="cpu") > 0).all()):
         raise ValueError(f"distribution {name!r} needs shape > 0, got {shape}")
     return CURVES[ALIASES.get(name, name)]

@@ -1,4 +1,5 @@
-"""Gradients in full precision of what was computed in full precision, also where torch.autocast is on in backward."""
+"""Gradients in full precision for operations that ran in full precision, even if backward is called inside
+torch.autocast."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,16 +9,16 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.overrides import TorchFunctionMode
 
-# Leaves have this number, whenever they were made.
+# The sequence number of all leaves.
 _LEAF = 2**64 - 1
 
 
 class ExactGradients(TorchFunctionMode):
-    """Inside it every operation's node in the graph switches autocast off for itself, whoever calls backward where.
+    """Every operation inside this context computes its gradient without autocast, wherever backward is called.
 
-    Else a matmul that ran in float32 has its gradient taken by a matmul in half precision where autocast is on then:
-    a torch.inverse or a camera of another library cannot be told not to. A gradient's own gradient is not covered.
-    """
+    Without it, the gradient of a float32 matmul is computed in half precision if backward runs inside autocast. That
+    also happens in torch.inverse and in cameras of other libraries, which we cannot change. Second derivatives are not
+    covered."""
 
     def __torch_function__(
         self,
@@ -35,7 +36,8 @@ class ExactGradients(TorchFunctionMode):
 
 
 def _switch_autocast_off(node: Node, first: int) -> None:
-    """In a node and those it was made of, as far as they were made since the first: a function may make many."""
+    """Switch autocast off for a node and for the nodes before it that were made since `first`: a function may make
+    many."""
     found, seen = [node], set()
     while found:
         node = found.pop()
@@ -46,6 +48,6 @@ def _switch_autocast_off(node: Node, first: int) -> None:
 
 
 def _without_autocast(gradients: tuple[Tensor, ...]) -> None:
-    """For one node alone: autograd hands the state of backward's caller to each anew."""
+    """Switch autocast off for one node. autograd restores the state of backward's caller for the next one."""
     for device in ("cpu", "cuda"):
         torch.set_autocast_enabled(device, False)

@@ -1,19 +1,20 @@
-"""Packages that only parts of this one need: imported where they are used, with an error that says how to get them."""
+"""Optional packages: imported where they are used, with an error that says how to install them."""
 
 from importlib import import_module
 from typing import Any
 
-_DISTRIBUTIONS = {"PIL": "Pillow"}  # where the name to install is not the module's
+_DISTRIBUTIONS = {"PIL": "Pillow"}  # module -> name of the package, if they differ
 
 
 def optional(module: str, user: str, extra: str) -> Any:
     """Import a module that an extra of the package installs.
 
     Args:
-        module: its full name. user: what needs it, as the error begins: "writing x.png", "gendr_adapters.demo".
-        extra: "io" or "demo".
+        module: full name of the module.
+        user: what needs it, the beginning of the error: "writing x.png", "gendr_adapters.demo".
+        extra: name of the extra: "io", "demo", ...
     Raises:
-        ImportError: it cannot be imported; names the extra.
+        ImportError: the module cannot be imported. The message names the extra.
     """
     try:
         return import_module(module)

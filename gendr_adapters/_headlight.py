@@ -1,4 +1,4 @@
-"""`headlight`: light for a first picture."""
+"""`headlight`: a light for a first picture."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from .cameras import OrthographicCamera, PinholeCamera, WeakPerspectiveCamera
 from .settings import check_number
 from .shading import Lighting
 
-# How far off an orthographic camera is taken to be, in sizes of the mesh: highlights want a place of it.
+# Distance of an orthographic camera, in sizes of the mesh. Highlights need a position of the camera.
 _FAR_OFF = 1e3
 
 
@@ -25,21 +25,24 @@ def headlight(
     specular: float = 0.0,
     shininess: float = 64.0,
 ) -> Lighting:
-    """White light from where the camera stands, and some from everywhere: `lighting` of `render`.
+    """Make a white light at the camera, plus ambient light, for the argument `lighting` of `render`.
 
-    What faces the camera has its full colour (ambient + diffuse = 1), what is seen at an angle is darker (Lambert), and
-    specular adds highlights (Phong). Of orthographic cameras the light comes along their axis.
+    Surfaces that face the camera show their full colour if ambient + diffuse = 1; surfaces seen at an angle are darker
+    (Lambert). `specular` adds highlights (Phong). For an orthographic camera the light is directional, along the view.
 
     Args:
-        mesh: its vertices in the world, for three channels of colour. Normals are the mesh's own if it has some: give
-            a mesh whose vertices have moved new ones, mesh._replace(vertices=moved, normals=None). Without, those of
-            `vertex_normals`.
-        camera: N of them, for N images.
-        ambient, diffuse, specular, shininess: see `Lighting`; numbers >= 0.
+        mesh: with vertices in world space and three colour channels. The mesh's own normals are used if it has normals,
+            else those of `vertex_normals`. After you have moved the vertices, remove old normals:
+            mesh._replace(vertices=moved, normals=None).
+        camera: one of gendr_adapters.cameras, with N cameras for N images.
+        ambient, diffuse, specular: brightness of the ambient light, of the light on matt surfaces and of the
+            highlights; numbers >= 0.
+        shininess: a number >= 0. The larger it is, the smaller are the highlights. See `Lighting`.
     Returns:
         Lighting for N images, with gradients to the mesh and the camera.
     Raises:
-        TypeError: no mesh or no camera of ours, or of another dtype or device. ValueError: numbers out of range.
+        TypeError: mesh is not a Mesh, camera is not one of ours, or their dtype or device differ.
+        ValueError: a number is out of range.
 
     >>> from gendr_adapters import data, gather_corners, headlight, load_mesh, look_at, render
     >>> mesh, camera = load_mesh(data.path("spot.obj")), look_at((2, 1, 3), image_size=64)
@@ -76,11 +79,12 @@ def headlight(
 def _places(
     camera: PinholeCamera | OrthographicCamera | WeakPerspectiveCamera, vertices: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Where the cameras are (N, 3), and their lights (N, 4): a point there, or for orthographic ones a direction."""
+    """Positions of the cameras (N, 3) and their lights (N, 4): point lights there, or directions for orthographic
+    cameras."""
     if isinstance(camera, WeakPerspectiveCamera):
         camera = camera.to_orthographic()
     if isinstance(camera, PinholeCamera):
-        # Rotations may be any matrices: this is the point that they bring to 0.
+        # Rotations may be any matrices, so invert them: this is the point that the camera maps to 0.
         inverse = torch.linalg.inv(camera.rotation.double()).to(camera.rotation)
         place = -times(camera.translation[:, None], inverse)[:, 0]
         return place, torch.cat([place, torch.ones_like(place[:, :1])], 1)

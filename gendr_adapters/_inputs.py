@@ -1,5 +1,4 @@
-"""What users pass to `render` and its like, checked and brought into one form. Errors say what was got and what is
-allowed."""
+"""Checks of user input for `render` and similar functions. Error messages say what was given and what is allowed."""
 
 from collections.abc import Sequence
 
@@ -16,7 +15,8 @@ from ._scene_shapes import check_background, check_offset_values, check_offsets,
 def packed_scene(
     face_vertices: Tensor, features: Tensor | None, face_offsets: Tensor | None
 ) -> tuple[Tensor, Tensor | None, Tensor | None, int]:
-    """Faces (F_total, 3, 3), features (F_total, T, C), face_offsets in int64 and the number of images B, checked."""
+    """Check a scene. Returns faces (F_total, 3, 3), features (F_total, T, C), face_offsets in int64 and the number of
+    images B."""
     check_real("face_vertices", face_vertices)
     if features is not None:
         check_real("features", features)
@@ -32,7 +32,8 @@ def packed_scene(
 
 
 def refuse_forward_mode(*inputs: object) -> None:
-    """The ops have no forward-mode derivative, and torch would take that for a derivative of 0."""
+    """Raise NotImplementedError for forward-mode differentiation. Without this check torch would assume a derivative of
+    0."""
     if torch.compiler.is_compiling() or forward_ad._current_level < 0:
         return
     if any(isinstance(x, Tensor) and forward_ad.unpack_dual(x).tangent is not None for x in inputs):
@@ -63,7 +64,9 @@ def background_rows(
         try:
             background = moved(torch.tensor(background, dtype=like.dtype, device="cpu"), like)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"background must be a tensor or numbers, one a channel, got {background!r}") from error
+            raise TypeError(
+                f"background must be a tensor or numbers, one for each channel, got {background!r}"
+            ) from error
     else:
         check_real("background", background)
         check_same("background", background, like)
@@ -73,8 +76,8 @@ def background_rows(
 
 
 def moved(values: Tensor, like: Tensor) -> Tensor:
-    """Numbers from the CPU on `like`'s device. A copy would wait for a GPU, and is refused while a CUDA graph is
-    captured; a few fills are neither, so up to 16 numbers go that way."""
+    """Move numbers from the CPU to the device of `like`. A copy would wait for the GPU, and is not allowed while a CUDA
+    graph is captured. Filling does neither, so up to 16 numbers are filled in one by one."""
     if not like.is_cuda or values.numel() > 16 or not has_numbers(values):
         return values.to(like.device)
     out = like.new_empty(values.shape)
@@ -105,9 +108,11 @@ def check_real(name: str, value: Tensor) -> None:
 
 
 def refuse_half(name: str, value: object) -> None:
-    """Raises TypeError for a tensor of half precision. What autocast made is float32 by now (see _autocast)."""
+    """Raise TypeError for a tensor of half precision. Tensors that autocast made are float32 by now (see _autocast)."""
     if isinstance(value, Tensor) and value.dtype in HALF_DTYPES:
-        raise TypeError(f"{name} must be float32 or float64, got {value.dtype}: half precision is for autocast alone")
+        raise TypeError(
+            f"{name} must be float32 or float64, got {value.dtype}: half precision is only allowed inside autocast"
+        )
 
 
 def check_same(name: str, value: Tensor, like: Tensor, other: str = "face_vertices") -> None:
@@ -118,7 +123,7 @@ def check_same(name: str, value: Tensor, like: Tensor, other: str = "face_vertic
 
 
 def as_index(name: str, value: Tensor) -> Tensor:
-    """Numbers of faces, maps and such in int64, from int64 or int32. Raises TypeError for anything else."""
+    """Convert indices of faces, maps and so on from int64 or int32 to int64. Raises TypeError for anything else."""
     if not isinstance(value, Tensor) or value.dtype not in INDEX_DTYPES or value.layout != torch.strided:
         raise TypeError(f"{name} must be an int64 or int32 tensor, got {kind(value)}")
     return value if value.dtype == torch.int64 else value.long()

@@ -1,4 +1,4 @@
-"""Looking at the numbers in a tensor: whether they are there, and for how much."""
+"""Can the values of a tensor be read, and does reading them wait for a GPU?"""
 
 from typing import Any
 
@@ -10,18 +10,20 @@ from ._transformable import differs_by_item
 
 
 def has_numbers(x: Tensor) -> bool:
-    """There are none while torch.compile or torch.export trace, nor in meta and fake tensors; inside torch.vmap there
-    are several for each. On a GPU asking waits for them."""
+    """Does the tensor have values that can be read?
+
+    It has none while torch.compile or torch.export trace, and if it is a meta or fake tensor. Inside torch.vmap each
+    element has several values. On a GPU, reading waits."""
     return not (torch.compiler.is_compiling() or x.is_meta or isinstance(x, FakeTensor) or differs_by_item(x))
 
 
 def is_known(x: Tensor) -> bool:
-    """Its numbers are there for the asking: a check of them costs next to nothing."""
+    """Can the values be read without waiting? Then checking them costs little."""
     return x.device.type == "cpu" and has_numbers(x)
 
 
 def as_list(x: Tensor) -> Any:
-    """x.tolist(), which fails in torch 2.5 to 2.7 inside the transforms of torch.func, where .item() does not."""
+    """x.tolist(). In torch 2.5 to 2.7 tolist fails inside the transforms of torch.func, but .item() works there."""
     if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
         return [as_list(row) for row in x] if x.dim() else x.item()
     return x.tolist()

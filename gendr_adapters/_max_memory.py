@@ -1,4 +1,4 @@
-"""max_memory: how many bytes what grows with the fragments of a picture may take at a time."""
+"""max_memory: a limit in bytes for the memory that grows with the number of fragments."""
 
 import operator
 from pathlib import Path
@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-# Taken for free where the system does not say; and allowed by default however little is free.
+# Assumed to be free if the system does not say; the least that is allowed by default, even if less is free.
 _UNKNOWN, _LEAST = 4 << 30, 64 << 20
 
 
 def check_max_memory(max_memory: Any) -> int | None:
-    """Raises TypeError or ValueError for what is not a max_memory."""
+    """Check max_memory. Raises TypeError or ValueError for an invalid value."""
     if max_memory is None:
         return None
     try:
@@ -26,15 +26,15 @@ def check_max_memory(max_memory: Any) -> int | None:
 
 
 def bytes_allowed(max_memory: Any, device: torch.device) -> int:
-    """max_memory, checked. None: a quarter of what is free on the device, down to the next power of two, so that it is
-    the same number most of the time."""
+    """Check max_memory and return it. None: a quarter of the free memory of the device, rounded down to a power of two,
+    so that it is usually the same number."""
     n_bytes = check_max_memory(max_memory)
     return max(_LEAST, 1 << (_free(device) // 4).bit_length() >> 1) if n_bytes is None else n_bytes
 
 
 def _free(device: torch.device) -> int:
     if device.type == "cuda":
-        # What torch keeps of memory that it gave back to nobody is free for tensors, too.
+        # Memory that torch has reserved but does not use is free for tensors, too.
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + kept
     return min([_available(), *_left_in_cgroups()])
@@ -52,7 +52,7 @@ def _available() -> int:
 
 
 def _left_in_cgroups() -> list[int]:
-    """What the limits of a container or of a batch system leave (Linux, cgroup v2)."""
+    """Bytes left below the memory limits of a container or of a batch system (Linux, cgroup v2)."""
     left = []
     try:
         _, _, path = next(x for x in Path("/proc/self/cgroup").read_text().split() if x.startswith("0::")).split(":", 2)
@@ -62,7 +62,7 @@ def _left_in_cgroups() -> list[int]:
                 break
             limit = directory / "memory.max"
             if limit.exists() and (most := limit.read_text().strip()) != "max":
-                # Of what is used, what holds files is given back when it is needed.
+                # The system frees the file cache when memory is needed, so do not count it as used.
                 used = dict(line.split() for line in (directory / "memory.stat").read_text().splitlines())
                 files = int(used["active_file"]) + int(used["inactive_file"])
                 left.append(max(0, int(most) - int((directory / "memory.current").read_text()) + files))

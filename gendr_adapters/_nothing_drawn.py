@@ -1,4 +1,4 @@
-"""NothingDrawnWarning: a call that has faces and draws none of them says why."""
+"""NothingDrawnWarning: says why a call that has faces drew none of them."""
 
 from typing import Any, NamedTuple
 
@@ -13,13 +13,12 @@ from .settings import RenderSettings
 
 
 class NothingDrawnWarning(UserWarning):
-    """A call had faces and drew none of them. The message says why: all are nearer than near, beyond far, behind the
-    camera, culled, or outside the picture.
+    """A call had faces and drew none of them. The message says why: the faces are nearer than near, beyond far, behind
+    the camera, culled, or outside the picture.
 
-    It comes once for each set of reasons. It does not come inside torch.compile, torch.export, torch.func.vmap or CUDA
-    graph capture. On a GPU only the first three calls of a process are looked at, without waiting for them: the
-    warning of a call comes in a later call. `warnings.simplefilter("ignore", NothingDrawnWarning)` turns it off.
-    """
+    Each set of reasons warns once. There is no warning inside torch.compile, torch.export, torch.func.vmap or the
+    capture of a CUDA graph. On a GPU only the first three calls of a process are checked, without waiting for them, so
+    the warning comes in a later call. `warnings.simplefilter("ignore", NothingDrawnWarning)` turns it off."""
 
 
 _told: set[tuple[str, ...]] = set()
@@ -34,11 +33,11 @@ def warn_if_nothing_drawn(
     listed: Tensor | None = None,
     drawn: Tensor | None = None,
 ) -> None:
-    """To be called after the native call, which on the CPU says whether it drew something.
+    """Warn if the native call before it drew nothing. On the CPU the call says whether it drew something.
 
-    face_vertices: (F, 3, 3), packed. depth_matters: near, far, cull and what is behind the camera decide what is drawn.
-    listed: its length is the number of fragments. drawn: above 0 somewhere if something is drawn, for a GPU. Without
-    either a call on a GPU is not looked at.
+    face_vertices: (F, 3, 3), packed. depth_matters: near, far, cull and the camera's plane decide what is drawn.
+    listed: a tensor whose length is the number of fragments. drawn: for a GPU, a tensor that is above 0 somewhere if
+    something is drawn. A call on a GPU with neither is not checked.
     """
     if torch.compiler.is_compiling():
         return
@@ -74,7 +73,7 @@ def _warn(scene: _Scene) -> None:
 
 
 def _reasons(scene: _Scene) -> dict[str, str]:
-    """Why each face is not drawn, the first reason of each: a sentence by its name."""
+    """Why each face is not drawn, only its first reason: from a reason's name to a sentence."""
     corners, settings = scene.corners.double().cpu(), scene.settings
     xy, z = corners[..., :2], corners[..., 2]
     lowest, highest = z.amin(1), z.amax(1)
@@ -98,14 +97,14 @@ def _reasons(scene: _Scene) -> dict[str, str]:
         if settings.near > 0 and settings.near_clip is None:
             note("behind", highest <= 0, "are behind the camera (their depths: {})", z)
             note(
-                "crossing", lowest <= 0, "reach behind the camera (near_clip cuts such faces instead of dropping them)"
+                "crossing", lowest <= 0, "extend behind the camera (near_clip cuts such faces instead of dropping them)"
             )
         if settings.clip != "none":
             note("near", highest < settings.near, f"are nearer than near={settings.near:g} (their depths: {{}})", z)
             note("far", lowest > settings.far, f"are beyond far={settings.far:g} (their depths: {{}})", z)
         if settings.cull == "back":
             front = _area(xy) > 0 if settings.front == "counterclockwise" else _area(xy) < 0
-            text = f"show their back, which cull='back' drops; a front is {settings.front} on screen"
+            text = f"show their back, so cull='back' drops them; a front face is {settings.front} on screen"
             note("culled", ~front, text)
     half_width, half_height = settings.half_extent or half_extents(scene.image_size)
     outside = (xy[..., 0].amin(1) > half_width) | (xy[..., 0].amax(1) < -half_width)
@@ -113,7 +112,7 @@ def _reasons(scene: _Scene) -> dict[str, str]:
     spans = f"x +-{half_width:.4g} and y +-{half_height:.4g} NDC"
     text = f"are outside the picture, which spans {spans} (their x: {{}}, y: {{}})"
     note("outside", outside, text, xy[..., 0], xy[..., 1])
-    note("between", left, "have no pixel's centre in reach")
+    note("between", left, "are not near the centre of any pixel")
     return reasons
 
 
@@ -123,7 +122,7 @@ def _area(xy: Tensor) -> Tensor:
 
 
 class _Later:
-    """The first calls on a GPU, looked at once it is through with them."""
+    """Checks the first calls on a GPU after the GPU has finished them."""
 
     def __init__(self, calls: int) -> None:
         self.calls_left = calls

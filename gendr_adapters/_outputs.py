@@ -8,15 +8,15 @@ from .settings import RenderSettings
 
 FIELDS = tuple([name for name, *_ in structs.Outputs._fields_])
 IMAGE, ALPHA, DEPTH, FACE_INDEX = 1, 2, 4, 8
-OUTPUTS = {"image": IMAGE, "alpha": ALPHA, "depth": DEPTH, "face_index": FACE_INDEX}  # of `render`, by name
-# What backward needs of forward besides; alpha always comes with its state.
+OUTPUTS = {"image": IMAGE, "alpha": ALPHA, "depth": DEPTH, "face_index": FACE_INDEX}  # names of `render`
+# States that backward needs; alpha always comes with its own state.
 ALPHA_WINNER, SOFTMAX, SOFTMAX_LEADER = 16, 32, 64
-STATES = slice(4, 8)  # where these are among FIELDS
-SAVED = ("image", "face_index", *FIELDS[STATES])  # what rendering's backward reads
+STATES = slice(4, 8)  # their positions in FIELDS
+SAVED = ("image", "face_index", *FIELDS[STATES])  # what the backward of `render` reads
 
 
 def with_states(wanted: int, settings: RenderSettings) -> int:
-    """The outputs wanted, and those that their gradients need."""
+    """The wanted outputs, plus the states that their gradients need."""
     if wanted & ALPHA and settings.t_conorm == "max":
         wanted |= ALPHA_WINNER
     if wanted & IMAGE and settings.blend == "softmax":

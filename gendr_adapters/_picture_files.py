@@ -1,4 +1,4 @@
-"""`save_image` and `save_video`: renderings as files that anyone can look at."""
+"""`save_image` and `save_video`: write images as picture and video files."""
 
 import itertools
 import os
@@ -12,6 +12,7 @@ from torch import Tensor
 from ._autocast import full_precision
 from ._extras import optional
 from ._inputs import check_real
+from ._over import over
 from .settings import check_number
 
 _WITHOUT_ALPHA = (".jpg", ".jpeg", ".bmp")
@@ -26,19 +27,20 @@ def save_image(
     *,
     background: Sequence[float] | None = None,
 ) -> None:
-    """Write a picture in the format of the path's suffix, with 8 bits a channel: PNG, JPEG, WebP, TIFF, BMP.
+    """Write an image to a file, PNG, JPEG, WebP, TIFF or BMP, with 8 bits a channel.
 
-    image is not premultiplied by alpha, as in PNG files, and as `render` gives it: what a face shows is in image, how
-    much of the pixel it covers in alpha.
+    Pass `render`'s image and alpha as they are: the image must not be multiplied by alpha, as in PNG files.
 
     Args:
-        path: of the file; its folder must be there.
-        image: (C, H, W), or (B, C, H, W), B pictures side by side; values in [0, 1], others are clipped. C is 1 or 3.
-        alpha: (H, W), (1, H, W) or (B, H, W) in [0, 1]: becomes the file's alpha channel.
-        background: C numbers in [0, 1]: lays the picture over this colour by alpha instead; needs alpha.
+        path: the file; its suffix decides the format. The folder must exist.
+        image: (C, H, W), or (B, C, H, W) for B images side by side. C is 1 or 3. Values are clipped to [0, 1].
+        alpha: (H, W), (1, H, W) or (B, H, W), in [0, 1]. It becomes the alpha channel of the file.
+        background: a colour of C numbers in [0, 1]. The image is put over it with alpha, and the file has no alpha
+            channel. Needs alpha.
     Raises:
-        TypeError: not tensors. ValueError: shapes that do not fit; NaN; alpha for a format without; a suffix that is
-            none of a picture. ImportError: imageio is needed (the extra 'io').
+        TypeError: an argument is not a tensor.
+        ValueError: shapes that do not fit, NaN, alpha in a format that has no alpha channel, or an unknown suffix.
+        ImportError: imageio is not installed (the extra 'io').
 
     >>> import tempfile, torch
     >>> from gendr_adapters import save_image
@@ -48,7 +50,7 @@ def save_image(
     pictures = _pictures("image", image)
     levels = _levels(pictures, alpha, background)
     if levels.shape[-1] in (2, 4) and Path(path).suffix.lower() in _WITHOUT_ALPHA:
-        raise ValueError(f"{os.fspath(path)}: this format has no alpha; give a background, or save a .png file")
+        raise ValueError(f"{os.fspath(path)}: this format has no alpha channel; pass background, or save a .png file")
     write_image(path, np.concatenate(list(levels), 1))
 
 
@@ -61,20 +63,22 @@ def save_video(
     *,
     background: Sequence[float] = (1.0, 1.0, 1.0),
 ) -> None:
-    """Write a video: an endless GIF, or MP4 (H.264), MOV, MKV or WebM by ffmpeg (the extra 'video').
+    """Write images to a video file: a GIF that repeats forever, or MP4 (H.264), MOV, MKV or WebM.
+
+    MP4, MOV, MKV and WebM need ffmpeg, which the extra 'video' installs. For these, an image with an odd side gets its
+    last row or column twice, because the sides of a video must be even.
 
     Args:
-        path: of the file; its folder must be there.
-        frames: (T, C, H, W), or T tensors (C, H, W) or (1, C, H, W), of which MP4 and its like hold one at a time in
-            memory; values in [0, 1], others are clipped. C is 1 or 3. Not premultiplied, see `save_image`.
-        frames_per_second: > 0; GIFs know hundredths of a second.
-        alpha: (T, H, W) in [0, 1], with frames (T, C, H, W): lays the frames over background.
-        background: a colour, used where there is alpha.
+        path: the file; its suffix decides the format. The folder must exist.
+        frames: (T, C, H, W), or an iterable of T tensors (C, H, W) or (1, C, H, W); of an iterable only one frame at a
+            time is in memory, except for GIF. C is 1 or 3. Values are clipped to [0, 1]. Not multiplied by alpha.
+        frames_per_second: > 0, at most 1000. GIF files round the time of a frame to hundredths of a second.
+        alpha: (T, H, W) in [0, 1], for frames (T, C, H, W). The frames are put over background with it.
+        background: a colour, only used with alpha.
     Raises:
-        TypeError: not tensors. ValueError: shapes that do not fit or differ; no frames; NaN; another suffix.
-            ImportError: imageio, or imageio-ffmpeg, is needed.
-
-    MP4 needs even sides: an odd one gets its last row or column twice.
+        TypeError: an argument is not a tensor.
+        ValueError: shapes that do not fit or that differ, no frames, NaN, or an unknown suffix.
+        ImportError: imageio or imageio-ffmpeg is not installed.
 
     >>> import tempfile, torch
     >>> from gendr_adapters import save_video
@@ -95,7 +99,7 @@ def save_video(
         )
     else:
         if alpha is not None:
-            raise ValueError("alpha goes with frames (T, C, H, W), one tensor")
+            raise ValueError("alpha needs frames as one tensor (T, C, H, W), got an iterable of frames")
         levels = (_levels(_pictures("frames", frame), None, None)[0] for frame in frames)
     if suffix == ".gif":
         write_gif(path, _alike(levels), rate)
@@ -104,7 +108,7 @@ def save_video(
 
 
 def write_image(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
-    """(H, W, 1 to 4) or (H, W) uint8."""
+    """Write pixels, (H, W, 1 to 4) or (H, W), uint8."""
     imageio = optional("imageio.v3", f"writing {os.fspath(path)}", "io")
     try:
         imageio.imwrite(path, pixels[..., 0] if pixels.shape[2:] == (1,) else pixels)
@@ -115,7 +119,7 @@ def write_image(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
 
 
 def write_gif(path: str | os.PathLike[str], frames: Iterable[np.ndarray], frames_per_second: float) -> None:
-    """(H, W, 3) uint8 frames as an endless GIF."""
+    """Write (H, W, 3) uint8 frames as a GIF that repeats forever."""
     imageio = optional("imageio.v3", f"writing {os.fspath(path)}", "io")
     pictures = np.stack([np.broadcast_to(frame, (*frame.shape[:2], 3)) for frame in frames])
     imageio.imwrite(path, pictures, extension=".gif", duration=1000 / frames_per_second, loop=0)
@@ -132,13 +136,13 @@ def _write_video(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fra
 
 
 def _alike(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """The frames. Raises ValueError where there are none, or one of another size."""
+    """Yield the frames. Raises ValueError if there are none, or if their sizes differ."""
     first = next(frames, None)
     if first is None:
-        raise ValueError("frames must be at least one, got none")
+        raise ValueError("frames must contain at least one frame, got none")
     for number, frame in enumerate(itertools.chain([first], frames)):
         if frame.shape != first.shape:
-            raise ValueError(f"frames must be of one size, got {first.shape} and, frame {number}, {frame.shape}")
+            raise ValueError(f"all frames must have one size, got {first.shape}, but {frame.shape} for frame {number}")
         yield frame
 
 
@@ -152,33 +156,32 @@ def _pictures(name: str, image: Tensor) -> Tensor:
 
 
 def _levels(pictures: Tensor, alpha: Tensor | None, background: Sequence[float] | None) -> np.ndarray:
-    """(B, H, W, C) uint8, or with one channel more where there is alpha and no background."""
+    """Return (B, H, W, C) uint8, with one more channel if there is alpha and no background."""
     if background is not None and alpha is None:
-        raise ValueError("background goes with alpha: without it there is nothing for it to show through")
+        raise ValueError("background needs alpha: without alpha the image hides it; got alpha=None")
     values = pictures
     if alpha is not None:
         check_real("alpha", alpha)
         rows = (alpha if alpha.dim() == 3 else alpha[None]).detach()
         wanted = (pictures.shape[0], *pictures.shape[2:])
         if tuple(rows.shape) != wanted:
-            raise ValueError(f"alpha must be {wanted}, as the pictures are, got shape {tuple(alpha.shape)}")
-        shares = rows.to(pictures)[:, None].clamp(0, 1)
+            raise ValueError(f"alpha must be {wanted}, to match the images, got shape {tuple(alpha.shape)}")
+        shares = rows.to(pictures).clamp(0, 1)
         if background is None:
-            values = torch.cat([pictures, shares], 1)
+            values = torch.cat([pictures, shares[:, None]], 1)
         else:
-            colour = _colour(background, pictures)
-            values = pictures.clamp(0, 1) * shares + colour * (1 - shares)
+            values = over(pictures, shares, _colour(background, pictures))
     if bool(values.isnan().any()):
-        raise ValueError("the picture has pixels that are NaN")
+        raise ValueError("the image has pixels that are NaN")
     return (values.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
 def _colour(background: Sequence[float], like: Tensor) -> Tensor:
-    """(1, C, 1, 1); of pictures with one channel the first number."""
+    """Return (C,). Images with one channel use the first number."""
     try:
         colour = like.new_tensor([float(x) for x in background])
     except (TypeError, ValueError) as error:
-        raise TypeError(f"background must be numbers, one a channel, got {background!r}") from error
+        raise TypeError(f"background must be numbers, one for each channel, got {background!r}") from error
     if len(colour) not in (like.shape[1], 3) or not bool(((colour >= 0) & (colour <= 1)).all()):
         raise ValueError(f"background must be {like.shape[1]} numbers in [0, 1], got {background!r}")
-    return colour[: like.shape[1], None, None]
+    return colour[: like.shape[1]]

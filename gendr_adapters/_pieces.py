@@ -1,4 +1,4 @@
-"""Pictures in pieces: ranges of pixels, of whole images, rows or parts of a row."""
+"""Pieces of images: ranges of pixels that are whole images, whole rows, or a part of one row."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +9,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Piece:
-    """Pixels [first, last) of images of size (H, W), counted through all images: whole images, whole rows of one, or
-    pixels of one row."""
+    """The pixels [first, last) of images of size (H, W), counted through all images. A piece consists of whole images,
+    of whole rows of one image, or of pixels of one row."""
 
     first: int
     last: int
@@ -22,7 +22,7 @@ class Piece:
 
     @property
     def whole(self) -> bool:
-        """Is it of whole images?"""
+        """Does it consist of whole images?"""
         n_pixels = self.size[0] * self.size[1]
         return self.first % n_pixels == 0 and self.last % n_pixels == 0
 
@@ -33,30 +33,32 @@ class Piece:
 
     @property
     def in_image(self) -> slice:
-        """Which pixels of its image a part is."""
+        """The range of pixels within the image, for a piece of one image."""
         begin = self.images.start * self.size[0] * self.size[1]
         return slice(self.first - begin, self.last - begin)
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """Of a picture of these pixels alone."""
+        """Size of an image that consists of only these pixels."""
         n, width = self.last - self.first, self.size[1]
         rows = self.first % width == 0 and n % width == 0
         return self.size if self.whole else (n // width, width) if rows else (1, n)
 
     def rows(self, values: Any) -> Any:
-        """Of a tensor with a row an image those of the piece; anything else, and a single row, as it is."""
+        """The rows of a tensor with one row for each image that belong to the piece. A tensor with a single row, and
+        anything else, is returned unchanged."""
         one_an_image = isinstance(values, Tensor) and values.dim() > 0 and values.shape[0] > 1
         return values[self.images] if one_an_image else values
 
 
 def divide(offsets: Tensor, size: tuple[int, int], most: int) -> list[Piece]:
-    """Pieces of at most so many fragments, or of one pixel. Whole images, as many as fit; else rows; else pixels."""
+    """Divide all pixels into pieces with at most `most` fragments each, or with one pixel. A piece is as many whole
+    images as fit; if none fits, rows; if none fits, pixels."""
     pieces, first, n = [], 0, offsets.shape[0] - 1
     while first < n:
         last = max(first + 1, last_with(offsets, first, most))
         for unit in (size[0] * size[1], size[1]):
-            if first % unit:  # at the end of the image or row it is in the middle of
+            if first % unit:  # it begins inside an image or row: end with that image or row
                 last = min(last, first - first % unit + unit)
             elif last >= first + unit:
                 last -= last % unit
@@ -67,5 +69,5 @@ def divide(offsets: Tensor, size: tuple[int, int], most: int) -> list[Piece]:
 
 
 def last_with(offsets: Tensor, first: int, most: int) -> int:
-    """The last pixel up to which there are at most so many fragments from the first on."""
+    """The last pixel such that the pixels from `first` to it have at most `most` fragments."""
     return int(torch.searchsorted(offsets, int(offsets[first]) + most, right=True)) - 1

@@ -1,15 +1,15 @@
-"""Pixels: the size of a picture, and lengths of so many pixels in NDC. Free of torch, as the settings are."""
+"""Sizes of images, and lengths in pixels converted to NDC. This module does not import torch, like the settings."""
 
 import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 
-# Pixels of an image are counted in int32 along a side, and in all by the kernels' row offsets.
+# The kernels count the pixels along a side in int32, and all pixels by offsets of rows.
 MAX_IMAGE_SIDE = 32768
 
 
 def image_shape(image_size: int | Sequence[int]) -> tuple[int, int]:
-    """(H, W), from that or the side of a square. Raises TypeError or ValueError for anything else."""
+    """Return (H, W), given (H, W) or the side of a square. Raises TypeError or ValueError for anything else."""
     shape: object = (image_size, image_size) if _is_whole(image_size) else image_size
     if not (isinstance(shape, (tuple, list)) and len(shape) == 2 and _is_whole(shape[0]) and _is_whole(shape[1])):
         raise TypeError(f"image_size must be an int or (H, W), got {image_size!r}")
@@ -20,15 +20,16 @@ def image_shape(image_size: int | Sequence[int]) -> tuple[int, int]:
 
 
 def half_extents(image_size: int | Sequence[int]) -> tuple[float, float]:
-    """What a picture spans, x and y from 0 in NDC, where RenderSettings.half_extent is None: its shorter side 1."""
+    """How far an image extends from its centre in x and y, in NDC, if RenderSettings.half_extent is None: 1 for its
+    shorter side."""
     height, width = image_shape(image_size)
     side = min(height, width)
     return width / side, height / side
 
 
 def pixel_side(image_size: int | Sequence[int], half_extent: tuple[float, float] | None = None) -> float:
-    """The side of a pixel in NDC: 2 / min(H, W). half_extent: of RenderSettings; where it makes pixels that are not
-    square, the side of a square of the same area."""
+    """Side of a pixel in NDC: 2 / min(H, W). With a half_extent (of RenderSettings) that makes pixels rectangular, it
+    is the side of a square with the same area."""
     height, width = image_shape(image_size)
     if half_extent is None:
         return 2 / min(height, width)
@@ -42,10 +43,10 @@ def scale_of_pixels(
     dist_squared: bool = True,
     half_extent: tuple[float, float] | None = None,
 ) -> float:
-    """The dist_scale whose unit distance, where u = 1, is so many pixels: (2 pixels / min(H, W))^2, or without
-    dist_squared 2 pixels / min(H, W).
+    """The dist_scale for a softness in pixels, the distance at which u is 1: (2 pixels / min(H, W))^2, or 2 pixels /
+    min(H, W) if not dist_squared.
 
-    Raises TypeError or ValueError, which call the pixels by the name, unless they are a number > 0 and finite.
+    Raises TypeError or ValueError unless pixels is a finite number > 0. The message calls it by `name`.
     """
     if isinstance(pixels, bool) or not isinstance(pixels, Real):
         raise TypeError(f"{name} must be a number of pixels, got {type(pixels).__name__}")
@@ -56,5 +57,5 @@ def scale_of_pixels(
 
 
 def _is_whole(value: object) -> bool:
-    # Its type first: to ask a number whether it is Integral takes longer than the rest of a check.
+    # Compare the type first: isinstance with Integral takes longer than the rest of the check.
     return type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))

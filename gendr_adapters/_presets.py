@@ -1,18 +1,19 @@
-"""Fields of RenderSettings with which the core does what other renderers do. Those of SoftRas and PyTorch3D are what
-their doors set, too."""
+"""Settings that make the core compute what other renderers compute. The presets of SoftRas and PyTorch3D are also what
+their doors use.
+"""
 
 import math
 from typing import Any
 
-# For near and far: every depth in front of the camera counts.
+# Values of near and far with which every depth in front of the camera is drawn.
 NO_NEAR, NO_FAR = 1e-30, 1e30
 
-# PyTorch3D's softmax_rgb_blend: exponent of the background, and the least it weighs beside the nearest face.
+# PyTorch3D's softmax_rgb_blend: exponent of the background, and its smallest weight relative to the nearest face.
 PYTORCH3D_EPS = 1e-10
 
 
 def softras() -> dict[str, Any]:
-    """Of soft_rasterize and SoftRenderer by default."""
+    """The defaults of soft_rasterize and SoftRenderer."""
     return {
         "front": "clockwise",
         "alpha_range": "all",
@@ -28,12 +29,12 @@ def softras() -> dict[str, Any]:
 
 
 def softras_reach(dist_eps: float) -> float:
-    """The reach_per_scale of SoftRas' dist_eps, the coverage below which a face outside a pixel is ignored."""
+    """The reach_per_scale for SoftRas' dist_eps, the coverage below which a face outside the pixel is ignored."""
     return math.log(1 / dist_eps - 1)
 
 
 def pytorch3d(blur_radius: float) -> dict[str, Any]:
-    """Of the soft shaders with BlendParams() and FoVPerspectiveCameras()."""
+    """The defaults of the soft shaders with BlendParams() and FoVPerspectiveCameras()."""
     return {
         **pytorch3d_rasterizer(blur_radius),
         "near_clip": 0.5,
@@ -46,7 +47,7 @@ def pytorch3d(blur_radius: float) -> dict[str, Any]:
 
 
 def pytorch3d_rasterizer(blur_radius: float) -> dict[str, Any]:
-    """Of what the rasteriser alone decides."""
+    """The settings that the rasteriser alone determines."""
     return {
         "reach": blur_radius**0.5,
         "min_coverage": 0.0,
@@ -57,10 +58,10 @@ def pytorch3d_rasterizer(blur_radius: float) -> dict[str, Any]:
 
 
 def silhouette() -> dict[str, Any]:
-    """Silhouettes need no depth."""
+    """Silhouettes do not depend on depth."""
     return {"alpha_range": "all"}
 
 
 def sharp() -> dict[str, Any]:
-    """What a camera sees."""
+    """Sharp images without seams."""
     return {"distribution": "hard", "t_conorm": "hard", "blend": "hard"}

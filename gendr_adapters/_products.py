@@ -6,8 +6,7 @@ from torch import Tensor
 def times(points: Tensor, matrix: Tensor) -> Tensor:
     """matrix (..., R, C) times each of points (..., V, C): (..., V, R).
 
-    Not by a matmul: where backward is called within autocast, that would take the matmul's gradient in half precision,
-    whatever the forward pass was in. What only runs as Python may have matmuls, see `_exact_gradients`; what is
-    compiled, or called before autocast begins, may not.
-    """
+    It does not use matmul: if backward is called inside autocast, the gradient of a matmul is computed in half
+    precision, even if the forward pass was in float32. Code that only runs in Python may use matmul, see
+    `_exact_gradients`; code that is compiled, or called before autocast begins, may not."""
     return (points[..., :, None, :] * matrix[..., None, :, :]).sum(-1)

@@ -1,4 +1,4 @@
-"""ProjectedMeshes: what a door makes of its ecosystem's meshes and cameras, and hands to the core."""
+"""ProjectedMeshes: meshes of another library as a door hands them to the core."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,11 +19,12 @@ from .shading import Lighting, TextureMaps
 
 @dataclass(frozen=True, eq=False)
 class ProjectedMeshes:
-    """N meshes, each as its own image shows it.
+    """N meshes, each projected for its own image.
 
-    face_vertices: (F, 3, 3), of all meshes, concatenated: x right and y up in NDC, z view depth; NaN for hidden faces.
-    face_offsets: (N + 1,) int64, where each mesh's faces begin. image_size: (H, W), pixels.
-    settings: what is seen (reach, culling, clipping), and what the door knows of how it is blended.
+    face_vertices: (F, 3, 3), of all meshes, concatenated: x right and y up in NDC, z the depth; NaN for hidden faces.
+    face_offsets: (N + 1,) int64, where the faces of each mesh begin.
+    image_size: (H, W), pixels.
+    settings: which faces are drawn (reach, culling, clipping), and as much of the blending as the door knows.
     """
 
     face_vertices: Tensor
@@ -35,7 +36,7 @@ class ProjectedMeshes:
     def of_equal_size(
         cls, face_vertices: Tensor, image_size: tuple[int, int], settings: RenderSettings
     ) -> "ProjectedMeshes":
-        """From a batch (N, F, 3, 3), N meshes of F faces each."""
+        """Make it from a batch (N, F, 3, 3): N meshes of F faces each."""
         n_meshes, n_faces = face_vertices.shape[:2]
         face_offsets = torch.arange(n_meshes + 1, device=face_vertices.device) * n_faces
         return cls(face_vertices.flatten(0, 1), face_offsets, image_size, settings)
@@ -45,7 +46,7 @@ class ProjectedMeshes:
 
     @property
     def n_pixels(self) -> int:
-        """Of an image."""
+        """Number of pixels of one image."""
         return self.image_size[0] * self.image_size[1]
 
     def detach(self) -> "ProjectedMeshes":
@@ -87,9 +88,10 @@ class ProjectedMeshes:
     def blend_fragments(
         self, found: Fragments, features: Tensor, piece: Piece, background: Tensor | None = None
     ) -> Rendered:
-        """Of some of the pixels, an image of its own if they are a part of one. See `gendr_adapters.blend_fragments`.
+        """Blend the fragments of a piece. If the piece is a part of an image, the result is an image of that part. See
+        `gendr_adapters.blend_fragments`.
 
-        found: of the piece. features: (M, C), what each fragment shows. background: (1, C) or (N, C).
+        found: fragments of the piece. features: (M, C), what each fragment shows. background: (1, C) or (N, C).
         """
         scales = {
             name: piece.rows(scale)

@@ -1,8 +1,7 @@
-"""What pairs of pixels and faces show by the specification (`gendr_adapters.reference`): texture maps, and light.
+"""What each pair of a pixel and a face shows in the reference (`gendr_adapters.reference`): texture maps and light.
 
-Straight from the definitions in `gendr_adapters.shading`, in plain torch with autograd. weights: (..., 3) of the faces'
-corners; face: (...) which face.
-"""
+Written directly from the definitions in `gendr_adapters.shading`, in plain torch with autograd. weights: (..., 3) of
+the corners of the faces. face: (...), which face."""
 
 import torch
 from torch import Tensor
@@ -11,12 +10,12 @@ from .shading import Lighting, TextureMaps
 
 
 def interpolate(at_corners: Tensor, weights: Tensor, face: Tensor) -> Tensor:
-    """(..., D): values (F, 3, D) of the corners, between them."""
+    """Interpolate values (F, 3, D) at the corners: (..., D)."""
     return (weights[..., None] * at_corners[face]).sum(-2)
 
 
 def show_maps(textures: TextureMaps, weights: Tensor, face: Tensor) -> Tensor:
-    """(..., C): the texels at one image's pairs. Without an index there is one map."""
+    """Texels at the pairs of one image: (..., C). Without an index there is one map."""
     maps = textures.maps if textures.maps.dim() == 4 else textures.maps[None]
     number = torch.zeros_like(face) if textures.map_index is None else textures.map_index[face]
     u, v = interpolate(textures.uvs, weights, face).unbind(-1)
@@ -34,7 +33,7 @@ def show_maps(textures: TextureMaps, weights: Tensor, face: Tensor) -> Tensor:
 
 
 def _place(s: Tensor, n: int, textures: TextureMaps) -> Tensor:
-    """In texels, 0 at the centre of the first of n, within the map or just beside it."""
+    """Position in texels, where 0 is the centre of the first of n texels; within the map or just beside it."""
     first, span = (0.0, n - 1) if textures.align_corners else (-0.5, n)
     if textures.padding == "repeat":
         s = s - s.detach().floor()
@@ -56,7 +55,7 @@ def _texel(maps: Tensor, number: Tensor, row: Tensor, column: Tensor, textures: 
 
 
 def shine_on(texels: Tensor, lighting: Lighting, weights: Tensor, face: Tensor) -> Tensor:
-    """(..., C): what the texels (..., C) show under the lights of one image, whose lighting has no batch axis."""
+    """The colours (..., C) of texels (..., C) under the lights of one image. The lighting has no batch axis."""
     point = interpolate(lighting.positions, weights, face)
     normal = _unit(interpolate(lighting.normals, weights, face))
     view = _unit(lighting.camera_position - point)

@@ -1,4 +1,4 @@
-"""`render`, the one function under every door, and `gather_corners`, which feeds it."""
+"""`render`, the function that every door calls, and `gather_corners`, which makes its input from an indexed mesh."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -26,11 +26,16 @@ from .shading import Lighting, TextureMaps
 
 
 class Rendered(NamedTuple):
-    """What `render` returns; what was not asked for is None.
+    """The result of `render`, a named tuple. Outputs that were not requested are None.
 
-    image: (B, C, H, W), blended features. alpha: (B, H, W) in [0, 1], union of the faces' coverages.
-    depth: (B, H, W), view depth of the nearest face whose closed triangle holds the pixel centre, 0 where none does.
-    face_index: (B, H, W) int64, that face, counted within its mesh; -1 where there is none. Row 0 is the top.
+    B images, C channels, H rows and W columns; row 0 is the top of the image.
+
+    image: (B, C, H, W), the blended features. Not multiplied by alpha: alpha * image + (1 - alpha) * background puts it
+        over a background.
+    alpha: (B, H, W) in [0, 1], how much of the pixel is covered: the coverages of all faces, combined.
+    depth: (B, H, W), depth of the nearest face whose closed triangle contains the pixel's centre; 0 where there is
+        none.
+    face_index: (B, H, W) int64, the index of that face within its mesh; -1 where there is none.
     """
 
     image: Tensor | None
@@ -50,35 +55,42 @@ def render(
     outputs: Sequence[str] = ("image", "alpha"),
     lighting: Lighting | None = None,
 ) -> Rendered:
-    """Render projected triangles softly, with gradients to every face in reach of a pixel.
+    """Draw triangles with soft edges. Every face near a pixel gets a gradient from it.
+
+    The triangles are already projected: x and y are positions in the image, z is the depth. `gather_corners` makes them
+    from the vertices that a camera's `project` returns.
 
     Args:
-        face_vertices: float32 or float64: x and y in NDC (x right, y up), z view depth (> 0 in front of the
-            camera). (F, 3, 3): one image; (B, F, 3, 3): a batch; (F_total, 3, 3) with face_offsets: meshes of different
-            sizes, packed. Faces with corners that are not finite, or whose x or y is beyond 1e18, are ignored.
-            Coordinates carry rounding errors of their own size: in float32, a corner at 1e5 NDC puts alpha off by 0.02.
-        image_size: side of a square image or (H, W), in pixels, 1 to 32768. The centre of pixel (row, col) is at
+        face_vertices: the triangles, float32 or float64. x and y are in NDC (x right, y up; the shorter side of the
+            image spans [-1, 1]); z is the depth, > 0 in front of the camera. (F, 3, 3): F faces, one image.
+            (B, F, 3, 3): a batch of B images. (F_total, 3, 3) with face_offsets: meshes of different sizes,
+            concatenated ("packed"). Faces with corners that are not finite, or with abs(x) or abs(y) above 1e18, are
+            ignored. Rounding errors grow with coordinates: in float32, a corner at 1e5 NDC changes alpha by 0.02.
+        image_size: side of a square image, or (H, W), in pixels, 1 to 32768. The centre of pixel (row, col) is at
             x = (2 col + 1 - W) / W * extent_x, y = (H - 1 - 2 row) / H * extent_y (see RenderSettings.half_extent).
-        features: what is blended into the image, C channels of any meaning, of face_vertices' dtype. (F, 3, C): a value
-            a corner, interpolated; (F, R * R, C): R x R texels a face, as SoftRas' surface textures; batched or packed
-            like face_vertices. TextureMaps: what texture maps show at the pixel. None: no image.
-        face_offsets: (B + 1,) int64 or int32; image b shows faces face_offsets[b] to face_offsets[b + 1].
-        settings: see RenderSettings. dist_scale and gamma of shape (B,) give each image its own.
-        background: features behind everything, (C,) or (B, C); None: 0.
-        outputs: any of 'image', 'alpha', 'depth', 'face_index'. What is not asked for costs nothing.
-        lighting: light on the features, see Lighting. None: they are shown as they are.
+        features: what the faces show in the image: colours, normals or any other C channels, of the same dtype as
+            face_vertices. (F, 3, C): one value for each corner, interpolated. (F, R * R, C): R x R texels for each
+            face, like SoftRas' surface textures. Both batched or packed like face_vertices. TextureMaps: texture maps
+            with uv coordinates. None: there is no image.
+        face_offsets: (B + 1,) int64 or int32, for packed faces: image b shows the faces from face_offsets[b] to
+            face_offsets[b + 1] - 1.
+        settings: softness, blending and visibility, see RenderSettings. dist_scale and gamma of shape (B,) have one
+            value for each image.
+        background: features of the background, (C,) or (B, C). None: 0.
+        outputs: names of the wanted outputs: 'image', 'alpha', 'depth', 'face_index'. Others are not computed.
+        lighting: lights for the features, see Lighting. None: features are shown without light.
 
     Returns:
-        Rendered. image, alpha and depth have gradients to face_vertices, features, background, dist_scale and gamma,
-        and to all tensors of lighting, the same bits for any number of threads.
+        Rendered. image, alpha and depth have gradients to face_vertices, features, background, dist_scale, gamma and
+        all tensors of lighting. Results and gradients have the same bits for any number of threads.
 
     Raises:
-        TypeError: something is not a tensor, or has a dtype or device that does not fit.
-        ValueError: shapes, offsets, sizes or names that do not fit.
+        TypeError: an argument is not a tensor, or its dtype or device does not fit.
+        ValueError: a shape, an offset, a size or a name does not fit.
 
-    CUDA tensors are rendered on torch's current stream of their device, without waiting for it, except to look at
-    face_offsets (not while a CUDA graph is captured) and where settings.check_finite. So a dist_scale or gamma out of
-    range that only the GPU knows is no error: that image and its gradients are NaN.
+    CUDA tensors are rendered on torch's current stream of their device. The call does not wait for the GPU, except to
+    check face_offsets (not during the capture of a CUDA graph) and with settings.check_finite. So it cannot raise an
+    error for a dist_scale or gamma in GPU memory that is out of range: that image and its gradients are NaN.
 
     Source: Liu et al., "Soft Rasterizer", ICCV 2019; Petersen et al., "GenDR", CVPR 2022.
 
@@ -90,8 +102,8 @@ def render(
         >>> image, alpha, *_ = render(triangle, 64, red, settings=RenderSettings(dist_scale=1e-3))
         >>> image.shape, alpha.shape
         (torch.Size([1, 3, 64, 64]), torch.Size([1, 64, 64]))
-        >>> alpha.mean().backward()  # a larger triangle covers more pixels
-        >>> bool(triangle.grad[0, 2, 1] > 0)
+        >>> alpha.mean().backward()
+        >>> bool(triangle.grad[0, 2, 1] > 0)  # moving the top corner up covers more pixels
         True
     """
     textures, features = (features, None) if isinstance(features, TextureMaps) else (None, features)
@@ -115,14 +127,14 @@ def render(
             if not isinstance(lighting, Lighting):
                 raise TypeError(f"lighting must be a Lighting, got {type(lighting).__name__}")
             if features is None:
-                raise ValueError("lighting goes with features: without them there is nothing for it to shine on")
+                raise ValueError("lighting needs features, the colours that are lit; got features=None")
             surface, lights = pack_lighting(lighting, features.shape[-1], faces)
     if features is None:
         if background is not None:
-            raise ValueError("background goes with features: without them there is no image for it to be behind")
+            raise ValueError("background needs features: without features there is no image; got features=None")
         wanted &= ~ops.IMAGE
         if outputs == ("image",):
-            raise ValueError("outputs=('image',) needs features: they are what an image shows")
+            raise ValueError("outputs=('image',) needs features, which the image shows; got features=None")
         back = None
     else:
         back = background_rows(background, features.shape[-1], n_images, face_vertices)
@@ -161,17 +173,20 @@ def render(
 
 @full_precision
 def gather_corners(values: Tensor, faces: Tensor) -> Tensor:
-    """Corner values of an indexed mesh: `values[..., faces, :]`, with a gradient that repeats bit for bit.
+    """Look up the values at the corners of faces: `values[..., faces, :]`, with a gradient that repeats bit for bit.
 
-    Autograd's own indexing adds up a vertex's gradients in an order that depends on threads; here it is fixed.
+    It turns vertices and faces into the triangles that `render` takes, and values at vertices into features. Indexing
+    with torch gives the same values, but its backward adds up in an order that depends on threads. Here the order is
+    fixed.
 
     Args:
-        values: (V, C) or (B, V, C), float32 or float64.
-        faces: (F, 3) int64 or int32, each in [0, V).
+        values: values at the vertices, (V, C) or (B, V, C), float32 or float64.
+        faces: vertex indices of the faces, (F, 3) int64 or int32, each in [0, V).
     Returns:
         (F, 3, C) or (B, F, 3, C).
     Raises:
-        TypeError: wrong dtypes. ValueError: wrong shapes, or an index out of range (on CUDA: NaN at that corner).
+        TypeError: wrong dtypes or devices.
+        ValueError: wrong shapes, or an index out of range. (On CUDA the index is no error, and that corner is NaN.)
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""Rotations as optimisers like them, made matrices."""
+"""Rotations in forms that suit optimisers, as matrices."""
 
 import torch
 import torch.nn.functional as F
@@ -7,23 +7,23 @@ from torch import Tensor
 from ._autocast import full_precision
 from ._inputs import check_real
 
-# Squares of angles below this: the series' next term is less than the rounding of float64.
+# For squared angles below this, the next term of the series is below the rounding of float64.
 _SMALL = 1e-4
 
 
 @full_precision
 def axis_angle_to_matrix(axis_angle: Tensor) -> Tensor:
-    """Rotation matrices of axis-angle vectors, whose length is the angle, as SMPL's poses are.
+    """Convert axis-angle vectors to rotation matrices. SMPL's poses are such vectors.
 
-    R = I + sin(a) / a K + (1 - cos(a)) / a^2 K^2, with K the cross product with the vector (Rodrigues' formula). All
-    derivatives are right at angle 0, too.
+    The length of a vector is the angle, its direction the axis. R = I + sin(a) / a K + (1 - cos(a)) / a^2 K^2, where K
+    is the cross product with the vector (Rodrigues' formula). All derivatives are right at angle 0, too.
 
     Args:
         axis_angle: (..., 3), radians, float32 or float64.
     Returns:
-        (..., 3, 3); points are turned by matrix @ point.
+        (..., 3, 3). matrix @ point rotates a point.
     Raises:
-        TypeError, ValueError: something else.
+        TypeError, ValueError: another dtype or shape.
 
     >>> import torch
     >>> from gendr_adapters import axis_angle_to_matrix
@@ -44,17 +44,19 @@ def axis_angle_to_matrix(axis_angle: Tensor) -> Tensor:
 
 @full_precision
 def rotation_6d_to_matrix(rotation_6d: Tensor) -> Tensor:
-    """Rotation matrices of their first two rows, made orthonormal (Gram-Schmidt): no two of them jump.
+    """Convert 6D rotations to rotation matrices. A 6D rotation is the first two rows, which are made orthonormal here.
 
-    As PyTorch3D's function of this name. Source: Zhou et al., "On the Continuity of Rotation Representations in Neural
-    Networks", CVPR 2019.
+    The function is continuous, so networks can learn it. It is the same as PyTorch3D's function of this name
+    (Gram-Schmidt).
+    Source: Zhou et al., "On the Continuity of Rotation Representations in Neural Networks", CVPR 2019.
 
     Args:
-        rotation_6d: (..., 6), the first row, then the second, of any length but 0 and not parallel; float32 or float64.
+        rotation_6d: (..., 6), the first row, then the second row, float32 or float64. They may have any length except 0
+            and must not be parallel.
     Returns:
         (..., 3, 3).
     Raises:
-        TypeError, ValueError: something else.
+        TypeError, ValueError: another dtype or shape.
 
     >>> import torch
     >>> from gendr_adapters import rotation_6d_to_matrix

@@ -20,13 +20,14 @@ def _check_tensor(name: str, value: Tensor) -> None:
 
 
 def check_values(name: str, value: Tensor | None) -> None:
-    """Raise ValueError unless all entries are in range. On a GPU that waits for them."""
+    """Raise ValueError unless all entries are in range. On a GPU this waits for the values."""
     if value is not None and not bool(((value >= SCALE_MIN) & (value <= SCALE_MAX)).all()):
         refuse_scale(name, value.tolist())
 
 
 def scale_tensor(name: str, value: float | Tensor, n_images: int, like: Tensor) -> Tensor | None:
-    """As the ops take it; None for a number, which is among the packed floats."""
+    """The scale as a tensor argument of the ops. None for a number, which is passed with the other numbers of the
+    settings."""
     if not isinstance(value, Tensor):
         return None
     _check_images(name, value, n_images, like)
@@ -34,7 +35,8 @@ def scale_tensor(name: str, value: float | Tensor, n_images: int, like: Tensor) 
 
 
 def door_scale(name: str, value: float | Tensor, n_images: int, face_vertices: Tensor) -> float | Tensor:
-    """A door's scale as RenderSettings takes it, of tensors () one entry. Errors call it by the door's name."""
+    """The scale of a door in the form that RenderSettings takes: tensors () become (1,). Errors call it by the door's
+    `name`."""
     if isinstance(value, Tensor) and value.dim() == 0:
         value = value[None]
     check_scale(name, value)
@@ -45,13 +47,13 @@ def door_scale(name: str, value: float | Tensor, n_images: int, face_vertices: T
 
 def _check_images(name: str, value: Tensor, n_images: int, like: Tensor) -> None:
     if value.shape[0] not in (1, n_images):
-        raise ValueError(f"{name} must have 1 entry or one an image ({n_images}), got {value.shape[0]}")
+        raise ValueError(f"{name} must have 1 entry or one for each image ({n_images}), got {value.shape[0]}")
     if value.device != like.device:
         raise TypeError(f"{name} is on {value.device}, face_vertices on {like.device}: they must share a device")
 
 
 def _describe_tensor(value: Tensor) -> str:
-    """Short, and without waiting for a GPU."""
+    """A short description, made without waiting for a GPU."""
     number = f", value {value.detach().item():.6g}" if value.numel() == 1 and is_known(value) else ""
     return f"<tensor of shape {tuple(value.shape)}, {value.dtype}{number}>"
 

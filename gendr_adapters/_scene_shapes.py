@@ -21,12 +21,12 @@ def check_scene(face_vertices: Shape, features: Shape | None, has_offsets: bool)
         texels = features[-2]
         if texels != 3 and (texels < 1 or math.isqrt(texels) ** 2 != texels):
             raise ValueError(
-                f"features must have 3 corners or R*R texels a face, got {texels} (shape {tuple(features)})"
+                f"features must have 3 corners or R*R texels for each face, got {texels} (shape {tuple(features)})"
             )
         if features[-1] < 1:
             raise ValueError(f"features must have at least one channel, got shape {tuple(features)}")
     if len(face_vertices) == 4 and has_offsets:
-        raise ValueError("face_offsets go with packed face_vertices (F_total, 3, 3), not with a batch (B, F, 3, 3)")
+        raise ValueError("face_offsets need packed face_vertices (F_total, 3, 3), got a batch (B, F, 3, 3)")
 
 
 def check_offsets(offsets: Shape) -> None:
@@ -47,7 +47,7 @@ def check_background(background: Shape, channels: int, n_images: int) -> None:
     rows = (1, *background) if len(background) == 1 else background
     if len(rows) != 2 or rows[1] != channels or rows[0] not in (1, n_images):
         raise ValueError(
-            f"background must be ({channels},) or ({n_images}, {channels}), one value a channel of the features, "
+            f"background must be ({channels},) or ({n_images}, {channels}), one value for each channel of features, "
             f"got shape {tuple(background)}"
         )
 

@@ -1,4 +1,4 @@
-"""TextureMaps and Lighting as the op under `render` takes them, checked."""
+"""TextureMaps and Lighting, checked and packed for the op of `render`."""
 
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ _MAX_TEXELS = 2**31
 
 
 class Faces(NamedTuple):
-    """Faces as `render` was given them: packed, and the leading shape of what goes with each."""
+    """Faces as `render` got them: packed, with the leading shape that values of each face must have."""
 
     vertices: Tensor
     leading: tuple[int, ...]
@@ -34,15 +34,15 @@ def pack_maps(textures: TextureMaps, faces: Faces) -> PackedMaps:
         check_real(f"TextureMaps.{name}", value)
         check_same(f"TextureMaps.{name}", value, like)
     if maps.dim() not in (3, 4) or 0 in maps.shape:
-        raise ValueError(f"TextureMaps.maps must be (H, W, C) or (M, H, W, C), none of them 0, got {_shape(maps)}")
+        raise ValueError(f"TextureMaps.maps must be (H, W, C) or (M, H, W, C), not empty, got {_shape(maps)}")
     maps = maps if maps.dim() == 4 else maps[None]
     n_maps = maps.shape[0]
     if n_maps * maps.shape[1] * maps.shape[2] >= _MAX_TEXELS:
         raise ValueError(f"TextureMaps.maps must have less than 2^31 texels together, got {_shape(maps)}")
     if map_index is None and n_maps not in (1, faces.n_images):
         raise ValueError(
-            f"{n_maps} maps for {faces.n_images} images need TextureMaps.map_index, which says each face's; "
-            "without it there is one map, or one an image"
+            f"{n_maps} maps for {faces.n_images} images need TextureMaps.map_index, the map of each face; without it "
+            "there must be one map, or one for each image"
         )
     if map_index is not None:
         map_index = _packed_index(map_index, faces)
@@ -54,7 +54,7 @@ def _packed_index(index: Tensor, faces: Faces) -> Tensor:
     if index.device != faces.vertices.device:
         raise TypeError(f"TextureMaps.map_index is on {index.device}, face_vertices on {faces.vertices.device}")
     if tuple(index.shape) not in (faces.leading, faces.leading[-1:]):
-        raise ValueError(f"TextureMaps.map_index must be {faces.leading}, a map for each face, got {_shape(index)}")
+        raise ValueError(f"TextureMaps.map_index must be {faces.leading}, one map for each face, got {_shape(index)}")
     return index.expand(faces.leading).reshape(-1)
 
 
@@ -73,12 +73,12 @@ def _of_corners(name: str, values: Tensor, n: int, faces: Faces) -> Tensor:
     """(F_total, 3, n)."""
     shape = (*faces.leading, 3, n)
     if tuple(values.shape) not in (shape, shape[-3:]):
-        raise ValueError(f"{name} must be {shape}, as face_vertices are, got {_shape(values)}")
+        raise ValueError(f"{name} must be {shape}, to match face_vertices, got {_shape(values)}")
     return values.expand(shape).reshape(-1, 3, n)
 
 
 def pack_lighting(lighting: Lighting, n_channels: int, faces: Faces) -> tuple[Tensor, Tensor]:
-    """surface (F, 3, 6) and rows of gendr_lighting (csrc/include/gendr.h)."""
+    """Return surface (F, 3, 6) and the rows of gendr_lighting (csrc/include/gendr.h)."""
     like, n_images = faces.vertices, faces.n_images
 
     def checked(name: str, value: Any, *shape: int) -> Tensor:
@@ -104,7 +104,7 @@ def pack_lighting(lighting: Lighting, n_channels: int, faces: Faces) -> tuple[Te
     ]
     if lights is None:
         if lighting.diffuse is not None or lighting.specular is not None:
-            raise ValueError("Lighting.diffuse and specular go with light_positions, of which there are none")
+            raise ValueError("Lighting.diffuse and specular need light_positions; got light_positions=None")
     else:
         check_real("Lighting.light_positions", lights)
         n_lights = lights.shape[-2] if lights.dim() in (2, 3) else 0

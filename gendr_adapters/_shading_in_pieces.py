@@ -1,5 +1,5 @@
-"""Shading in pieces: the fragments of one are listed, shaded and blended before the next is begun, and again in
-backward, so that memory does not grow with the number of fragments."""
+"""Shading in pieces: the fragments of one piece are listed, shaded and blended before the next piece begins, and again
+in backward. So memory does not grow with the number of fragments."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,18 +15,18 @@ from ._fragment_memory import ShadePiece, bytes_of_a_fragment
 from ._max_memory import bytes_allowed
 from ._pieces import Piece, divide
 
-# A fragment takes less: pictures of few fragments are not looked at any closer.
+# More than any fragment takes. Images whose fragments fit even so are not measured.
 _MOST_BYTES = 32 << 10
-_MOST_FRAGMENTS = 2**31 - 2  # that the core blends at a time
+_MOST_FRAGMENTS = 2**31 - 2  # the most that the core blends at a time
 
 
 def shade_in_pieces(
     counted: CountedFragments, pieces: Sequence[Piece], shade: ShadePiece, made_of: Sequence[Tensor]
 ) -> Tensor:
-    """(all pixels, C). With gradients nothing of a piece is kept: it is made again in backward.
+    """Return all pixels, (n, C). With gradients, nothing of a piece is kept: backward computes it again.
 
-    shade must find then what it found before. made_of: tensors that it reads: backward fails with autograd's error if
-    one of them was written to in between.
+    shade must then find the same state as before. made_of: tensors that shade reads; if one of them was written to in
+    between, backward fails with autograd's error.
     """
 
     def make(piece: Piece, *_: Tensor) -> Tensor:
@@ -39,7 +39,7 @@ def shade_in_pieces(
 
 
 def tensors_in(*values: Any) -> list[Tensor]:
-    """Those in containers, in what objects hold, and in the modules among that."""
+    """All tensors in containers, in attributes of objects, and in modules among them."""
     held = [v if isinstance(v, Tensor) else getattr(v, "__dict__", v) for v in values]
     tensors: list[Tensor] = []
     for x in tree_leaves(held):
@@ -53,8 +53,11 @@ def tensors_in(*values: Any) -> list[Tensor]:
 def pieces_for(
     counted: CountedFragments, size: tuple[int, int], shade: ShadePiece, max_memory: int | None
 ) -> list[Piece]:
-    """All pixels in pieces of which each takes max_memory bytes at most, as far as a few fragments can tell; those of a
-    single pixel may take more. None: a quarter of what is free, see `bytes_allowed`. size: of an image, (H, W)."""
+    """Divide all pixels into pieces that take at most max_memory bytes each, estimated from a few fragments. A piece of
+    a single pixel may take more.
+
+    max_memory: None: a quarter of the free memory, see `bytes_allowed`. size: of an image, (H, W).
+    """
     allowed = bytes_allowed(max_memory, counted.offsets.device)
     everything = Piece(0, counted.offsets.shape[0] - 1, size)
     if counted.total <= min(allowed // _MOST_BYTES, _MOST_FRAGMENTS):

@@ -1,4 +1,4 @@
-"""`soft_mask`: a silhouette of the first faces of each pixel, as Kaolin defines it."""
+"""`soft_mask`: a silhouette of the first faces at each pixel, as Kaolin defines it."""
 
 from torch import Tensor
 
@@ -11,12 +11,14 @@ _ALL = 2**31 - 1
 
 
 def soft_mask(face_vertices: Tensor, selected: Tensor, knum: int | None, settings: RenderSettings) -> Tensor:
-    """(B, H, W): 1 where selected (B, H, W), int64, is >= 0; elsewhere 1 - prod(1 - exp(-d^2 / dist_scale)) over the
-    knum faces of the lowest index (None: all) in whose bounding box, settings.reach further out, the pixel is; d is
-    the distance to the outline, in NDC.
+    """Kaolin's soft mask (B, H, W): 1 where selected (B, H, W), int64, is >= 0; elsewhere 1 - prod(1 - exp(-d^2 /
+    dist_scale)).
 
-    face_vertices: (B, F, 3, 3), as for `render`; the gradient goes there. Of the settings dist_scale, a number, reach,
-    near_clip and half_extent have a say. The arguments are taken as checked.
+    The product is over the knum faces with the lowest indices (None: all) among those whose bounding box, grown by
+    settings.reach, contains the pixel. d is the distance to the outline in NDC.
+
+    face_vertices: (B, F, 3, 3), as for `render`; it gets the gradient. The used settings are dist_scale (a number),
+    reach, near_clip and half_extent. The arguments are not checked.
 
     Source: csrc/core/soft_mask.h.
     """

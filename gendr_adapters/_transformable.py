@@ -1,5 +1,6 @@
-"""Ops inside the transforms of torch.func (grad, vjp, jacrev, vmap of them), which do not know torch.library's autograd
-and ask for a torch.autograd.Function. vmap runs an op item by item."""
+"""Our ops inside the transforms of torch.func (grad, vjp, jacrev, and vmap of them). These do not know torch.library's
+autograd and need a torch.autograd.Function. vmap runs an op item by item.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +9,7 @@ import torch
 
 
 def transformable(name: str, backward: Callable[..., Any], setup_context: Callable[..., None]) -> Any:
-    """The op gendr_adapters::name as such a Function, from what the op itself differentiates with."""
+    """The op gendr_adapters::name as a torch.autograd.Function, made from the functions of the op's own autograd."""
 
     def item_by_item(info: Any, in_dims: Any, *args: Any) -> Any:
         def item(i: int) -> list[Any]:
@@ -33,7 +34,7 @@ def transformable(name: str, backward: Callable[..., Any], setup_context: Callab
 
 
 def differs_by_item(x: torch.Tensor) -> bool:
-    """Whether x is a tensor inside torch.vmap that has other values in each item: nobody can look at these."""
+    """Is x a tensor inside torch.vmap that has other values in each item? Then its values cannot be read."""
     functorch = torch._C._functorch
     while functorch.is_functorch_wrapped_tensor(x):
         if functorch.is_batchedtensor(x):
@@ -51,8 +52,10 @@ def _no_vmap(info: Any, in_dims: Any, *args: Any) -> Any:
 
 
 def refuse_vmap(function: str, batch: str, *inputs: Any) -> None:
-    """Raises NotImplementedError, which names the function, where an input differs by item of torch.vmap: for functions
-    made of fragments. batch: the shape of what they take in vmap's place."""
+    """Raise NotImplementedError if an input differs by item of torch.vmap, for functions that use lists of fragments.
+
+    function: name of the function. batch: the shape of the batch that it takes instead.
+    """
     if any(isinstance(x, torch.Tensor) and differs_by_item(x) for x in inputs):
         raise _fragments_inside_vmap(function, batch)
 

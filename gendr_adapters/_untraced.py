@@ -1,4 +1,4 @@
-"""Keeping torch.compile out of functions that talk to C."""
+"""`untraced`: keep torch.compile out of functions that call C."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -9,13 +9,12 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def untraced(function: _F) -> _F:
-    """The function, which torch.compile runs as it is, with all that it calls.
+    """Return the function marked so that torch.compile does not compile it or anything that it calls.
 
-    Where a graph breaks around an op, Dynamo takes the op's own implementation for a function to compile; what it made
-    of ours freed tensors before C read them. And what must break graphs somewhere is compiled in vain, at a second a
-    piece. torch.compiler.disable does the same, but imports Dynamo (a second) and costs 2 us a call, so it is for
-    versions of torch (2.5, 2.6) that have no mark for the code itself.
-    """
+    At a graph break around an op, Dynamo would compile the op's own implementation. The compiled code freed tensors
+    before C read them. And compiling functions that break graphs anyway wastes a second each. torch.compiler.disable
+    does the same, but imports Dynamo (a second) and costs 2 us a call, so it is used only for versions of torch (2.5,
+    2.6) that cannot mark the code itself."""
     try:
         from torch._C._dynamo import eval_frame
 
@@ -24,6 +23,6 @@ def untraced(function: _F) -> _F:
     except (ImportError, AttributeError):
         disabled: _F = torch.compiler.disable(function)
         return disabled
-    # The mark above is for Python's calls; this is for those that Dynamo would put in line.
+    # The mark above is for calls from Python; this one is for calls that Dynamo would inline.
     function._torchdynamo_disable = True  # type: ignore[attr-defined]
     return function

@@ -1,4 +1,4 @@
-"""`look_at` and `orbit`: pinhole cameras by where they stand and what they look at."""
+"""`look_at` and `orbit`: pinhole cameras from their position and the point they look at."""
 
 from collections.abc import Sequence
 
@@ -23,20 +23,22 @@ def look_at(
     field_of_view: float | Tensor = 40.0,
     image_size: int | tuple[int, int] = 256,
 ) -> PinholeCamera:
-    """N pinhole cameras that stand at eye and look at a point, in a right-handed world, which they do not mirror.
+    """Make N pinhole cameras at the position `eye` that look at the point `at`.
 
-    Where up points along the view, another is taken: a coordinate axis.
+    The world is right-handed, and the image is not mirrored. `camera.project(vertices)` gives what `gather_corners` and
+    `render` need. If `up` is parallel to the view, a coordinate axis is used instead.
 
     Args:
-        eye, at, up: (3,) or (N, 3), world units; tensors of one dtype and device, or numbers. up need not be orthogonal
-            to the view.
-        field_of_view: of the image's shorter side, degrees in (0, 180); a number or (N,).
-        image_size: (H, W) in pixels, or the side of a square.
+        eye, at, up: (3,) or (N, 3), world units; numbers, or tensors of one dtype and device. up is the direction that
+            points upwards in the image; it need not be orthogonal to the view.
+        field_of_view: angle that the shorter side of the image spans, degrees in (0, 180); a number or (N,).
+        image_size: side of a square image, or (H, W), in pixels.
     Returns:
-        PinholeCamera, with gradients to eye, at, up and field_of_view; float32 on the CPU if eye is made of numbers.
+        PinholeCamera, with gradients to eye, at, up and field_of_view. If eye consists of numbers it is float32, on the
+        CPU.
     Raises:
-        TypeError: neither tensors nor numbers, or of different dtypes or devices.
-        ValueError: shapes that do not fit; an angle out of range; eye and at that coincide, or an up of 0.
+        TypeError: an argument is neither a tensor nor numbers, or dtypes or devices differ.
+        ValueError: shapes do not fit; an angle is out of range; eye equals at; up is 0.
 
     >>> import torch
     >>> from gendr_adapters import look_at
@@ -67,19 +69,21 @@ def orbit(
     field_of_view: float | Tensor = 40.0,
     image_size: int | tuple[int, int] = 256,
 ) -> PinholeCamera:
-    """N pinhole cameras around a point that they look at, y up.
+    """Make N pinhole cameras on circles around a point, which they look at. y is up.
 
-    At azimuth 0 a camera stands on the positive z axis, at 90 on the positive x axis, as in PyTorch3D's
-    look_at_view_transform (SoftRas counts from the negative z axis: 180 minus this).
+    At azimuth 0 the camera is on the positive z axis, at azimuth 90 on the positive x axis, as in PyTorch3D's
+    look_at_view_transform. (SoftRas counts from the negative z axis; its azimuth is 180 minus this one.)
 
     Args:
-        distance: from the point, world units. elevation: degrees above the horizon. azimuth: degrees. Numbers,
-            sequences of them, or tensors () or (N,) that broadcast.
+        distance: distance from the point, world units.
+        elevation: degrees above the horizon.
+        azimuth: degrees. All three are numbers, sequences of numbers, or tensors () or (N,); they broadcast.
         at, field_of_view, image_size: see `look_at`.
     Returns:
-        PinholeCamera, with gradients to what is a tensor; else float32 on the CPU.
+        PinholeCamera, with gradients to arguments that are tensors. Without tensors it is float32, on the CPU.
     Raises:
-        TypeError: no numbers. ValueError: shapes that do not broadcast; see `look_at`.
+        TypeError: an argument does not consist of numbers.
+        ValueError: shapes do not broadcast; see also `look_at`.
 
     >>> from gendr_adapters import orbit
     >>> len(orbit(3.0, elevation=20, azimuth=range(0, 360, 30)))

@@ -1,4 +1,4 @@
-"""What is said to the user: warnings that point at their line, and log records that come once."""
+"""Messages to the user: warnings that point at the user's line, and log records that come once."""
 
 import logging
 import sys
@@ -9,8 +9,10 @@ _logged: set[str] = set()
 
 
 def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
-    """A warning at the nearest line outside this package and torch, whose decorators are frames in some versions,
-    however many functions are between."""
+    """Warn at the nearest line outside this package and torch, for any number of functions in between.
+
+    torch counts as inside because its decorators are frames in some versions.
+    """
     frame: FrameType | None = sys._getframe(1)
     level = 2
     while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in (__package__, "torch"):
@@ -20,7 +22,7 @@ def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
 
 
 def log_once(message: str) -> None:
-    """A record of level INFO of the logger 'gendr_adapters', the first time that this process has it to say."""
+    """Log a message with level INFO to the logger 'gendr_adapters', only the first time in this process."""
     if message not in _logged:
         _logged.add(message)
         logging.getLogger(__package__).info(message)

@@ -1,4 +1,4 @@
-"""`blend_fragments`: a picture of given fragments, whatever shaded them."""
+"""`blend_fragments`: an image of fragments that the caller has shaded."""
 
 from collections.abc import Sequence
 
@@ -34,23 +34,27 @@ def blend_fragments(
     n_images: int = 1,
     outputs: Sequence[str] = ("image", "alpha"),
 ) -> Rendered:
-    """Blend fragments as `gendr_adapters.render` does: a T-conorm unites their coverages, a softmax over depth mixes
-    what they show.
+    """Blend shaded fragments into an image, as `gendr_adapters.render` does.
 
-    With features = (found.weights[..., None] * corner_features[found.face]).sum(1) of found = find_fragments(...) it is
-    `render`, numbers and gradients; where T-conorm max has equals, another of them may get the gradient.
+    A T-conorm combines the coverages of the fragments at a pixel into alpha, and a softmax over depth mixes their
+    features into the image.
+
+    With found = find_fragments(...) and features = (found.weights[..., None] * corner_features[found.face]).sum(1), the
+    result is that of `render`, values and gradients. One exception: with the T-conorm 'max' and several faces of equal
+    coverage, another of them may get the gradient.
 
     Args:
-        fragments: of find_fragments for this image_size; offsets, depth and distance2 are read. All of them count:
-            reach, near, far, cull and min_coverage are ignored.
-        features: (M, C), what each fragment shows, of the dtype of depth. None: no image.
-        image_size: side or (H, W), pixels.
-        settings: distribution, dist_*, t_conorm*, gamma, softmax_range (else near and far), background_eps and
-            background_floor count. blend must be 'softmax', gradient 'exact'.
-        background: features behind everything, (C,) or (B, C); None: 0.
-        face_offsets: (B + 1,) int64 or int32, as find_fragments took them; for a batch (B, F, 3, 3),
-            F * torch.arange(B + 1). T-conorm 'sum', a mean over the faces of a mesh, needs them; others do not.
-        n_images: B, where face_offsets is None.
+        fragments: result of find_fragments for this image_size. offsets, depth and distance2 are used. Every fragment
+            counts: reach, near, far, cull and min_coverage of settings are ignored.
+        features: (M, C), what each fragment shows, of the dtype of depth. None: there is no image.
+        image_size: side of a square image, or (H, W), in pixels.
+        settings: used are distribution, dist_scale, dist_squared, dist_shape, dist_shift, t_conorm, t_conorm_p, gamma,
+            softmax_range (or near and far), background_eps and background_floor. blend must be 'softmax', and gradient
+            'exact'.
+        background: features of the background, (C,) or (B, C). None: 0.
+        face_offsets: (B + 1,) int64 or int32, the one given to find_fragments; F * torch.arange(B + 1) for a batch
+            (B, F, 3, 3). Only the T-conorm 'sum' needs it, because it is a mean over the faces of a mesh.
+        n_images: B. Only used if face_offsets is None.
         outputs: 'image', 'alpha' or both.
 
     Returns:
@@ -58,8 +62,8 @@ def blend_fragments(
         background, dist_scale and gamma, the same bits in every run.
 
     Raises:
-        TypeError, ValueError: tensors, shapes, dtypes, devices or settings that do not fit. On CUDA the offsets and
-            scales are not looked at: see `render`.
+        TypeError, ValueError: a tensor, shape, dtype, device or setting does not fit. On CUDA the values of offsets and
+            scales are not checked, see `render`.
 
     Example:
         >>> import torch
@@ -77,23 +81,23 @@ def blend_fragments(
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
     for name, allowed in (("blend", "softmax"), ("gradient", "exact")):
         if (got := getattr(settings, name)) != allowed:
-            raise ValueError(f"fragments are blended with {name}={allowed!r} only, got {got!r}")
+            raise ValueError(f"settings must have {name}={allowed!r} to blend fragments, got {got!r}")
     height, width = image_shape(image_size)
     if face_offsets is not None:
         face_offsets = _checked_numbers("face_offsets", face_offsets, depth)
     n_images = _image_count(face_offsets, n_images, settings)
     if offsets.shape[0] != n_images * height * width + 1:
         raise ValueError(
-            f"fragments are of {offsets.shape[0] - 1} pixels, {n_images} images of {height} x {width} pixels have "
+            f"fragments belong to {offsets.shape[0] - 1} pixels, but {n_images} images of {height} x {width} have "
             f"{n_images * height * width}"
         )
     refuse_forward_mode(depth, distance2, features, background, settings.dist_scale, settings.gamma)
     wanted = sum(_OUTPUTS[name] for name in set(output_names(outputs, _OUTPUTS)))
     if features is None:
         if background is not None:
-            raise ValueError("background goes with features: without them there is no image for it to be behind")
+            raise ValueError("background needs features: without features there is no image; got features=None")
         if not wanted & ops.ALPHA:
-            raise ValueError("outputs=('image',) needs features: they are what an image shows")
+            raise ValueError("outputs=('image',) needs features, which the image shows; got features=None")
         wanted, back = ops.ALPHA, None
     else:
         check_real("features", features)
@@ -138,7 +142,7 @@ def _checked_fragments(fragments: Fragments) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _checked_numbers(name: str, values: Tensor, depth: Tensor) -> Tensor:
-    """In int64."""
+    """Check a list of integers and return it in int64."""
     values = as_index(name, values)
     if values.device != depth.device:
         raise TypeError(f"{name} are on {values.device}, fragments.depth on {depth.device}")
@@ -152,7 +156,7 @@ def _image_count(face_offsets: Tensor | None, n_images: int, settings: RenderSet
         return face_offsets.shape[0] - 1
     if settings.t_conorm == "sum":
         raise ValueError(
-            "t_conorm='sum' is a mean over the faces of each mesh and needs face_offsets; for one mesh of F faces, "
+            "t_conorm='sum' is a mean over the faces of each mesh and needs face_offsets; for one mesh of F faces use "
             "torch.tensor([0, F])"
         )
     if not isinstance(n_images, int) or isinstance(n_images, bool):

@@ -1,13 +1,13 @@
-"""The 18 distributions a soft edge can have: their names, what they need, and their CDFs and PDFs.
+"""The 18 distributions that a soft edge can have: names, parameters, CDFs and PDFs.
 
-A pixel at signed distance d from a face (positive inside) is covered by D = CDF(u), u = sign * d / tau or
-sign * d^2 / tau. Everything here takes the scaled, dimensionless u. The formulas follow GenDR (Petersen et al.,
-"GenDR: A Generalized Differentiable Renderer", CVPR 2022); the native core evaluates the
-same functions in blocks, and the tests hold both against each other.
+A pixel at signed distance d from a face (positive inside) is covered by D = CDF(u), with u = sign * d / tau or
+u = sign * d^2 / tau. All functions here take the scaled, dimensionless u. The formulas are those of GenDR (Petersen et
+al., "GenDR: A Generalized Differentiable Renderer", CVPR 2022). The native core computes the same functions in blocks,
+and the tests compare both.
 
-`cdf` and `pdf` are the readable versions, for plots and as a reference (_curves.py). Autograd of a CDF gives its PDF
-everywhere, without NaN in the tails; where a density is undefined (a corner of the CDF) either one-sided value may come
-out.
+`cdf` and `pdf` are simple versions in torch, for plots and as a reference (_curves.py). The gradient of a CDF by
+autograd is its PDF, without NaN in the tails. Where a density is undefined, at a corner of the CDF, the gradient is one
+of the two one-sided values.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,18 +21,17 @@ __all__ = ["ALIASES", "DISTRIBUTIONS", "Distribution", "cdf", "distribution", "p
 
 
 class Distribution(NamedTuple):
-    """What is to be known of a distribution of the edge position.
+    """The parameters of a distribution.
 
-    uses_shape: shape must be given and > 0. uses_shift: shift moves the support. begins: the CDF is 0 up to some u; of
-        the others it is 0 nowhere, though floating point may have no number that small.
-    """
+    uses_shape: a shape parameter > 0 is required. uses_shift: the shift moves the support. begins: the CDF is 0 up to
+    some u. Other CDFs are above 0 everywhere, although they may underflow to 0 in floating point."""
 
     uses_shape: bool = False
     uses_shift: bool = False
     begins: bool = False
 
 
-# In the order of csrc/core/distributions.def: the position of a name is its number in the native core.
+# In the order of csrc/core/distributions.def: a name's position is its number in the native core.
 DISTRIBUTIONS: dict[str, Distribution] = {
     "hard": Distribution(begins=True),
     "uniform": Distribution(begins=True),
@@ -58,7 +57,9 @@ ALIASES: dict[str, str] = {"heaviside": "hard", "hyperbolic_secant": "gudermanni
 
 
 def distribution(name: str) -> Distribution:
-    """Look a distribution up by name or alias. Raises ValueError that names the nearest, TypeError for no string.
+    """Look up a distribution by its name or alias.
+
+    Raises ValueError for an unknown name, with the most similar name, and TypeError if the name is not a string.
 
     Example:
         >>> from gendr_adapters.distributions import distribution
@@ -76,13 +77,15 @@ def distribution(name: str) -> Distribution:
 
 
 def cdf(name: str, x: "Tensor", shape: "float | Tensor" = 0.0, shift: "float | Tensor" = 0.0) -> "Tensor":
-    """Coverage D = CDF(x) of a pixel at scaled signed distance x.
+    """Coverage D = CDF(x) of a pixel at the scaled signed distance x.
 
     name: one of DISTRIBUTIONS or ALIASES.
-    x: floating point tensor of any shape, dimensionless: the signed distance (or signed square) over tau, > 0 inside.
-    shape: the gamma distributions' shape parameter, > 0.
-    shift: moves the support of the exponential, gamma and levy distributions, in units of tau: x + shift; the _rev ones
-        are mirrored, cdf_rev(x, shift) = 1 - cdf(-x, shift).
+    x: floating-point tensor of any shape, dimensionless: signed distance (or signed squared distance) / tau, > 0
+        inside.
+    shape: shape parameter of the gamma distributions, > 0.
+    shift: moves the support of the exponential, gamma and levy distributions, in units of tau: their argument is x +
+        shift. The _rev forms are mirrored: cdf_rev(x, shift) = 1 - cdf(-x, shift).
+
     Returns a tensor like x, in [0, 1]. Raises ValueError for an unknown name or a shape that is not positive.
 
     Example:
@@ -97,7 +100,9 @@ def cdf(name: str, x: "Tensor", shape: "float | Tensor" = 0.0, shift: "float | T
 
 
 def pdf(name: str, x: "Tensor", shape: "float | Tensor" = 0.0, shift: "float | Tensor" = 0.0) -> "Tensor":
-    """Density d cdf / dx, in 1 / (unit of x); arguments and errors as for `cdf`. 0 for 'hard'.
+    """Density: the derivative of `cdf` with respect to x, in 1 / (unit of x).
+
+    Arguments and errors are those of `cdf`. For 'hard' it is 0.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""`find_fragments`: the pairs of pixels and faces themselves, for callers that shade each of them on their own."""
+"""`find_fragments`: a list of all pairs of a pixel and a face near it, for callers that shade each pair themselves."""
 
 from typing import Any, NamedTuple
 
@@ -18,20 +18,24 @@ from ._scales import check_values, scale_tensor
 from .distributions import DISTRIBUTIONS, distribution
 from .settings import RenderSettings
 
-# The number of a distribution whose CDF is above 0 in floating point, too, wherever it is above 0.
+# The number of a distribution whose CDF does not underflow.
 _ENDLESS = list(DISTRIBUTIONS).index("cauchy")
 
 
 class Fragments(NamedTuple):
-    """M pairs of a pixel and a face in reach of it, concatenated: image by image, row by row from the top; the order
-    within a pixel is arbitrary but deterministic.
+    """The result of `find_fragments`, a named tuple: M fragments, each a pair of a pixel and a face near it.
 
-    offsets: (B * H * W + 1,) int64; the fragments of pixel i are offsets[i] to offsets[i + 1].
-    pixel: (M,) int64, (image * H + row) * W + column. face: (M,) int64, counted through all images.
-    weights: (M, 3), the weights of the face's corners in features there (see RenderSettings.clip); they sum to 1, but
-    with clip 'none' not beyond the horizon of the face's plane.
-    depth: (M,), view depth. distance2: (M,), squared distance to the outline in NDC^2 (with distance 'barycentric': the
-    square of the smallest barycentric), positive inside the face, negative outside.
+    They are sorted by pixel: image by image, row by row from the top. The order within a pixel is arbitrary, and the
+    same in every run.
+
+    offsets: (B * H * W + 1,) int64. The fragments of pixel i are those from offsets[i] to offsets[i + 1] - 1.
+    pixel: (M,) int64, the pixel: (image * H + row) * W + column.
+    face: (M,) int64, the face, counted through all images.
+    weights: (M, 3), interpolation weights of the face's corners at the pixel (see RenderSettings.clip). They sum to 1,
+        except with clip 'none' beyond the horizon of the face's plane.
+    depth: (M,), depth of the face at the pixel, in the unit of z.
+    distance2: (M,), squared distance to the face's outline in NDC^2, positive inside the face and negative outside.
+        With distance 'barycentric' it is the square of the smallest barycentric coordinate, with that sign.
     """
 
     offsets: Tensor
@@ -49,23 +53,26 @@ def find_fragments(
     face_offsets: Tensor | None = None,
     settings: RenderSettings = RenderSettings(),  # noqa: B008 (frozen)
 ) -> Fragments:
-    """All fragments of a scene, however many there are at a pixel.
+    """List all fragments of a scene: every pair of a pixel and a face near it. A pixel may have any number of them.
+
+    Use it to shade each fragment yourself; `blend_fragments` then makes the image.
 
     Args:
         face_vertices, image_size, face_offsets: as for `gendr_adapters.render`.
-        settings: which pairs are in reach (reach, reach_per_scale, min_coverage and the distribution), which are seen
-            (near, far, cull, front), and the weights (perspective_correct, clip). Settings of alpha and blending are
-            ignored. With min_coverage 0 and a reach the reach alone decides, whatever dist_scale; only a distribution
-            that is 0 up to some u, such as 'uniform', ends there, too. min_coverage is 1e-6 if not given.
+        settings: reach, reach_per_scale, min_coverage, distribution and dist_scale decide which faces are near a pixel;
+            near, far, cull and front decide which are visible; perspective_correct and clip decide the weights. Fields
+            for alpha and blending are ignored. With min_coverage=0 (the default is 1e-6) and a reach, dist_scale has no
+            effect: every face within reach is listed, except where the distribution is exactly 0, as 'uniform' is below
+            some u.
 
     Returns:
         Fragments. weights, depth and distance2 have gradients to face_vertices, the same bits in every run; which pairs
-        there are has none. 36 bytes a fragment in float32, 56 in float64. On a GPU the call waits, once, for their
-        number.
+        are listed has no gradient. A fragment takes 36 bytes in float32 and 56 in float64. On a GPU the call waits
+        once, for the number of fragments.
 
     Raises:
-        TypeError, ValueError: as `render`. With a dist_scale out of range that only the GPU knows nothing is found in
-        its image, unless settings.check_finite makes it an error.
+        TypeError, ValueError: as `render`. If a dist_scale in GPU memory is out of range, no fragments are found in its
+        image; with settings.check_finite it is an error.
 
     Example:
         >>> import torch
@@ -87,8 +94,9 @@ def find_fragments(
 def listing_arguments(
     face_vertices: Tensor, image_size: int | tuple[int, int], face_offsets: Tensor | None, settings: RenderSettings
 ) -> tuple[Any, ...]:
-    """The arguments of find_fragments, checked, as the ops take them: face_vertices, dist_scale, face_offsets,
-    [B, H, W], and the settings' whole and real numbers."""
+    """Check the arguments of find_fragments. Returns those of the ops: face_vertices, dist_scale, face_offsets,
+    [B, H, W], and the integers and floats of the settings.
+    """
     face_vertices, _, face_offsets, n_images = packed_scene(face_vertices, None, face_offsets)
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")
@@ -106,6 +114,7 @@ def listing_arguments(
 
 
 def _by_reach_alone(settings: RenderSettings) -> bool:
-    """Are all pairs in reach covered by more than min_coverage? The core would drop those whose coverage underflows."""
+    """Is the reach the only limit? Then pairs whose coverage underflows to 0, which the core would drop, are listed,
+    too."""
     no_reach = settings.reach is None and settings.reach_per_scale is None
     return settings.min_coverage == 0 and not no_reach and not distribution(settings.distribution).begins

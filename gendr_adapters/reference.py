@@ -1,15 +1,15 @@
-"""The specification: what `gendr_adapters.render` and `find_fragments` compute, written to be read.
+"""The reference: what `gendr_adapters.render` and `find_fragments` compute, written to be read.
 
-Slow, dense over all (pixel, face) pairs, straight from the equations, in plain torch with autograd. It shares no code
-with the native core, which the tests hold against it, numbers and gradients.
+It is slow, computes all (pixel, face) pairs, and follows the equations directly, in plain torch with autograd. It
+shares no code with the native core. The tests compare the core's values and gradients with it.
 
 Sources: Liu et al., "Soft Rasterizer", ICCV 2019 (coverage, softmax colour, sections 3.2 and 3.3); Petersen et al.,
 "GenDR", CVPR 2022 (distributions, T-conorms). Settings are `gendr_adapters.RenderSettings`, or any object with the same
-attributes. Gradients are the exact ones (gradient='exact'). Everything is (P, F): P = H * W pixels, F faces of one
-mesh; so memory is that of P F numbers some fifty times: for small pictures.
+attributes. Gradients are the exact ones (gradient='exact'). Tensors have the shape (P, F) for P = H * W pixels and F
+faces of one mesh, and memory is about fifty times P F numbers: use it for small images.
 
-The one trick that recurs is the double where: `where(ok, f(where(ok, x, harmless)), constant)`. Autograd multiplies the
-derivative of the branch not taken by zero, and 0 * inf is NaN, so f must never see the bad x.
+One trick is used often, the double where: `where(ok, f(where(ok, x, harmless)), constant)`. Autograd multiplies the
+derivative of the branch that is not taken by zero, and 0 * inf is NaN, so f must never get the bad x.
 """
 
 import math
@@ -26,8 +26,12 @@ from .settings import RenderSettings
 from .shading import Lighting, TextureMaps
 from .t_conorms import aggregate
 
-# Coverages as small as this are no weights: they have lost digits, and their inverses are infinite.
+# Smaller coverages are not used as weights: they have lost digits, and their inverses are infinite.
 _NO_COLOUR = {torch.float32: 1e-30, torch.float64: 1e-290}
+
+# In units of the scale. Closer to an edge than this a pixel of the closed face counts as one that is so far inside:
+# beside 0 a CDF may be steep beyond all bounds, and rounding would say which pixels count.
+_RIGHT_INSIDE = 8 * torch.finfo(torch.float64).eps
 
 
 class Reference(NamedTuple):
@@ -56,8 +60,8 @@ def _cross(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _nearest_on_outline(pixels: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
-    """Squared distance (P, F) from each pixel to the nearest of the three edges of each face (F, 3, 2), and the weights
-    (P, F, 3) of the corners in that nearest point."""
+    """Squared distance (P, F) from each pixel to the nearest edge of each face (F, 3, 2), and the weights (P, F, 3) of
+    the corners at the nearest point."""
     start = corners
     edge = corners.roll(-1, dims=1) - start
     to_pixel = pixels[:, None, None] - start  # (P, F, 3, 2)
@@ -65,7 +69,7 @@ def _nearest_on_outline(pixels: Tensor, corners: Tensor) -> tuple[Tensor, Tensor
     proper = length2 > 0  # an edge of length zero is its start point
     t = (to_pixel * edge).sum(-1) / torch.where(proper, length2, torch.ones_like(length2))
     t = torch.where(proper, t, torch.zeros_like(t)).clamp(0, 1)
-    # Of a corner from that itself: its two edges agree to the last bit, and rounding does not decide between them.
+    # Use the corner itself for t = 1: then both of its edges give the same bits, and rounding does not decide.
     offset = torch.where((t == 1)[..., None], to_pixel.roll(-1, dims=2), to_pixel - t[..., None] * edge)
     d2, nearest = (offset * offset).sum(-1).min(-1)  # min picks one edge, so does its gradient
     one_hot = torch.nn.functional.one_hot(nearest, 3).to(t.dtype)
@@ -74,7 +78,8 @@ def _nearest_on_outline(pixels: Tensor, corners: Tensor) -> tuple[Tensor, Tensor
 
 
 def _barycentrics(pixels: Tensor, corners: Tensor, double_area: Tensor) -> Tensor:
-    """Barycentric coordinates (P, F, 3) of the pixels in each face; NaN-free but meaningless where the area is 0."""
+    """Barycentric coordinates (P, F, 3) of the pixels in each face. Where the area is 0 they are finite but
+    meaningless."""
     following, last = corners.roll(-1, dims=1), corners.roll(-2, dims=1)
     opposite = _cross(last - following, pixels[:, None, None] - following)
     safe = torch.where(double_area != 0, double_area, torch.ones_like(double_area))
@@ -82,8 +87,8 @@ def _barycentrics(pixels: Tensor, corners: Tensor, double_area: Tensor) -> Tenso
 
 
 def _on_outline(w: Tensor, corners: Tensor, double_area: Tensor, d2: Tensor) -> Tensor:
-    """Which pixels (P, F) are on a face's outline except for rounding: they touch each of its edges' lines from
-    within, and the outline, each by 6 units in the last place of the lengths involved (csrc/core/geometry.h)."""
+    """Which pixels (P, F) are on the outline of a face up to rounding. They touch the line of each edge from inside,
+    and the outline, each within 6 units in the last place of the lengths involved (csrc/core/geometry.h)."""
     edge2 = (corners.roll(-1, dims=1) - corners).square().sum(-1)
     opposite2 = edge2.roll(-1, dims=1)  # w_k = distance from the line of edge k + 1 / height
     touch = 6 * torch.finfo(w.dtype).eps
@@ -112,11 +117,11 @@ def _weights_and_depth(s: Any, raw: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         least = 1e-8 * _inverse(z).prod(-1) * z.amin(-1).clamp(max=1) ** 2
         total = over_z.sum(-1)
         total = torch.where(total > least, total, least.expand_as(total).detach())
-        # 0 is possible where depths are of either sign: such a face has no colour.
+        # 0 is possible if depths have both signs: such a face has no colour.
         weights = over_z / torch.where(total != 0, total, torch.ones_like(total))[..., None]
     if clip == "nonnegative":
         weights = weights.clamp(min=0)
-        # All are negative where depths of either sign make them so: such a face has no colour.
+        # All can be negative if depths have both signs: such a face has no colour.
         total = weights.sum(-1, keepdim=True)
         some = total > 0
         weights = torch.where(some, weights / torch.where(some, total, torch.ones_like(total)), weights)
@@ -124,24 +129,24 @@ def _weights_and_depth(s: Any, raw: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _sample_features(features: Tensor, weights: Tensor) -> Tensor:
-    """Features (P, F, C) from corners (F, 3, C) or from R * R texels (F, R * R, C) at weights (P, F, 3)."""
+    """Features (P, F, C) at weights (P, F, 3), from values at corners (F, 3, C) or from R * R texels (F, R * R, C)."""
     count = features.shape[1]
     if count == 3:
         return torch.einsum("pfk,fkc->pfc", weights, features)
     res = math.isqrt(count)
     a, b = weights[..., 0].detach() * res, weights[..., 1].detach() * res
-    # The inner borders of cells that are passed: so a weight of exactly 1 is in the last cell, and what is outside of
-    # [0, 1] without a clip in the first or last.
+    # Count the inner borders of cells below the weight. So a weight of exactly 1 is in the last cell, and weights
+    # outside [0, 1], which exist without a clip, are in the first or last cell.
     borders = torch.arange(1, res, dtype=a.dtype, device=a.device)
     u, v = ((x[..., None] >= borders).sum(-1) for x in (a, b))
-    # Which of the two triangles of the texel square: beside edge 0-1, where a + b is res, rounding does not decide.
+    # Which of the two triangles of the texel square? At edge 0-1, where a + b is res, rounding must not decide.
     lower = a + b - u - v <= 1 + 8 * torch.finfo(a.dtype).eps * res
     texel = torch.where(lower, v * res + u, (res - 1 - v) * res + (res - 1 - u))
     return features[torch.arange(features.shape[0], device=features.device), texel]
 
 
 def _colours(features: Tensor | TextureMaps, weights: Tensor, lighting: Lighting | None) -> Tensor:
-    """(P, F, C): what each face shows at each pixel."""
+    """What each face shows at each pixel: (P, F, C)."""
     face = torch.arange(weights.shape[1], device=weights.device).expand(weights.shape[:2])
     texels = (
         show_maps(features, weights, face) if isinstance(features, TextureMaps) else _sample_features(features, weights)
@@ -156,7 +161,7 @@ def _background(background: Any, channels: int, like: Tensor) -> Tensor:
 
 
 def _cut_faces(face_vertices: Tensor, pixels: Tensor, s: Any) -> tuple[Tensor, dict[int, CutFace]]:
-    """Which faces of (F, 3, 3) are whole, and what is left of those that are not."""
+    """Which of the faces (F, 3, 3) are whole, and the remaining polygons of those that are cut."""
     whole = face_vertices.detach().isfinite().all(-1).all(-1)
     near_clip = getattr(s, "near_clip", None)
     if near_clip is None:
@@ -171,41 +176,41 @@ def _cut_faces(face_vertices: Tensor, pixels: Tensor, s: Any) -> tuple[Tensor, d
 
 
 def _with(values: Tensor, cuts: dict[int, CutFace], name: str, dim: int) -> Tensor:
-    """values, but those of the cut faces in place of theirs."""
+    """values, with the entries of cut faces replaced by those of their polygons."""
     columns = [getattr(cuts[i], name) if i in cuts else x for i, x in enumerate(values.unbind(dim))]
     return torch.stack(columns, dim) if cuts else values
 
 
 def _is_between(z: Tensor, s: Any) -> Tensor:
-    """Which faces, of depths (F, 3), are between near and far where they are not cut off."""
+    """Which faces, with corner depths (F, 3), have their visible part entirely between near and far."""
     near_clip = getattr(s, "near_clip", None)
     nearest = z.amin(-1) if near_clip is None else z.amin(-1).clamp(min=near_clip)
     return (nearest >= s.near) & (z.amax(-1) <= s.far)
 
 
 class _Pairs(NamedTuple):
-    """Every (pixel, face) pair of one mesh; all (P, F) but the first two."""
+    """Every (pixel, face) pair of one mesh. All tensors are (P, F) except the first two."""
 
     vertices: Tensor  # (F, 3, 3); ones where the face cannot be drawn
     weights: Tensor  # (P, F, 3), of features
     depth: Tensor
     signed_d2: Tensor  # squared distance, negative outside
     coverage: Tensor
-    counted: Tensor  # the same for comparisons: on an edge, what it is right inside
+    counted: Tensor  # the same for comparisons: on an edge and beside it, what it is right inside
     closed: Tensor  # on the closed triangle
     kept: Tensor  # takes part
-    seen: Tensor  # has colour, where it takes part
+    seen: Tensor  # has a colour if it takes part
 
 
 def _reach(s: Any, tau: Tensor) -> float:
-    """NDC, the smaller of both; infinite where there is none."""
+    """The smaller of both limits, in NDC; infinite if there is none."""
     reach, per_scale = s.reach, getattr(s, "reach_per_scale", None)
     of_scale = math.inf if per_scale is None else math.sqrt(per_scale * tau.item())
     return min(math.inf if reach is None else reach, of_scale)
 
 
 def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: bool = False) -> _Pairs:
-    """listed: for a list of pairs, which a coverage that is too small for floating point does not shorten."""
+    """listed: for a list of fragments, which includes pairs whose coverage underflows to 0."""
     # Faces that cannot be drawn at all.
     z_corner = face_vertices[..., 2]
     pixels = pixel_centres(height, width, s.half_extent, face_vertices)
@@ -223,8 +228,8 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
     outline_d2 = _with(outline_d2, cuts, "d2", 1)
     w = _barycentrics(pixels, corners, torch.where(proper, double_area, torch.zeros_like(double_area)))
     inside = _with(proper & (w > 0).all(-1), cuts, "inside", 1)
-    # No holes: a pixel on an edge that faces share is on one of them, and a pixel on a face is at its distance 0.
-    # A face of zero area has no inside, and holds what is at distance 0.
+    # No holes: a pixel on a shared edge is on at least one of the faces, at distance 0. A face of zero area has no
+    # inside; the pixels at distance 0 are on it.
     on_outline = _on_outline(w.detach(), corners.detach(), double_area.detach(), outline_d2.detach())
     touching = ~inside & torch.where(proper, on_outline, outline_d2.detach() == 0)
     closed = _with(inside | touching, cuts, "closed", 1)
@@ -248,12 +253,12 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
     hard_edge = ALIASES.get(s.distribution, s.distribution) == "hard"
     if hard_edge:
         coverage = closed.to(w.dtype)
+        counted = coverage
     else:
-        coverage = cdf(s.distribution, sign * (d2 if s.dist_squared else d) / tau, s.dist_shape, s.dist_shift)
-    counted = coverage.detach()
-    if not hard_edge:
-        right_inside = cdf(s.distribution, torch.full_like(counted, 1e-12), s.dist_shape, s.dist_shift)
-        counted = torch.where(closed & ~inside, right_inside, counted)
+        u = sign * (d2 if s.dist_squared else d) / tau
+        coverage = cdf(s.distribution, u, s.dist_shape, s.dist_shift)
+        counted = cdf(s.distribution, u.detach().clamp(min=_RIGHT_INSIDE), s.dist_shape, s.dist_shift)
+        counted = torch.where(closed, counted, coverage.detach())
     kept = drawable & (counted > s.min_coverage)
     if listed and s.min_coverage == 0 and s.reach is not None and not distribution(s.distribution).begins:
         kept = drawable
@@ -266,15 +271,15 @@ def _all_pairs(face_vertices: Tensor, height: int, width: int, s: Any, listed: b
         if not hard_edge and getattr(s, "reach_shape", "distance") == "distance":
             kept = kept & (closed | (d < reach))
 
-    # Depth, and which pairs may be seen. A face of zero area is its outline: it has the depth and the features of the
-    # nearest point there, no front side, and nothing inside.
+    # Depth, and which pairs may be visible. A face of zero area consists of its outline: it has the depth and the
+    # features of the nearest point of the outline, and no front side.
     weights, depth = _weights_and_depth(s, torch.where(proper[:, None], w, outline_weights.detach()), z_corner)
     weights, depth = _with(weights, cuts, "weights", 1), _with(depth, cuts, "depth", 1)
     seen = (depth >= s.near) & (depth <= s.far)
-    if getattr(s, "clip", "unit") != "none":  # of a face between the planes, whatever rounding makes of its depths
+    if getattr(s, "clip", "unit") != "none":  # a face between the planes is seen even if depths are rounded outside
         in_sight = depth != 0 if cuts else torch.ones_like(seen)
         seen = seen | (in_sight & _is_between(face_vertices[..., 2], s))
-    if s.perspective_correct:  # weights divided by depths of either sign are no average: such a face has no colour
+    if s.perspective_correct:  # with depths of both signs, weights are not an average: such a face has no colour
         seen = seen & (z_corner > 0).all(-1)
     if s.cull == "back":
         turn = double_area if s.front == "counterclockwise" else -double_area
@@ -290,13 +295,14 @@ def render(
     background: Any = None,
     lighting: Lighting | None = None,
 ) -> Reference:
-    """One mesh, rendered softly.
+    """Render one mesh softly.
 
-    face_vertices: (F, 3, 3), x and y in NDC, z view depth. image_size: side, or (H, W), pixels.
-    features: (F, 3, C) at corners, (F, R * R, C) texels, or TextureMaps. background: (C,) or (1, C), default zeros.
+    face_vertices: (F, 3, 3), x and y in NDC, z the depth. image_size: side, or (H, W), in pixels.
+    features: (F, 3, C) at corners, (F, R * R, C) texels, or TextureMaps. background: (C,) or (1, C), default 0.
     lighting: without a batch axis.
-    settings: gendr_adapters.RenderSettings; dist_scale and gamma may be tensors of one element.
-    The gradients of all four, of dist_scale and of gamma are autograd's.
+    settings: gendr_adapters.RenderSettings; dist_scale and gamma may be tensors with one element.
+
+    Autograd gives the gradients to face_vertices, features, background, lighting, dist_scale and gamma.
     """
     s = settings
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
@@ -307,7 +313,7 @@ def render(
     aggregated = counted if s.t_conorm == "hard" else coverage
     alpha = aggregate(s.t_conorm, torch.where(in_alpha, aggregated, torch.zeros_like(coverage)), 1, s.t_conorm_p)
 
-    # The nearest face that holds the pixel: lowest depth, lowest index on ties.
+    # The nearest face that contains the pixel: lowest depth, and lowest index if depths are equal.
     solid = kept & seen & closed
     far_away = torch.full_like(depth, math.inf)
     held = solid.any(1)
@@ -333,11 +339,11 @@ def render(
             visible = kept & seen & (coverage.detach() > _NO_COLOUR[coverage.dtype])
             gamma = torch.as_tensor(s.gamma, dtype=w.dtype, device=w.device).reshape(())
             first, last = getattr(s, "softmax_range", None) or (s.near, s.far)
-            # What cannot be seen competes as the background: the softmax of the others does not notice.
+            # Invisible pairs get the background's exponent, so they do not change the largest exponent.
             behind_all = torch.full_like(alpha, s.background_eps)[:, None]
             nearness = torch.where(visible, (last - depth) / (last - first), behind_all)
-            # The exponents are relative to the largest one, which changes nothing but overflow and where the floor is.
-            # One face only is the largest, and so is its gradient.
+            # Exponents are relative to the largest one. This avoids overflow and defines the background floor. If
+            # several are the largest, one of them gets the gradient.
             candidates = torch.cat([behind_all, nearness], 1)
             peak = candidates.gather(1, (candidates == candidates.amax(1, True)).to(torch.uint8).argmax(1, True))[:, 0]
             weight = torch.where(visible, coverage, torch.zeros_like(coverage))
@@ -354,7 +360,7 @@ def render(
 
 
 class ReferenceFragments(NamedTuple):
-    """As gendr_adapters.Fragments without offsets, ordered by pixel, then face."""
+    """Like gendr_adapters.Fragments without offsets, ordered by pixel, then by face."""
 
     pixel: Tensor
     face: Tensor
@@ -368,7 +374,7 @@ def find_fragments(
     image_size: tuple[int, int],
     settings: Any = RenderSettings(),  # noqa: B008 (frozen)
 ) -> ReferenceFragments:
-    """The pairs of one mesh (F, 3, 3) that take part and are seen. image_size: (H, W), pixels."""
+    """List the pairs of one mesh (F, 3, 3) that take part and are visible. image_size: (H, W), pixels."""
     pairs = _all_pairs(face_vertices, *image_size, settings, listed=True)
     pixel, face = (pairs.kept & pairs.seen).nonzero(as_tuple=True)
     return ReferenceFragments(

@@ -1,4 +1,4 @@
-"""`Anneal`: softness that falls from step to step, in pixels."""
+"""`Anneal`: a schedule that makes edges sharper from step to step."""
 
 import math
 from collections.abc import Sequence
@@ -12,21 +12,21 @@ __all__ = ["Anneal"]
 
 @dataclass(frozen=True)
 class Anneal:
-    """A schedule for dist_scale: soft edges first, which feel what is far away, sharp ones in the end, which are exact.
+    """A schedule for dist_scale: soft edges in the first steps of a fit, sharp edges in the last steps.
 
         anneal = Anneal(start=2.0, end=0.1, steps=200, image_size=64)
         for step in range(200):
             settings = base.replace(dist_scale=anneal(step))
 
-    It falls geometrically, by the same factor in each step. What it returns is also sigma of PyTorch3D's BlendParams
-    and sigma_val of SoftRas.
+    Soft edges give gradients far from the outline; sharp edges are accurate. The softness changes by the same factor in
+    each step. anneal(step) can also be used as sigma of PyTorch3D's BlendParams and as sigma_val of SoftRas.
 
-    start, end: softness at the first and at the last step, in pixels, > 0: the distance from an edge at which u is 1
-        (coverage 0.73 inside, 0.27 outside, if it is logistic). end may be larger than start.
-    steps: how many there are, at least 1. With 1, that one has start.
-    image_size: side of a square image or (H, W), in pixels; its shorter side is taken to span [-1, 1].
-    dist_squared: as in the RenderSettings that are to get dist_scale: (2 pixels / min(H, W))^2 with True, else
-        2 pixels / min(H, W).
+    start, end: softness at the first and at the last step, in pixels, > 0. With the distribution 'logistic', a face
+        covers a pixel at this distance from its edge by 0.73 inside and 0.27 outside. end may be larger than start.
+    steps: number of steps, at least 1. A single step has the softness start.
+    image_size: side of a square image, or (H, W), in pixels. The shorter side spans [-1, 1] in NDC.
+    dist_squared: the value of RenderSettings.dist_squared. dist_scale is (2 pixels / min(H, W))^2 with True, and
+        2 pixels / min(H, W) with False.
 
     Raises TypeError or ValueError that says what was given and what is allowed.
 
@@ -55,16 +55,16 @@ class Anneal:
             raise TypeError(f"dist_squared must be True or False, got {self.dist_squared!r}")
 
     def __call__(self, step: int) -> float:
-        """dist_scale at a step, from 0; after the last step it stays where it is.
+        """Return dist_scale at a step, counted from 0. After the last step it stays the same.
 
-        Under torch.compile pass it as a tensor, torch.tensor([anneal(step)]): each float is compiled anew.
+        Under torch.compile pass it as a tensor, torch.tensor([anneal(step)]): each new float compiles anew.
 
         Raises TypeError or ValueError for a step that is not a number >= 0.
         """
         return scale_of_pixels("pixels", self.pixels(step), self.image_size, self.dist_squared)
 
     def pixels(self, step: int) -> float:
-        """Softness at a step, in pixels; arguments and errors as for the call."""
+        """Return the softness at a step, in pixels. Arguments and errors are those of the call."""
         if isinstance(step, bool) or not isinstance(step, Real):
             raise TypeError(f"step must be a number, got {type(step).__name__}")
         if not 0 <= step < math.inf:

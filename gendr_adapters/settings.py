@@ -1,4 +1,4 @@
-"""RenderSettings: how a scene is rendered, in the field's names, validated once."""
+"""RenderSettings: all settings of the renderer, checked when they are set."""
 
 import functools
 import math
@@ -31,18 +31,18 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "projection": ("perspective", "orthographic"),
 }
 
-# Range of dist_scale and gamma: their inverses, too, are normal numbers in float32.
+# Range of dist_scale and gamma: their inverses are normal numbers in float32, too.
 SCALE_MIN, SCALE_MAX = 1e-30, 1e30
-# The incomplete gamma function's series gets too long beyond.
+# Beyond this the series of the incomplete gamma function needs too many terms.
 SHAPE_MAX = 1e5
 
-# Numbers of the names: their order in the registries, which _native holds against the library's.
+# The number of a name is its position in the registry. _native compares the order with the library's.
 _DISTRIBUTION_IDS = {name: i for i, name in enumerate(DISTRIBUTIONS)}
 _T_CONORM_IDS = {name: i for i, name in enumerate(T_CONORMS)}
 
 
 class PackedSettings(NamedTuple):
-    """Settings as numbers: those of gendr_settings (csrc/include/gendr.h), in its order."""
+    """Settings as numbers, in the order of gendr_settings (csrc/include/gendr.h)."""
 
     ints: tuple[int, ...]
     floats: tuple[float, ...]
@@ -50,69 +50,98 @@ class PackedSettings(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RenderSettings:
-    """How `gendr_adapters.render` sees a scene.
+    """Settings of `gendr_adapters.render`: how soft edges are, how faces are mixed, and which faces are drawn.
 
-    A pixel at distance d from the outline of a face, sign +1 inside and -1 outside, is covered by that face by
-    D = CDF(u), u = sign d^2 / tau (`dist_squared`) or sign d / tau; a T-conorm unites the coverages of all faces to
-    alpha; a softmax over depth blends their features (Liu et al., "Soft Rasterizer", ICCV 2019; Petersen et al.,
-    "GenDR", CVPR 2022). Distances are in NDC, depths in the unit of face_vertices' z.
+    All fields have defaults, so name only those that differ: `RenderSettings(dist_scale=1e-3, near=0.5)`. `suggest`
+    chooses dist_scale, gamma, near and far for a scene. Settings cannot be changed; `replace` makes a changed copy.
+
+    The image is computed in three steps:
+
+    1. Coverage. Let d be the distance of a pixel's centre to the outline of a face. The face covers the pixel by
+       D = CDF(u), a number in [0, 1], with u = d^2 / tau inside the face and u = -d^2 / tau outside
+       (with dist_squared=False: d / tau and -d / tau). tau is dist_scale.
+    2. Alpha. A T-conorm, a soft "or", combines the coverages of all faces at the pixel into alpha.
+    3. Colour. The features of these faces and of the background are averaged. The weights are a softmax over depth,
+       times the coverage.
+
+    Distances are in NDC: the shorter side of the image spans [-1, 1]. Depths are in the unit of face_vertices' z. A
+    fragment is a pair of a pixel and a face near it.
 
     Coverage
-        distribution: name of the CDF, one of gendr_adapters.distributions.DISTRIBUTIONS or its ALIASES.
-        dist_scale: tau, 1e-30 to 1e30, NDC^2 if dist_squared, else NDC. A float, or a tensor (1,) or (B,), which may
-            require a gradient.
-        dist_shape: shape of 'gamma' and 'gamma_rev', > 0, at most 1e5. dist_shift: shift of the support of
-            exponential, gamma, levy and their _rev forms, in units of tau.
-        distance: 'euclidean', or 'barycentric': the smallest barycentric coordinate stands for the signed distance.
-        reach: NDC >= 0; pixels outside a face's bounding box grown by this, or outside the face at this distance or
-            more, are skipped. 0: only pixels inside a face and on its edges count. None: as far as coverage exceeds
-            min_coverage.
-        reach_per_scale: the same in units of dist_scale: reach = sqrt(reach_per_scale * dist_scale), for each image.
-        reach_shape: 'distance': as said; 'box': the bounding box alone counts, at any distance (as in Kaolin; its sides
-            are good to a thousandth of a pixel). Not with distance 'barycentric'.
-        min_coverage: in [0, 1); pairs with D <= min_coverage are dropped, in alpha and in colour.
+        distribution: name of the CDF: one of gendr_adapters.distributions.DISTRIBUTIONS or its ALIASES. The default
+            'logistic' is SoftRas'. 'hard' gives sharp outlines, which have no gradient.
+        dist_scale: tau, the softness of edges, 1e-30 to 1e30, in NDC^2 if dist_squared, else in NDC. The soft band is
+            about sqrt(tau) wide (or tau). A large tau gives gradients far from the outline and blurs it; a small tau is
+            accurate. `Anneal` and `RenderSettings.silhouette` compute it from a number of pixels. A float, or a tensor
+            (1,) or (B,), one value for each image, which may require a gradient.
+        dist_squared: True: u is made of the squared distance, as in SoftRas and PyTorch3D. False: of the distance, as
+            in GenDR by default.
+        dist_shape: shape parameter of 'gamma' and 'gamma_rev', > 0, at most 1e5. Other distributions ignore it.
+        dist_shift: moves the support of exponential, gamma, levy and their _rev forms, in units of tau. Other
+            distributions ignore it.
+        distance: 'euclidean': d is the distance to the outline. 'barycentric': the smallest barycentric coordinate is
+            used as the signed distance, an option of SoftRas.
+        reach: how far a face reaches beyond its outline, NDC >= 0. A pixel outside the face is skipped if it is at this
+            distance or more, or outside the face's bounding box grown by this. 0: only pixels inside a face and on its
+            edges count. None: as far as the coverage exceeds min_coverage. Set it to match a renderer with a cut-off.
+        reach_per_scale: the same limit relative to dist_scale: reach = sqrt(reach_per_scale * dist_scale), for each
+            image. If both are set, the smaller limit holds.
+        reach_shape: 'distance': as described for reach. 'box': only the grown bounding box is the limit, as in Kaolin
+            (its sides are accurate to a thousandth of a pixel). 'box' is not allowed with distance 'barycentric'.
+        min_coverage: in [0, 1). Fragments with D <= min_coverage are dropped, from alpha and from colour.
     Aggregation
-        t_conorm: one of gendr_adapters.t_conorms.T_CONORMS; t_conorm_p: its parameter; ignored by those without.
-        blend: 'softmax': a face weighs D e^(zn / gamma), zn = (far - z) / (far - near), the background
-            e^(background_eps / gamma); 'hard': features of the nearest face whose closed triangle holds the pixel.
-        background_floor: in [0, 1); the background weighs at least this times e^(largest exponent at the pixel), as in
-            PyTorch3D (1e-10). softmax_range: (near, far) of the exponent zn, where they are not those that drop faces.
-        gamma: 1e-30 to 1e30, float or tensor as dist_scale.
+        t_conorm: name of the T-conorm, one of gendr_adapters.t_conorms.T_CONORMS. With the default 'probabilistic',
+            alpha is 1 minus the product of all (1 - D).
+        t_conorm_p: parameter p of the T-conorms that have one (T_CONORMS has its range). Others ignore it.
+        blend: 'softmax': a face weighs D e^(zn / gamma) with zn = (far - z) / (far - near), and the background weighs
+            e^(background_eps / gamma). 'hard': the image shows the nearest face whose closed triangle contains the
+            pixel's centre.
+        gamma: softness along depth, 1e-30 to 1e30, a share of far - near. A small gamma shows the nearest face. A large
+            one mixes all faces at the pixel, so hidden faces have gradients. A float or a tensor, as dist_scale.
+        background_eps: exponent of the background. A larger value shows more background.
+        background_floor: in [0, 1). The background weighs at least background_floor * e^(m / gamma), where m is the
+            largest of background_eps and the zn of the faces at the pixel. PyTorch3D uses 1e-10.
+        softmax_range: (near, far) for zn. None: the fields near and far.
     Visibility
-        near, far: 0 < near < far. Fragments with depth outside are dropped. Where nothing divides by depth, so with
-            perspective_correct=False and a clip other than 'unit', near may be 0 or negative: then depth is a place
-            along an axis, as for an orthographic camera, and faces at z <= 0 count like any.
-        cull: 'back' drops back faces and faces of zero area. front: orientation of a front face on screen, x right, y
-            up.
-        alpha_range: 'near_far': near, far and cull hold for alpha as for colour, and a face with a corner at or behind
-            the camera (z <= 0, and near > 0) is ignored. 'all': alpha counts every face, as SoftRas and GenDR do; a
-            face with a corner at z <= 0 then has colour only if not perspective_correct.
-        perspective_correct: weigh features by w_k / z_k (True) or by screen-space barycentrics. Barycentrics are
-            clamped to [0, 1] and normalised first. Depth is always 1 / sum(w_k / z_k).
-        clip: of the barycentrics of pixels outside a face. 'unit': as above, SoftRas' rule. 'nonnegative': perspective
-            first, then negative weights are 0 and the others normalised, PyTorch3D's clip_barycentric_coords; 'none':
-            perspective only, so features are extrapolated. With either, depth is the weighted mean of the corners'.
-            Of a face that is cut (near_clip), a pixel outside has the weights and the depth of the nearest point of
-            the outline with 'unit' and 'nonnegative' alike, and with 'none' those of the face's plane at the pixel;
-            beyond the horizon of the plane it does not see the face.
-        near_clip: depth > 0; faces are cut there: what is nearer is not seen, whatever alpha_range, and what is left
-            of a face is a polygon of three or four corners that counts as one face, with the distance to its outline,
-            its features and its index (csrc/core/cut_face.h). It is nowhere if seen from its edge. Its corners on the
-            plane have the features and the depth of those points of the face; between corners, perspective_correct and
-            clip mean what they do in a triangle, without perspective_correct in each of the two triangles that four
-            corners make. None: a face with a corner at z <= 0 is dropped whole. Not with distance 'barycentric' or
-            gradient 'reference'.
-        projection: how x and y came from space, for near_clip, which cuts the face there: 'perspective': X / z and
-            Y / z, up to a scale (x z and y z count, mirrored ones of z <= 0 included); 'orthographic': X and Y. Of no
-            effect on faces that are not cut, nor has perspective_correct one on where faces are cut.
-        half_extent: (x, y) NDC half-extents of the image. None: the shorter side spans [-1, 1], pixels are square.
+        near, far: depths, 0 < near < far. Fragments with a depth outside [near, far] are dropped. Choose them close to
+            the scene, because gamma is relative to far - near. With perspective_correct=False and a clip other than
+            'unit', near may be 0 or negative, because nothing is divided by depth: depth is then a position along an
+            axis, as for an orthographic camera, and faces at z <= 0 are drawn like any others.
+        cull: 'none': both sides of faces are drawn. 'back': back faces and faces of zero area are dropped.
+        front: orientation on screen of the corners of a front face, where x points right and y up.
+        alpha_range: 'near_far': near, far and cull apply to alpha as to colour, and a face with a corner at or behind
+            the camera (z <= 0) is ignored if near > 0. 'all': alpha counts every face, as in SoftRas and GenDR; a face
+            with a corner at z <= 0 then has a colour only with perspective_correct=False.
+        perspective_correct: True: features are interpolated in space, with weights w_k / z_k. False: on screen, with
+            the barycentric weights w_k.
+        clip: how the weights are limited for pixels outside a face. 'unit', SoftRas' rule: w_k is clamped to [0, 1] and
+            normalised before the division by z_k; depth is 1 / sum(w_k / z_k) for any perspective_correct.
+            'nonnegative', PyTorch3D's clip_barycentric_coords: after the division by z_k, negative weights become 0 and
+            the others are normalised. 'none': no limit, so features are extrapolated. With 'nonnegative' and 'none',
+            depth is the mean of the corners' depths with these weights. For a face that is cut by near_clip, a pixel
+            outside uses the nearest point of the outline with 'unit' and 'nonnegative'; with 'none' it uses the plane
+            of the face, and it ignores the face if it is beyond the horizon of that plane.
+        near_clip: None, or a depth > 0 at which faces are cut. Set it if geometry continues behind the camera, such as
+            a floor. The part of a face that is nearer is removed, for any alpha_range. The remaining polygon, of three
+            or four corners, counts as one face with one outline and the index of the face (csrc/core/cut_face.h). A
+            polygon that is seen exactly edge-on is not drawn. The new corners, at depth near_clip, have the features of
+            those points of the face. Between corners, perspective_correct and clip work as in a triangle; with
+            perspective_correct=False, in each of the two triangles of a polygon with four corners. None: a face with a
+            corner at z <= 0 is dropped whole. Not allowed with distance 'barycentric' or gradient 'reference'.
+        projection: how x and y were computed from a point (X, Y, z) in space. Only near_clip uses it. 'perspective':
+            x = X / z and y = Y / z, up to a scale; for z <= 0, too, where x and y are mirrored. 'orthographic': x = X
+            and y = Y. perspective_correct does not change where faces are cut.
+        half_extent: (x, y): how far the image extends from its centre, in NDC. None: the shorter side spans [-1, 1] and
+            pixels are square.
     Gradient
-        gradient: 'exact': the derivative of the forward pass. 'reference': what the backward passes of SoftRas and
-            GenDR compute (barycentric weights held constant, and the quirks in csrc/core/reference_gradient.h).
-        check_finite: raise ValueError for corners that are not finite; otherwise their faces are ignored. On CUDA
-            dist_scale and gamma are looked at, too; all that waits for the GPU.
+        gradient: 'exact': the derivative of the image. 'reference': what the backward passes of SoftRas and GenDR
+            compute, which hold barycentric weights constant (details: csrc/core/reference_gradient.h).
+        check_finite: True: raise ValueError if a corner is not finite, and on CUDA also if a tensor dist_scale or gamma
+            is out of range; on CUDA this waits for the GPU. False: faces with such corners are ignored.
 
     Raises TypeError or ValueError that says what was given and what is allowed.
+
+    Source: Liu et al., "Soft Rasterizer", ICCV 2019; Petersen et al., "GenDR", CVPR 2022.
     """
 
     distribution: str = "logistic"
@@ -148,24 +177,26 @@ class RenderSettings:
 
     @classmethod
     def softras(cls, **changes: Any) -> "RenderSettings":
-        """What SoftRas' soft_rasterize and SoftRenderer do by default: the same pictures and the same gradients.
+        """Settings that give the images and gradients of SoftRas' soft_rasterize and SoftRenderer with their defaults.
 
-        That is sigma 1e-5 and gamma 1e-4; alpha counts every face, whatever near, far and cull say; features are
-        weighed in screen space; the gradient is that of SoftRas' backward pass, which is not quite the derivative of
-        the picture: gradient='exact' is.
+        sigma is 1e-5 and gamma 1e-4. Alpha counts every face, also those that near, far and cull drop from colour.
+        Features are interpolated on screen. The gradient is that of SoftRas' backward pass, which differs from the
+        derivative of the image; pass gradient='exact' for the derivative.
 
-        changes: fields that shall differ. Raises TypeError for unknown ones, as the class does.
+        changes: other fields to set. Raises TypeError for an unknown field, as the class does.
         """
         return cls(**{**_presets.softras(), **changes})
 
     @classmethod
     def pytorch3d(cls, *, blur_radius: float = 0.0, **changes: Any) -> "RenderSettings":
-        """What PyTorch3D's soft shaders do with the default BlendParams (sigma 1e-4, gamma 1e-4) and
-        FoVPerspectiveCameras (znear 1, zfar 100, so faces are cut at 0.5).
+        """Settings that give the images of PyTorch3D's soft shaders with their defaults.
 
-        blur_radius: of RasterizationSettings, NDC squared, >= 0. With 0, the default, only pixels inside a face have
-            it, so that edges have no soft outside; PyTorch3D's tutorials use log(1 / 1e-4 - 1) * sigma.
-        changes: fields that shall differ. Raises TypeError for unknown ones, as the class does.
+        The defaults are those of BlendParams (sigma 1e-4, gamma 1e-4) and of FoVPerspectiveCameras (znear 1, zfar 100,
+        so faces are cut at depth 0.5).
+
+        blur_radius: the field of RasterizationSettings, NDC squared, >= 0. With the default 0, a face covers only the
+            pixels inside it. PyTorch3D's tutorials use log(1 / 1e-4 - 1) * sigma.
+        changes: other fields to set. Raises TypeError for an unknown field, as the class does.
         """
         if not 0 <= check_number("blur_radius", blur_radius) < math.inf:
             raise ValueError(f"blur_radius must be a squared distance in NDC, >= 0, got {blur_radius!r}")
@@ -173,19 +204,18 @@ class RenderSettings:
 
     @classmethod
     def silhouette(cls, *, image_size: int | Sequence[int], pixels: float = 2.0, **changes: Any) -> "RenderSettings":
-        """For fitting silhouettes: an edge that is soft over so many pixels, and an alpha that counts every face,
-        whatever its depth.
+        """Settings for fitting silhouettes: edges are soft over a number of pixels; alpha counts faces at any depth.
 
-        image_size: side of a square image or (H, W), in pixels, as `render` gets it.
-        pixels: > 0, softness. At this distance from an edge u is 1, and coverage 0.73 inside, 0.27 outside; at twice
-            the distance 0.98 and 0.02. dist_scale is (2 pixels / min(H, W))^2, or 2 pixels / min(H, W) where
-            dist_squared=False is among the changes. `Anneal` makes it smaller from step to step.
-        changes: fields that shall differ, except for dist_scale. Raises TypeError for unknown ones, as the class does,
-            and TypeError or ValueError for sizes that are none.
+        image_size: side of a square image, or (H, W), in pixels, as for `render`.
+        pixels: softness of edges, > 0. A face covers a pixel at this distance from its edge by 0.73 inside and 0.27
+            outside, and at twice this distance by 0.98 and 0.02. dist_scale becomes (2 pixels / min(H, W))^2, or
+            2 pixels / min(H, W) with dist_squared=False. `Anneal` makes edges sharper from step to step.
+        changes: other fields to set, except dist_scale. Raises TypeError for an unknown field, as the class does, and
+            TypeError or ValueError for an invalid image_size or pixels.
         """
         if "dist_scale" in changes:
             raise TypeError(
-                "silhouette computes dist_scale from pixels: pass one of them, and RenderSettings the other"
+                "silhouette computes dist_scale from pixels: pass pixels, or use RenderSettings(dist_scale=...)"
             )
         wanted = cls(**{**_presets.silhouette(), **changes})
         if wanted.distance != "euclidean":
@@ -195,21 +225,21 @@ class RenderSettings:
 
     @classmethod
     def sharp(cls, **changes: Any) -> "RenderSettings":
-        """What a camera sees: alpha is 1 where a face is and else 0, without seams, and a pixel has the features of
-        the nearest face.
+        """Settings for sharp images: alpha is 1 where there is a face and 0 elsewhere; a pixel shows the nearest face.
 
-        Gradients remain to features, background and texture maps, and to the corners by way of what is interpolated on
-        the nearest face (features, depth). There are none to alpha, so none that move an outline or what is hidden;
-        dist_scale and gamma are ignored.
+        There are gradients to features, background and texture maps, and to the corners of the nearest face through the
+        features and the depth that are interpolated on it. Alpha has no gradient, so no gradient moves outlines or
+        hidden faces. dist_scale and gamma are ignored.
 
-        By default, with soft edges, two faces cover a pixel on the edge they share by 1 - 0.5 * 0.5 only: seams.
+        Sharp images have no seams. With soft edges, the default, two faces cover a pixel on their common edge only by
+        1 - 0.5 * 0.5 = 0.75.
 
-        changes: fields that shall differ. Raises TypeError for unknown ones, as the class does.
+        changes: other fields to set. Raises TypeError for an unknown field, as the class does.
         """
         return cls(**{**_presets.sharp(), **changes})
 
     def replace(self, **changes: Any) -> "RenderSettings":
-        """These settings with other values of some fields, e.g. settings.replace(dist_scale=1e-5).
+        """Return a copy with other values of some fields, e.g. settings.replace(dist_scale=1e-5).
 
         Raises TypeError for unknown fields, ValueError or TypeError for values that are not allowed, as the class does.
         """
@@ -221,7 +251,7 @@ class RenderSettings:
         changed = [
             f"{name}={_written(value)}"
             for name, default in _DEFAULTS.items()
-            # An array's comparison has no truth.
+            # Comparing an array gives an array, not True or False.
             if isinstance(value := getattr(self, name), tuple(array for array, *_ in _ARRAYS)) or value != default
         ]
         return f"{type(self).__qualname__}({', '.join(changed)})"
@@ -264,7 +294,7 @@ class RenderSettings:
         if not 0 <= check_number("background_floor", self.background_floor) < 1:
             raise ValueError(f"background_floor must be in [0, 1), got {self.background_floor}")
         if self.reach_shape == "box" and self.distance == "barycentric":
-            raise ValueError("reach_shape='box' does not go with distance='barycentric', which has a box of its own")
+            raise ValueError("reach_shape='box' is not allowed with distance='barycentric', which has its own box")
         self._check_near_clip()
         self._check_softmax_range()
         self._pack(p)
@@ -276,7 +306,7 @@ class RenderSettings:
         allowed = "0 < near < far" if divides else "near < far"
         hint = ""
         if self.near < self.far:
-            hint = "; near <= 0 goes with perspective_correct=False and clip 'nonnegative' or 'none' only"
+            hint = "; near <= 0 needs perspective_correct=False and clip 'nonnegative' or 'none'"
         raise ValueError(f"near and far must satisfy {allowed}, got near={self.near}, far={self.far}{hint}")
 
     def _check_near_clip(self) -> None:
@@ -286,7 +316,7 @@ class RenderSettings:
             raise ValueError(f"near_clip must be a depth > 0 or None, got {self.near_clip}")
         for name, value in (("distance", "barycentric"), ("gradient", "reference")):
             if getattr(self, name) == value:
-                raise ValueError(f"near_clip does not go with {name}={value!r}: neither SoftRas nor GenDR cuts faces")
+                raise ValueError(f"near_clip is not allowed with {name}={value!r}: SoftRas and GenDR do not cut faces")
 
     def _check_softmax_range(self) -> None:
         limits = self.softmax_range
@@ -308,7 +338,7 @@ class RenderSettings:
             "t_conorm": _T_CONORM_IDS[self.t_conorm],
             "dist_squared": self.dist_squared,
             "perspective_correct": self.perspective_correct,
-            # What is not a number is a tensor argument of the op.
+            # A tensor is an argument of the op itself; the number here is then ignored.
             "dist_scale": self.dist_scale if isinstance(self.dist_scale, Real) else 1.0,
             "gamma": self.gamma if isinstance(self.gamma, Real) else 1.0,
             "dist_shape": self.dist_shape,
@@ -350,7 +380,7 @@ RenderSettings.__init__ = _init  # type: ignore[method-assign]
 
 
 def _written(value: Any) -> str:
-    """As Python reads it again where it is a plain value; arrays shortly."""
+    """A plain value as Python code, an array as a short description."""
     for array_type, _, described in _ARRAYS:
         if isinstance(value, array_type):
             return described(value)
@@ -374,22 +404,25 @@ def _refuse_choice(name: str, value: object, allowed: tuple[str, ...]) -> NoRetu
 
 
 def check_number(name: str, value: object) -> float:
-    """The value as a float. Raises TypeError unless it is a real number."""
+    """Return the value as a float. Raises TypeError unless it is a real number."""
     if isinstance(value, bool) or not isinstance(value, Real):
-        hint = " of one, which has no gradient here: pass its .item()" if isinstance(plain(value), Real) else ""
+        hint = ", which would get no gradient here: pass its .item()" if isinstance(plain(value), Real) else ""
         raise TypeError(f"{name} must be a number, got {type(value).__name__}{hint}")
     return float(value)
 
 
-# The arrays that dist_scale and gamma may be: their type, what checks one of a name, and what `repr` says of one.
+# Array types that dist_scale and gamma may have: the type, its check(name, array), and its description for `repr`.
 _ARRAYS: list[tuple[type, Callable[[str, Any], None], Callable[[Any], str]]] = []
 
 
 def accept_arrays(
     array_type: type, check: Callable[[str, Any], None], described: Callable[[Any], str] = _describe
 ) -> None:
-    """Let a framework's arrays be a dist_scale or gamma. check(name, array) raises ValueError for one that cannot;
-    described(array) is what stands for one in a RenderSettings' repr."""
+    """Allow arrays of this type as dist_scale and gamma.
+
+    check(name, array) raises ValueError for an invalid array. described(array) is its text in the repr of a
+    RenderSettings.
+    """
     _ARRAYS.append((array_type, check, described))
 
 
@@ -413,7 +446,7 @@ def _framework_found(value: object) -> bool:
 
 
 def check_scale(name: str, value: object) -> None:
-    """Raise ValueError or TypeError unless value can be a dist_scale or gamma; name is what the message calls it."""
+    """Raise ValueError or TypeError unless value is a valid dist_scale or gamma. The message calls it by `name`."""
     for array_type, check, _ in _ARRAYS:
         if isinstance(value, array_type):
             check(name, value)
@@ -426,5 +459,5 @@ def check_scale(name: str, value: object) -> None:
 
 
 def refuse_scale(name: str, value: object) -> NoReturn:
-    """Raises the ValueError of a scale that is out of range."""
+    """Raise the ValueError for a scale that is out of range."""
     raise ValueError(f"{name} must be > 0, from {SCALE_MIN:g} to {SCALE_MAX:g}, got {value}")

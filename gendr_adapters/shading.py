@@ -1,4 +1,4 @@
-"""What `render` can show of a face besides numbers at its corners: texture maps, and light."""
+"""Texture maps and lights for `render`."""
 
 from typing import NamedTuple
 
@@ -6,22 +6,25 @@ from torch import Tensor
 
 
 class TextureMaps(NamedTuple):
-    """Pictures that faces show, by the uv coordinates of their corners: `features` of `render`.
+    """Texture maps on faces, for the argument `features` of `render`.
 
-    A texel is looked up at every fragment (a pair of a pixel and a face in reach of it), where it is found, and has
-    gradients to the maps and to uvs; nothing is stored for each fragment.
+    Each face shows a part of a picture, which is given by the uv coordinates of its corners. The picture is looked up
+    at every fragment (a pair of a pixel and a face near it), with gradients to the maps and to uvs. Nothing is stored
+    for each fragment.
 
-    maps: (H, W, C), or (M, H, W, C): M maps, any number of channels. Row 0 is the top of a map's picture.
-    uvs: (..., F, 3, 2), batched or packed like face_vertices, or (F, 3, 2) for all images of a batch: u to the right, v
-        up; (0, 0) is the lower left of the picture, (1, 1) the upper right.
-    map_index: (..., F) int64 or int32, each face's map, 0 to M - 1. None: all faces show the one map there is, or
-        with a map for each image those of their own.
-    filter: 'bilinear', or 'nearest': one texel, no gradient to uvs.
-    padding: what is beyond [0, 1]: 'border' (the outermost texels), 'zeros', 'repeat' (the map again), 'reflection'.
-    align_corners: True: 0 and 1 are the centres of the outermost texels (PyTorch3D's TexturesUV unless told otherwise).
-        False: they are the picture's edges (Kaolin, OpenGL).
+    maps: (H, W, C), one map, or (M, H, W, C), M maps; C channels. Row 0 is the top of the picture.
+    uvs: (..., F, 3, 2), uv coordinates of the corners, batched or packed like face_vertices; (F, 3, 2) is used for all
+        images of a batch. u points right and v up; (0, 0) is the lower left corner of the picture, (1, 1) the upper
+        right.
+    map_index: (..., F) int64 or int32, the map of each face, 0 to M - 1. None: there is one map for all faces, or one
+        map for each image.
+    filter: 'bilinear': a weighted mean of four texels. 'nearest': one texel; uvs have no gradient.
+    padding: what is shown outside [0, 1]: 'border' (the outermost texels), 'zeros', 'repeat' (the picture repeats) or
+        'reflection' (the picture is mirrored).
+    align_corners: True: 0 and 1 are the centres of the outermost texels, the default of PyTorch3D's TexturesUV. False:
+        they are the edges of the picture, as in Kaolin and OpenGL.
 
-    Filter, paddings and align_corners are those of torch.nn.functional.grid_sample, and 'repeat' besides.
+    filter, padding and align_corners mean what they mean in torch.nn.functional.grid_sample, which has no 'repeat'.
 
     Example:
         >>> import torch
@@ -44,25 +47,28 @@ class TextureMaps(NamedTuple):
 
 
 class Lighting(NamedTuple):
-    """Light on what the features show: Phong's reflection model at every fragment.
+    """Lights and material for the argument `lighting` of `render`: Phong's reflection model at every fragment.
+
+    `headlight` makes one for a first picture.
 
     With unit vectors n (normal), l (to the light), v (to the camera) and r = 2 (n . l) n - l, for each channel c:
 
         colour_c = texel_c (ambient_c + sum over lights of diffuse_c max(n . l, 0))
                    + sum over lights of specular_c max(v . r, 0)^shininess        where n . l > 0
 
-    Positions and normals are interpolated between the corners as features are, and normals made unit vectors then. For
-    flat shading give all corners of a face its own normal and its middle. Conventions are those of PyTorch3D's lights
-    (vectors shorter than 1e-6 are divided by that). All tensors are of face_vertices' dtype and have gradients.
+    texel_c is what the features show at the fragment. Positions and normals are interpolated between the corners like
+    features; then normals are normalised. For flat shading, give the three corners of a face the normal and the
+    midpoint of the face. Vectors shorter than 1e-6 are divided by 1e-6, as in PyTorch3D's lights. All tensors have the
+    dtype of face_vertices, and have gradients.
 
-    positions, normals: (..., F, 3, 3) of the corners, batched or packed like face_vertices, in the space of the lights.
+    positions, normals: (..., F, 3, 3), of the corners, batched or packed like face_vertices, in the same space as the
+        lights and the camera, usually world space.
     camera_position: (3,) or (B, 3).
-    ambient: (C,) or (B, C), C channels as the features have: colours of the lights times those of the material; so are
-        diffuse and specular.
-    light_positions: (L, 4) or (B, L, 4), homogeneous: x y z 1 is a point light there, x y z 0 a directional light from
-        there. None: ambient light alone.
-    diffuse, specular: (L, C) or (B, L, C). None: 0.
-    shininess: a number >= 0, or a tensor () or (B,).
+    ambient: (C,) or (B, C), ambient light times ambient colour of the material, for the C channels of the features.
+    light_positions: (L, 4) or (B, L, 4), homogeneous coordinates of L lights. (x, y, z, 1): a point light at (x, y, z).
+        (x, y, z, 0): a directional light that comes from the direction (x, y, z). None: only ambient light.
+    diffuse, specular: (L, C) or (B, L, C), light times material. None: 0.
+    shininess: a number >= 0, or a tensor () or (B,). The larger it is, the smaller are the highlights.
 
     Source: Phong, "Illumination for Computer Generated Pictures", CACM 1975.
 

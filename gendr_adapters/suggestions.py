@@ -1,4 +1,4 @@
-"""`suggest`: settings for a scene, from what is seen of it."""
+"""`suggest`: settings for a scene, computed from its faces."""
 
 import math
 from typing import Any
@@ -14,38 +14,40 @@ from .settings import RenderSettings
 
 __all__ = ["suggest"]
 
-# Softness in pixels, and as a share of a face's side. Many faces within reach of a pixel add up, so that soft edges
-# move an outline outwards: with these numbers by about half a pixel at most, whatever the size of the faces.
+# Softness in pixels, and as a share of a face's side. The coverages of many faces near a pixel add up, so soft edges
+# move the outline outwards. With these numbers it moves by half a pixel at most, for faces of any size.
 _MIN_PIXELS, _MAX_PIXELS, _OF_A_FACE = 0.25, 1.0, 0.25
-# Of the depth that a scene has: softness, and room before and behind it for what moves.
+# Shares of the scene's depth range: the softness along depth, and the margin in front of it and behind it.
 _DEPTH_SOFTNESS, _DEPTH_MARGIN = 0.01, 0.25
-# The least depth that a scene is taken to have, relative to its distance: flat ones need room, too.
+# The smallest depth range that is assumed, relative to the scene's distance: flat scenes need a margin, too.
 _LEAST_DEPTH = 0.1
 
 
 @untraced
 def suggest(scene: Any, image_size: int | tuple[int, int]) -> RenderSettings:
-    """Settings to begin with: dist_scale, gamma, near and far for what a picture shows.
+    """Choose settings for a scene: dist_scale, gamma, near and far. Use them as they are, or as a start.
 
-    dist_scale: a softness of a quarter of a typical face's side on screen, from 0.25 to 1 pixel. Wider moves outlines
-        outwards; for a fit that starts far from its goal begin wider and use `Anneal`.
-    near, far: around the depths of what is seen, with a quarter of their range before and behind it.
-    gamma: so that depths are told apart that differ by a hundredth of their range.
+    dist_scale: edges are soft over a quarter of the side of a typical face on screen, but at least 0.25 and at most 1
+        pixel. Softer edges move outlines outwards. A fit that starts far from its goal needs softer edges in the
+        beginning: use `Anneal`.
+    near, far: around the depths of the visible faces, with a margin of a quarter of their range on both sides.
+    gamma: two faces whose depths differ by a hundredth of that range are clearly told apart.
 
     Args:
-        scene: face_vertices as `render` takes them, (F, 3, 3) or (B, F, 3, 3): x and y in NDC, z depth. Or a mesh with
-            `vertices` (V, 3) or (B, V, 3), projected likewise, and `faces` (F, 3); or one with `face_vertices`, as the
-            Mesh of SoftRas and GenDR has after a camera moved it. A batch is looked at as a whole.
-        image_size: side of a square image or (H, W), in pixels.
+        scene: face_vertices as for `render`, (F, 3, 3) or (B, F, 3, 3), x and y in NDC, z the depth. Or a mesh with
+            projected `vertices` (V, 3) or (B, V, 3) and `faces` (F, 3). Or an object with `face_vertices`, such as the
+            Mesh of SoftRas and GenDR after a camera transformed it. A batch gets one common answer.
+        image_size: side of a square image, or (H, W), in pixels.
     Returns:
-        RenderSettings, all numbers rounded; everything else has its default: suggest(...).replace(...).
+        RenderSettings with rounded numbers. Other fields have their defaults; change them with
+        suggest(...).replace(...).
     Raises:
-        ValueError: a mesh has vertices with z <= 0, as one that is not projected; there is no face, none whose corners
-            are all finite, none in front of the camera, or none in the picture; the tensor has no numbers (meta, fake,
+        ValueError: a mesh has vertices with z <= 0, so it is probably not projected; there are no faces, or none that
+            are finite, in front of the camera and inside the image; the tensor has no values (meta or fake tensors, or
             inside torch.vmap).
-        TypeError: neither a tensor nor a mesh; wrong dtypes.
+        TypeError: scene is neither a tensor nor a mesh; wrong dtypes.
 
-    It looks at numbers, so on CUDA it waits for them. Call it before a loop, not in it.
+    It reads the tensor's values, so on CUDA it waits for the GPU. Call it before a loop, not in the loop.
 
     Example:
         >>> import torch
@@ -81,8 +83,8 @@ def _corners(scene: Any) -> Tensor:
         if has_numbers(scene) and bool((scene[..., 2] <= 0).any()):
             raise ValueError(
                 "the mesh has vertices at or behind the camera, z <= 0: they must be projected first, e.g. "
-                "mesh._replace(vertices=camera.project(mesh.vertices)[0]). If they are, pass face_vertices, of which "
-                "those in front of the camera are looked at"
+                "mesh._replace(vertices=camera.project(mesh.vertices)[0]). If they are projected, pass face_vertices: "
+                "then faces behind the camera are ignored"
             )
     elif not isinstance(scene, Tensor):
         raise TypeError(
@@ -90,23 +92,23 @@ def _corners(scene: Any) -> Tensor:
         )
     corners, *_ = packed_scene(scene, None, None)
     if not has_numbers(corners):
-        raise ValueError("suggest needs the numbers of a scene, which meta and fake tensors and those of vmap have not")
+        raise ValueError("suggest needs tensors with values; got a meta or fake tensor, or a tensor inside torch.vmap")
     return corners.detach().double()
 
 
 def _seen(corners: Tensor, height: int, width: int) -> Tensor:
-    """The faces that are in front of the camera and in the picture. Raises ValueError where there are none."""
+    """The faces that are in front of the camera and inside the image. Raises ValueError if there are none."""
     if not len(corners):
-        raise ValueError("the scene has no faces: there is nothing to suggest settings for")
+        raise ValueError("the scene has no faces, so no settings can be suggested")
     corners = corners[corners.isfinite().all(2).all(1)]
     if not len(corners):
         raise ValueError("no face of the scene has corners that are all finite")
     before = corners[(corners[..., 2] > 0).all(1)]
     if not len(before):
         raise ValueError(
-            f"all {len(corners)} faces have corners at or behind the camera, z <= 0, the largest depth is "
-            f"{corners[..., 2].max().item():.3g}: z is depth in front of the camera and must be > 0; vertices must be "
-            "projected first"
+            f"all {len(corners)} faces have corners at or behind the camera, z <= 0; the largest depth is "
+            f"{corners[..., 2].max().item():.3g}. z is the depth in front of the camera and must be > 0; vertices must "
+            "be projected first"
         )
     low, high = before[..., :2].amin(1), before[..., :2].amax(1)
     border = corners.new_tensor(half_extents((height, width)))
@@ -115,25 +117,25 @@ def _seen(corners: Tensor, height: int, width: int) -> Tensor:
         low, high = low.amin(0), high.amax(0)
         raise ValueError(
             f"all {len(before)} faces in front of the camera are outside the picture: they span x from {low[0]:.3g} to "
-            f"{high[0]:.3g} and y from {low[1]:.3g} to {high[1]:.3g}, the picture +-{border[0]:.3g} and "
-            f"+-{border[1]:.3g}"
+            f"{high[0]:.3g} and y from {low[1]:.3g} to {high[1]:.3g}; the picture spans x +-{border[0]:.3g} and "
+            f"y +-{border[1]:.3g}"
         )
     return inside
 
 
 def _side_of_a_face(corners: Tensor, height: int, width: int) -> float:
-    """In pixels: of a square with the area of the median face."""
+    """The side, in pixels, of a square that has the median area of the faces."""
     a, b, c = corners[..., :2].unbind(1)
     (x, y), (u, v) = (b - a).unbind(1), (c - a).unbind(1)
     return (x * v - y * u).abs().median().div(2).sqrt().item() * min(height, width) / 2
 
 
 def _rounded(value: float) -> float:
-    """To two digits."""
+    """Round to two digits."""
     return float(f"{value:.2g}")
 
 
 def _rounded_down(value: float) -> float:
-    """To three digits."""
+    """Round down to three digits."""
     step = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
     return float(f"{math.floor(value / step) * step:.3g}")

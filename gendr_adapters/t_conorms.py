@@ -1,17 +1,19 @@
-"""T-conorms: how the coverages of several faces at one pixel become one alpha.
+"""T-conorms: functions that combine the coverages of several faces at a pixel into one alpha.
 
-A T-conorm S is commutative, associative, monotone, with S(a, 0) = a: a soft "or". `t_conorm` is the binary textbook
-formula (Klement, Mesiar & Pap, "Triangular Norms", 2000; GenDR, CVPR 2022), `aggregate` the same over a whole
-dimension. An Archimedean T-conorm is S = g^-1(sum g(a_i)) with an additive generator g, hence independent of order.
+A T-conorm S is a soft "or": commutative, associative, monotone, and S(a, 0) = a. `t_conorm` is the textbook formula for
+two coverages (Klement, Mesiar & Pap, "Triangular Norms", 2000; GenDR, CVPR 2022). `aggregate` applies it along a
+dimension of a tensor. An Archimedean T-conorm is S = g^-1(sum g(a_i)) with an additive generator g, so the order of the
+faces does not matter.
 
-Two aggregations are no T-conorms but live beside them: 'hard' (1 where any coverage exceeds 1/2; no gradient) and
-SoftRas' 'sum' (the mean over faces). In a picture a pixel on a face's edge counts for 'hard' as those right inside do,
-whose coverage exceeds 1/2 where its own is 1/2: no seams between faces. All are ordinary differentiable torch
-functions, plain formulas meant to be read; the native core has forms that also hold in float32.
+Two more aggregations are included although they are not T-conorms: 'hard' is 1 where any coverage exceeds 1/2, and has
+no gradient; 'sum' is SoftRas' mean over the faces. With 'hard', a pixel exactly on an edge, where the coverage is 1/2,
+counts as inside if pixels right inside do, so there are no seams between faces. All functions here are plain
+differentiable torch formulas, written to be read; the native core has forms that are accurate in float32, too.
 
-For yager, aczel_alsina and dombi with p < 1, dS/da grows without bound as a falls to 0. The core gives its product with
-the distribution's density exactly, up to 1e30 in float32 and 1e300 in float64. At the very end of a bounded support
-(uniform, cubic_hermite, wigner_semicircle, shifted ones) the product has no limit, and is what rounding makes of a.
+For yager, aczel_alsina and dombi with p < 1, the derivative dS/da goes to infinity as a goes to 0. The core computes
+its product with the distribution's density exactly, up to 1e30 in float32 and 1e300 in float64. At the end of a bounded
+support (uniform, cubic_hermite, wigner_semicircle, shifted distributions) the product has no limit, and its value
+depends on how a is rounded.
 """
 
 import math
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["T_CONORMS", "aggregate", "t_conorm"]
 
-# name -> allowed p, None where there is no parameter; in the order of csrc/core/tconorms.def, which numbers them
+# name -> allowed p, or None for no parameter. In the order of csrc/core/tconorms.def, which numbers the names.
 T_CONORMS: dict[str, str | None] = {
     "hard": None,
     "max": None,
@@ -40,15 +42,16 @@ T_CONORMS: dict[str, str | None] = {
     "sum": None,
 }
 
-# Beyond these, every family is its limit in float32, and its formulas overflow.
+# Outside this range every family equals its limit in float32, and its formulas overflow.
 _P_MIN, _P_MAX = 1e-6, 1e6
 
 
 def checked_p(name: str, p: float | None) -> float:
-    """Validate a T-conorm's name and parameter; returns p as a float (nan for those without one, whose p is ignored).
+    """Check the name and the parameter of a T-conorm. Returns p as a float, or NaN for T-conorms without a parameter.
 
-    Raises ValueError for an unknown name (naming the nearest) or for p missing, not finite or out of range, TypeError
-    for a name that is no string."""
+    Raises ValueError for an unknown name (with the most similar name), or if p is missing, not finite or out of range;
+    TypeError if the name is not a string.
+    """
     if not isinstance(name, str):
         raise TypeError(f"a T-conorm's name must be a string, got {name!r}")
     if name not in T_CONORMS:
@@ -69,9 +72,9 @@ def checked_p(name: str, p: float | None) -> float:
 
 
 def t_conorm(name: str, a: "Tensor", b: "Tensor", p: float | None = None) -> "Tensor":
-    """S(a, b), the textbook formula, for coverages a, b in [0, 1] of any (broadcastable) shapes.
+    """S(a, b), the textbook formula, for coverages a and b in [0, 1] of shapes that broadcast.
 
-    name, p and errors as for `aggregate`; 'hard' and 'sum' are those of two faces.
+    name, p and errors are those of `aggregate`. 'hard' and 'sum' give the result for two faces.
 
     Example:
         >>> import torch
@@ -85,12 +88,16 @@ def t_conorm(name: str, a: "Tensor", b: "Tensor", p: float | None = None) -> "Te
 
 
 def aggregate(name: str, d: "Tensor", dim: int, p: float | None = None) -> "Tensor":
-    """S over one dimension of a tensor of coverages.
+    """Combine the coverages along one dimension of a tensor.
 
-    name: one of T_CONORMS. d: floating point, values in [0, 1]. dim: the dimension that disappears (size 0 gives 0).
-    p: the family's parameter (see T_CONORMS), ignored by those without one.
-    A coverage of 0 contributes nothing, so leave faces out by zeroing them ('sum' still counts them in its mean).
-    Where an alpha is saturated at 1 and the slope is infinite or undefined, the gradient is 0.
+    name: one of T_CONORMS.
+    d: floating-point tensor of coverages in [0, 1].
+    dim: the dimension that is combined; the result lacks it. A dimension of size 0 gives 0.
+    p: parameter of the T-conorm (see T_CONORMS). T-conorms without a parameter ignore it.
+
+    A coverage of 0 changes nothing, so set it to 0 to leave a face out. (The mean of 'sum' still counts that face.)
+    Where the result is 1 and the derivative is infinite or undefined, the gradient is 0.
+
     Raises ValueError for an unknown name or p out of range.
 
     Example:

@@ -78,7 +78,7 @@ def test_public_inside_autocast(public: Case, low: torch.dtype) -> None:
 
 
 @params()
-def test_public_default_dtype_has_no_say(public: Case) -> None:
+def test_public_default_dtype_is_ignored(public: Case) -> None:
     expected = outcome(public, FACES)
     torch.set_default_dtype(torch.float64)
     try:
@@ -91,7 +91,7 @@ def test_public_default_dtype_has_no_say(public: Case) -> None:
 
 
 @params(needs=False)
-def test_public_default_device_has_no_say(public: Case) -> None:
+def test_public_default_device_is_ignored(public: Case) -> None:
     """Other libraries may make tensors of their own there."""
     expected = outcome(public, FACES)
     with torch.device("meta"):

@@ -196,7 +196,7 @@ def test_voxels_that_are_not_finite(tmp_path):
         voxels_of(tmp_path / "a.npz")
 
 
-def test_checkpoints_and_descriptions_that_say_something_else(tmp_path):
+def test_checkpoints_that_contradict_their_description(tmp_path):
     torch.save({"model": {"a": 3}}, tmp_path / "a.pt")
     with pytest.raises(ValueError, match="a.pt is no checkpoint: its 'model' must be tensors by name"):
         checkpoints.load(tmp_path / "a.pt")

@@ -53,7 +53,7 @@ def test_sparse_matrices_come_back(tmp_path, protocol):
         as_array(found, max_size=19)
 
 
-def test_what_is_not_needed_may_be_of_objects(tmp_path):
+def test_unused_members_may_be_object_arrays(tmp_path):
     values = {"names": np.array([{"a": 1}, None], object), "v": np.arange(3), "s": "text", "l": [1, (2, 3)]}
     found = read_pickle(dumped(tmp_path, values))
     assert as_array(found["v"]).tolist() == [0, 1, 2]

@@ -207,7 +207,7 @@ def test_fits_repeat_bit_for_bit():
 
 
 @pytest.mark.parametrize("asked", [[3], [3, 99], [4, 3], [3, 5]])
-def test_arms_that_are_none(body, asked):
+def test_invalid_arms_are_refused(body, asked):
     with pytest.raises(ValueError, match="--arm"):
         fit_body.arm_joints(body, asked, True)
 

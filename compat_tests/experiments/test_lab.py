@@ -68,7 +68,7 @@ def test_results_that_are_no_json_leave_the_last_ones_alone(tmp_path):
     assert (tmp_path / "results.json").read_bytes() == before
 
 
-def test_a_file_is_replaced_in_one_go(tmp_path, monkeypatch):
+def test_file_is_replaced_atomically(tmp_path, monkeypatch):
     path = tmp_path / "new" / "results.json"
     lab.write_json(path, {"run": 1})
 

@@ -41,7 +41,7 @@ def test_solids_have_their_volume_and_face_outwards(solid, expected):
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_things_are_closed_and_of_shapenets_size(name):
+def test_made_objects_are_closed_and_of_shapenets_size(name):
     for index in range(12):
         solid = making.thing(name, "train", index, seed=0)
         directed = torch.cat([solid.faces[:, [0, 1]], solid.faces[:, [1, 2]], solid.faces[:, [2, 0]]])
@@ -54,7 +54,7 @@ def test_things_are_closed_and_of_shapenets_size(name):
         assert 0 <= float(solid.colours.min()) <= float(solid.colours.max()) <= 1
 
 
-def test_things_depend_on_seed_and_place_alone():
+def test_made_objects_depend_only_on_seed_and_index():
     def vertices(*key):
         return making.thing(*key).vertices
 

@@ -106,7 +106,7 @@ def test_a_wider_model_is_another(tmp_path):
         checkpoints.load_weights(model(), path, checkpoints.load(path)["model"])
 
 
-def test_what_is_no_checkpoint_is_refused(tmp_path):
+def test_file_that_is_not_a_checkpoint_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="no checkpoint .*none.pt"):
         checkpoints.load(tmp_path / "none.pt")
     path = tmp_path / "checkpoint.pt"
@@ -193,7 +193,7 @@ def test_colours_come_from_the_thing_in_the_picture():
 
 
 @pytest.mark.parametrize("colour", [0.0, 0.7])
-def test_the_objective_is_that_of_all_four_pairs(colour):
+def test_objective_covers_all_four_pairs(colour):
     """SoftRas' renderer, one mesh and one view at a time."""
     torch.manual_seed(0)
     settings = chosen(PUBLISHED, {"colour": colour, "laplacian": 0.3, "flatten": 0.02})

@@ -213,7 +213,7 @@ def test_results_of_a_training(folder, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("when", "said"), [("before", "the losses of the steps before 4 are"), ("after", "weights are")]
 )
-def test_what_is_not_finite_is_not_saved(folder, tmp_path, monkeypatch, capsys, when, said):
+def test_checkpoint_with_nan_is_not_saved(folder, tmp_path, monkeypatch, capsys, when, said):
     advance = Training.advance
 
     def spoilt(self):

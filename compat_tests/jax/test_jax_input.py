@@ -25,12 +25,12 @@ REFUSED: list[tuple[type, str, Callable[[Any], dict[str, Any]]]] = [
     (ValueError, "features must be", lambda f: {"features": f(FEATURES[0])}),
     (ValueError, "texels", lambda f: {"features": f(FEATURES[..., :2, :])}),
     (ValueError, "at least one channel", lambda f: {"features": f(FEATURES[..., :0])}),
-    (ValueError, "not with a batch", lambda f: {"face_offsets": f(np.array([0, 5, 10]))}),
+    (ValueError, "got a batch", lambda f: {"face_offsets": f(np.array([0, 5, 10]))}),
     (ValueError, "face_offsets must be", lambda f: {"face_vertices": f(ONE), "face_offsets": f(np.array([[0, 5]]))}),
     (ValueError, "must rise", lambda f: {"face_vertices": f(ONE), "face_offsets": f(np.array([0, 6]))}),
     (ValueError, "must be", lambda f: {"features": f(FEATURES), "background": f(np.ones(3, np.float32))}),
-    (ValueError, "goes with features", lambda f: {"background": [1.0, 2.0]}),
-    (ValueError, "needs features", lambda f: {"outputs": ("image",)}),
+    (ValueError, "background needs features", lambda f: {"background": [1.0, 2.0]}),
+    (ValueError, "needs features, which", lambda f: {"outputs": ("image",)}),
     (ValueError, "did you mean 'alpha'", lambda f: {"outputs": ("silhouette",)}),
     (TypeError, "sequence of names", lambda f: {"outputs": "alpha"}),
     (TypeError, "settings must be", lambda f: {"settings": {"dist_scale": 1e-3}}),
@@ -82,7 +82,7 @@ def test_types() -> None:
         gather_corners(ONE[0], ONE[0])
     with pytest.raises(TypeError, match="face_offsets must be an int64 or int32 array, got list"):
         render(ONE, 8, face_offsets=[0, 5])
-    with pytest.raises(TypeError, match="background must be an array or numbers, one a channel, got 'red'"):
+    with pytest.raises(TypeError, match="background must be an array or numbers, one for each channel, got 'red'"):
         render(ONE, 8, ONE_FEATURES, background="red")
 
 

@@ -89,7 +89,7 @@ def test_a_texture_to_bake(dtype: torch.dtype, device: str) -> None:
 @DEVICES
 @DTYPES
 @pytest.mark.parametrize("z", [0.0, -0.0, 1.0, -1.0])
-def test_the_first_of_equals(z: float, dtype: torch.dtype, device: str) -> None:
+def test_equal_depths_show_the_first_face(z: float, dtype: torch.dtype, device: str) -> None:
     image = torch.tensor([[-0.9, -0.8], [0.9, -0.7], [0.1, 0.9]], dtype=dtype, device=device).expand(1, 3, 3, 2)
     index = rasterize(16, 16, torch.full((1, 3, 3), z).to(image), image, image)[1]
     assert set(index.unique().tolist()) == {-1, 0}
@@ -123,7 +123,7 @@ def stack(z: list[float], dtype: torch.dtype, device: str) -> Scene:
     ],
     ids=str,
 )
-def test_the_face_in_front(z: list[float], front: int, dtype: torch.dtype, device: str) -> None:
+def test_nearest_face_is_shown(z: list[float], front: int, dtype: torch.dtype, device: str) -> None:
     scene = stack(z, dtype, device)
     for order in (list(range(len(z))), list(range(len(z)))[::-1]):
         moved = Scene(*(x[:, order] for x in scene))
@@ -134,7 +134,7 @@ def test_the_face_in_front(z: list[float], front: int, dtype: torch.dtype, devic
 
 @DEVICES
 @DTYPES
-def test_items_of_a_batch_are_by_themselves(dtype: torch.dtype, device: str) -> None:
+def test_items_of_a_batch_are_independent(dtype: torch.dtype, device: str) -> None:
     """Whatever the others' z are: the same bits as alone. One item shows nothing."""
     depths = [[1e-6, 2e-6], [1e20, -1e20], [float("nan"), float("inf")], [-3.0, -2.0]]
     alone = [stack(z, dtype, device) for z in depths]
@@ -185,7 +185,7 @@ def test_perspective_culls_faces_behind_the_camera(sign: str, dtype: torch.dtype
 
 
 @DEVICES
-def test_one_bad_item_of_a_batch_is_warned_of(device: str) -> None:
+def test_bad_item_of_a_batch_warns_once(device: str) -> None:
     """Once, with its number and the line of the caller; not without perspective, not of faces that are not shown."""
     scene = soup(7).to(device, torch.float32)
     bad = torch.cat([scene.z[:1].detach(), -scene.z[1:].detach()])

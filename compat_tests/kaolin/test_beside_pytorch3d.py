@@ -48,7 +48,7 @@ def corners_of(view: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("distribution", [None, "logistic"])
-def test_the_same_picture(distribution: str | None) -> None:
+def test_pictures_are_those_of_the_pytorch3d_door(distribution: str | None) -> None:
     """Where neither boxlen nor knum cuts; and the gradients at the vertices."""
     grads, pictures = [], []
     for door in ("kaolin", "pytorch3d"):

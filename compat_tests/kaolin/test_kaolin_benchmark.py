@@ -48,7 +48,7 @@ def test_the_whole_mesh_is_in_the_picture() -> None:
         assert not covered[:, [0, -1]].any() and not covered[:, :, [0, -1]].any()
 
 
-def test_what_is_drawn_faces_the_camera() -> None:
+def test_drawn_faces_are_front_faces() -> None:
     """The mesh is closed: what is seen without culling is what is seen with it."""
     seen: list[Any] = []
 

@@ -25,7 +25,7 @@ def mask_iou(left: Tensor, right: Tensor) -> Tensor:
     return 1 - (both / ((left + right).sum((1, 2)) - both + 1e-10)).mean()
 
 
-def test_the_file_is_whole() -> None:
+def test_golden_file_is_complete() -> None:
     assert [case["prefix"] for case in CASES] == ["s7000_b0.02_", "s7000_b0.2_", "s70_b0.02_", "s70_b0.2_"]
     assert GOLDEN["face_vertices_image"].shape == (2, 3, 3, 2) and GOLDEN["face_vertices_z"].max() < 0
 

@@ -189,7 +189,7 @@ def test_a_plane_that_cuts_nothing_changes_nothing(dtype: torch.dtype, device: s
             torch.testing.assert_close(a, b, rtol=0, atol=bound)
 
 
-def test_what_is_nearer_is_not_drawn() -> None:
+def test_nearer_parts_of_faces_are_not_drawn() -> None:
     scene = crossing(0)
     scene = Scene(scene.z.clamp(min=0.01 - NEAR), *scene[1:])
     features, mask, face_idx = dibr_rasterization(*SIZE, *scene, torch.ones(2, 7), near_clip=NEAR)

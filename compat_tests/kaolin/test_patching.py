@@ -139,7 +139,7 @@ def test_install(kaolin: Kaolin) -> None:
     assert kaolin.user.draw is first
 
 
-def test_what_is_not_reached(kaolin: Kaolin) -> None:
+def test_functions_that_patching_does_not_replace(kaolin: Kaolin) -> None:
     """As documented: objects' attributes, closures, default arguments."""
     kaolin.user.holder = types.SimpleNamespace(draw=kaolin.originals["rasterize"])
     with patched():

@@ -123,7 +123,7 @@ def test_features_may_be_written_into(meshes: int, channels: list[int], device: 
         assert all(map(torch.equal, grads(True, listed), grads(False, listed)))
 
 
-def test_one_of_a_list_may_be_written_into() -> None:
+def test_outputs_of_a_list_may_be_written_to() -> None:
     """Each is a tensor of its own: what was computed of the others stands."""
     scene = soup(channels=2).to("cpu", torch.float64)
     (one, other), _ = rasterize(*SIZE, scene.z, scene.image, list(scene.features.split(1, 3)))

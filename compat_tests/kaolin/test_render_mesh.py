@@ -372,7 +372,7 @@ def test_a_mesh_that_may_not_compute(kaolin: Any, backend: str | None) -> None:
     assert_same(one, [other])
 
 
-def test_tangents_that_are_given(kaolin: Any) -> None:
+def test_given_tangents_are_used(kaolin: Any) -> None:
     """As in Kaolin: 'cuda' takes those of the faces' corners, 'nvdiffrast' those of the vertices."""
     view, mesh = camera(kaolin, **ORTHO), full_mesh(kaolin, assignments=torch.ones(8, dtype=torch.int64))
     given = full_mesh(kaolin, assignments=torch.ones(8, dtype=torch.int64))
@@ -533,7 +533,7 @@ def test_float32(kaolin: Any) -> None:
 
 
 @pytest.mark.parametrize("low", [torch.bfloat16, torch.float16])
-def test_autocast_has_no_say(kaolin: Any, low: torch.dtype) -> None:
+def test_autocast_is_ignored(kaolin: Any, low: torch.dtype) -> None:
     """Else cameras would see vertices in half precision, and textures would be looked up so. float64 is not cast."""
     view, mesh = camera(kaolin), full_mesh(kaolin).float_tensors_to(torch.float32)
     view = kaolin.render.camera.Camera(view.extrinsics.to(torch.float32), view.intrinsics.to(torch.float32))
@@ -560,7 +560,11 @@ def test_bad_input(kaolin: Any) -> None:
         (ValueError, "mesh has no normals", lambda: render_mesh(view, bare)),
         (TypeError, "lighting must be", lambda: render_mesh(view, mesh, "sun")),
         (TypeError, "materials must be.*got str", lambda: render_mesh(view, mesh, None, ["gold"])),
-        (ValueError, r"custom_materials are 1 lists for 3", lambda: render_mesh(view, three, None, [[red]])),
+        (
+            ValueError,
+            r"custom_materials must be .* or 3 lists, got 1 lists",
+            lambda: render_mesh(view, three, None, [[red]]),
+        ),
         (
             ValueError,
             "assignments must be integers",

@@ -54,7 +54,7 @@ def test_soup(flip: bool, boxlen: float, sigmainv: float, dtype: torch.dtype, de
 @DEVICES
 @DTYPES
 @pytest.mark.parametrize("knum", [1, 3, None])
-def test_the_first_faces_by_index(knum: int | None, dtype: torch.dtype, device: str) -> None:
+def test_knum_takes_the_first_faces_by_index(knum: int | None, dtype: torch.dtype, device: str) -> None:
     """Not the nearest ones; and it matters."""
     scene = soup(2, faces=24, size=0.3)
     selected = selected_of(scene, valid=torch.zeros(2, 24, dtype=torch.bool))
@@ -114,7 +114,7 @@ def test_grown_boxes_are_half_open(dtype: torch.dtype, device: str) -> None:
 @DEVICES
 @DTYPES
 @pytest.mark.parametrize("row, column", [(0, 0), (7, 11), (19, 26)])
-def test_one_uncovered_pixel(row: int, column: int, dtype: torch.dtype, device: str) -> None:
+def test_uncovered_pixel_finds_all_faces_near_it(row: int, column: int, dtype: torch.dtype, device: str) -> None:
     """Few faces are near it, and none of them is overlooked."""
     image = ball(1)[0].image if (row, column) == (7, 11) else soup(8, meshes=1, faces=20).image
     selected = torch.zeros(1, *SIZE, dtype=torch.int64)
@@ -208,7 +208,7 @@ def test_generalized_masks_are_alpha(
 
 
 @DEVICES
-def test_the_selected_may_come_from_anywhere(device: str) -> None:
+def test_selected_faces_may_come_from_any_rasteriser(device: str) -> None:
     """From our rasterize it is the reference's mask of the reference's indices."""
     scene = soup(7).to(device, torch.float64)
     _, index = rasterize(*SIZE, *scene)

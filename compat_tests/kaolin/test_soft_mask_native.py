@@ -122,7 +122,7 @@ def test_pictures_of_many_tiles(knum: int | None, size: tuple[int, int], dtype: 
 
 @DEVICES
 @DTYPES
-def test_the_same_bits_again(dtype: torch.dtype, device: str) -> None:
+def test_runs_give_the_same_bits(dtype: torch.dtype, device: str) -> None:
     image, selected = large_and_small(2).to(device, dtype), nothing(2, 150, 170).to(device)
     first = with_gradient(image, selected, 70, 0.1, 3)
     assert first[1].any()
@@ -196,14 +196,14 @@ def test_knum_beyond_all_numbers(device: str) -> None:
 
 
 @DEVICES
-def test_a_box_larger_than_all_numbers(device: str) -> None:
+def test_box_larger_than_the_largest_float(device: str) -> None:
     image, selected = soup(2).image.float().to(device), nothing(2, 20, 27).to(device)
     expected = dibr_soft_mask(image, selected, 70, 9.0, 3)
     assert torch.equal(dibr_soft_mask(image, selected, 70, 1e300, 3), expected)
 
 
 @DEVICES
-def test_what_the_library_refuses(device: str) -> None:
+def test_bad_arguments_are_refused_by_the_library(device: str) -> None:
     corners = torch.zeros(2, 3, 3, device=device)
     selected = nothing(1, 4, 4).to(device)
     for knum, settings, message in (

@@ -194,7 +194,7 @@ def test_meshes_out_of_sight(kaolin: Any) -> None:
 
 
 @pytest.mark.parametrize("low", [torch.bfloat16, torch.float16])
-def test_autocast_has_no_say(kaolin: Any, low: torch.dtype) -> None:
+def test_autocast_is_ignored(kaolin: Any, low: torch.dtype) -> None:
     view, mesh = camera(kaolin), mesh_of(kaolin).float_tensors_to(torch.float32)
     view = kaolin.render.camera.Camera(view.extrinsics.to(torch.float32), view.intrinsics.to(torch.float32))
     wanted = soft_render(view, mesh, SOFT, lights(kaolin))
@@ -206,7 +206,7 @@ def test_bad_input(kaolin: Any) -> None:
     view, mesh = camera(kaolin), mesh_of(kaolin)
     with pytest.raises(TypeError, match="settings must be a RenderSettings, got str"):
         soft_render(view, mesh, "soft")
-    with pytest.raises(ValueError, match="blend='softmax' only"):
+    with pytest.raises(ValueError, match="settings must have blend='softmax' to blend fragments"):
         soft_render(view, mesh, RenderSettings(blend="hard"))
     with pytest.raises(TypeError, match="camera must be a kaolin.render.camera.Camera"):
         soft_render(mesh, view)

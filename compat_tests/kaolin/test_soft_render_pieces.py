@@ -74,7 +74,7 @@ def test_pieces_are_the_whole(kaolin: Any, n_pieces: list[int], max_memory: int,
         assert_close(a, b, rtol=0, atol=bound, msg=about(name))
 
 
-def test_the_same_bits_every_time(kaolin: Any, n_pieces: list[int]) -> None:
+def test_runs_give_the_same_bits(kaolin: Any, n_pieces: list[int]) -> None:
     scene = Scene(kaolin)
     first, again = scene.draw(50_000), scene.draw(50_000)
     assert n_pieces[0] > 5 and torch.equal(first, again)
@@ -137,7 +137,7 @@ def test_objects_that_change_before_backward(kaolin: Any) -> None:
 
 
 @pytest.mark.parametrize("backward_too", [False, True])
-def test_autocast_has_no_say(kaolin: Any, n_pieces: list[int], backward_too: bool) -> None:
+def test_autocast_is_ignored(kaolin: Any, n_pieces: list[int], backward_too: bool) -> None:
     vertices = octahedron().float().requires_grad_()
     view = camera(kaolin)
     view = kaolin.render.camera.Camera(view.extrinsics.to(torch.float32), view.intrinsics.to(torch.float32))

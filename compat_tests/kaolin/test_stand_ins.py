@@ -235,7 +235,7 @@ def test_lighting(lights: int, pair: Pair) -> None:
     same(*products, 1e-5)
 
 
-def test_what_needs_cuda(pair: Pair) -> None:
+def test_functions_that_need_cuda_refuse_cpu_tensors(pair: Pair) -> None:
     """Eight lights, or no points: Kaolin calls compiled functions, which refuse CPU tensors."""
     for k in pair:
         for points, lights in ((4, 8), (0, 1)):
@@ -281,7 +281,7 @@ def test_signatures(pair: Pair) -> None:
         assert both[0] == both[1], path
 
 
-def test_the_double_is_taken_out_again() -> None:
+def test_stand_in_is_removed_afterwards() -> None:
     before = sys.modules.get("kaolin")
     with stand_in_kaolin() as outer:
         import kaolin
@@ -294,7 +294,7 @@ def test_the_double_is_taken_out_again() -> None:
     assert sys.modules.get("kaolin") is before
 
 
-def test_the_double_rasterizes_nothing() -> None:
+def test_stand_in_does_not_rasterize() -> None:
     with stand_in_kaolin() as k:
         for function in (k.render.mesh.rasterize, k.render.mesh.dibr_rasterization, k.render.easy_render.render_mesh):
             arguments = [None for p in inspect.signature(function).parameters.values() if p.default is p.empty]

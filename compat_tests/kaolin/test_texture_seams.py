@@ -40,7 +40,7 @@ def pictures(kaolin: Any, vertices: Tensor, edge: float, far: float) -> list[Ten
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize(("edge", "far"), [(1.0, 0.5), (0.0, 0.5), (1.0, 1.5), (2.0, 1.2), (-1.0, -1.9)])
-def test_the_last_bit_does_not_choose_the_texel(kaolin: Any, edge: float, far: float, dtype: torch.dtype) -> None:
+def test_texel_does_not_depend_on_the_last_bit(kaolin: Any, edge: float, far: float, dtype: torch.dtype) -> None:
     expected = pictures(kaolin, VERTICES.to(dtype), edge, far)
     # At the edge is the side of the texture that is in the faces.
     column = expected[1][0, SIZE // 2 + 1, SIZE // 2]

@@ -65,6 +65,6 @@ for _ in range(2):
     assert "github.com/facebookresearch/pytorch3d, INSTALL.md" in first
 
 
-def test_this_folder_is_no_package() -> None:
+def test_folder_of_these_tests_is_not_a_package() -> None:
     """It has the name of PyTorch3D, which would be hidden from every test."""
     assert not (HERE / "__init__.py").exists()

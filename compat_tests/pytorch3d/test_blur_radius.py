@@ -79,7 +79,7 @@ def in_reach(verts: Tensor, radius: float) -> Tensor:
 
 
 @pytest.mark.parametrize("radius", RADII)
-def test_the_list_has_all_in_reach(radius: float) -> None:
+def test_dense_view_and_list_have_all_faces_in_reach(radius: float) -> None:
     """In the dense view, in compact and in the function."""
     rasterizer = GenDRRasterizer(cameras(), settings(radius))
     in_ndc = rasterizer.transform(scene())
@@ -93,7 +93,7 @@ def test_the_list_has_all_in_reach(radius: float) -> None:
         assert expected.all()
 
 
-def test_the_picture_of_the_report(slow_rasterizer: None) -> None:
+def test_sigma_of_the_fault_report_does_not_cut_the_radius(slow_rasterizer: None) -> None:
     """One triangle, a radius of 0.2, a sigma of 0.02: off by 0.8 where the unused default of sigma cut the radius."""
     mesh = scene()[0].submeshes([[torch.tensor([0])]])
     params = BlendParams(0.02, 1e-4, (1.0, 1.0, 1.0))

@@ -42,7 +42,7 @@ def first_name(value: Any) -> str:
     return next(iter(value)) if isinstance(value, dict) else ""
 
 
-def test_the_scene_here_is_good() -> None:
+def test_scene_of_this_file_is_valid() -> None:
     for shader in SHADERS:
         draw(shader)
 
@@ -69,7 +69,7 @@ def nothing_of_pytorch3d() -> list[Any]:
 
 
 @pytest.mark.parametrize("given", nothing_of_pytorch3d(), ids=lambda x: getattr(x, "__name__", type(x).__name__))
-def test_what_is_no_cameras(given: Any) -> None:
+def test_objects_that_are_not_cameras_are_refused(given: Any) -> None:
     got = given.__name__ if isinstance(given, type) else type(given).__name__
     expected = rf"cameras of %s must be PyTorch3D's, such as FoVPerspectiveCameras, got .*{got}; .*to_pytorch3d"
     cameras = cameras_of("fov", dtype=torch.float32)
@@ -87,7 +87,7 @@ def test_what_is_no_cameras(given: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "given"), [("lights", Materials()), ("lights", "bright"), ("materials", PointLights()), ("materials", 1.0)]
 )
-def test_what_is_no_lights_or_materials(shader: Any, name: str, given: Any) -> None:
+def test_objects_that_are_not_lights_or_materials_are_refused(shader: Any, name: str, given: Any) -> None:
     last = {"lights": "specular", "materials": "shininess"}[name]
     with pytest.raises(
         TypeError, match=f"{name} must be PyTorch3D's or have .* and {last}, got {type(given).__name__}"
@@ -174,9 +174,9 @@ def test_clip_rule() -> None:
         ({"sigma": 0.0}, "sigma must be > 0.* got 0.0", SHADERS),
         ({"sigma": torch.tensor([1e-3, -1.0])}, "sigma must be > 0", SHADERS),
         ({"sigma": torch.ones(2, 1)}, r"sigma must be a number or a floating-point tensor of shape \(1,\)", SHADERS),
-        ({"sigma": torch.full((3,), 1e-3)}, "sigma must have 1 entry or one an image.*2.*, got 3", SHADERS),
+        ({"sigma": torch.full((3,), 1e-3)}, "sigma must have 1 entry or one for each image.*2.*, got 3", SHADERS),
         ({"gamma": 0.0}, "gamma must be > 0.* got 0.0", SHADERS),
-        ({"gamma": torch.full((3,), 1e-3)}, "gamma must have 1 entry or one an image.*2.*, got 3", COLOURED),
+        ({"gamma": torch.full((3,), 1e-3)}, "gamma must have 1 entry or one for each image.*2.*, got 3", COLOURED),
         (
             {"background_color": (1.0, 0.0)},
             r"background_color must be 3 numbers, as the colours have.* got shape \(2,\)",

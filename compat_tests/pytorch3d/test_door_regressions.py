@@ -151,7 +151,7 @@ def test_backgrounds(shader: Any, shape: tuple[int, ...], differ: bool) -> None:
         torch.testing.assert_close(behind * background, theirs[..., :3].double(), rtol=0, atol=1e-5)
 
 
-def test_one_background_an_image() -> None:
+def test_background_for_each_image() -> None:
     cameras, (meshes, _) = cameras_of(n=1), two_meshes()
     rows = torch.tensor([[0.1, 0.2, 0.3], [0.9, 0.8, 0.7]], dtype=torch.float64)
     shader = GenDRPhongShader(cameras=cameras, lights=lights_of())
@@ -185,7 +185,7 @@ def test_many_channels_out_of_sight(shader: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["perspective", "ortho"])
-def test_eps_moves_no_depth(kind: str) -> None:
+def test_eps_of_transforms_does_not_change_depths(kind: str) -> None:
     """What transform makes of eps is what PyTorch3D makes of it."""
     cameras, (meshes, _) = cameras_of(kind), two_meshes()
     for eps in (None, 1e-3, 2.5):
@@ -207,7 +207,7 @@ def test_other_meshes_than_those_rasterised(shader: Any) -> None:
         shader(cameras=cameras, lights=lights_of())(fragments, meshes[0])
 
 
-def test_other_things_than_settings_and_meshes() -> None:
+def test_objects_that_are_not_settings_or_meshes_are_refused() -> None:
     with pytest.raises(TypeError, match="meshes must be PyTorch3D's Meshes, got Tensor"):
         GenDRRasterizer(cameras_of())(torch.zeros(4, 3))
     with pytest.raises(TypeError, match="raster_settings must be RasterizationSettings, got dict"):

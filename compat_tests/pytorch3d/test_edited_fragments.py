@@ -62,7 +62,7 @@ def test_fragments_without_gradients(context: Any) -> None:
 
 
 @pytest.mark.parametrize("shader", [GenDRSilhouetteShader, GenDRPhongShader])
-def test_the_list_written_to(shader: Any) -> None:
+def test_edited_list_is_refused(shader: Any) -> None:
     """Some shaders would see it, and some not."""
     fragments = fragments_of()
     with torch.no_grad():

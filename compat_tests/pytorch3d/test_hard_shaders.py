@@ -213,7 +213,7 @@ def test_faces_beside_the_pixel(blur_radius: float, clip: bool, theirs: Any) -> 
 
 
 @SHADERS
-def test_the_first_of_faces_at_one_depth(theirs: Any) -> None:
+def test_equal_depths_show_the_first_face(theirs: Any) -> None:
     """Of three on each other the first one counts, and has the gradient, wherever it stands among the others."""
     corners = torch.tensor([[-0.8, -0.7, 0.1], [0.8, -0.6, 0.1], [0.1, 0.8, 0.1]], dtype=torch.float64)
     verts = corners.repeat(3, 1).requires_grad_()
@@ -336,7 +336,7 @@ class MyTextures(TexturesVertex):
 
 @pytest.mark.parametrize("what", ["lights", "textures", "blur radius", "fragments"])
 @pytest.mark.parametrize("theirs", [HardPhongShader, HardFlatShader])
-def test_what_the_core_cannot_show_is_theirs(
+def test_pytorch3ds_shader_runs_where_the_core_cannot_shade(
     theirs: Any, what: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(_warnings, "_logged", set())

@@ -65,7 +65,7 @@ def test_pictures_are_those_of_pytorch3d(shader: Any, k: int, slow_rasterizer: N
 
 
 @pytest.mark.parametrize("shader", SOFT)
-def test_what_is_kept(shader: Any) -> None:
+def test_honoured_swap_keeps_the_shader(shader: Any) -> None:
     renderer = renderer_of(shader, 2)
     swapped = swap(renderer, faces_per_pixel="honoured")
     assert swapped.shader is renderer.shader and type(swapped.rasterizer) is GenDRRasterizer
@@ -73,7 +73,7 @@ def test_what_is_kept(shader: Any) -> None:
     assert twice.shader is swapped.shader and twice.rasterizer is swapped.rasterizer
 
 
-def test_hard_shaders_are_ours_all_the_same() -> None:
+def test_hard_shaders_are_replaced_in_honoured_mode() -> None:
     once = swap(renderer_of(HardPhongShader, 1), faces_per_pixel="honoured")
     assert type(once.shader) is GenDRHardPhongShader
     assert swap(once, faces_per_pixel="honoured").shader is once.shader
@@ -97,7 +97,7 @@ def test_shaders_that_take_every_face() -> None:
 def test_blend_params_that_pytorch3d_does_not_know(shader: Any) -> None:
     same = renderer_of(shader, 2, GenDRBlendParams(*PARAMS))
     assert swap(same, faces_per_pixel="honoured").shader is same.shader
-    with pytest.raises(ValueError, match="knows nothing of blend_params but sigma.*t_conorm='einstein'"):
+    with pytest.raises(ValueError, match="uses only sigma, gamma and background_color.*t_conorm='einstein'"):
         swap(
             renderer_of(shader, 2, GenDRBlendParams(*PARAMS)._replace(t_conorm="einstein")), faces_per_pixel="honoured"
         )

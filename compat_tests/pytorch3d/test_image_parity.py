@@ -233,7 +233,7 @@ def test_depth_is_soft_depth_of_all_faces(kind: str) -> None:
     assert_close(gradients(image, leaves), gradients(expected, leaves), 1e-8)
 
 
-def test_few_faces_are_another_picture() -> None:
+def test_smaller_k_gives_another_picture() -> None:
     """So the comparisons above say something about the faces behind."""
     meshes, leaves = two_meshes("vertex")
     cameras = cameras_of()

@@ -67,7 +67,7 @@ def test_any_field_first(name: str) -> None:
         assert getattr(fragments, each).shape == (2, *SIZE, 6, *tail)
 
 
-def test_all_of_them_are_counted_first(counts: dict[str, int]) -> None:
+def test_fragments_of_all_faces_are_counted_first(counts: dict[str, int]) -> None:
     fragments, _ = fragments_of(None)
     most = int(fragments.found.offsets.diff().max())
     assert fragments.zbuf.shape[-1] == most and (fragments.pix_to_face[..., -1] >= 0).any()
@@ -164,5 +164,5 @@ def test_compact_of_nothing() -> None:
 def test_our_shaders_refuse_other_fragments() -> None:
     fragments, _ = fragments_of()
     plain = Fragments(**{name: getattr(fragments, name) for name in NAMES})
-    with pytest.raises(TypeError, match="need the fragments of a GenDRRasterizer, got Fragments"):
+    with pytest.raises(TypeError, match="fragments must come from a GenDRRasterizer, got Fragments"):
         GenDRSilhouetteShader()(plain, two_meshes()[0])

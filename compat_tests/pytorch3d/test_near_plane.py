@@ -56,7 +56,7 @@ def clip_of(cameras: Any, **settings: Any) -> float | None:
     return GenDRRasterizer(cameras, settings_of(**settings))(meshes).meshes.settings.near_clip
 
 
-def test_where_faces_are_cut() -> None:
+def test_depth_at_which_faces_are_cut() -> None:
     """z_clip_value, else znear / 2, else 0.01 for perspective cameras, however features are interpolated: nowhere for
     others, unless they are interpolated as with those."""
     single = {"dtype": torch.float32}
@@ -344,7 +344,7 @@ def test_cull_to_frustum(name: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(16, 32), (32, 16)])
-def test_the_longer_side_reaches_further(size: tuple[int, int]) -> None:
+def test_frustum_is_wider_along_the_longer_side(size: tuple[int, int]) -> None:
     """Beyond 1 and within 2 a face is in the picture along the longer side, and culled along the shorter."""
     for along, (x, y) in enumerate(((0.0, 1.6), (1.6, 0.0))):
         meshes = Meshes([torch.tensor(triangle(x, y))], [torch.tensor([[0, 1, 2]])])
@@ -353,7 +353,7 @@ def test_the_longer_side_reaches_further(size: tuple[int, int]) -> None:
         assert bool(seen) == (size[along] == 32)
 
 
-def test_rasterize_meshes_cuts_where_it_is_told() -> None:
+def test_rasterize_meshes_cuts_only_at_z_clip_value() -> None:
     """On NDC, x and y projected: at z_clip_value, and nowhere without one."""
     verts = torch.tensor([[-0.8, -0.8, 0.4], [0.8, -0.8, 0.4], [0.0, 0.8, 4.0]])
     meshes = Meshes([verts], [torch.tensor([[0, 1, 2]])])
@@ -364,7 +364,7 @@ def test_rasterize_meshes_cuts_where_it_is_told() -> None:
             assert (nearest >= 1.0) == (z_clip == 1.0) and nearest < 1.3 and math.isfinite(nearest)
 
 
-def test_rasterize_meshes_is_told_the_projection() -> None:
+def test_rasterize_meshes_takes_a_projection() -> None:
     """None is PyTorch3D's way: as perspective_correct says."""
     verts = torch.tensor([[-0.8, -0.8, 0.4], [0.8, -0.8, 0.4], [0.0, 0.8, 4.0]])
     meshes = Meshes([verts], [torch.tensor([[0, 1, 2]])])

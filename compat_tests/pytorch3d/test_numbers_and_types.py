@@ -97,7 +97,7 @@ def test_z_clip_value_0(value: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [(3,), (100, 200, 3), [8, 8, 8], (), (8.0, 8.0), ("8", "8"), (8, None), (True, 8)])
-def test_pairs_that_are_none(size: Any) -> None:
+def test_invalid_pairs_are_refused(size: Any) -> None:
     with pytest.raises(ValueError, match=r"image_size must be an int or \(H, W\), two ints, got \("):
         zbuf_of(image_size=size)
     with pytest.raises(ValueError, match="image_size must be"):
@@ -148,7 +148,7 @@ def test_scales_as_tensors() -> None:
     (GenDRGouraudShader, "vertex"), (GenDRSilhouetteShader, "vertex"), (GenDRNormalShader, "vertex"),
     (GenDRHardPhongShader, "uv"), (GenDRHardFlatShader, "vertex"), (GenDRHardGouraudShader, "vertex"),
 ])  # fmt: skip
-def test_autocast_has_no_say(shader: Any, textures: str) -> None:
+def test_autocast_is_ignored(shader: Any, textures: str) -> None:
     """The picture and its gradients are those outside of it; so are meshes, colours and poses in float32. PyTorch3D's
     cameras multiply and invert matrices."""
     results = []
@@ -187,7 +187,7 @@ def test_autocast_and_poses() -> None:
 
 
 @pytest.mark.parametrize("textures", ["vertex", "uv"])
-def test_what_autocast_made(textures: str) -> None:
+def test_half_precision_from_autocast_is_converted(textures: str) -> None:
     """Vertices, colours, maps, lights, materials, poses and scales in half precision, as networks give them."""
     network, shape = torch.nn.Linear(8, 12 * 3), (1, 12, 3)
     sphere, _ = two_meshes("none", torch.float32)

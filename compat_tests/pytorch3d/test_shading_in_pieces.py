@@ -100,7 +100,7 @@ class OtherLights:
 
 @pytest.mark.parametrize("lights", [OwnLights, OtherLights])
 @pytest.mark.parametrize("max_memory", [15_000, 500_000])
-def test_lights_of_ones_own(lights: Any, max_memory: int, n_pieces: list[int]) -> None:
+def test_lights_of_a_user_class(lights: Any, max_memory: int, n_pieces: list[int]) -> None:
     scene = Scene()
     scene.light = lights
     assert_pieces_are_the_whole(scene, GenDRPhongShader, n_pieces, max_memory)
@@ -160,7 +160,7 @@ def test_measuring_takes_no_random_numbers(n_pieces: list[int]) -> None:
     assert torch.equal(drawn_with(NoisyTextures, 40_000)[0], first)
 
 
-def test_the_same_bits_every_time(n_pieces: list[int]) -> None:
+def test_runs_give_the_same_bits(n_pieces: list[int]) -> None:
     scene = Scene()
     with fragment_by_fragment():
         first, again = (scene.draw(GenDRPhongShader, max_memory=20_000) for _ in range(2))
@@ -271,7 +271,7 @@ def test_networks_in_textures(n_pieces: list[int]) -> None:
 
 
 @pytest.mark.parametrize("backward_too", [False, True])
-def test_autocast_has_no_say(backward_too: bool, n_pieces: list[int]) -> None:
+def test_autocast_is_ignored(backward_too: bool, n_pieces: list[int]) -> None:
     renderer, meshes, picture = scene_with(TexturesUV, 40_000)
 
     def step(context: Any) -> tuple[Tensor, Tensor]:

@@ -113,7 +113,7 @@ def test_shaders_become_ours(shader: Any, wrapper: Any) -> None:
 
 
 @pytest.mark.parametrize("shader", [*OURS, Mine, MyHardPhong])
-def test_the_original_is_left_alone(shader: Any) -> None:
+def test_swap_does_not_change_the_original(shader: Any) -> None:
     renderer = renderer_of(shader)
     parts, before = (renderer.rasterizer, renderer.shader), state(renderer)
     settings, cameras = (

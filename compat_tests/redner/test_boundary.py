@@ -154,7 +154,7 @@ def test_many_points_are_looked_at_in_parts_and_hidden_ones_not_shaded(monkeypat
     assert sum(shaded[1:]) == together and max(shaded[1:]) <= 100
 
 
-def test_the_value_is_that_of_the_samples() -> None:
+def test_value_is_the_mean_of_the_samples() -> None:
     with_edges, without = (loss_of(triangle(), sideways, BEHIND, density=density) for density in (4.0, 0.0))
     parameter = torch.zeros((), dtype=torch.float64, requires_grad=True)
     assert torch.equal(with_edges(parameter, 4, 0), without(parameter, 4, 0))

@@ -69,7 +69,7 @@ def test_samples_on_a_grid() -> None:
     assert_close(found, finer.view(SIZE[0], 2, SIZE[1], 2, 3).mean((1, 3)))
 
 
-def test_a_light_of_ones_own_sees_three_dimensions() -> None:
+def test_light_of_a_user_class_gets_three_dimensions() -> None:
     class Fog:
         def render(self, position: Tensor, normal: Tensor, albedo: Tensor) -> Tensor:
             assert position.dim() == normal.dim() == albedo.dim() == 3
@@ -83,7 +83,7 @@ def test_a_light_of_ones_own_sees_three_dimensions() -> None:
     picture.sum().backward()
 
 
-def test_where_nothing_is_a_light_at_the_origin_does_no_harm() -> None:
+def test_light_at_the_origin_leaves_empty_pixels_at_0() -> None:
     """Upstream, empty pixels are at the origin themselves: 0 / 0."""
     world = scene()
     light = pyredner.PointLight(tensor([0.0, 0.0, 0.0]).requires_grad_(), tensor([1.0, 1.0, 1.0]))

@@ -24,7 +24,7 @@ WIDTH, HEIGHT = DIMS = (16, 12)
 SCENE = joined(triangle(), cube(0.3, (0.6, 0.4, 1.8)), square(9.0, 5.0))
 
 
-def test_the_renderer_is_a_module_that_others_can_hold() -> None:
+def test_renderer_can_be_a_submodule() -> None:
     class Inference(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()

@@ -50,7 +50,7 @@ def test_vertices_at_one_place_are_one() -> None:
     assert edges_of(doubled(mesh)) == edges_of(mesh)
 
 
-def test_the_winding_is_of_no_matter() -> None:
+def test_edges_do_not_depend_on_the_winding() -> None:
     mesh = cube(0.6, (0.1, 0.1, 3.0))
     faces = mesh.faces.clone()
     faces[::3] = faces[::3].flip(1)
@@ -100,7 +100,7 @@ def test_lengths_are_in_pixels() -> None:
     assert total_length(square(0.5, 4.0)) == pytest.approx(2 * (f_x + f_y) / 4)
 
 
-def test_only_what_is_inside_the_picture_counts() -> None:
+def test_edges_outside_the_picture_are_ignored() -> None:
     f_x, f_y, c_x, _c_y = INTRINSICS
     shifted = Mesh(
         square(0.5, 4.0).vertices + torch.tensor([4.0 / f_x * (16 - c_x), 0, 0]).double(), square(1, 1).faces

@@ -19,7 +19,7 @@ CHANNELS = [channel for channel in pyredner.channels if channel.value != "radian
 IDS = ("shape_id", "triangle_id", "material_id")
 
 
-def test_the_scene_has_something_of_everything() -> None:
+def test_scene_of_this_file_shows_all_objects() -> None:
     found = pyredner.render_g_buffer(scene(), [pyredner.channels.shape_id, pyredner.channels.alpha])
     assert {0, 1, 2} <= set(found[..., 0].int().flatten().tolist())
     assert 10 < found[..., 1].sum() < found[..., 1].numel()
@@ -82,7 +82,7 @@ def test_albedo() -> None:
     assert pyredner.render_albedo(world, seed=2).shape == (*SIZE, 3)
 
 
-def test_names_do_for_channels() -> None:
+def test_channels_may_be_names() -> None:
     assert torch.equal(
         pyredner.render_g_buffer(scene(), ["depth"]), pyredner.render_g_buffer(scene(), [pyredner.channels.depth])
     )

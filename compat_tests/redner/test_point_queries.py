@@ -64,7 +64,7 @@ def test_points_beside_an_edge_see_its_two_sides() -> None:
     torch.testing.assert_close(found.depth, torch.tensor([2.0, 5.0], dtype=torch.float64), rtol=1e-12, atol=0)
 
 
-def test_the_first_of_faces_at_one_depth_is_taken() -> None:
+def test_equal_depths_give_the_first_face() -> None:
     mesh = projected(joined(square(1.0, 2.0), square(1.0, 2.0)))
     assert PointQueries(mesh).nearest(torch.tensor([[8.5, 5.2], [7.0, 6.8]], dtype=torch.float64)).face.max() < 2
 

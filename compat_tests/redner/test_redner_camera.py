@@ -30,7 +30,7 @@ def test_points_on_rays_are_seen_where_the_rays_begin() -> None:
     assert_close(camera().homogeneous_pixels(tensor(np.array(points)))[:, 2], tensor([1.0, 2, 3, 4, 5]))
 
 
-def test_the_angle_is_that_of_the_width_and_row_0_is_up() -> None:
+def test_fov_is_of_the_width_and_row_0_is_the_top() -> None:
     view = pyredner.Camera(
         tensor([0.0, 0, 0]), tensor([0.0, 0, 1]), tensor([0.0, 1, 0]), tensor([90.0]), resolution=(50, 100)
     )
@@ -45,7 +45,7 @@ def test_the_cubes_upper_side_is_in_upper_rows() -> None:
     assert y[alpha][:20].mean() > y[alpha][-20:].mean()
 
 
-def test_matrices_in_the_place_of_vectors_and_angle() -> None:
+def test_matrices_instead_of_vectors_and_angle() -> None:
     plain = camera()
     half = math.tan(math.radians(FOV / 2))
     matrices = pyredner.Camera(
@@ -79,7 +79,7 @@ def test_a_viewport_is_a_part_of_the_picture() -> None:
     assert_close(over, whole[:, 6:])
 
 
-def test_what_is_nearer_than_clip_near_is_not_seen() -> None:
+def test_geometry_nearer_than_clip_near_is_not_drawn() -> None:
     depth = pyredner.render_g_buffer(scene(clip_near=3.2), ["depth", "alpha"])
     all_of_it = pyredner.render_g_buffer(scene(), ["depth", "alpha"])
     assert depth[..., 0][depth[..., 1] > 0].min() >= 3.2 > all_of_it[..., 0][all_of_it[..., 1] > 0].min()
@@ -142,7 +142,7 @@ def test_rotations() -> None:
         ({"intrinsic_mat": torch.eye(4)}, ValueError, r"\(3, 3\)"),
         ({"fisheye": True}, NotImplementedError, "perspective"),
         ({"camera_type": pyredner.camera_type.panorama}, NotImplementedError, "perspective"),
-        ({"camera_type": pyredner.camera_type.orthographic}, ValueError, "intrinsic_mat: a fov says nothing"),
+        ({"camera_type": pyredner.camera_type.orthographic}, ValueError, "needs intrinsic_mat, as fov does not"),
         ({"distortion_params": torch.zeros(8)}, NotImplementedError, "distortion"),
     ],
 )

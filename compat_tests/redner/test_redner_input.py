@@ -52,7 +52,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "material_id": (
         lambda: pyredner.Scene(camera(), [mesh().shape(1)], [pyredner.Material()]),
         ValueError,
-        "material_id 1",
+        "material_id must be from 0 to 0, got 1",
     ),
     "area light": (
         lambda: pyredner.Scene(camera(), area_lights=[1], objects=objects()),

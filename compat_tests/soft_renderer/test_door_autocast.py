@@ -112,7 +112,7 @@ def test_float32_stays_what_it_is(name: str, low: torch.dtype) -> None:
 
 @LOW
 @pytest.mark.parametrize("name", CALLS)
-def test_what_autocast_made_is_taken_for_float32(name: str, low: torch.dtype) -> None:
+def test_half_precision_from_autocast_is_converted(name: str, low: torch.dtype) -> None:
     """What comes out of a matmul there; the gradient goes back through it."""
     call, inputs = CALLS[name]
     given = [x.to(low).requires_grad_() for x in inputs]

@@ -140,7 +140,7 @@ def test_transform_sets_eyes() -> None:
             ask()
 
 
-def test_a_transform_of_ones_own() -> None:
+def test_transform_of_a_user_class() -> None:
     class Flip(gendr_transform.Transform):
         def transform(self, vertices: Tensor) -> Tensor:
             return -vertices
@@ -161,7 +161,7 @@ def test_a_transform_of_ones_own() -> None:
         (lambda: gendr.Projection(np.ones((2, 4, 4))), r"got \(2, 4, 4\)"),
         (
             lambda: sr.Projection(some_matrix(2))(numbers(0, 3, 5, 3)),
-            r"P and dist_coeffs must be of N .* got 2, 1 for 3",
+            r"P and dist_coeffs must have N rows .* got 2, 1 for 3",
         ),
     ],
 )

@@ -15,7 +15,7 @@ from gendr_adapters import TextureMaps
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_no_camera_and_no_lamp_leaves_the_device(dtype: torch.dtype) -> None:
+def test_cameras_and_lights_stay_on_the_device(dtype: torch.dtype) -> None:
     points = torch.empty(2, 6, 3, dtype=dtype, device="meta")
     P = numbers(0, 2, 3, 4)  # on the CPU, float64
     f = sr.functional
@@ -35,7 +35,7 @@ def test_no_camera_and_no_lamp_leaves_the_device(dtype: torch.dtype) -> None:
         assert result.device.type == "meta" and result.dtype == dtype and result.shape == points.shape
 
 
-def test_torchs_default_device_has_no_say() -> None:
+def test_torchs_default_device_is_ignored() -> None:
     points, up = numbers(0, 2, 6, 3), numbers(2, 3).numpy()
     expected = sr.functional.look_at(points, sr.functional.get_points_from_angles(3, 20, 40), (0, 0, 0), up)
     with torch.device("meta"):

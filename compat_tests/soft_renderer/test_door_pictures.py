@@ -383,7 +383,7 @@ def test_backgrounds_that_do_not_fit(door: str, anti_aliasing: bool, shape: tupl
 @EITHER
 @pytest.mark.parametrize("anti_aliasing", [False, True])
 @pytest.mark.parametrize("background", ["white", None, [[0, 0, 0], [1]], {"red": 1}])
-def test_backgrounds_that_are_no_numbers(door: str, anti_aliasing: bool, background: Any) -> None:
+def test_backgrounds_that_are_not_numbers(door: str, anti_aliasing: bool, background: Any) -> None:
     draw = rasterizer(door, image_size=(8, 12), background_color=background, anti_aliasing=anti_aliasing)
     with pytest.raises(TypeError, match="^background_color must be a tensor, an array or numbers, got"):
         draw(in_the_picture())

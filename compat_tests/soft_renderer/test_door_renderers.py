@@ -386,7 +386,7 @@ def test_refusals(call: Any, message: str) -> None:
 
 @pytest.mark.parametrize("anti_aliasing", [False, True])
 @pytest.mark.parametrize("door", DOORS)
-def test_sizes_that_are_none_are_named_as_given(door: str, anti_aliasing: bool) -> None:
+def test_invalid_sizes_are_named_as_given(door: str, anti_aliasing: bool) -> None:
     _, make, base = DOORS[door]
     with pytest.raises(TypeError, match=r"image_size must be an int or \(H, W\), got \(8, 9, 3\)"):
         make(**{**base, "image_size": (8, 9, 3)}, anti_aliasing=anti_aliasing)(in_the_picture())

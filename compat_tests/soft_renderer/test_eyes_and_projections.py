@@ -166,7 +166,7 @@ def test_projection_has_a_gradient_on_the_axis() -> None:
         (
             lambda f, p: f.look_at(p[:1], torch.ones(2, 3), torch.zeros(3, 3)),
             ValueError,
-            "eye, at and up must be of N images or of 1 each, got 2, 3, 1 for 1",
+            "eye, at and up must have N rows or 1, for N meshes or 1, got 2, 3, 1 for 1",
         ),
         (lambda f, p: f.look(p[:1], torch.ones(2, 3), torch.ones(3, 3)), ValueError, "got 2, 3, 1 for 1"),
         (lambda f, p: f.get_points_from_angles(torch.ones(2), torch.ones(3), 0), ValueError, r"shapes \(2,\), \(3,\)"),
@@ -190,7 +190,7 @@ def test_refusals(door: Any, call: Any, error: type[Exception], message: str) ->
         (lambda f, p: f.projection(p, torch.ones(2, 3, 4), [0.0] * 5, (4, 5, 6)), r"got \(4, 5, 6\)"),
         (
             lambda f, p: f.projection(p[:1], torch.ones(2, 3, 4), torch.ones(3, 5), 1),
-            "P and dist_coeffs must be of N images or of 1 each, got 2, 3 for 1",
+            "P and dist_coeffs must have N rows or 1, for N meshes or 1, got 2, 3 for 1",
         ),
     ],
 )

@@ -49,7 +49,7 @@ def test_one_mesh_seen_by_several_eyes(door: str, texture_type: str) -> None:
 
 
 @EITHER
-def test_what_comes_one_for_each_eye(door: str) -> None:
+def test_arguments_with_one_row_for_each_eye(door: str) -> None:
     """Scales, backgrounds, angles and ups (N,) beside one mesh and N eyes."""
     scale, gamma = ("sigma_val", "gamma_val") if door == "softras" else ("dist_scale", "aggr_rgb_gamma")
     each: dict[str, Tensor] = {
@@ -89,7 +89,7 @@ def test_numbers_that_do_not_fit_each_other(door: str) -> None:
         PICTURES[door](some_mesh("surface", n=2), some_eyes(4))
     with pytest.raises(ValueError, match=r"angle must be a number or \(N,\), N = 4, got shape \(3,\)"):
         PICTURES[door](some_mesh("surface", n=1), some_eyes(4), viewing_angle=torch.full((3,), 30.0))
-    with pytest.raises(ValueError, match="eye, at and up must be of N images or of 1 each, got 4, 1, 3 for 1"):
+    with pytest.raises(ValueError, match="eye, at and up must have N rows or 1, for N meshes or 1, got 4, 1, 3 for 1"):
         PICTURES[door](some_mesh("surface", n=1), some_eyes(4), up=torch.ones(3, 3))
 
 
@@ -101,7 +101,7 @@ def test_textures_that_do_not_fit_are_not_repeated(texture_type: str) -> None:
         for light in (gendr.Lighting(), sr.Lighting(texture_type)):
             mesh = some_mesh(texture_type)
             mesh.textures = torch.ones(shape, dtype=torch.float64)
-            with pytest.raises(ValueError, match=r"textures of 2 x . .*, got shape"):
+            with pytest.raises(ValueError, match=r"textures must be of 2 x . .*, got shape"):
                 light(mesh)
     corners, rest = some_mesh("surface").face_vertices, {"texture_type": texture_type}
     texels = torch.ones(1, 5, 3 if texture_type == "vertex" else 4, 3, dtype=torch.float64)
@@ -115,7 +115,7 @@ def test_textures_that_do_not_fit_are_not_repeated(texture_type: str) -> None:
 def test_lights_that_do_not_fit_each_other() -> None:
     for door in (sr, gendr):
         light = torch.zeros(1, 5, 3, dtype=torch.float64)
-        with pytest.raises(ValueError, match="light_intensity and light_color must be of N .* got 2, 3 for 1"):
+        with pytest.raises(ValueError, match="light_intensity and light_color must have N rows .* got 2, 3 for 1"):
             door.functional.ambient_lighting(light, torch.ones(2), torch.ones(3, 3))
         with pytest.raises(ValueError, match="2 meshes, the light is of 1"):
             door.functional.directional_lighting(light, light, torch.ones(2))

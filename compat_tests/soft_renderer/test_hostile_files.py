@@ -223,14 +223,14 @@ def test_very_many_files(folder: Path, files: tuple[bytes, bytes, bytes]) -> Non
     is_loaded_or_refused(folder, files)
 
 
-def test_the_files_that_are_changed_here_are_good_ones(folder: Path) -> None:
+def test_unchanged_files_are_valid(folder: Path) -> None:
     coloured = [each + b" 1 1 1" if each.startswith(b"v ") else each for each in GOOD_OBJ]
     assert is_loaded_or_refused(folder, (b"\n".join(coloured), b"\n".join(GOOD_MTL), GOOD_PNG))
 
 
 @pytest.mark.parametrize("named", ["/dev/zero", "fifo", ".", "link"])
 @pytest.mark.parametrize("statement", ["mtllib", "map_Kd"])
-def test_what_is_no_regular_file_is_not_opened(folder: Path, statement: str, named: str) -> None:
+def test_irregular_file_is_not_opened(folder: Path, statement: str, named: str) -> None:
     """Another file's line names it; a folder raised an error that did not say which."""
     obj, mtl = b"\n".join(GOOD_OBJ), b"\n".join(GOOD_MTL)
     if statement == "mtllib":

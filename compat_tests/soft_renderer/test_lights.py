@@ -122,7 +122,7 @@ def test_lit_twice_is_lit_twice_until_reset() -> None:
     assert torch.equal(mesh.textures, before)
 
 
-def test_modules_hold_what_they_are_given() -> None:
+def test_modules_keep_their_arguments() -> None:
     for door in (sr, gendr):
         ambient, lamp = door.AmbientLighting(0.25, (1, 0, 0)), door.DirectionalLighting(0.5, (0, 1, 0), (0, 0, 1))
         light = lamp(ambient(torch.zeros(1, 1, 3)), torch.tensor([[[0.0, 0.0, 1.0]]]))

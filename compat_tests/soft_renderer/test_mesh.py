@@ -233,7 +233,7 @@ def test_fill_back_of_colours_at_vertices():
         (ValueError, "there must be faces for each of 2 meshes, got 1", lambda v, f: Mesh(v, f[:1])),
         (
             ValueError,
-            r"textures of 2 x 5 faces, got shape \(2, 4, 1, 3\)",
+            r"textures must be of 2 x 5 faces, got shape \(2, 4, 1, 3\)",
             lambda v, f: Mesh(v, f, torch.zeros(2, 4, 1, 3)),
         ),
         (ValueError, r"must have R \* R texels a face, got 3", lambda v, f: Mesh(v, f, torch.zeros(2, 5, 3, 3))),

@@ -71,7 +71,7 @@ def test_flatten_loss_is_that_of_every_edge(generator, device):
     torch.testing.assert_close(loss(x.to(device), eps=0.1).cpu(), coarse, check_dtype=False)
 
 
-def test_flatten_loss_leaves_out_edges_as_it_says(generator):
+def test_flatten_loss_ignores_edges_without_two_faces(generator):
     # An open fan, an edge with three faces (0, 1), and one that both faces have from third to first corner (2, 4).
     faces = torch.tensor([[0, 1, 2], [1, 0, 3], [0, 1, 5], [2, 3, 4], [4, 5, 2], [0, 2, 3]])
     assert [edge[:2] for edge in loss_reference.edges_with_wings(faces)] == [(0, 2), (0, 3), (2, 3)]
@@ -110,7 +110,7 @@ def test_gradients_are_finite_for_collapsed_vertices():
 
 
 @pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
-def test_any_integers_and_float32_do(generator, dtype):
+def test_losses_take_any_integers_and_float32(generator, dtype):
     vertices, faces = icosahedron(generator)
     for loss in (LaplacianLoss(vertices, faces.to(dtype)), FlattenLoss(faces.to(dtype))):
         exact = value_and_gradient(loss, vertices[None])

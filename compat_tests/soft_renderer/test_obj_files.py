@@ -45,7 +45,7 @@ def test_faces_of_many_corners_become_fans(write):
     assert faces_of(path) == [[0, 1, 2], [0, 2, 3], [5, 4, 3], [5, 3, 2], [5, 2, 1]]
 
 
-def test_negative_indices_count_back_from_where_they_stand(write):
+def test_negative_indices_count_back_from_their_line(write):
     assert faces_of(write(a_obj=TRIANGLE + "f -3 -2 -1\nv 2 2 2\nf -1 -2 1\n")) == [[0, 1, 2], [3, 2, 0]]
 
 
@@ -87,7 +87,7 @@ def test_colours_of_materials(write, tmp_path):
     torch.testing.assert_close(textures, expected[:, None].expand(6, 4, 3))
 
 
-def test_comments_after_names_are_none_of_the_names(write, tmp_path):
+def test_comments_after_names_are_ignored(write, tmp_path):
     Image.new("RGB", (2, 2), (255, 0, 51)).save(tmp_path / "p.png")
     write(a_mtl="newmtl m # mine\nmap_Kd p.png # red\nnewmtl n#1\t# no comment inside\nKd 0 0 1# blue\n")
     faces = "usemtl m # x\nf 1/1 2/1 3/1\nusemtl n#1\nf 1 2 3\n"

@@ -88,14 +88,14 @@ def comes_back(folder, file):
 
 @FEW
 @given(file=meant_and_written())
-def test_what_is_meant_comes_back(tmp_path, file):
+def test_valid_files_are_read_as_written(tmp_path, file):
     comes_back(tmp_path, file)
 
 
 @pytest.mark.nightly
 @settings(MANY, max_examples=4_000)
 @given(file=meant_and_written())
-def test_what_is_meant_comes_back_very_often(tmp_path, file):
+def test_very_many_valid_files_are_read_as_written(tmp_path, file):
     comes_back(tmp_path, file)
 
 
@@ -211,7 +211,7 @@ def test_very_many_damaged_files(tmp_path, edits):
     is_read_as_slowly(tmp_path, edits)
 
 
-def test_the_second_reader_reads(tmp_path):
+def test_second_reader_reads_the_package_data(tmp_path):
     vertices, faces = slowly(WHOLE)
     assert len(vertices) == 4 and faces == [[0, 1, 2], [0, 1, 2], [0, 1, 2], [0, 2, 3], [3, 2, 1]]
 

@@ -27,7 +27,7 @@ def textures(folder, obj, mtl, **more):
 
 # Python's splitlines() ends lines at all of these.
 @pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
-def test_only_line_ends_end_lines(tmp_path, end):
+def test_lines_end_only_at_line_ends(tmp_path, end):
     assert len(read(tmp_path, f"# note{end}v 9 9 9\n" + FACE).vertices) == 3
     assert len(read(tmp_path, f"o name{end}v 9 9 9\n" + FACE).vertices) == 3
     with pytest.raises(ValueError, match="a.obj:1: coordinates must be finite numbers"):
@@ -78,7 +78,7 @@ def test_keywords_are_of_ascii(tmp_path, line):
         read(tmp_path, FACE + line + "\n")
 
 
-def test_the_end_mark_of_dos_is_none(tmp_path):
+def test_end_mark_of_dos_is_ignored(tmp_path):
     assert len(read(tmp_path, FACE + "\x1a").faces) == 1
 
 
@@ -121,20 +121,20 @@ def test_numbers(tmp_path, word, value):
 
 @pytest.mark.parametrize("word", BAD)
 @pytest.mark.parametrize("line", ["v 0 {} 0", "v 0 0 0 {} 0 0 0", "v 0 0 0 0 0 {}", "vt 0 {}", "vn 0 0 {}"])
-def test_what_is_no_number_is_named_with_its_line(tmp_path, line, word):
+def test_invalid_number_is_named_with_its_line(tmp_path, line, word):
     with pytest.raises(ValueError, match=r"a\.obj:5: .* must be finite numbers, got"):
         read(tmp_path, FACE + line.format(word) + "\n")
 
 
 @pytest.mark.parametrize("word", BAD)
 @pytest.mark.parametrize("line", ["Kd {} 0 0", "Kd {}", "Ks 0 0 {}", "Ke 0 {} 0", "Ns {}", "map_Kd -s {} 1 p.png"])
-def test_what_is_no_number_in_materials(tmp_path, line, word):
+def test_invalid_number_in_materials_is_named(tmp_path, line, word):
     obj = "mtllib a.mtl\nvt 0 0\nusemtl m\n" + TRIANGLE + "f 1/1 2/1 3/1\n"
     with pytest.raises(ValueError, match=r"a\.mtl:2: .*"):
         textures(tmp_path, obj, f"newmtl m\n{line.format(word)}\n")
 
 
-def test_the_end_of_float32():
+def test_numbers_beyond_float32_are_refused():
     largest = torch.finfo(torch.float32).max
     assert torch.tensor(FLOAT32_END, dtype=torch.float64).float().isinf()
     assert torch.tensor(FLOAT32_END * (1 - 2**-53), dtype=torch.float64).float() == largest
@@ -143,7 +143,7 @@ def test_the_end_of_float32():
 @pytest.mark.parametrize(
     "word", ["1_0", "\uff11", "1.0", "1e0", "0x1", "", "1/1/1/1", "9" * 5000, "--1", "1//0", "//1", "/1"]
 )
-def test_what_is_no_index(tmp_path, word):
+def test_invalid_index_is_named(tmp_path, word):
     with pytest.raises(ValueError, match=r"a\.obj:4: "):
         read(tmp_path, TRIANGLE + f"f {word} 2 3\n" if word else TRIANGLE + "f 2 3\n")
 
@@ -164,7 +164,7 @@ def test_signs_and_empty_ends_of_indices(tmp_path):
         ("v 1 2 3 .9 .1 .2 .3", (0.1, 0.2, 0.3)),
     ],
 )
-def test_w_is_no_colour(tmp_path, vertex, colour):
+def test_w_is_not_read_as_a_colour(tmp_path, vertex, colour):
     file = read(tmp_path, f"{vertex}\n" * 3 + "f 1 2 3\n")
     assert file.vertices == [(1, 2, 3)] * 3 and file.colours == ([colour] * 3 if colour else [])
 

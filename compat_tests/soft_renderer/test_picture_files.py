@@ -107,14 +107,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_would_lose_something_is_refused(tmp_path, name):
+def test_picture_that_would_be_read_in_part_is_refused(tmp_path, name):
     with pytest.raises(ValueError, match=r"m\.mtl:3: cannot read the picture .*a\.bin: .+"):
         read(tmp_path, REFUSED[name])
     with pytest.raises(ValueError, match=r"^cannot read the picture .*a\.bin: .+"):
         pyredner.imread(tmp_path / "a.bin")
 
 
-def test_few_levels_are_all_of_them(tmp_path):
+def test_levels_of_few_bits_are_scaled_to_1(tmp_path):
     np.testing.assert_allclose(read(tmp_path, b"P5 2 2 15\n\x0f\x00\x05\x0f")[..., 0], [[1, 0], [1 / 3, 1]], atol=2e-3)
     np.testing.assert_allclose(read(tmp_path, b"P5 2 1 1023\n\x03\xff\x00\x00")[..., 0], [[1, 0]])
     for bits in (1, 2, 4):
@@ -133,7 +133,7 @@ def test_modes(tmp_path, mode):
     np.testing.assert_array_equal(found, np.asarray(image.convert("RGB")).astype(np.float32) / np.float32(255))
 
 
-def test_orientations_and_more_pictures_have_no_say(tmp_path):
+def test_orientations_and_further_pictures_are_ignored(tmp_path):
     wide = np.zeros((2, 4, 3), np.uint8)
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees

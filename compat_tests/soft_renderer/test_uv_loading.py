@@ -61,7 +61,7 @@ OVER = {
 }
 
 
-def test_one_picture_is_the_map(folder: Path) -> None:
+def test_single_picture_is_the_map(folder: Path) -> None:
     _, _, textures = load(folder, HEAD + "usemtl m\n" + INSIDE, "newmtl m\nmap_Kd wide.png\n", texture_type="uv")
     assert textures.maps.shape == (3, 7, 3) and textures.padding == "border" and textures.align_corners
     assert textures.uvs.tolist() == [[[0, 0], [1, 0.25], [0.5, 1]]]
@@ -111,7 +111,7 @@ def test_faces_across_the_border_of_one_of_several(folder: Path, name: str) -> N
         load(folder, obj, mtl, wrap="repeat", texture_type="uv")
 
 
-def test_what_is_refused(folder: Path) -> None:
+def test_bad_uv_files_are_refused(folder: Path) -> None:
     plain = "newmtl m\nmap_Kd wide.png\n"
     with pytest.raises(ValueError, match="no mtllib"):
         load(folder, CORNERS + INSIDE, plain, texture_type="uv")
@@ -149,7 +149,7 @@ UNSAVED = {
 
 
 @pytest.mark.parametrize("name", UNSAVED)
-def test_what_is_not_saved(folder: Path, name: str) -> None:
+def test_uv_meshes_that_cannot_be_saved(folder: Path, name: str) -> None:
     textures, message = UNSAVED[name]
     corners = torch.eye(3)
     with pytest.raises((TypeError, ValueError), match=message):

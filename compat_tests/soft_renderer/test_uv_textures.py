@@ -254,7 +254,7 @@ def test_meshes_without_faces() -> None:
     assert not rasterizer(sr, **SOFT[sr])(lit(sr, mesh)).any()
 
 
-def test_a_face_that_is_no_number_does_not_dim_the_others() -> None:
+def test_face_with_nan_does_not_darken_the_others() -> None:
     vertices, textures = numbers(10, 2, 6, 3) * 0.8, some_maps()
     wild = vertices.clone()
     wild[:, 5] = torch.nan  # of the last face alone

@@ -49,7 +49,7 @@ def test_corners_on_the_grid_and_faces_seen_edge_on_as_the_reference():
     assert_as_reference(corners, 7)
 
 
-def test_what_a_box_encloses_is_filled_and_an_open_box_is_not():
+def test_closed_box_is_filled_and_open_box_is_not():
     corners = torch.tensor([[x, y, z] for x in (2.3, 6.6) for y in (1.2, 5.5) for z in (3.4, 7.7)], dtype=torch.float64)
     quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
     faces = torch.tensor([face for a, b, c, d in quads for face in ((a, b, c), (a, c, d))])

@@ -224,10 +224,15 @@ def faces_of(row: Row, size: tuple[int, int], tau: float, choose: random.Random,
     return faces[torch.arange(n) // 2] if kind == "coincident" else faces
 
 
+def settings_of(scene: Scene, leaves: dict[str, Tensor], **settings: Any) -> RenderSettings:
+    """settings: in the place of the scene's."""
+    shape = {name: leaves[name] for name in ("dist_scale", "gamma")}
+    return RenderSettings(**{**scene.settings, **shape, **settings})
+
+
 def draw(scene: Scene, leaves: dict[str, Tensor], core: bool, **settings: Any) -> Reference:
     """By the core, or by the reference. settings: in the place of the scene's."""
-    shape = {name: leaves[name] for name in ("dist_scale", "gamma")}
-    s = RenderSettings(**{**scene.settings, **shape, **settings})
+    s = settings_of(scene, leaves, **settings)
     features: Any = leaves.get("features")
     if "maps" in leaves:
         features = TextureMaps(leaves["maps"], leaves["uvs"], scene.map_index, **scene.sampling)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from selenium.common.exceptions import TimeoutException
 
 from gendr_adapters import data, load_mesh
 from gendr_adapters.viewer import Viewer
@@ -34,6 +35,10 @@ class Page:
 
     def soft_picture(self) -> np.ndarray:
         """(H, W, 3), as shown; empty if there is none yet."""
+        picture: np.ndarray = until(self._soft_picture)
+        return picture
+
+    def _soft_picture(self) -> np.ndarray:
         found = [x for x in self.driver.find_elements("tag name", "img") if "blob:" in (x.get_attribute("src") or "")]
         if not found:
             return np.empty((0, 0, 3))
@@ -61,10 +66,15 @@ class Page:
 def until(find: Callable[[], Any]) -> Any:
     """What `find` returns once that is something."""
     end = time.monotonic() + PATIENCE
-    while (found := find()) is None or (isinstance(found, list) and not found):
+    while True:
+        try:
+            found = find()
+        except TimeoutException:  # the driver waits 10 s for a page that draws: a busy machine takes longer
+            found = None
+        if found is not None and not (isinstance(found, list) and not found):
+            return found
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.2)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +87,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     for option in (*OPTIONS.split(), f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
         options.add_argument(option)
     mesh = load_mesh(data.path("spot.obj"))
-    with Viewer(mesh.vertices, mesh.faces, port=18200, quiet=True) as viewer:
+    with Viewer(mesh, port=18200, quiet=True) as viewer:
         driver = webdriver.Chrome(options=options, service=Service(DRIVER))
         try:
             driver.get(viewer.url)

@@ -47,6 +47,17 @@ def test_picture_shows_a_ball_in_the_middle(ball: Mesh, shown: str) -> None:
         assert middle.min() > corner.max()
 
 
+def test_texture_is_shown() -> None:
+    corners = torch.tensor([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]])
+    faces = torch.tensor([[0, 1, 2], [0, 2, 3]])
+    texture = torch.zeros(2, 2, 3)
+    texture[:, 0, 0] = texture[:, 1, 2] = 1.0  # red on the left, blue on the right
+    square = Mesh(corners, faces, uvs=((corners[:, :2] + 1) / 2)[faces], texture=texture)
+    seen = picture(square, camera(3.0), View(softness=0.1)).astype(int)
+    left, right = seen[12, 12], seen[12, 23]
+    assert left[0] > 2 * left[2] and right[2] > 2 * right[0]
+
+
 def test_depth_is_the_brighter_the_nearer(ball: Mesh) -> None:
     seen = picture(ball, camera(3.0), View(shown="depth", softness=0.1)).astype(int)[12, :, 0]
     inside = seen[seen > 0]
@@ -121,7 +132,7 @@ def test_heat_is_grey_without_a_gradient() -> None:
     assert red[0] > 2 * red[1]
 
 
-def test_quaternion_turns_as_it_says() -> None:
+def test_quaternion_gives_its_rotation() -> None:
     half = math.radians(90) / 2
     turned = matrix_of((math.cos(half), 0, 0, math.sin(half))) @ np.array([1.0, 0, 0])
     np.testing.assert_allclose(turned, [0, 1, 0], atol=1e-12)

@@ -33,8 +33,8 @@ BUMPS = {
 STAINS = {
     "blush": (0.52, -0.16, 0.22, 0.17, (0.60, 0.28, 0.20)),
     "brow": (0.36, 0.30, 0.22, 0.040, None),  # of the hair's colour
-    "eyeball": (0.35, 0.13, 0.135, 0.052, (0.75, 0.74, 0.72)),
-    "iris": (0.35, 0.13, 0.050, 0.052, (0.06, 0.09, 0.08)),
+    "eyeball": (0.35, 0.13, 0.150, 0.060, (0.75, 0.74, 0.72)),
+    "iris": (0.35, 0.13, 0.072, 0.051, (0.05, 0.10, 0.12)),  # round: 5.5 mm both ways
     "upper lip": (0.0, -0.42, 0.25, 0.040, (0.42, 0.11, 0.10)),
     "lower lip": (0.0, -0.51, 0.21, 0.050, (0.48, 0.14, 0.12)),
 }
@@ -65,7 +65,7 @@ def cube_sphere(n: int) -> tuple[Tensor, Tensor]:
 def more_ahead(directions: Tensor) -> Tensor:
     """Directions, moved towards +z, where the face is and vertices are needed."""
     angle = torch.acos(directions[:, 2:].clamp(-1, 1))
-    moved = math.pi * (angle / math.pi) ** 1.3
+    moved = math.pi * (angle / math.pi) ** 1.5
     around = F.normalize(directions[:, :2], dim=1)
     return torch.cat([moved.sin() * around, moved.cos()], 1)
 
@@ -81,16 +81,17 @@ class Population:
     def head(self) -> tuple[Tensor, Tensor]:
         """Vertices (V, 3), mm, and their colours (V, 3)."""
         moved = {name: self._normal(2) * torch.tensor([0.012, 0.018]) for name in BUMPS | STAINS}
+        moved["iris"] = moved["eyeball"]  # nobody squints
         return self._shape(moved), self._colours(moved)
 
     def _shape(self, moved: dict[str, Tensor]) -> Tensor:
         _, up, ahead = self.directions.unbind(1)
-        x, y, z = (self.directions * torch.tensor(RADII) * (1 + 0.035 * self._normal(3))).unbind(1)
-        x = x * (1 + (0.22 + 0.07 * self._normal()) * _rise(-up, -0.1, 0.7) * ahead)  # the jaw
+        x, y, z = (self.directions * torch.tensor(RADII) * (1 + 0.055 * self._normal(3))).unbind(1)
+        x = x * (1 + (0.22 + 0.14 * self._normal()) * _rise(-up, -0.1, 0.7) * ahead)  # the jaw
         z = z - (6 + 2 * self._normal()) * _rise(ahead, 0.5, 1.0)  # faces are flatter than skulls
         for name, (*where, height) in BUMPS.items():
             bump = self._bump(where, moved[name], 1 + 0.10 * self._normal(2))
-            z = z + height * (1 + 0.30 * self._normal()) * bump
+            z = z + height * (1 + 0.40 * self._normal()) * bump
         vertices = torch.stack([x, y, z], 1) + 1.6 * self._smooth(1.6) + 0.5 * self._smooth(4.0)
         return self._aligned(vertices)
 

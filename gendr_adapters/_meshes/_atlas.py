@@ -1,4 +1,4 @@
-"""Several materials in one texture: pictures that repeat, one above the other, each in a frame of its own texels."""
+"""Several materials in one texture: the pictures are stacked vertically, each repeated and framed by its own texels."""
 
 import math
 from typing import NamedTuple
@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Texels of one texture: 768 MiB. A face that shows a picture thousands of times over needs so many in an atlas.
+# The largest texture, 768 MiB. A face that repeats a picture thousands of times would need more in an atlas.
 _MOST_TEXELS = 1 << 26
 
 
 class Part(NamedTuple):
-    """What one material's faces show: their numbers (n,), a picture (H, W, 3) that repeats, and uvs (n, 3, 2)."""
+    """The faces of one material: their indices (n,), a picture (H, W, 3) that repeats, and uvs (n, 3, 2)."""
 
     faces: Tensor
     picture: Tensor
@@ -20,19 +20,19 @@ class Part(NamedTuple):
 
 
 def in_one_texture(path: str, parts: list[Part], n_faces: int) -> tuple[Tensor, Tensor]:
-    """The texture (H, W, 3) and the uvs (n_faces, 3, 2) of a mesh with these materials.
+    """Return one texture (H, W, 3) and the uvs (n_faces, 3, 2) of a mesh with several materials.
 
-    A lookup in it gives what a lookup in the material's own picture gives, up to rounding: each picture stands there
-    as often as its faces repeat it, with a frame of the texels that come next.
+    A lookup in it gives what a lookup in the material's own picture gives, up to rounding. Each picture is repeated as
+    often as its faces repeat it, and has a frame of the texels that come next.
 
-    Raises ValueError, naming the file, for pictures that faces repeat too often to be held.
+    Raises ValueError, with the name of the file, if the repeated pictures are too large.
     """
     uvs = parts[0].uvs.new_zeros(n_faces, 3, 2)
     if len(parts) == 1:
         uvs[parts[0].faces] = parts[0].uvs
         return parts[0].picture, uvs
     framed: list[Tensor] = []
-    inside: list[tuple[Part, Tensor, Tensor]] = []  # the part, its uvs from 0 on, how often its picture stands there
+    inside: list[tuple[Part, Tensor, Tensor]] = []  # the part, its uvs from 0 on, how often its picture is repeated
     texels = 0.0
     for part in parts:
         moved = part.uvs - part.uvs.amin(1, keepdim=True).floor()
@@ -44,7 +44,7 @@ def in_one_texture(path: str, parts: list[Part], n_faces: int) -> tuple[Tensor, 
         if not texels <= _MOST_TEXELS:
             raise ValueError(
                 f"{path}: faces repeat the picture of one of {len(parts)} materials {float(times[0]):g} x "
-                f"{float(times[1]):g} times, too often for one texture; textures=False reads the mesh without it"
+                f"{float(times[1]):g} times, too often for one texture; textures=False reads the mesh without pictures"
             )
         tiled = part.picture.repeat(int(times[1]), int(times[0]), 1)
         framed.append(F.pad(tiled.permute(2, 0, 1)[None], (1, 1, 1, 1), mode="circular")[0].permute(1, 2, 0))
@@ -52,8 +52,8 @@ def in_one_texture(path: str, parts: list[Part], n_faces: int) -> tuple[Tensor, 
     rows, columns = sum(len(x) for x in framed), max(x.shape[1] for x in framed)
     if rows * columns > _MOST_TEXELS:
         raise ValueError(
-            f"{path}: the pictures of {len(parts)} materials take {rows} x {columns} texels as one texture, allowed "
-            f"are {_MOST_TEXELS}; textures=False reads the mesh without them"
+            f"{path}: the pictures of {len(parts)} materials need one texture of {rows} x {columns} texels, at most "
+            f"{_MOST_TEXELS} are allowed; textures=False reads the mesh without pictures"
         )
     texture = parts[0].picture.new_zeros(rows, columns, 3)
     top = 0

@@ -1,14 +1,11 @@
-"""`load_mesh` and `save_mesh`: which reader and writer a file has, by its suffix."""
+"""`load_mesh` and `save_mesh`, which choose a reader or a writer by the file's suffix."""
 
 import os
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from .._inputs import as_index, check_real
 from .._soft_renderer.arguments import default_device
 from . import _obj, _others
+from ._checks import check_mesh
 from ._mesh import Mesh
 
 _LOADED = (".obj", ".ply", ".glb", ".gltf", ".stl", ".off")
@@ -16,32 +13,38 @@ _SAVED = (".obj", ".ply", ".glb", ".stl", ".off")
 
 
 def load_mesh(path: str | os.PathLike[str], *, textures: bool = True) -> Mesh:
-    """Read a mesh file: OBJ by our own reader; PLY, GLB, glTF, STL and OFF by trimesh (the extra 'mesh').
+    """Read a mesh from a file: OBJ, PLY, GLB, glTF, STL or OFF.
 
-    | | what is read besides vertices and faces |
+    The suffix of the path decides the format. OBJ files need no other package; the others need trimesh (the extra
+    'mesh').
+
+    | format | what is read besides vertices and faces |
     |---|---|
-    | .obj | uvs, normals, the materials' pictures (map_Kd) and colours (Kd), colours behind the vertices |
-    | .glb, .gltf | uvs, normals, base colours and pictures, colours of vertices; all parts of the scene |
-    | .ply | colours of vertices, normals, uvs and their picture |
+    | .obj | uvs, normals, textures (map_Kd) and colours (Kd) of materials, vertex colours |
+    | .glb, .gltf | uvs, normals, base colours and textures, vertex colours; all parts of the scene |
+    | .ply | vertex colours, normals, uvs and the texture |
     | .stl, .off | nothing |
 
-    Faces of more corners become triangles. Vertices are in the file's order; but those of .stl, .glb and .gltf that are
-    in one place (and of one colour) become one, as these formats hold them several times. Several materials become one
-    texture. Colours and pictures are the file's numbers, in whatever colour space, without alpha. Uvs and normals are
-    None unless all corners have them. Colours of faces, skins and animations are not read.
+    Faces with more than three corners become triangles. Vertices keep the order of the file, with one exception: .stl,
+    .glb and .gltf files store a vertex several times, so vertices of equal position (and colour) are merged. The
+    textures of several materials become one texture. Colours are the file's numbers, without a conversion of the colour
+    space and without alpha. uvs and normals are None unless all corners have them. Colours of faces, skins and
+    animations are not read. If the .mtl file of an OBJ file is missing, the mesh is read without materials, and a
+    warning says so.
 
-    Of an OBJ file whose .mtl file is missing, as it often is, the mesh alone is read, with a warning.
-
-    A file need not be trusted: its numbers are checked, and files that it names are read only from its own folder and
-    from below, never from the network. Memory goes with the size of the files, not with what they claim to hold.
+    The file need not be trusted: all numbers are checked, and other files that it names are read only if they are in
+    its folder or below it, never from the network. Memory is proportional to the size of the files.
 
     Args:
-        path: its suffix says the format, in any case. textures: False: read no pictures and no colours of materials.
+        path: the file; the suffix may be in upper or lower case.
+        textures: False: do not read textures and material colours.
     Returns:
-        Mesh of float32 tensors and int64 faces, on torch's default device.
+        Mesh, with float32 tensors and int64 faces, on torch's default device.
     Raises:
-        FileNotFoundError: the file, or a picture that it names, is not there. ValueError: another suffix; a file that
-            cannot be read, which it names, with the line of an OBJ file. ImportError: trimesh or Pillow is needed.
+        FileNotFoundError: the file, or a picture that it names, does not exist.
+        ValueError: unknown suffix, or a file that cannot be read. The message names the file, and for OBJ files the
+            line.
+        ImportError: trimesh or Pillow is not installed.
 
     >>> from gendr_adapters import data, load_mesh
     >>> mesh = load_mesh(data.path("spot.obj"))
@@ -55,22 +58,27 @@ def load_mesh(path: str | os.PathLike[str], *, textures: bool = True) -> Mesh:
 
 
 def save_mesh(path: str | os.PathLike[str], mesh: Mesh) -> None:
-    """Write a mesh file: OBJ by our own writer; PLY, GLB, STL and OFF by trimesh (the extra 'mesh').
+    """Write a mesh to a file: OBJ, PLY, GLB, STL or OFF.
 
-    | | what is written besides vertices and faces |
+    The suffix of the path decides the format. OBJ files need no other package; the others need trimesh (the extra
+    'mesh').
+
+    | format | what is written besides vertices and faces |
     |---|---|
-    | .obj | uvs and the texture, with an .mtl and a .png file beside it; or else the vertices' colours |
-    | .glb | the same, in the file |
-    | .ply | the vertices' colours |
+    | .obj | uvs and texture, with an .mtl and a .png file beside it; without a texture, the vertex colours |
+    | .glb | uvs and texture, inside the file; without a texture, the vertex colours |
+    | .ply | vertex colours |
     | .stl, .off | nothing |
 
-    Normals are not written. Colours have 8 bits, but those behind the vertices of an .obj file.
+    Normals are not written. Colours are written with 8 bits a channel, except vertex colours in .obj files.
 
     Args:
-        path: its suffix says the format, in any case. mesh: on any device, float32 or float64.
+        path: the file; the suffix may be in upper or lower case.
+        mesh: on any device, float32 or float64.
     Raises:
-        TypeError: not a Mesh of tensors. ValueError: another suffix; shapes that do not fit; numbers that are not
-            finite. ImportError: trimesh or Pillow is needed.
+        TypeError: mesh is not a Mesh of tensors.
+        ValueError: unknown suffix, shapes that do not fit, or numbers that are not finite.
+        ImportError: trimesh or Pillow is not installed.
 
     >>> import tempfile, torch
     >>> from gendr_adapters import Mesh, load_mesh, save_mesh
@@ -81,7 +89,7 @@ def save_mesh(path: str | os.PathLike[str], mesh: Mesh) -> None:
     [[0, 1, 2]]
     """
     name, suffix = _named(path, _SAVED)
-    _check(mesh)
+    check_mesh(mesh)
     if suffix == ".obj":
         _obj.save(name, mesh)
     else:
@@ -94,33 +102,3 @@ def _named(path: str | os.PathLike[str], allowed: tuple[str, ...]) -> tuple[str,
     if suffix not in allowed:
         raise ValueError(f"{name}: the suffix must be one of {', '.join(allowed)}, got {suffix!r}")
     return name, suffix
-
-
-def _check(mesh: Mesh) -> None:
-    if not isinstance(mesh, Mesh):
-        raise TypeError(f"mesh must be a gendr_adapters.Mesh, got {type(mesh).__name__}")
-    check_real("vertices", mesh.vertices)
-    mesh = mesh._replace(faces=as_index("faces", mesh.faces))
-    n_faces, n_vertices = len(mesh.faces), len(mesh.vertices)
-    _check_part("vertices", mesh.vertices, (n_vertices, 3))
-    _check_part("uvs", mesh.uvs, (n_faces, 3, 2))
-    _check_part("vertex_colours", mesh.vertex_colours, (n_vertices, 3))
-    if mesh.faces.dim() != 2 or mesh.faces.shape[1] != 3:
-        raise ValueError(f"faces must be (F, 3), got shape {tuple(mesh.faces.shape)}")
-    if n_faces and not 0 <= int(mesh.faces.min()) <= int(mesh.faces.max()) < n_vertices:
-        raise ValueError(f"faces must be in [0, {n_vertices}), got {int(mesh.faces.min())} to {int(mesh.faces.max())}")
-    texture = mesh.texture
-    if texture is not None:
-        _check_part("texture", texture, (*texture.shape[:2], 3))
-        if mesh.uvs is None:
-            raise ValueError("the mesh has a texture and no uvs, which say where its faces show it")
-
-
-def _check_part(name: str, value: Tensor | None, shape: tuple[int, ...]) -> None:
-    if value is None:
-        return
-    check_real(name, value)
-    if tuple(value.shape) != shape:
-        raise ValueError(f"{name} must be {shape}, got shape {tuple(value.shape)}")
-    if not bool(torch.isfinite(value.detach().float()).all()):
-        raise ValueError(f"{name} must be finite in float32, or they cannot be loaded again")

@@ -1,6 +1,6 @@
-"""What glTF and PLY files say of themselves, looked at before a reader believes it: sizes, names of files, trees.
+"""Checks of glTF and PLY headers before a reader uses them: sizes, names of other files, the tree of nodes.
 
-trimesh allocates what a header asks for; a file of a few bytes may ask for terabytes.
+trimesh allocates what a header asks for, and a file of a few bytes may ask for terabytes.
 """
 
 import json
@@ -9,21 +9,21 @@ from typing import Any, NamedTuple
 
 from ._inside import inside_by_uri
 
-# A file may share buffers between accessors, and be taken apart: what comes out may be so much more than what is there.
+# A file may share buffers between accessors, so the result may be larger than the file, by this factor and constant.
 _GROWTH, _FREE = 16, 1 << 24
 _COMPONENTS = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}  # bytes
 _COLUMNS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
-# What trimesh takes for what it is: of each attribute, the kinds of its numbers.
+# The component types that trimesh reads correctly, for each attribute.
 _READ = {"POSITION": (5126,), "NORMAL": (5126,), "TEXCOORD_0": (5126,), "COLOR_0": (5121, 5126)}
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 _GLB, _JSON = 0x46546C67, 0x4E4F534A
-# Extensions without which a mesh and its base colour are the same.
+# Extensions that do not change a mesh and its base colour.
 _HARMLESS = ("KHR_materials_", "KHR_lights_")
 
 
 class Header(NamedTuple):
-    """has_normals: all its triangles have normals. n_pictures: how many parts of a glTF file show a picture. picture:
-    the path of a PLY file's."""
+    """has_normals: all triangles have normals. n_pictures: number of parts of a glTF file that show a picture. picture:
+    path of the picture of a PLY file."""
 
     has_normals: bool = False
     n_pictures: int = 0
@@ -31,7 +31,7 @@ class Header(NamedTuple):
 
 
 def gltf_header(path: str, content: bytes, binary: bool, folder: str, pictures: bool) -> Header:
-    """Check a .gltf or .glb file's header. Raises ValueError that names the file."""
+    """Check the header of a .gltf or .glb file. Raises ValueError with the name of the file."""
     try:
         tree = json.loads(_json_chunk(content) if binary else content)
         _check_gltf(path, tree, len(content), folder, pictures)
@@ -50,14 +50,14 @@ def gltf_header(path: str, content: bytes, binary: bool, folder: str, pictures: 
 
 
 def ply_header(path: str, content: bytes, folder: str, pictures: bool) -> Header:
-    """Check a PLY file's header. Raises ValueError that names the file."""
+    """Check the header of a PLY file. Raises ValueError with the name of the file."""
     end = content.find(b"end_header", 0, 1 << 20)
     if not content.startswith(b"ply") or end < 0:
         raise ValueError(f"{path}: not a PLY file: no header that begins with ply and ends with end_header")
     lines = [line.split() for line in content[:end].decode("latin-1").splitlines()]
     for line in lines:
         if line[:1] == ["element"] and not (len(line) == 3 and line[2].isdigit() and int(line[2]) <= len(content)):
-            raise ValueError(f"{path}: its header says {' '.join(line)[:200]!r}, and the file has {len(content)} bytes")
+            raise ValueError(f"{path}: its header says {' '.join(line)[:200]!r}, but the file has {len(content)} bytes")
     names = {line[-1] for line in lines if line[:1] == ["property"]}
     named = [" ".join(line[2:]) for line in lines if line[:2] == ["comment", "TextureFile"]]
     picture = inside_by_uri(folder, named[-1], f"{path}: TextureFile") if named and pictures else None
@@ -67,14 +67,14 @@ def ply_header(path: str, content: bytes, folder: str, pictures: bool) -> Header
 def _json_chunk(content: bytes) -> bytes:
     magic, version, _, size, kind = struct.unpack_from("<5I", content)
     if (magic, version, kind) != (_GLB, 2, _JSON):
-        raise ValueError("it does not begin as a GLB file of version 2")
+        raise ValueError("it does not begin like a GLB file of version 2")
     return content[20 : 20 + size]
 
 
 def _check_gltf(path: str, tree: Any, size: int, folder: str, pictures: bool) -> None:
     for extension in tree.get("extensionsRequired", []):
         if not str(extension).startswith(_HARMLESS):
-            raise ValueError(f"{path}: it needs the glTF extension {extension}, which is not read")
+            raise ValueError(f"{path}: it needs the glTF extension {extension}, which is not supported")
     held = size
     for buffer in tree.get("buffers", []):
         if "uri" in buffer:
@@ -89,14 +89,14 @@ def _check_gltf(path: str, tree: Any, size: int, folder: str, pictures: bool) ->
         wanted += width * _whole(path, "count", accessor["count"])
     allowed = _GROWTH * held + _FREE
     if wanted > allowed:
-        raise ValueError(f"{path}: its header asks for {wanted} bytes, and the file has {held}")
+        raise ValueError(f"{path}: its header asks for {wanted} bytes, but the file has {held}")
     _check_tree(path, tree)
 
 
 def _size_of_uri(path: str, what: str, uri: Any, folder: str) -> int:
-    """Bytes that a URI brings, those of data: URIs being in the file already. Raises ValueError."""
+    """Size in bytes of the file that a URI names; 0 for data: URIs, which are part of the file. Raises ValueError."""
     if not isinstance(uri, str):
-        raise ValueError(f"{path}: {what} has a URI that is no text")
+        raise ValueError(f"{path}: {what} has a URI that is not a string")
     if uri.startswith("data:"):
         return 0
     found = inside_by_uri(folder, uri, f"{path}: {what}")
@@ -108,30 +108,31 @@ def _size_of_uri(path: str, what: str, uri: Any, folder: str) -> int:
 
 
 def _check_tree(path: str, tree: Any) -> None:
-    """Each node has one parent at most, and the roots have none: no cycles, and no node that grows by the power."""
+    """Check that nodes form trees: each has at most one parent, and roots have none. So there are no cycles, and the
+    number of nodes cannot grow exponentially."""
     children = [child for node in tree.get("nodes", []) for child in node.get("children", [])]
     roots = [root for scene in tree.get("scenes", []) for root in scene.get("nodes", [])]
     if len(set(children)) < len(children) or not set(children).isdisjoint(roots):
-        raise ValueError(f"{path}: its nodes are no tree, as glTF's must be")
+        raise ValueError(f"{path}: its nodes are not a tree, as glTF requires")
 
 
 def _whole(path: str, name: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"{path}: {name} must be an int from 0, got {value!r}")
+        raise ValueError(f"{path}: {name} must be an int >= 0, got {value!r}")
     return value
 
 
 def _check_primitive(path: str, tree: Any, primitive: Any) -> None:
-    """Raise ValueError for what trimesh would take for something else."""
+    """Raise ValueError for primitives that trimesh would read wrongly."""
     if primitive.get("mode", _TRIANGLES) == _FAN:
-        raise ValueError(f"{path}: a fan of triangles, which is not read; save it as triangles")
+        raise ValueError(f"{path}: it has a fan of triangles, which is not supported; save it as triangles")
     names = primitive["attributes"]
     for number in (*names.values(), *([primitive["indices"]] if "indices" in primitive else [])):
         if "sparse" in tree["accessors"][number]:
-            raise ValueError(f"{path}: a sparse accessor, which is not read")
+            raise ValueError(f"{path}: it has a sparse accessor, which is not supported")
     for name, allowed in _READ.items():
         if name in names and tree["accessors"][names[name]]["componentType"] not in allowed:
-            raise ValueError(f"{path}: {name} has integers of a kind that is not read; save floating-point numbers")
+            raise ValueError(f"{path}: {name} has an integer type that is not supported; save floating-point numbers")
 
 
 def _shows_picture(path: str, tree: Any, primitive: Any) -> bool:
@@ -142,7 +143,7 @@ def _shows_picture(path: str, tree: Any, primitive: Any) -> bool:
         return False
     if base.get("texCoord", 0) != 0 or base.get("extensions"):
         raise ValueError(
-            f"{path}: a picture with texture coordinates of its own (texCoord or KHR_texture_transform), which are not "
-            "read; textures=False reads the mesh without it"
+            f"{path}: a picture has its own texture coordinates (texCoord or KHR_texture_transform), which are not "
+            "supported; textures=False reads the mesh without pictures"
         )
     return True

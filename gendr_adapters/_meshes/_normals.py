@@ -1,4 +1,4 @@
-"""Normals of one mesh's vertices, or of a batch of its shapes."""
+"""Vertex normals of a mesh, or of a batch of shapes of one mesh."""
 
 from torch import Tensor
 
@@ -9,18 +9,20 @@ from .._soft_renderer import normals
 
 @full_precision
 def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Unit normals of vertices: the mean of the normals of the faces around each, weighted by their areas.
+    """Compute unit normals of vertices: the mean of the normals of the adjacent faces, weighted by their areas.
 
-    They point to the side from which the faces are counter-clockwise. `gather_corners(vertex_normals(vertices, faces),
-    faces)` is what `Lighting` takes for smooth shading.
+    A normal points to the side from which its faces are counter-clockwise. For smooth shading pass
+    `gather_corners(vertex_normals(vertices, faces), faces)` as the normals of `Lighting`.
 
     Args:
-        vertices: (V, 3), or (B, V, 3) for B shapes of one mesh; float32 or float64. faces: (F, 3) int64.
+        vertices: (V, 3), or (B, V, 3) for B shapes of one mesh; float32 or float64.
+        faces: (F, 3) int64, vertex indices.
     Returns:
-        As vertices; 0 where a vertex is in no face, or in faces without area alone. With gradients to vertices, the
-        same bits each time.
+        A tensor like vertices. It is 0 for a vertex that is in no face, or only in faces without area. It has gradients
+        to vertices, the same bits in every run.
     Raises:
-        TypeError: wrong dtypes or devices. ValueError: wrong shapes, or an index out of range (on CUDA: NaN there).
+        TypeError: wrong dtypes or devices.
+        ValueError: wrong shapes, or an index out of range. (On CUDA the index is no error, and that normal is NaN.)
 
     >>> import torch
     >>> from gendr_adapters import vertex_normals

@@ -1,4 +1,4 @@
-"""OBJ files as meshes."""
+"""Read and write OBJ files."""
 
 import os
 
@@ -19,7 +19,7 @@ from ._mesh import Mesh
 
 
 def load(path: str, textures: bool) -> Mesh:
-    """The file as a mesh on the CPU, vertices in its order."""
+    """Read the file as a mesh on the CPU, with the vertices in the file's order."""
     file = read_obj(path)
     file.check_normals()
     uvs, texture = _uvs(file), None
@@ -36,9 +36,9 @@ def load(path: str, textures: bool) -> Mesh:
 
 
 def save(path: str, mesh: Mesh) -> None:
-    """With an MTL file and a PNG picture beside it, if the mesh has a texture."""
+    """Write the file, with an MTL file and a PNG picture beside it if the mesh has a texture."""
     if mesh.texture is not None and mesh.uvs is not None:
-        # Written as they are: align_corners says what the door's own reader makes of these numbers.
+        # The values are written unchanged. align_corners=True is the convention of the OBJ writer.
         maps = TextureMaps(mesh.texture.clamp(0, 1), mesh.uvs, padding="repeat", align_corners=True)
         obj_writing.save_obj(path, mesh.vertices, mesh.faces, maps, texture_type="uv")
     elif mesh.vertex_colours is not None:
@@ -48,7 +48,7 @@ def save(path: str, mesh: Mesh) -> None:
 
 
 def _uvs(file: ObjFile) -> Tensor | None:
-    """None if a corner has none."""
+    """uvs of all corners, or None if a corner has none."""
     if any(None in corners for corners in file.face_uv):
         return None
     return corner_uv(file, range(len(file.faces))).cpu()
@@ -62,7 +62,7 @@ def _normals(file: ObjFile) -> Tensor | None:
 
 
 def _has_libraries(file: ObjFile) -> bool:
-    """Whether all are there; warns of one that is not. Raises ValueError for those outside the file's folder."""
+    """Do all material libraries exist? Warns if one is missing. Raises ValueError for one outside the file's folder."""
     folder = os.path.dirname(file.path) or "."
     for line, rest in file.libraries:
         where = f"{file.path}:{line}: mtllib"
@@ -71,7 +71,7 @@ def _has_libraries(file: ObjFile) -> bool:
         one = os.path.exists(find_file(folder, rest))
         missing = [path for path in (find_file(folder, name) for name in rest.split()) if not os.path.exists(path)]
         if missing and not one:
-            warn_caller(f"{where} names {missing[0]}, and there is no such file: the mesh is read without materials")
+            warn_caller(f"{where} names {missing[0]}, which does not exist: the mesh is read without materials")
             return False
     return True
 
@@ -94,7 +94,7 @@ def _part(file: ObjFile, folder: str, faces: list[int], material: Material | Non
     uvs = mapped_uv(corner_uv(file, faces).cpu(), found)
     if found.clamp and not bool(((uvs >= 0) & (uvs <= 1)).all()):
         raise ValueError(
-            f"{found.where}: map_Kd with -clamp on, and texture coordinates outside [0, 1]: a Mesh's texture repeats; "
-            "textures=False reads the mesh without it"
+            f"{found.where}: map_Kd has -clamp on and there are texture coordinates outside [0, 1], but the texture of "
+            "a Mesh repeats; textures=False reads the mesh without textures"
         )
     return Part(numbers, picture, uvs)

@@ -1,4 +1,4 @@
-"""PLY, glTF, STL and OFF files as meshes, by trimesh."""
+"""Read and write PLY, glTF, STL and OFF files, by trimesh."""
 
 import io
 import os
@@ -16,12 +16,12 @@ from ._headers import Header, gltf_header, ply_header
 from ._inside import inside_by_uri
 from ._mesh import Mesh
 
-# Faces of all parts of a scene together, in which a mesh may appear many times.
+# The largest number of faces of a scene. A mesh may appear in a scene many times.
 _MOST_FACES = 1 << 25
 
 
 def load(path: str, suffix: str, textures: bool) -> Mesh:
-    """The file as one mesh on the CPU, all parts of a scene where the scene has them."""
+    """Read the file as one mesh on the CPU. All parts of a scene are placed as the scene says."""
     trimesh = optional("trimesh", f"reading {path}", "mesh")
     require_regular(path)
     with open(path, "rb") as file:
@@ -45,31 +45,40 @@ def load(path: str, suffix: str, textures: bool) -> Mesh:
             parts = [part._replace(texture=picture) for part in parts]
     except MemoryError:
         raise
-    except Exception as error:  # there is no telling what a reader raises for broken files
+    except Exception as error:  # for broken files a reader may raise anything
         said = f"{type(error).__name__}: {error}" if not isinstance(error, ValueError) else str(error)
         raise ValueError(said if path in said else f"{path}: cannot be read as {suffix[1:].upper()}: {said}") from error
     if not sum(len(part.faces) for part in parts):
-        raise ValueError(f"{path}: no faces; is it a mesh?")
+        raise ValueError(f"{path}: it has no faces; is it a mesh?")
     mesh = _joined(path, parts)
     return _merged(mesh) if suffix in (".stl", ".glb", ".gltf") else mesh
 
 
 def save(path: str, suffix: str, mesh: Mesh) -> None:
-    """What the format holds of a mesh."""
-    trimesh = optional("trimesh", f"writing {path}", "mesh")
-    vertices, faces = mesh.vertices.detach().cpu().numpy(), mesh.faces.cpu().numpy()
-    visual = None
-    colours = mesh.vertex_colours
-    if suffix == ".glb" and mesh.texture is not None and mesh.uvs is not None:
-        vertices, faces, uvs = _split(vertices, faces, mesh.uvs.detach().cpu().numpy())
-        image = optional("PIL.Image", f"writing {path}", "io").fromarray(_bytes(mesh.texture))
-        material = trimesh.visual.material.PBRMaterial(baseColorTexture=image, metallicFactor=0.0)
-        visual = trimesh.visual.TextureVisuals(uv=uvs, material=material)
-    elif suffix in (".ply", ".glb") and colours is not None:
-        visual = trimesh.visual.ColorVisuals(vertex_colors=_bytes(colours))
-    written = trimesh.Trimesh(vertices, faces, process=False, visual=visual).export(file_type=suffix[1:])
+    """Write as much of a mesh as the format can hold."""
+    held = mesh._replace(
+        texture=mesh.texture if suffix == ".glb" else None,
+        vertex_colours=mesh.vertex_colours if suffix in (".ply", ".glb") else None,
+    )
+    written = as_trimesh(held, f"writing {path}").export(file_type=suffix[1:])
     with open(path, "wb") as file:
         file.write(written.encode() if isinstance(written, str) else written)
+
+
+def as_trimesh(mesh: Mesh, purpose: str) -> Any:
+    """The mesh as a trimesh.Trimesh: with its texture, or else with its vertices' colours. purpose: what it is for, in
+    the ImportError where trimesh or Pillow is missing."""
+    trimesh = optional("trimesh", purpose, "mesh")
+    vertices, faces = mesh.vertices.detach().cpu().numpy(), mesh.faces.cpu().numpy()
+    visual = None
+    if mesh.texture is not None and mesh.uvs is not None:
+        vertices, faces, uvs = _split(vertices, faces, mesh.uvs.detach().cpu().numpy())
+        image = optional("PIL.Image", purpose, "io").fromarray(_bytes(mesh.texture))
+        material = trimesh.visual.material.PBRMaterial(baseColorTexture=image, metallicFactor=0.0)
+        visual = trimesh.visual.TextureVisuals(uv=uvs, material=material)
+    elif mesh.vertex_colours is not None:
+        visual = trimesh.visual.ColorVisuals(vertex_colors=_bytes(mesh.vertex_colours))
+    return trimesh.Trimesh(vertices, faces, process=False, visual=visual)
 
 
 def _header(path: str, suffix: str, content: bytes, folder: str, textures: bool) -> Header:
@@ -81,7 +90,7 @@ def _header(path: str, suffix: str, content: bytes, folder: str, textures: bool)
 
 
 def _resolver(trimesh: Any, path: str, folder: str) -> Any:
-    """Reads files beside the mesh for trimesh, and no others."""
+    """An object that reads files in the mesh's folder for trimesh, and no others."""
 
     class InFolder(trimesh.resolvers.FilePathResolver):
         def get(self, name: str) -> bytes:
@@ -94,13 +103,13 @@ def _resolver(trimesh: Any, path: str, folder: str) -> Any:
 
 
 def _check_pictures(path: str, scene: Any, header: Header) -> None:
-    """Raise ValueError for a picture that trimesh could not read, of which it says nothing."""
+    """Raise ValueError if trimesh could not read a picture. trimesh itself ignores that."""
     materials = [getattr(geometry.visual, "material", None) for geometry in scene.geometry.values()]
     read = sum([getattr(material, "baseColorTexture", None) is not None for material in materials])
     if read < header.n_pictures:
         raise ValueError(
             f"{path}: {header.n_pictures - read} of its {header.n_pictures} pictures cannot be read; textures=False "
-            "reads the mesh without them"
+            "reads the mesh without pictures"
         )
 
 
@@ -111,18 +120,18 @@ def _nodes(path: str, trimesh: Any, scene: Any) -> list[str]:
     nodes.sort(key=lambda node: (order[scene.graph[node][1]], str(node)))
     count = sum(len(scene.geometry[scene.graph[node][1]].faces) for node in nodes)
     if count > _MOST_FACES:
-        raise ValueError(f"{path}: the scene has {count} faces, allowed are {_MOST_FACES}")
+        raise ValueError(f"{path}: the scene has {count} faces, at most {_MOST_FACES} are allowed")
     return nodes
 
 
 def _part(path: str, scene: Any, node: str, has_normals: bool) -> Mesh:
-    """One part of a scene, in its place."""
+    """One part of a scene, transformed to its place."""
     transform, name = scene.graph[node]
     geometry = scene.geometry[name]
     vertices = np.asarray(geometry.vertices, np.float64) @ transform[:3, :3].T + transform[:3, 3]
     faces = np.asarray(geometry.faces, np.int64).reshape(-1, 3)
     if faces.size and not (faces.min() >= 0 and faces.max() < len(vertices)):
-        raise ValueError(f"{path}: a face has vertex {faces.max()}, but there are {len(vertices)}")
+        raise ValueError(f"{path}: a face has vertex {faces.max()}, but there are {len(vertices)} vertices")
     mirrored = np.linalg.det(transform[:3, :3]) < 0
     faces = faces[:, ::-1] if mirrored else faces
     normals = None
@@ -151,7 +160,7 @@ def _visual(path: str, geometry: Any, faces: np.ndarray) -> tuple[Tensor | None,
 
 
 def _texture(material: Any) -> Tensor:
-    """A material's picture times its colour; a picture of one texel where it has a colour alone."""
+    """The picture of a material times its colour. A material with only a colour has a picture of one texel."""
     colour = (255, 255, 255) if material.baseColorFactor is None else material.baseColorFactor
     factor = plain(tuple((np.asarray(colour, np.float64)[:3] / 255).tolist()))
     if material.baseColorTexture is None:
@@ -175,7 +184,9 @@ def _joined(path: str, parts: list[Mesh]) -> Mesh:
     )
     if any(part.texture is not None for part in parts):
         if any(part.vertex_colours is not None for part in parts):
-            raise ValueError(f"{path}: some parts have colours of vertices and others textures; a Mesh has one of both")
+            raise ValueError(
+                f"{path}: some parts have vertex colours and others have textures; a Mesh can have only one of both"
+            )
         pieces = [
             Part(torch.arange(int(first), int(end)), *_shown(path, part))
             for part, first, end in zip(parts, ends, ends[1:], strict=False)
@@ -189,16 +200,16 @@ def _joined(path: str, parts: list[Mesh]) -> Mesh:
 
 
 def _shown(path: str, part: Mesh) -> tuple[Tensor, Tensor]:
-    """Picture and uvs: white where a part has no material."""
+    """Picture and uvs of a part; white if it has no material."""
     texture = torch.ones(1, 1, 3) if part.texture is None else part.texture
     if part.uvs is None and texture.shape[:2] != (1, 1):
-        raise ValueError(f"{path}: a material has a picture, and its faces have no texture coordinates")
+        raise ValueError(f"{path}: a material has a picture, but its faces have no texture coordinates")
     return texture, torch.zeros(len(part.faces), 3, 2) if part.uvs is None else part.uvs
 
 
 def _merged(mesh: Mesh) -> Mesh:
-    """Vertices of one place (and colour) as one: these formats hold a vertex once for each face, or on both sides of a
-    seam. Each stays where the first of them was."""
+    """Merge vertices of equal position (and colour): these formats store a vertex once for each face, or on both sides
+    of a seam. The merged vertex keeps the place of the first one."""
     rows = mesh.vertices.numpy()
     if mesh.vertex_colours is not None:
         rows = np.concatenate([rows, mesh.vertex_colours.numpy()], 1)
@@ -213,7 +224,7 @@ def _merged(mesh: Mesh) -> Mesh:
 
 
 def _split(vertices: np.ndarray, faces: np.ndarray, uvs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Vertices, faces and uvs (n, 2) of a mesh whose vertices have one uv each."""
+    """Vertices, faces and uvs (n, 2) of the same mesh with one uv for each vertex."""
     corners = np.concatenate([faces.reshape(-1, 1).astype(np.float64), uvs.reshape(-1, 2)], 1)
     rows, inverse = np.unique(corners, axis=0, return_inverse=True)
     return vertices[rows[:, 0].astype(np.int64)], inverse.reshape(-1, 3), rows[:, 1:]

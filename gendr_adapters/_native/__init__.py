@@ -1,6 +1,7 @@
-"""The native libraries: found and loaded at first use, so that `import gendr_adapters` works without them.
+"""The native libraries: found and loaded at first use, so `import gendr_adapters` works without them.
 
-libgendr_cpu.so is always built; libgendr_cuda<major>.so where nvcc was found, and is loaded when a CUDA tensor asks.
+libgendr_cpu.so is always built. libgendr_cuda<major>.so is built if nvcc was found, and is loaded for the first CUDA
+tensor.
 """
 
 import ctypes
@@ -17,19 +18,19 @@ from ..t_conorms import T_CONORMS
 from . import driver, elf, structs
 
 FOLDER = Path(__file__).parent
-# What GENDR_ISA may be: the best instruction set that the CPU core may use. "neon" is all that 64-bit ARM has.
+# Values of GENDR_ISA: the best instruction set that the CPU core may use. 64-bit ARM has only "neon".
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "neon")
 
 
 class NativeLibraryError(RuntimeError):
-    """A native library is missing, of another version, or failed."""
+    """A native library is missing, has another version, or failed."""
 
 
 def library(device_type: str = "cpu") -> ctypes.CDLL:
-    """The loaded library for a device type ('cpu' or 'cuda'), its functions declared.
+    """Return the loaded library for a device type ('cpu' or 'cuda'), with its functions declared.
 
-    Raises NativeLibraryError, saying what to do, if it cannot be had, and ValueError if GENDR_ISA in the environment
-    names no instruction set.
+    Raises NativeLibraryError if it cannot be loaded; the message says what to do. Raises ValueError if the environment
+    variable GENDR_ISA is not the name of an instruction set.
     """
     return _library(device_type)
 
@@ -38,7 +39,7 @@ def library(device_type: str = "cpu") -> ctypes.CDLL:
 def _library(device_type: str) -> ctypes.CDLL:
     wish = os.environ.get("GENDR_ISA")
     if wish and wish not in INSTRUCTION_SETS:
-        raise ValueError(f"GENDR_ISA must be one of {', '.join(INSTRUCTION_SETS)}, or not be set, got {wish!r}")
+        raise ValueError(f"GENDR_ISA must be one of {', '.join(INSTRUCTION_SETS)}, or unset, got {wish!r}")
     lib = load(library_path(device_type))
     lib.gendr_work_on(_parallel())
     _loaded.append(lib)
@@ -59,11 +60,11 @@ def work_on_threads_of(parallel: Callable[[], int | None]) -> None:
 
 
 def library_path(device_type: str = "cpu") -> Path:
-    """Where the library for a device type is. Raises NativeLibraryError if it was not built."""
+    """Path of the library for a device type. Raises NativeLibraryError if it was not built."""
     if not FOLDER.is_dir():
         raise NativeLibraryError(
-            f"{FOLDER} is not a folder: gendr_adapters was imported from an archive, and a native library cannot be "
-            "loaded from inside one. Install the wheel with pip, or unpack the archive."
+            f"{FOLDER} is not a folder: gendr_adapters was imported from an archive, but a native library cannot be "
+            "loaded from an archive. Install the wheel with pip, or unpack the archive."
         )
     if device_type == "cuda":
         return _cuda_library_path()
@@ -77,24 +78,26 @@ def library_path(device_type: str = "cpu") -> Path:
 
 
 def _cuda_library_path() -> Path:
-    """The newest of those whose CUDA the driver serves. That of torch is ignored: each core brings its own runtime."""
+    """The newest library whose CUDA version the driver supports. torch's own CUDA version does not matter: each library
+    contains its own runtime.
+    """
     names = re.compile(r"libgendr_cuda(\d+)\.so")
     majors = {int(name[1]): path for path in FOLDER.iterdir() if (name := names.fullmatch(path.name))}
     failure = FOLDER / "libgendr_cuda_failed.txt"
     if not majors and failure.exists():
         raise NativeLibraryError(
             "this copy of gendr_adapters has no CUDA core, because its compilation failed when the package was built:\n"
-            f"{failure.read_text()}\nRun `GENDR_CUDA=1 pip install .` in the repository once that is mended. "
-            "Tensors on the CPU can be rendered."
+            f"{failure.read_text()}\nCorrect this and run `GENDR_CUDA=1 pip install .` in the repository. CPU tensors "
+            "can be rendered."
         )
     if not majors:
         raise NativeLibraryError(
-            "this copy of gendr_adapters was built without CUDA: no nvcc was found then, or GENDR_CUDA=0 was set. "
-            "Install the CUDA toolkit or set CUDACXX to its nvcc, and run `GENDR_CUDA=1 pip install .` in the "
-            "repository. Tensors on the CPU can be rendered."
+            "this copy of gendr_adapters was built without CUDA: no nvcc was found, or GENDR_CUDA=0 was set. Install "
+            "the CUDA toolkit or set CUDACXX to its nvcc, and run `GENDR_CUDA=1 pip install .` in the repository. CPU "
+            "tensors can be rendered."
         )
     served = driver.cuda_major() or max(majors)
-    # If it serves none, the oldest says what it needs.
+    # If the driver supports none of them, load the oldest: its error says what it needs.
     return majors[max((major for major in majors if major <= served), default=min(majors))]
 
 
@@ -105,13 +108,13 @@ def cuda_build() -> dict[str, Any]:
         description: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise NativeLibraryError(
-            f"{path}, which the build wrote beside the CUDA core, cannot be read: {error}. Run `pip install .` again"
+            f"{path}, a file that the build wrote for the CUDA core, cannot be read: {error}. Run `pip install .` again"
         ) from error
     return description
 
 
 def load(path: Path) -> ctypes.CDLL:
-    """The library at `path`, checked against this package and its functions declared."""
+    """Load the library at `path`, check that it fits this package, and declare its functions."""
     try:
         if damage := elf.damage(path):
             raise NativeLibraryError(f"the native library {path} {damage}: run `pip install .` again")
@@ -128,7 +131,7 @@ def load(path: Path) -> ctypes.CDLL:
         )
     if missing := [name for name in structs.FUNCTIONS if not hasattr(lib, name)]:
         raise NativeLibraryError(
-            f"{path} lacks {', '.join(missing)}: it was built from other sources than this package. "
+            f"{path} lacks {', '.join(missing)}: it was not built from the sources of this package. "
             "Run `pip install .` again"
         )
     for name, (result, arguments) in structs.FUNCTIONS.items():
@@ -137,7 +140,7 @@ def load(path: Path) -> ctypes.CDLL:
     for function, names in ((lib.gendr_distribution_name, DISTRIBUTIONS), (lib.gendr_t_conorm_name, T_CONORMS)):
         if _names(function) != list(names):
             raise NativeLibraryError(
-                f"{path} was built from other sources than this package: run `pip install .` again"
+                f"{path} was not built from the sources of this package: run `pip install .` again"
             )
     return lib
 
@@ -150,7 +153,8 @@ def _names(function: Callable[[int], bytes | None]) -> list[str]:
 
 
 def check(status: int, lib: ctypes.CDLL) -> None:
-    """Turn a return code of `lib` into an exception: ValueError for arguments, NativeLibraryError for the rest."""
+    """Raise an exception for a return code of `lib`: ValueError for invalid arguments, NativeLibraryError for other
+    errors."""
     if status == structs.OK:
         return
     message = lib.gendr_last_error().decode()
@@ -158,5 +162,5 @@ def check(status: int, lib: ctypes.CDLL) -> None:
 
 
 def isa(device_type: str = "cpu") -> str:
-    """The instruction set the kernels use: one of INSTRUCTION_SETS; 'cuda'."""
+    """The instruction set that the kernels use: one of INSTRUCTION_SETS, or 'cuda'."""
     return str(library(device_type).gendr_isa().decode())

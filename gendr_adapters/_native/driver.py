@@ -1,10 +1,11 @@
-"""The NVIDIA driver, asked without CUDA's runtime."""
+"""Ask the NVIDIA driver without CUDA's runtime."""
 
 import ctypes
 
 
 def cuda_major() -> int | None:
-    """The major version of the CUDA that the driver is for, which it serves with all before it; None: no driver."""
+    """The newest major version of CUDA that the driver supports; it supports all older ones, too. None: there is no
+    driver."""
     try:
         ask = ctypes.CDLL("libcuda.so.1").cuDriverGetVersion
     except (OSError, AttributeError):

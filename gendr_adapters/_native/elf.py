@@ -1,4 +1,4 @@
-"""What is wrong with a library's file, read from its ELF header (Linux): dlopen says it badly, or ends the process."""
+"""Faults of a library file, found in its ELF header (Linux). dlopen reports them badly, or the process is killed."""
 
 import platform
 import struct
@@ -8,8 +8,10 @@ _MACHINES = {3: "i386", 21: "ppc64le", 22: "s390x", 40: "arm", 62: "x86_64", 183
 
 
 def damage(path: Path) -> str | None:
-    """In what way the file is incomplete; None: in none, or it is no ELF file of 64 bits. A library that is cut short
-    is mapped into memory nevertheless, and kills the process (SIGBUS) where it is touched."""
+    """How the file is damaged. None: it is complete, or it is not a 64-bit ELF file.
+
+    A library that is cut short can be mapped into memory, but using it kills the process (SIGBUS).
+    """
     with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(0)
@@ -35,7 +37,7 @@ def damage(path: Path) -> str | None:
 
 
 def foreign(path: Path) -> str | None:
-    """For which machine the file is, if not for this one."""
+    """For which machine the file was built. None: for this one."""
     with path.open("rb") as file:
         header = file.read(20)
     if len(header) < 20 or not header.startswith(b"\x7fELF"):

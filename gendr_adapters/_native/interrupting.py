@@ -1,7 +1,8 @@
-"""Ctrl-C, and whatever else signals do, while a native call lasts.
+"""Ctrl-C and other signals during a native call.
 
-Python runs signal handlers between its own instructions, on the main thread. So the library calls back now and then;
-a handler runs as the callback does. What it raises stops the call, and is raised again where the call was made.
+Python runs signal handlers between its own instructions, on the main thread. So the library calls back from time to
+time, and a handler runs during the callback. If the handler raises an exception, the call stops, and the exception is
+raised where the call was made.
 """
 
 import ctypes
@@ -14,11 +15,10 @@ from .structs import Call
 
 
 def call(function: Any, arguments: Call) -> int:
-    """function(arguments), a function of a native library: its status.
+    """Call a function of a native library, function(arguments), and return its status.
 
-    Raises what a signal handler raises in the meantime, within a tenth of a second or so; a handler that returns does
-    not change the call.
-    """
+    If a signal handler raises an exception in the meantime, it is raised within about a tenth of a second. A handler
+    that returns does not change the call."""
     if get_ident() != main_thread().ident:
         return int(function(byref(arguments)))
     poll = _idle.pop() if _idle else _Poll()
@@ -31,16 +31,16 @@ def call(function: Any, arguments: Call) -> int:
     try:
         raise error
     finally:
-        del error, poll  # which its traceback would keep
+        del error, poll  # else the traceback would keep them
 
 
 class _Poll:
     """A gendr_poll. Each call has its own, because a handler may make calls, too."""
 
     def __init__(self) -> None:
-        self.raised: list[BaseException] = []  # by the last handler that did
-        # A function of Python would raise what a handler raises before its first instruction, where it cannot catch it;
-        # a generator that goes on is inside its try.
+        self.raised: list[BaseException] = []  # the exception of the last handler that raised one
+        # Not a plain function: a handler may run before the function's first instruction, where the function cannot
+        # catch its exception. A generator that continues is already inside its try block.
         answers = _answers(self.raised)
         next(answers)
         self._callback = ctypes.CFUNCTYPE(c_int)(answers.__next__)
@@ -48,7 +48,8 @@ class _Poll:
 
 
 def _answers(raised: list[BaseException]) -> Iterator[int]:
-    """Whether the call is to stop, again and again: what raises in the meantime, a signal handler, says so."""
+    """Yield whether the call must stop, for each callback. An exception that is raised meanwhile, by a signal handler,
+    means that it must."""
     answer = 0
     while True:
         try:

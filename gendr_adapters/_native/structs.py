@@ -14,7 +14,7 @@ PADDINGS = {"border": 0, "zeros": 1, "repeat": 2, "reflection": 3}
 
 
 class Elements(Protocol):
-    """Numbers in memory, as in a torch.Tensor."""
+    """Numbers in memory, like a torch.Tensor."""
 
     def data_ptr(self) -> int: ...
 
@@ -24,14 +24,15 @@ class Elements(Protocol):
 
 
 class Call(ctypes.Structure):
-    """The arguments of one call. It keeps every tensor it points to for as long as it lives itself, so that no caller,
-    nor a compiler that rewrites one, can free what C is about to read."""
+    """The arguments of one call. It keeps a reference to every tensor that it points to, so that neither a caller nor a
+    compiler that rewrites the caller can free memory that C is about to read.
+    """
 
     _kept: tuple[Elements, ...] = ()
 
     def point(self, names: Sequence[str], tensors: Sequence[Elements | None], part: Any = None) -> None:
-        """Let fields of these names, of the call or of a part of it, point to the elements of tensors, to a copy of
-        those that are not contiguous. As they are, null in a new call, stay those of None and of no elements."""
+        """Make fields of the call, or of a part of it, point to the elements of tensors. A tensor that is not
+        contiguous is copied. Fields of None and of empty tensors are unchanged: null in a new call."""
         part = self if part is None else part
         for name, tensor in zip(names, tensors, strict=True):
             if tensor is not None and tensor.numel():
@@ -40,11 +41,11 @@ class Call(ctypes.Structure):
                 setattr(part, name, kept.data_ptr())
 
     def stopped_by(self, poll: int | None) -> None:
-        """Let a gendr_poll, given by its address, stop the call."""
+        """Set the address of the gendr_poll that can stop the call."""
         getattr(self, "scene", self).poll = poll
 
 
-# What RenderSettings packs and an op carries, in this order: whole numbers, then real ones.
+# The packed settings in the order of the ops' arguments: first integers, then floats.
 SETTING_INTS = (
     "distribution",
     "t_conorm",

@@ -54,7 +54,7 @@ def check_counts(what: str, n: int, *rows: Tensor | float | None) -> None:
     one for all. `what` names the rows."""
     counts = [len(row) for row in rows if isinstance(row, Tensor)]
     if len({n, *counts} - {1}) > 1:
-        raise ValueError(f"{what} must be of N images or of 1 each, got {', '.join(map(str, counts))} for {n}")
+        raise ValueError(f"{what} must have N rows or 1, for N meshes or 1, got {', '.join(map(str, counts))} for {n}")
 
 
 def scalar_of(name: str, value: Scalar, like: Tensor) -> Tensor | float:

@@ -1,8 +1,10 @@
 """The cameras of SoftRas and GenDR as modules: `transform` takes vertices to x, y in [-1, 1] and the depth z.
 
-The doors differ in what `forward` takes: SoftRas' cameras vertices, GenDR's a mesh, of which they return a new one.
+The doors differ in what `forward` takes: SoftRas' cameras vertices, GenDR's a mesh, of which they return a new one. So
+each door has its own example in a docstring that they share otherwise (`with_example`).
 """
 
+import inspect
 import math
 
 import numpy as np
@@ -15,6 +17,11 @@ from .look_at import UPWARDS, above_from_angles, get_points_from_angles, look, s
 from .projections import check_orig_size, orthogonal, perspective, projection
 
 FORWARDS = (0.0, 0.0, 1.0)
+
+
+def with_example(camera: type, lines: str) -> str:
+    """The docstring of a camera with an example behind it."""
+    return f"{inspect.getdoc(camera)}\n\nExample:\n{lines.strip(chr(10)).rstrip()}\n"
 
 
 class Camera(nn.Module):
@@ -44,14 +51,17 @@ class EyeCamera(Camera):
         self.set_eyes(_default_eye(viewing_angle) if eye is None else eye)
 
     def set_eyes(self, eyes: Numbers) -> None:
-        """Stand at eyes, (3,) or (N, 3): tensors, which may have gradients, arrays or numbers; world units."""
+        """Put the camera at eyes, (3,) or (N, 3), world units: tensors, which may have gradients, arrays or numbers."""
         self._parameters.pop("_eye", None)  # torch lets nothing but another take the place of a parameter
         self._eye = eyes
         self._above: Numbers | None = None
 
     def set_eyes_from_angles(self, distances: Scalar, elevations: Scalar, azimuths: Scalar) -> None:
-        """Stand at these distances from the origin and angles in degrees; see `get_points_from_angles`. At elevations
-        of 90 and -90, where eyes alone do not tell the azimuth, the picture is turned to it."""
+        """Put the camera at these distances from the origin and these angles in degrees.
+
+        See `functional.get_points_from_angles`. At elevations of 90 and -90 the eye is the same for every azimuth; the
+        image is turned by the azimuth there.
+        """
         self.set_eyes(get_points_from_angles(distances, elevations, azimuths))
         self._above = above_from_angles(elevations, azimuths)
 
@@ -67,18 +77,24 @@ class EyeCamera(Camera):
 
 
 class LookAtCamera(EyeCamera):
-    """Looks from the eye at the origin; see `look_at`, `perspective`, `orthogonal`.
+    """A camera that looks from the eye at the origin; see `look_at`, `perspective` and `orthogonal` for the equations.
+
+    set_eyes(eyes) and set_eyes_from_angles(distances, elevations, azimuths), angles in degrees, move it; eyes is where
+    it stands.
 
     Args:
-        perspective: whether things get smaller with their depth.
-        viewing_angle: degrees from the view direction to the picture's border, of a picture that is not square to the
-            nearer one; a tensor () or (N,) may have a gradient.
-        viewing_scale: of the orthogonal projection.
-        eye: (3,) or (N, 3); by default on the negative z axis, where [-1, 1] at z = -1 fills the picture. For one mesh
-            (1, V, 3) N eyes give N pictures.
-        up: (3,) or (N, 3), world; None: (0, 1, 0). Where it points along the view, as at elevations of 90 and -90, the
-            view's x axis is the world's (see `view_axes` for other ups), and with eyes set from angles it is that of
-            nearby elevations at the same azimuth.
+        perspective: True: x and y are divided by depth (perspective); False: they are not (orthogonal).
+        viewing_angle: degrees from the view direction to the border of the image, if perspective: half the field of
+            view of its shorter side. A number, or a tensor () or (N,), which may have a gradient.
+        viewing_scale: the factor of x and y, if not perspective; a number, or a tensor () or (N,).
+        eye: (3,) or (N, 3), world units. None: a place on the negative z axis, from where [-1, 1] at z = -1 fills the
+            image. For one mesh (1, V, 3), N eyes give N images.
+        up: (3,) or (N, 3), world; None: (0, 1, 0). If it points along the view, as (0, 1, 0) does at elevations of 90
+            and -90, another coordinate axis is used, with which the x axis of the view is that of the world; if up is
+            None and the eyes were set from angles, the view is that of nearby elevations at the same azimuth.
+
+    Raises:
+        TypeError, ValueError: in the call, types or shapes that do not fit; an eye at the origin; an up of 0.
     """
 
     def __init__(
@@ -98,8 +114,16 @@ class LookAtCamera(EyeCamera):
 
 
 class LookCamera(EyeCamera):
-    """Looks from the eye along `camera_direction`, (3,) or (N, 3); else as `LookAtCamera`, but eyes set from angles say
-    nothing about an up along the view."""
+    """A camera that looks from the eye along camera_direction; it is moved as `LookAt` is.
+
+    Args:
+        camera_direction: (3,) or (N, 3), world; not 0.
+        perspective, viewing_angle, viewing_scale, eye: as for `LookAt`.
+        up: (3,) or (N, 3), world; None: (0, 1, 0). If it points along the view, another coordinate axis is used.
+
+    Raises:
+        TypeError, ValueError: in the call, types or shapes that do not fit; a camera_direction or an up of 0.
+    """
 
     def __init__(
         self,
@@ -119,12 +143,15 @@ class LookCamera(EyeCamera):
 
 
 class ProjectionCamera(Camera):
-    """Sees through a projection matrix; see `projection`.
+    """A camera given as a projection matrix; see gendr_adapters.softras.functional.projection.
 
     Args:
         P: (N, 3, 4), tensor or array.
-        dist_coeffs: k1, k2, p1, p2, k3: (5,) or (N, 5); by default 0.
-        orig_size: side of the picture in the unit of what P gives; of one that is not square, (H, W).
+        dist_coeffs: k1, k2, p1, p2, k3: (5,) or (N, 5); None: 0.
+        orig_size: side of the image in the unit of P's image coordinates (pixels, usually), > 0; or (H, W).
+
+    Raises:
+        ValueError: P or orig_size that do not fit; in the call also TypeError.
     """
 
     def __init__(

@@ -17,11 +17,23 @@ WHITE = (1.0, 1.0, 1.0)
 
 
 def ambient_lighting(light: Tensor, light_intensity: Scalar = 0.5, light_color: Numbers = WHITE) -> Tensor:
-    """Add intensity * colour to `light`, in place as in the originals, and return it.
+    """Add intensity * colour to `light`, in place as SoftRas and GenDR do, and return it.
 
     Args:
-        light: (N, K, 3), red, green, blue at K faces or vertices.
-        light_intensity: a number, or a tensor () or (N,). light_color: (3,) or (N, 3). Tensors may have gradients.
+        light: (N, K, 3), float32 or float64: red, green, blue at K faces or vertices.
+        light_intensity: a number, or a tensor () or (N,), which may have a gradient.
+        light_color: (3,) or (N, 3); a tensor may have a gradient.
+    Returns:
+        light itself, (N, K, 3).
+    Raises:
+        TypeError, ValueError: types, dtypes or shapes that do not fit.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.softras import functional as srf
+        >>> srf.ambient_lighting(torch.zeros(1, 2, 3), 0.5, (1.0, 0.5, 0.0))  # one mesh of two faces
+        tensor([[[0.5000, 0.2500, 0.0000],
+                 [0.5000, 0.2500, 0.0000]]])
     """
     return _added(light, _ambient(light, light_intensity, light_color))
 
@@ -39,12 +51,26 @@ def directional_lighting(
     light_color: Numbers = WHITE,
     light_direction: Numbers = UPWARDS,
 ) -> Tensor:
-    """Add intensity * colour * max(0, normal . direction) to `light`, in place as in the originals, and return it.
+    """Add intensity * colour * max(0, normal . direction) to `light`, in place as SoftRas and GenDR do, and return it.
 
     Args:
-        light: (N, K, 3), as for `ambient_lighting`. normals: (N, K, 3), of length 1.
-        light_intensity: a number, or a tensor () or (N,). light_color, light_direction: (3,) or (N, 3); the direction
-            points to the lamp, and its length counts. Tensors may have gradients.
+        light: (N, K, 3), as for `ambient_lighting`.
+        normals: (N, K, 3), unit normals, of light's dtype and device.
+        light_intensity: a number, or a tensor () or (N,).
+        light_color, light_direction: (3,) or (N, 3). The direction points towards the lamp; it is not normalised, so
+            its length scales the light. Tensors may have gradients.
+    Returns:
+        light itself, (N, K, 3).
+    Raises:
+        TypeError, ValueError: types, dtypes or shapes that do not fit.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.softras import functional as srf
+        >>> normals = torch.tensor([[[0.0, 1.0, 0.0], [0.0, -1.0, 0.0]]])  # one face up, one down
+        >>> srf.directional_lighting(torch.zeros(1, 2, 3), normals, light_direction=(0.0, 1.0, 0.0))
+        tensor([[[0.5000, 0.5000, 0.5000],
+                 [0.0000, 0.0000, 0.0000]]])
     """
     return _added(light, _directional(light, normals, light_intensity, light_color, light_direction))
 
@@ -66,7 +92,14 @@ def _directional(
 
 
 class AmbientLighting(nn.Module):
-    """`ambient_lighting` as a module: forward(light)."""
+    """`functional.ambient_lighting` as a module, whose arguments it takes: forward(light) adds to light in place.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.softras import AmbientLighting
+        >>> AmbientLighting(light_intensity=0.25)(torch.zeros(1, 1, 3))
+        tensor([[[0.2500, 0.2500, 0.2500]]])
+    """
 
     def __init__(self, light_intensity: Scalar = 0.5, light_color: Numbers = WHITE) -> None:
         super().__init__()
@@ -78,7 +111,15 @@ class AmbientLighting(nn.Module):
 
 
 class DirectionalLighting(nn.Module):
-    """`directional_lighting` as a module: forward(light, normals)."""
+    """`functional.directional_lighting` as a module: forward(light, normals) adds to light in place.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.softras import DirectionalLighting
+        >>> lamp = DirectionalLighting(light_intensity=0.5, light_direction=(0.0, 1.0, 0.0))
+        >>> lamp(torch.zeros(1, 1, 3), normals=torch.tensor([[[0.0, 1.0, 0.0]]]))
+        tensor([[[0.5000, 0.5000, 0.5000]]])
+    """
 
     def __init__(
         self, light_intensity: Scalar = 0.5, light_color: Numbers = WHITE, light_direction: Numbers = UPWARDS

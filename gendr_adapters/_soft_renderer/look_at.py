@@ -1,6 +1,6 @@
 """Cameras of SoftRas and GenDR: where they stand, and points seen from them.
 
-Camera axes: z ahead, y up, x to the *left*, because x = up x z: what they show is the mirror picture of a right-handed
+Camera axes: z ahead, y up, x to the *left*, because x = up x z: what they show is the mirror image of a right-handed
 world. The equations are those of the originals' functional/{look_at,look,get_points_from_angles}.py.
 """
 
@@ -58,19 +58,27 @@ def look_at(
     up: Numbers = (0, 1, 0),
     only_rotate: bool = False,
 ) -> Tensor:
-    """Points in the axes of a camera at `eye` that looks at `at`.
+    """World points in the coordinates of a camera at `eye` that looks at `at`.
+
+    The axes are z = at - eye, x = up x z and y = z x x, each normalised.
 
     Args:
-        vertices: (N, V, 3), world units.
-        eye, at, up: (3,) or (N, 3): tensors, which may have gradients, arrays or numbers, brought to the dtype and
-            device of vertices. For vertices (1, V, 3), N cameras give N views of them. Where up points along the view,
-            another is taken, see `view_axes`.
-        only_rotate: leave the camera at the origin (GenDR's).
+        vertices: (N, V, 3), world units, float32 or float64.
+        eye, at, up: (3,) or (N, 3): tensors, which may have gradients, arrays or numbers; they are converted to the
+            dtype and device of vertices. For vertices (1, V, 3), N cameras give N views of them. If up points along the
+            view, a coordinate axis is used instead.
+        only_rotate: rotate the points without moving them, as GenDR's option does.
     Returns:
         (N, V, 3): x to the left, y up, z ahead of the camera; world units.
     Raises:
         TypeError: not tensors, arrays or numbers, or of half precision outside autocast.
         ValueError: shapes that do not fit; on a CPU: eye and at that coincide, or an up of 0.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.softras import functional as srf
+        >>> srf.look_at(torch.tensor([[[0.5, 0.25, 0.0]]]), eye=(0.0, 0.0, -3.0))  # left, up, ahead
+        tensor([[[0.5000, 0.2500, 3.0000]]])
     """
     return seen_at(vertices, eye, at, up, None, only_rotate)
 
@@ -89,9 +97,16 @@ def seen_at(
 
 @full_precision
 def look(vertices: Tensor, eye: Numbers, direction: Numbers = UPWARDS, up: Numbers | None = None) -> Tensor:
-    """Points in the axes of a camera at `eye` that looks along `direction`.
+    """World points in the coordinates of a camera at `eye` that looks along `direction`.
 
-    Args, results and errors are those of `look_at`. up=None stands for (0, 1, 0).
+    Arguments, results and errors are those of `look_at`. direction: (3,) or (N, 3), not 0. up: None is (0, 1, 0).
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.softras import functional as srf
+        >>> points = torch.tensor([[[0.5, 0.25, 0.0]]])
+        >>> srf.look(points, eye=(0.0, 0.0, -3.0), direction=(0.0, 0.0, 1.0))  # left, up, ahead
+        tensor([[[0.5000, 0.2500, 3.0000]]])
     """
     check_points("vertices", vertices)
     eyes, ahead = vectors("eye", eye, vertices), vectors("direction", direction, vertices)
@@ -114,16 +129,28 @@ def get_points_from_angles(
 def get_points_from_angles(
     distance: Scalar, elevation: Scalar, azimuth: Scalar, degrees: bool = True
 ) -> tuple[float, float, float] | Tensor:
-    """Points on spheres around the origin.
+    """Points given by distance, elevation and azimuth: where a camera stands around the origin.
 
     Args:
-        distance: from the origin. elevation: above the x-z plane. azimuth: 0 is on the negative z axis, 90 degrees on
-            the positive x axis. Numbers, or tensors or arrays (N,) or () that broadcast; tensors may have gradients.
-        degrees: whether the angles are in degrees; else in radians.
+        distance: from the origin, world units.
+        elevation: angle above the x-z plane.
+        azimuth: angle around the y axis; 0 is on the negative z axis, 90 degrees on the positive x axis.
+        degrees: True: the angles are in degrees; False: in radians.
+
+    The first three are numbers, or tensors or arrays () or (N,) that broadcast; tensors may have gradients.
+
     Returns:
         (x, y, z) for three numbers, else a tensor (N, 3) or (3,).
     Raises:
         TypeError: something else, or of half precision outside autocast. ValueError: shapes that do not broadcast.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.softras import functional as srf
+        >>> srf.get_points_from_angles(3.0, 0.0, 0.0)
+        (0.0, 0.0, -3.0)
+        >>> srf.get_points_from_angles(3.0, 30.0, torch.tensor([0.0, 90.0])).shape
+        torch.Size([2, 3])
     """
     values = (distance, elevation, azimuth)
     if all(isinstance(value, Real) for value in values):

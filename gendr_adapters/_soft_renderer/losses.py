@@ -23,7 +23,18 @@ class _MeshLoss(nn.Module):
 
 
 class LaplacianLoss(_MeshLoss):
-    """How far vertices are from the mean of their neighbours: the sum of the squared distances."""
+    """The sum over the vertices of the squared distance between a vertex and the mean of its neighbours.
+
+    Source: Liu et al., "Soft Rasterizer", ICCV 2019, section 4.
+
+    Example:
+        >>> from gendr_adapters import data
+        >>> from gendr_adapters.softras import LaplacianLoss, Mesh
+        >>> mesh = Mesh.from_obj(data.path("sphere_642.obj"))
+        >>> smoothness = LaplacianLoss(mesh.vertices[0], mesh.faces[0])
+        >>> smoothness(mesh.vertices).shape
+        torch.Size([1])
+    """
 
     originals_buffers = ("laplacian",)
     starts: Tensor
@@ -34,9 +45,12 @@ class LaplacianLoss(_MeshLoss):
         """Collect the neighbours.
 
         Args:
-            vertex: (V, 3); only V counts. faces: (F, 3) integers in [0, V). A vertex in no face has no part in the
-                loss; one that is twice in a face is no neighbour of its own.
+            vertex: (V, 3); only its length V is used.
+            faces: (F, 3) integers in [0, V). A vertex that is in no face adds nothing to the loss; a vertex that is
+                twice in a face is not its own neighbour.
             average: return the mean over the batch, not one value a mesh.
+        Raises:
+            TypeError: faces is not a tensor of integers. ValueError: shapes that do not fit, or an index out of range.
         """
         super().__init__()
         faces = _checked(faces)
@@ -52,7 +66,10 @@ class LaplacianLoss(_MeshLoss):
 
     @full_precision
     def forward(self, x: Tensor) -> Tensor:
-        """Positions, or anything that vertices have, (N, V, C), float32 or float64: (N,), or a scalar if average."""
+        """The loss of x (N, V, C), float32 or float64: positions, or other values at the vertices.
+
+        Returns (N,), or a scalar if average. Raises TypeError or ValueError for another dtype or shape.
+        """
         check_real("x", x)
         if x.dim() != 3 or x.shape[1] != self.nv:
             raise ValueError(f"x must be (N, {self.nv}, C), got shape {tuple(x.shape)}")
@@ -63,7 +80,20 @@ class LaplacianLoss(_MeshLoss):
 
 
 class FlattenLoss(_MeshLoss):
-    """How far the faces at an edge are from one plane: the sum of (cos(angle between them) + 1)^2, 0 where flat."""
+    """The sum over the edges of (cos(angle) + 1)^2; the angle is that between the two faces of the edge, 180 degrees if
+    they lie in one plane, so that a flat mesh has the loss 0.
+
+    Source: Liu et al., "Soft Rasterizer", ICCV 2019, section 4.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.softras import FlattenLoss
+        >>> flatness = FlattenLoss(torch.tensor([[0, 1, 2], [1, 0, 3]]))  # two faces at the edge from vertex 0 to 1
+        >>> flat = torch.tensor([[[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, -1.0, 0.0]]])
+        >>> folded = flat + torch.tensor([0.0, 0.0, 1.0]) * torch.tensor([0.0, 0.0, 0.0, 1.0])[:, None]
+        >>> bool(flatness(flat) < 1e-4), bool(flatness(folded) > 1e-2)
+        (True, True)
+    """
 
     originals_buffers = ("v0s", "v1s", "v2s", "v3s")
     corners: Tensor
@@ -72,9 +102,11 @@ class FlattenLoss(_MeshLoss):
         """Pair the faces at every edge.
 
         Args:
-            faces: (F, 3) integers. Edges in one face, or in more than two, are left out; so is, as in the originals, an
-                edge that both of its faces have from their third corner to their first.
+            faces: (F, 3) integers. Edges of one face alone, and edges of more than two, are left out; so is, as in
+                SoftRas, an edge that goes from the third corner to the first in both of its faces.
             average: return the mean over the batch, not one value a mesh.
+        Raises:
+            TypeError: faces is not a tensor of integers. ValueError: another shape.
         """
         super().__init__()
         faces = _checked(faces)
@@ -83,7 +115,10 @@ class FlattenLoss(_MeshLoss):
 
     @full_precision
     def forward(self, vertices: Tensor, eps: float = 1e-6) -> Tensor:
-        """Vertices (N, V, 3), float32 or float64: (N,), or a scalar if average. eps keeps divisors from 0."""
+        """The loss of vertices (N, V, 3), float32 or float64. eps, > 0, keeps divisors from 0.
+
+        Returns (N,), or a scalar if average. Raises TypeError or ValueError for another dtype or shape.
+        """
         check_real("vertices", vertices)
         if vertices.dim() != 3 or vertices.shape[2] != 3:
             raise ValueError(f"vertices must be (N, V, 3), got shape {tuple(vertices.shape)}")

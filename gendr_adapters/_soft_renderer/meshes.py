@@ -21,12 +21,23 @@ Array = Tensor | np.ndarray
 
 
 class Mesh:
-    """N meshes of V vertices and F faces each.
+    """A batch of N meshes of V vertices and F faces each, with textures.
 
-    Attributes: vertices (N, V, 3); faces (N, F, 3) integers; textures (N, F, R * R, 3) with texture_type 'surface',
-    (N, V, 3) with 'vertex', a gendr_adapters.TextureMaps with 'uv' (once it is lit, with the light of the faces); all
-    three may be set, tensors also without the batch dimension where N is 1. texture_type.
-    Nothing that is computed from them is kept, so changes in place are seen.
+    vertices: (N, V, 3), float32 or float64.
+    faces: (N, F, 3), integers.
+    texture_type: 'surface': R x R texels a face; 'vertex': a colour a vertex; 'uv': texture maps.
+    textures: (N, F, R * R, 3) with 'surface', (N, V, 3) with 'vertex', a gendr_adapters.TextureMaps with 'uv' (after
+        lighting, the maps together with the light on each face).
+
+    vertices, faces and textures may be set anew; where N is 1, tensors may lack the batch dimension. Normals and other
+    derived values are computed on every access, so they follow changes in place.
+
+    Example:
+        >>> from gendr_adapters import data
+        >>> from gendr_adapters.softras import Mesh
+        >>> mesh = Mesh.from_obj(data.path("airplane.obj"))
+        >>> mesh.vertices.shape, mesh.faces.shape, mesh.textures.shape
+        (torch.Size([1, 1352, 3]), torch.Size([1, 2700, 3]), torch.Size([1, 2700, 1, 3]))
     """
 
     def __init__(
@@ -40,12 +51,16 @@ class Mesh:
         """Take tensors as they are, on any device; NumPy arrays become float32 and int32 tensors.
 
         Args:
-            vertices: (N, V, 3) or (V, 3). faces: (N, F, 3) or (F, 3).
+            vertices: (N, V, 3) or (V, 3).
+            faces: (N, F, 3) or (F, 3).
             textures: as the attribute, or without its N. None: white, with texture_res x texture_res texels a face.
                 With 'uv', TextureMaps of maps (H, W, 3) or (M, H, W, 3) and uvs (F, 3, 2) or (N, F, 3, 2).
-            texture_res: counts only without textures. texture_type: 'surface', 'vertex' or 'uv'.
-        Arrays go to the device of vertices; where that is an array itself, to torch's default device.
-        Raises TypeError, ValueError: types, shapes or names that do not fit.
+            texture_res: R of white textures; ignored if textures are given.
+            texture_type: 'surface', 'vertex' or 'uv'.
+        Raises:
+            TypeError, ValueError: types, shapes or names that do not fit.
+
+        Arrays go to the device of vertices; if vertices is an array itself, to torch's default device.
         """
         if texture_type not in TEXTURE_TYPES:
             raise ValueError(f"texture_type must be 'surface', 'vertex' or 'uv', got {texture_type!r}")
@@ -69,12 +84,12 @@ class Mesh:
         *,
         wrap: str = "reference",
     ) -> "Mesh":
-        """Read an OBJ file, see load_obj. Without load_texture, the mesh is white."""
+        """Read an OBJ file; see `functional.load_obj`. Without load_texture, the mesh is white."""
         found = load_obj(filename_obj, normalization, load_texture, texture_res, texture_type, wrap=wrap)
         return cls(found[0], found[1], found[2] if load_texture else None, texture_res, texture_type)
 
     def save_obj(self, filename_obj: Path, save_texture: bool = False, texture_res_out: int | None = 16) -> None:
-        """Write an OBJ file, see save_obj. Raises ValueError where the batch is not one mesh."""
+        """Write an OBJ file; see `functional.save_obj`. Raises ValueError unless the batch is one mesh."""
         if self.batch_size != 1:
             raise ValueError(f"only a batch of one mesh can be saved, got {self.batch_size}")
         textures = None
@@ -163,7 +178,7 @@ class Mesh:
 
     @property
     def vertex_normals(self) -> Tensor:
-        """Unit normals of the vertices, (N, V, 3), see vertex_normals."""
+        """Unit normals of the vertices, (N, V, 3); see `functional.vertex_normals`."""
         return vertex_normals(self.vertices, self.faces)
 
     @property
@@ -177,7 +192,8 @@ class Mesh:
         return face_vertices(self.textures, self.faces)
 
     def fill_back_(self) -> None:
-        """Add every face once more, seen from behind, with the same texture. A second time it does nothing."""
+        """Add every face once more with its corners in reverse order, and the same texture, so that it is seen from
+        both sides. A second call changes nothing."""
         if self._fill_back:
             return
         self._set_faces(torch.cat((self.faces, self.faces.flip(2)), 1))
@@ -189,12 +205,12 @@ class Mesh:
         self._fill_back = True
 
     def reset_(self) -> None:
-        """Go back to the vertices, faces and textures the mesh was made of."""
+        """Restore the vertices, faces and textures that the mesh was made of."""
         self._vertices, self._faces, self._textures = self._origin
         self._fill_back = False
 
     def moved_to(self, vertices: Tensor) -> tuple[Tensor, Tensor, Textures]:
-        """Vertices, faces and textures of the mesh with its vertices elsewhere: those of N pictures for one mesh."""
+        """Vertices, faces and textures of the mesh with other vertices (N, V, 3); one mesh is repeated N times."""
         n = len(vertices)
         if n == self.batch_size or self.batch_size != 1:
             return vertices, self.faces, self.textures
@@ -203,10 +219,10 @@ class Mesh:
         return vertices, self.faces.expand(n, -1, -1), textures
 
     def voxelize(self, voxel_size: int = 32) -> Tensor:
-        """Which of S x S x S voxels the mesh holds: (N, S, S, S) int32 of 0 and 1, S = voxel_size from 2.
+        """Which of S x S x S voxels the mesh fills: (N, S, S, S) int32 of 0 and 1, S = voxel_size, at least 2.
 
-        A coordinate x is at x S^2 / (S - 1) + S / 2, in voxels; so the cube [-0.5, 0.5] sticks out by half a voxel and
-        a little on every side. See voxelization.
+        A coordinate x is at x S^2 / (S - 1) + S / 2, in voxels, so the cube [-0.5, 0.5] exceeds the grid by a little
+        more than half a voxel on every side, as in SoftRas. See `functional.voxelization`.
         """
         if voxel_size < 2:
             raise ValueError(f"voxel_size must be from 2, got {voxel_size}")
@@ -243,6 +259,6 @@ class Mesh:
             (self.num_faces, "faces") if self.texture_type == "surface" else (self.num_vertices, "vertices")
         )
         if shape[:2] != (self.batch_size, n_carriers):
-            raise ValueError(f"textures of {self.batch_size} x {n_carriers} {carriers}, got shape {shape}")
+            raise ValueError(f"textures must be of {self.batch_size} x {n_carriers} {carriers}, got shape {shape}")
         if self.texture_type == "surface" and math.isqrt(shape[2]) ** 2 != shape[2]:
             raise ValueError(f"'surface' textures must have R * R texels a face, got {shape[2]} (shape {shape})")

@@ -16,15 +16,23 @@ _SHORTEST = 1e-6
 
 @full_precision
 def face_vertices(vertices: Tensor, faces: Tensor) -> Tensor:
-    """What every face has at its corners.
+    """The values of vertices at the corners of each face.
 
     Args:
-        vertices: (N, V, 3) positions, colours or the like, float32 or float64.
+        vertices: (N, V, 3) positions, or other values such as colours, float32 or float64.
         faces: (N, F, 3) of any integer type, each in [0, V).
     Returns:
-        (N, F, 3, 3): mesh, face, corner, coordinate.
+        (N, F, 3, 3): mesh, face, corner, coordinate. Its gradient repeats bit for bit.
     Raises:
-        TypeError: wrong types or devices. ValueError: wrong shapes, or an index out of range (on CUDA: NaN there).
+        TypeError: wrong types or devices. ValueError: wrong shapes, or an index out of range (on CUDA, the values of
+            that corner are NaN instead).
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.softras import functional as srf
+        >>> vertices = torch.tensor([[[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 1.0, 0.0]]])
+        >>> srf.face_vertices(vertices, torch.tensor([[[0, 1, 2], [1, 3, 2]]])).shape
+        torch.Size([1, 2, 3, 3])
     """
     _check(vertices, faces)
     n_meshes, n_faces = faces.shape[:2]
@@ -39,11 +47,19 @@ def surface_normals(face_vertices: Tensor) -> Tensor:
 
 @full_precision
 def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Unit normals of vertices: the mean over the faces around each, weighted by their areas.
+    """Unit normals of the vertices: the mean of the normals of the faces at each vertex, weighted by their areas.
 
-    Args, Raises: as face_vertices.
+    Arguments and errors are those of `face_vertices`.
+
     Returns:
-        (N, V, 3); 0 where a vertex is in no face.
+        (N, V, 3), on the side from which the faces are counter-clockwise; 0 where a vertex is in no face.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.softras import functional as srf
+        >>> vertices = torch.tensor([[[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+        >>> srf.vertex_normals(vertices, torch.tensor([[[0, 1, 2]]]))[0, 0].tolist()
+        [0.0, 0.0, 1.0]
     """
     around = _area_vectors(face_vertices(vertices, faces))
     n_meshes, n_vertices = vertices.shape[:2]

@@ -32,20 +32,27 @@ def load_obj(
         filename_obj: path.
         normalization: move and scale the vertices so that their bounding box is centred at 0 and its longest side is
             [-1, 1].
-        load_texture: read textures, too.
+        load_texture: also read the textures, and return them.
         texture_res: R, the side of the R x R texels a face has with 'surface', from 1.
         texture_type: 'surface' for the materials' pictures and colours, 'vertex' for the colours written behind the
             vertices' coordinates, 'uv' for the materials' pictures as they are, by the corners' texture coordinates.
-        wrap: what 'surface' and 'uv' do with texture coordinates outside [0, 1]. 'reference': as SoftRas and GenDR,
-            which wrap each corner by itself, so that a face across the picture's border shows the way back over all of
-            it. 'repeat': the picture repeats.
+        wrap: what 'surface' and 'uv' do with texture coordinates outside [0, 1]. 'reference': each corner is wrapped by
+            itself, as SoftRas and GenDR do; a face that crosses the picture's border then shows the part of the picture
+            between its wrapped corners, mirrored. 'repeat': the picture repeats.
     Returns:
         (vertices, faces) or (vertices, faces, textures): vertices (V, 3) float32; faces (F, 3) int32; textures
         (F, R * R, 3) or (V, 3) float32, or with 'uv' a gendr_adapters.TextureMaps; pictures in [0, 1].
     Raises:
         FileNotFoundError: the file, or one that it names, is not there.
         ValueError: a file cannot be read (which, and in which line), or an argument is out of range.
-        ImportError: there is a picture to be read, and no Pillow.
+        ImportError: there is a picture to be read, and Pillow is not installed.
+
+    Example:
+        >>> from gendr_adapters import data
+        >>> from gendr_adapters.softras import functional as srf
+        >>> vertices, faces = srf.load_obj(data.path("airplane.obj"), normalization=True)
+        >>> vertices.shape, faces.shape, float(vertices.abs().max())
+        (torch.Size([1352, 3]), torch.Size([2700, 3]), 1.0)
     """
     if texture_type not in TEXTURE_TYPES:
         raise ValueError(f"texture_type must be 'surface', 'vertex' or 'uv', got {texture_type!r}")

@@ -30,23 +30,35 @@ def save_obj(
     texture_res: int | None = 16,
     texture_type: str = "surface",
 ) -> None:
-    """Write a Wavefront OBJ file; with textures of faces also an MTL file and a PNG picture beside it, named alike.
+    """Write a Wavefront OBJ file, and for 'surface' and 'uv' textures an MTL and a PNG file of the same name beside it.
 
-    Numbers have nine digits, so that float32 comes back as it was. Names are written so that load_obj finds them.
+    Numbers have nine digits, so that float32 values are read again without loss. File names are written so that
+    `load_obj` finds them.
 
     Args:
         filename: path, ending in .obj.
-        vertices: (V, 3). faces: (F, 3), integers in [0, V).
+        vertices: (V, 3).
+        faces: (F, 3), integers in [0, V).
         textures: 'surface': (F, R * R, 3) in [0, 1], what is outside is clipped; 'vertex': (V, 3), any numbers;
             'uv': as load_obj has them, a TextureMaps of one map, with align_corners, of uvs in [0, 1] or repeated.
-        texture_res: pixels, from 2: the side of the square that a face has in the picture. With 3 R + 3, or from 5 R
-            on, loading at the same R gives the texels that were saved, to the picture's 8 bits; others blur them, fewer
-            also lose some. None: 3 R + 3.
+        texture_res: side of the square that a 'surface' face gets in the picture, pixels, at least 2. With 3 R + 3, or
+            with 5 R and more, `load_obj` at the same R gives the saved texels again, rounded to the picture's 8 bits;
+            other sizes blur them, and smaller ones lose some. None: 3 R + 3.
         texture_type: what `textures` are: 'surface', 'vertex' or 'uv'.
     Raises:
         TypeError, ValueError: an argument of the wrong type, shape or range; numbers that are not finite in float32; a
-            name that these files cannot hold (a line break, or a # after a space). ImportError: a picture, and no
-            Pillow.
+            name that these files cannot hold (a line break, or a # after a space). ImportError: there is a picture to
+            be written, and Pillow is not installed.
+
+    Example:
+        >>> import tempfile
+        >>> from gendr_adapters import data
+        >>> from gendr_adapters.softras import functional as srf
+        >>> vertices, faces = srf.load_obj(data.path("airplane.obj"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     srf.save_obj(f"{folder}/copy.obj", vertices, faces)
+        ...     bool((srf.load_obj(f"{folder}/copy.obj")[0] == vertices).all())
+        True
     """
     path = os.fspath(filename)
     _check(vertices, faces, textures, texture_type)
@@ -74,7 +86,23 @@ def save_obj(
 
 
 def save_voxel(filename: Path, voxel: Tensor) -> None:
-    """Write voxels (X, Y, Z) that are 1 as the vertices of an OBJ file without faces: (i / X, j / Y, k / Z)."""
+    """Write voxels as an OBJ file without faces: a vertex (i / X, j / Y, k / Z) for each voxel (i, j, k) that is 1.
+
+    Args:
+        filename: path, ending in .obj.
+        voxel: (X, Y, Z).
+    Raises:
+        ValueError: voxel is not a tensor of three dimensions.
+
+    Example:
+        >>> import pathlib, tempfile, torch
+        >>> from gendr_adapters.softras import functional as srf
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "voxels.obj")
+        ...     srf.save_voxel(path, torch.ones(2, 2, 2))
+        ...     path.read_text().count("v ")
+        8
+    """
     if not isinstance(voxel, Tensor) or voxel.dim() != 3:
         raise ValueError(f"voxel must be a tensor (X, Y, Z), got {_shape(voxel)}")
     vertices = (voxel == 1).nonzero().float() / torch.tensor(voxel.shape, device=voxel.device)
@@ -148,7 +176,7 @@ def _check(vertices: Tensor, faces: Tensor, textures: Textures, texture_type: st
         return
     if texture_type == "uv":
         if isinstance(textures, LitMaps):
-            raise ValueError("the textures are lit, and files hold no light: reset_ the mesh")
+            raise ValueError("the textures are lit, and a file cannot hold the light: call reset_() of the mesh first")
         check_uv_textures(textures, 1, len(faces))
         for name in ("maps", "uvs"):
             _check_finite(name, getattr(textures, name))

@@ -1,6 +1,7 @@
 """Pictures in files, read and written with Pillow, which is needed only here; none is read with less than it holds."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,30 @@ def read_levels(path: str | os.PathLike[str], where: str = "") -> np.ndarray:
     where: the file and line that names the picture, for errors. Raises FileNotFoundError; ValueError for what is not an
     image, no regular file, broken, too large (a decompression bomb) or of another depth; ImportError.
     """
+    pixels, white = _read(path, where, lambda image: image.convert("RGB"))
+    values = pixels.astype(np.float64) / white
+    return np.repeat(values[..., None], 3, axis=-1) if values.ndim == 2 else values
+
+
+def read_coverage(path: str | os.PathLike[str], where: str = "") -> tuple[np.ndarray, bool]:
+    """A silhouette in a picture, (H, W) float32 in [0, 1], and whether it is the picture's alpha. It is the brightness
+    where there is no alpha, or where all of it is opaque. Arguments and errors are those of `read_levels`."""
+    pixels, white = _read(path, where, _grey_and_alpha)
+    if pixels.ndim == 2:
+        return pixels.astype(np.float32) / np.float32(white), False
+    has_alpha = bool(pixels[..., 1].min() < white)
+    return pixels[..., int(has_alpha)].astype(np.float32) / np.float32(white), has_alpha
+
+
+def _grey_and_alpha(image: Any) -> Any:
+    """Alpha may also be in a palette, or one colour may be named as transparent."""
+    transparent = image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info
+    return image.convert("RGBA" if transparent else "RGB").convert("LA")
+
+
+def _read(path: str | os.PathLike[str], where: str, converted: Callable[[Any], Any]) -> tuple[np.ndarray, int]:
+    """The integers that converted makes of the image, (H, W, C), or those of one with 16 bits, (H, W); and what is
+    white."""
     path = os.fspath(path)
     pil = optional("PIL.Image", f"reading {path}", "io")
     prefix = f"{where}: " if where else ""
@@ -42,7 +67,7 @@ def read_levels(path: str | os.PathLike[str], where: str = "") -> np.ndarray:
         with pil.open(path, formats=FORMATS) as image:
             depth = _depth(image)
             image.load()
-            pixels = np.asarray(image if depth == 16 else image.convert("RGB"))
+            pixels = np.asarray(image if depth == 16 else converted(image))
             missing = missing_bytes(path) if image.format == "PNG" else 0
         if missing:
             raise ValueError(f"truncated, {missing} bytes of it are missing")
@@ -55,8 +80,7 @@ def read_levels(path: str | os.PathLike[str], where: str = "") -> np.ndarray:
         raise
     except Exception as error:  # there is no telling what Pillow raises for broken files
         raise ValueError(f"{prefix}cannot read the picture {path}: {error}") from error
-    values = pixels.astype(np.float64) / (_MAX_16 if depth == 16 else 255)
-    return np.repeat(values[..., None], 3, axis=-1) if values.ndim == 2 else values
+    return pixels, _MAX_16 if depth == 16 else 255
 
 
 def write_picture(path: str, pixels: np.ndarray) -> None:

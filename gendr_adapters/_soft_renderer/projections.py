@@ -21,14 +21,22 @@ _TOO_FAR, _NEARBY = 1e-5, 1e-2
 
 @full_precision
 def perspective(vertices: Tensor, angle: Scalar = 30.0) -> Tensor:
-    """x / (z tan(angle)), y / (z tan(angle)), z.
+    """Perspective projection: (x / (z tan(angle)), y / (z tan(angle)), z).
 
     Args:
-        vertices: (N, V, 3), camera axes.
-        angle: degrees from the view direction to the border of the picture, the nearer one where it is not square: half
-            the field of view of its shorter side. A number, or a tensor or array () or (N,), which may have a gradient.
+        vertices: (N, V, 3), camera coordinates, as of `look_at`; float32 or float64.
+        angle: degrees from the view direction to the border of the image: half the field of view of its shorter side. A
+            number, or a tensor or array () or (N,), which may have a gradient.
     Returns:
-        (N, V, 3).
+        (N, V, 3): x and y in [-1, 1] inside the image, and the depth z.
+    Raises:
+        TypeError, ValueError: types, dtypes or shapes that do not fit.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.softras import functional as srf
+        >>> srf.perspective(torch.tensor([[[0.5, 0.25, 2.0]]]), angle=45.0)
+        tensor([[[0.2500, 0.1250, 2.0000]]])
     """
     check_points("vertices", vertices)
     half_view = scalar_of("angle", angle, vertices)
@@ -40,10 +48,22 @@ def perspective(vertices: Tensor, angle: Scalar = 30.0) -> Tensor:
 
 @full_precision
 def orthogonal(vertices: Tensor, scale: Scalar = 1.0) -> Tensor:
-    """x scale, y scale, z.
+    """Orthogonal projection: (x scale, y scale, z).
 
-    scale: a number, or a tensor or array () or (N,), which may have a gradient; 1 / (depth tan(angle)) shows what is at
-    that depth as `perspective` does. vertices and result: (N, V, 3).
+    Args:
+        vertices: (N, V, 3), camera coordinates, as of `look_at`; float32 or float64.
+        scale: a number, or a tensor or array () or (N,), which may have a gradient. 1 / (depth tan(angle)) shows an
+            object at this depth in the size that `perspective` gives it.
+    Returns:
+        (N, V, 3): x and y in [-1, 1] inside the image, and the depth z.
+    Raises:
+        TypeError, ValueError: types, dtypes or shapes that do not fit.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.softras import functional as srf
+        >>> srf.orthogonal(torch.tensor([[[0.5, 0.25, 2.0]]]), scale=0.5)
+        tensor([[[0.2500, 0.1250, 2.0000]]])
     """
     check_points("vertices", vertices)
     factor = scalar_of("scale", scale, vertices)
@@ -53,25 +73,35 @@ def orthogonal(vertices: Tensor, scale: Scalar = 1.0) -> Tensor:
 
 @full_precision
 def projection(vertices: Tensor, P: Tensor, dist_coeffs: Numbers, orig_size: float | tuple[float, float]) -> Tensor:
-    """Points through a projection matrix, with lens distortion.
+    """World points through a projection matrix, with lens distortion.
 
-    With (x, y, z) = P (vertex, 1) and r the norm of (x, y) = (x, y) / (z + 1e-5):
+    Let (X, Y, z) = P (vertex, 1), x = X / (z + 1e-5), y = Y / (z + 1e-5) and r^2 = x^2 + y^2. Then
 
         x' = x (1 + k1 r^2 + k2 r^4 + k3 r^6) + 2 p1 x y + p2 (r^2 + 2 x^2)
         y' = y (1 + k1 r^2 + k2 r^4 + k3 r^6) + p1 (r^2 + 2 y^2) + 2 p2 x y
 
-    and 2 x' / orig_size - 1, 2 y' / orig_size - 1, z is the result. Two things to know, which are the originals': the
-    distortion comes after P, so that with pixels in P (K [R|t]) the coefficients are of pixels, and not OpenCV's; and y
-    is up in the picture as it is, so that K of a camera whose rows count downwards gives the picture upside down.
+    and the result is (2 x' / orig_size - 1, 2 y' / orig_size - 1, z). SoftRas differs from OpenCV here in two ways, and
+    this function follows SoftRas. Distortion comes after P: if P = K [R|t] maps to pixels, the coefficients apply to
+    pixels, so OpenCV's coefficients cannot be used. And y points up in the image: if K's rows count downwards, the
+    image is upside down.
 
     Args:
-        vertices: (N, V, 3), world.
-        P: (N, 3, 4) or (1, 3, 4), brought to the dtype and device of vertices.
-        dist_coeffs: k1, k2, p1, p2, k3: (5,) or (N, 5). All three may have gradients.
-        orig_size: side of the picture in the unit of x', > 0; or (H, W) of one that is not square, whose shorter side S
-            then spans [-1, 1]: (2 x' - W) / S and (2 y' - H) / S.
+        vertices: (N, V, 3), world units, float32 or float64.
+        P: (N, 3, 4) or (1, 3, 4); it is converted to the dtype and device of vertices.
+        dist_coeffs: k1, k2, p1, p2, k3: (5,) or (N, 5). vertices, P and dist_coeffs may have gradients.
+        orig_size: side of the image in the unit of x', > 0; or (H, W), both > 0: the shorter side S spans [-1, 1], and
+            the result is ((2 x' - W) / S, (2 y' - H) / S, z).
     Returns:
-        (N, V, 3).
+        (N, V, 3): x and y in [-1, 1] inside the image, and the depth z.
+    Raises:
+        TypeError, ValueError: types, dtypes, shapes or sizes that do not fit.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.softras import functional as srf
+        >>> P = torch.tensor([[[256.0, 0.0, 256.0, 0.0], [0.0, 256.0, 256.0, 0.0], [0.0, 0.0, 1.0, 0.0]]])  # K [I|0]
+        >>> srf.projection(torch.tensor([[[0.5, 0.25, 2.0]]]), P, torch.zeros(1, 5), orig_size=512)
+        tensor([[[0.2500, 0.1250, 2.0000]]])
     """
     check_points("vertices", vertices)
     if not isinstance(P, Tensor) or P.dim() != 3 or P.shape[1:] != (3, 4):

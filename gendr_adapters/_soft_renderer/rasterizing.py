@@ -146,8 +146,8 @@ def check_near_clip(near_clip: float | None, gradient: str) -> None:
     """Raises ValueError where both do not go together, in the doors' words."""
     if near_clip is not None and gradient != "exact":
         raise ValueError(
-            f"near_clip={near_clip!r} does not go with gradient={gradient!r}, as the original cuts no faces: "
-            "gradient='exact' does"
+            f"near_clip={near_clip!r} does not go with gradient={gradient!r}, for SoftRas and GenDR cut no faces: pass "
+            "gradient='exact'"
         )
 
 

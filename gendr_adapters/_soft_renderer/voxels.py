@@ -16,7 +16,7 @@ _PAIRS = 1 << 20
 
 @full_precision
 def voxelization(faces: Tensor, size: int, normalize: bool = False) -> Tensor:
-    """Which voxels a mesh occupies: those its surface is in, and those it keeps from the border.
+    """Which voxels a mesh fills: those that its surface touches, and those that it encloses.
 
     Voxel i covers [i, i + 1) along an axis. A voxel belongs to the surface if
 
@@ -26,17 +26,25 @@ def voxelization(faces: Tensor, size: int, normalize: bool = False) -> Tensor:
     - a corner of a face is in it.
 
     Of the other voxels, those at the border of the grid are outside, and so is every voxel that shares a side with one
-    that is outside. What is left is inside.
+    that is outside. All others are inside.
 
     Args:
-        faces: (N, F, 3, 3), float32 or float64: face_vertices, under SoftRas' name for them. normalize False: in units
-            of the whole grid, which spans [0, 1]; True: in voxels, spanning [0, size]. What is outside is cut off; of a
-            face with a corner that is not finite, only the other corners count.
-        size: S, voxels along an axis, from 1.
+        faces: (N, F, 3, 3), float32 or float64, the corners of the faces, as of `face_vertices`. What is outside the
+            grid is cut off; of a face with a corner that is not finite, only the finite corners are marked.
+        size: S, voxels along an axis, at least 1.
+        normalize: False: the grid spans [0, 1] on each axis; True: it spans [0, size].
     Returns:
-        (N, S, S, S) int32 of 0 and 1, axes in the order of the coordinates, on faces' device; no gradient.
+        (N, S, S, S) int32 of 0 and 1, axes in the order x, y, z, on the device of faces; without a gradient.
     Raises:
         TypeError, ValueError: wrong types, shapes or sizes.
+
+    Example:
+        >>> from gendr_adapters import data
+        >>> from gendr_adapters.softras import Mesh, functional as srf
+        >>> mesh = Mesh.from_obj(data.path("sphere_642.obj"), normalization=True)
+        >>> voxels = srf.voxelization(0.4 * mesh.face_vertices + 0.5, 16)
+        >>> voxels.shape, int(voxels[0, 8, 8, 8]), int(voxels[0, 0, 0, 0])  # the middle is inside, the corner outside
+        (torch.Size([1, 16, 16, 16]), 1, 0)
     """
     check_real("faces", faces)
     if faces.dim() != 4 or faces.shape[2:] != (3, 3):

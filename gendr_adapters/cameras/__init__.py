@@ -1,4 +1,4 @@
-"""Cameras of PyTorch3D, Kaolin, OpenCV, SoftRas and redner, converted by way of three descriptions of our own.
+"""Converts the cameras of PyTorch3D, Kaolin, OpenCV, SoftRas and redner to three classes of our own, and back.
 
 `PinholeCamera` is the perspective one; `OrthographicCamera` and `WeakPerspectiveCamera` do not divide by depth.
 
@@ -19,9 +19,9 @@ Orthographic cameras are those of PyTorch3D, Kaolin, SoftRas (`from_softras_orth
 camera goes wherever an orthographic one does. They are rendered with settings that do not divide by depth either:
 RenderSettings(perspective_correct=False, clip="nonnegative"), with a near that may be 0 or negative.
 
-All conversions are differentiable and keep dtype (float32 or float64) and device. They look at some values to refuse
-what they cannot express, which on a GPU waits for it. No lens distortion (undistort the image first) and no skew. Near
-and far planes are not part of a camera here; they are the renderer's.
+All conversions are differentiable and keep dtype (float32 or float64) and device. They refuse a camera that the other
+side cannot express; to see that, they read a few values, and a GPU is waited for. Lens distortion (undistort the image
+first) and skew are not supported. A camera here has no near and far planes: those are settings of the renderer.
 """
 
 from ._kaolin import from_kaolin, to_kaolin

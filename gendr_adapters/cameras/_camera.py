@@ -22,14 +22,14 @@ class Camera:
 
     @full_precision
     def view(self, points: Tensor) -> Tensor:
-        """Camera coordinates (x right, y down, z ahead), world units, of world points.
+        """World points in camera coordinates: x right, y down, z ahead, in world units.
 
         Args:
-            points: (V, 3), seen by all cameras, or (B, V, 3), a set for each; B = N unless one of them is 1.
+            points: (V, 3): all cameras see them; or (B, V, 3): camera i sees set i. B = N unless one of them is 1.
         Returns:
             (N, V, 3), or (B, V, 3) where N is 1.
         Raises:
-            TypeError: not a tensor, or of another dtype or device than the camera. ValueError: another shape.
+            TypeError: points is not a tensor, or its dtype or device is not the camera's. ValueError: another shape.
         """
         check_points(points, self.rotation, len(self))
         return times(points, self.rotation) + self.translation[:, None]

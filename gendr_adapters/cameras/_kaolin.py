@@ -18,20 +18,29 @@ _TO_OPENCV = (1, -1, -1)  # Kaolin's camera has y up and looks down -z, as OpenG
 
 @full_precision
 def from_kaolin(camera: Any) -> PinholeCamera | OrthographicCamera:
-    """What a kaolin.render.camera.Camera sees, with PinholeIntrinsics or OrthographicIntrinsics.
+    """Our camera for a kaolin.render.camera.Camera, with PinholeIntrinsics or OrthographicIntrinsics.
 
     Kaolin's projection_matrix gives x_ndc = 2 / W (focal_x x / -z + x0) and y_ndc = 2 / H (focal_y y / -z + y0), y up,
     each side spanning [-1, 1]. So c_x = W / 2 + x0, and, rows counting downwards, c_y = H / 2 - y0. (generate_rays says
     the same; Kaolin's own property cy counts upwards.) With OrthographicIntrinsics, y_ndc = y / fov_distance and
     x_ndc = x H / (W fov_distance), so that both scales are H / (2 fov_distance), and the principal point is the middle.
 
-    Read of the camera: extrinsics.view_matrix() (N, 4, 4); of its intrinsics: lens_type, width, height and the tensors
-    (N,) focal_x, focal_y, x0, y0, or fov_distance.
+    These attributes of the camera are read: extrinsics.view_matrix() (N, 4, 4); of its intrinsics lens_type, width,
+    height and the tensors (N,) focal_x, focal_y, x0, y0, or fov_distance.
 
     Returns:
         A PinholeCamera or an OrthographicCamera of N cameras, of the extrinsics' dtype.
     Raises:
-        TypeError: it has not got these. ValueError: its lens is neither 'pinhole' nor 'ortho'.
+        TypeError: camera lacks extrinsics or intrinsics. ValueError: its lens_type is neither 'pinhole' nor 'ortho'.
+
+    Example:
+        >>> import torch
+        >>> from kaolin.render.camera import Camera
+        >>> from gendr_adapters.cameras import from_kaolin
+        >>> eye, at, up = torch.tensor([0.0, 1.0, 3.0]), torch.zeros(3), torch.tensor([0.0, 1.0, 0.0])
+        >>> camera = from_kaolin(Camera.from_args(eye=eye, at=at, up=up, fov=0.8, width=64, height=48))
+        >>> type(camera).__name__, camera.image_size
+        ('PinholeCamera', (48, 64))
     """
     extrinsics: Any = getattr(camera, "extrinsics", None)
     intrinsics: Any = getattr(camera, "intrinsics", None)
@@ -64,17 +73,24 @@ def from_kaolin(camera: Any) -> PinholeCamera | OrthographicCamera:
 
 @full_precision
 def to_kaolin(camera: AnyCamera, *, near: float = 1e-2, far: float = 1e2) -> Any:
-    """The kaolin.render.camera.Camera that sees what `camera` sees; see `from_kaolin`.
+    """The kaolin.render.camera.Camera that sees what `camera` sees; see `from_kaolin` for the equations.
 
     If the pose has gradients, the extrinsics are Kaolin's 'matrix_6dof_rotation', as Kaolin chooses, which take the
-    rotation from its first two rows; else 'matrix_se3', which keeps the matrix. An orthographic camera whose principal
-    point is not the middle becomes one that is moved to the side: Kaolin's have theirs in the middle.
+    rotation from its first two rows; else 'matrix_se3', which keeps the matrix. The principal point of Kaolin's
+    orthographic cameras is the middle of the image; a camera of ours with another one is moved to the side instead.
 
     Args:
         near, far: clipping planes, world units, 0 < near < far; Kaolin's defaults.
     Raises:
-        ImportError: there is no Kaolin. TypeError: none of our cameras. ValueError: near or far out of range; an
-            orthographic camera whose two scales differ, or that mirrors.
+        ImportError: Kaolin is not installed. TypeError: camera is not one of gendr_adapters.cameras. ValueError: near
+            or far out of range; an orthographic camera whose two scales differ, or that mirrors the image.
+
+    Example:
+        >>> from gendr_adapters import orbit
+        >>> from gendr_adapters.cameras import to_kaolin
+        >>> camera = to_kaolin(orbit(3.0, azimuth=[0, 90], image_size=(48, 64)))
+        >>> len(camera), camera.width, camera.height
+        (2, 64, 48)
     """
     camera = pinhole_or_orthographic(camera)
     if isinstance(camera, OrthographicCamera):

@@ -16,7 +16,12 @@ _PIXEL_CENTRES = """\
 
 
 class OpenCVCamera(NamedTuple):
-    """K: (N, 3, 3) in pixels. R: (N, 3, 3), world to camera. t: (N, 3), world units."""
+    """What `to_opencv` returns.
+
+    K: (N, 3, 3), the intrinsic matrix, pixels.
+    R: (N, 3, 3), world to camera.
+    t: (N, 3), world units.
+    """
 
     K: Tensor
     R: Tensor
@@ -27,26 +32,37 @@ class OpenCVCamera(NamedTuple):
 def from_opencv(
     K: Tensor, R: Tensor, t: Tensor, image_size: int | tuple[int, int], *, pixel_centre: float | None = None
 ) -> PinholeCamera:
-    """The camera that sees the world point X at (u, v, 1) ~ K (R X + t).
+    """A PinholeCamera from K, R and t: it sees the world point X at (u, v, 1) ~ K (R X + t).
 
-    K = [[f_x, 0, c_x], [0, f_y, c_y], [0, 0, 1]]. What its pixel coordinates mean is not in it, and has to be said:
+    K = [[f_x, 0, c_x], [0, f_y, c_y], [0, 0, 1]]. K does not say where its pixel coordinates begin, so pixel_centre
+    must:
 
         pixel_centre=0     u = 0 is the first pixel's centre, the border is at -0.5 (as in OpenCV's own functions, so
                            for a K of cv2.calibrateCamera: (W - 1) / 2 is the middle)
         pixel_centre=0.5   u = 0 is the image's left border, the first pixel's centre is at 0.5 (as in redner, COLMAP,
                            PyTorch3D, and wherever K is made from a field of view: c_x = W / 2 is the middle)
 
-    so that our c_x = c_x + 0.5 - pixel_centre, and c_y alike. Lens distortion is not supported: undistort the image
-    (cv2.undistort) and pass the K it then has.
+    Our principal point is c_x + 0.5 - pixel_centre, and c_y alike. Lens distortion is not supported: undistort the
+    image (cv2.undistort) and pass the K it then has.
 
     Args:
-        K: (3, 3) or (N, 3, 3). R: (3, 3) or (N, 3, 3). t: (3,), (N, 3) or, as OpenCV has it, (3, 1) or (N, 3, 1).
-            All float32 or all float64, on one device; N or 1 of each.
+        K, R: (3, 3) or (N, 3, 3), float32 or float64.
+        t: (3,), (N, 3) or, as OpenCV has it, (3, 1) or (N, 3, 1), of K's dtype and device. There may be N of some of
+            the three, and 1 of the others.
         image_size: (H, W), or the side of a square, pixels.
-        pixel_centre: 0 or 0.5; there is no default.
+        pixel_centre: the coordinate of the first pixel's centre, 0 or 0.5; there is no default.
     Raises:
-        TypeError: no pixel_centre; not tensors (torch.from_numpy makes them), or of different dtypes or devices.
+        TypeError: pixel_centre is missing; K, R or t is not a tensor (torch.from_numpy makes one), or they have
+            different dtypes or devices.
         ValueError: shapes that do not fit; K with skew or of another form, or with a focal length of 0.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.cameras import from_opencv
+        >>> K = torch.tensor([[50.0, 0.0, 31.5], [0.0, 50.0, 23.5], [0.0, 0.0, 1.0]])  # as of cv2.calibrateCamera
+        >>> camera = from_opencv(K, torch.eye(3), torch.zeros(3), image_size=(48, 64), pixel_centre=0)
+        >>> camera.principal_point  # the middle of the image, from its corner
+        tensor([[32., 24.]])
     """
     shift = _half_pixel(pixel_centre)
     for name, value in (("K", K), ("R", R), ("t", t)):
@@ -70,14 +86,25 @@ def from_opencv(
 
 @full_precision
 def to_opencv(camera: PinholeCamera, *, pixel_centre: float | None = None) -> OpenCVCamera:
-    """K (N, 3, 3), R (N, 3, 3), t (N, 3) of a camera, for pixel coordinates of one kind or the other.
+    """K (N, 3, 3), R (N, 3, 3) and t (N, 3) of a PinholeCamera.
 
-    A camera that mirrors (SoftRas') keeps a rotation and has a negative f_x.
+    Of a camera that mirrors the image, as SoftRas' does, R is a rotation all the same, and f_x is negative.
 
     Args:
-        pixel_centre: 0 for OpenCV's own functions, 0.5 for what `from_opencv` says; there is no default.
+        pixel_centre: 0 if K is for OpenCV's own functions, 0.5 for the programs that `from_opencv` lists; there is no
+            default.
     Raises:
-        TypeError: not a PinholeCamera, or no pixel_centre. ValueError: pixel_centre is neither 0 nor 0.5.
+        TypeError: camera is not a PinholeCamera, or pixel_centre is missing. ValueError: pixel_centre is neither 0 nor
+            0.5.
+
+    Example:
+        >>> from gendr_adapters import orbit
+        >>> from gendr_adapters.cameras import to_opencv
+        >>> K, R, t = to_opencv(orbit(3.0, azimuth=[0, 90], image_size=64), pixel_centre=0)
+        >>> K.shape, R.shape, t.shape
+        (torch.Size([2, 3, 3]), torch.Size([2, 3, 3]), torch.Size([2, 3]))
+        >>> K[0, :2, 2].tolist()  # the middle of the image, from the first pixel's centre
+        [31.5, 31.5]
     """
     camera = check_pinhole(camera)
     f_x, f_y = camera.focal.unbind(1)

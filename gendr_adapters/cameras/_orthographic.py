@@ -12,7 +12,7 @@ from ._camera import Camera, from_middle, middle, settle
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OrthographicCamera(Camera):
-    """N orthographic cameras that share an image size: things have one size on screen, however far off they are.
+    """N orthographic cameras that share an image size: an object's size on screen does not depend on its depth.
 
     A world point X has the camera coordinates (x right, y down, z ahead) = rotation X + translation, and is seen at
     u = scale_x x + c_x to the right, v = scale_y y + c_y down, in pixels from the image's top left corner: pixel i
@@ -20,7 +20,7 @@ class OrthographicCamera(Camera):
 
     rotation: (N, 3, 3), world to camera. It is used as it is, orthogonal or not, so that it can be optimised.
     translation: (N, 3), world units.
-    scale: (N, 2), (scale_x, scale_y) in pixels per world unit, not 0. One that is negative mirrors the image.
+    scale: (N, 2), (scale_x, scale_y) in pixels per world unit, not 0. A negative scale mirrors the image.
     principal_point: (N, 2), (c_x, c_y) in pixels.
     image_size: (H, W) in pixels, or the side of a square; 1 to 32768.
 
@@ -28,10 +28,24 @@ class OrthographicCamera(Camera):
 
         RenderSettings(perspective_correct=False, clip="nonnegative", near=-10, far=10)
 
-    near and far are places on the camera's axis then, on either side of 0. Where near_clip cuts faces (at a depth > 0),
-    projection="orthographic" says how.
+    near and far may then be negative, 0 or positive, as z may. To cut faces with near_clip (a depth > 0), set
+    projection="orthographic" too.
 
-    Dtypes, devices, N and errors: as `PinholeCamera`.
+    Dtypes, devices, N and errors are those of `PinholeCamera`.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.cameras import OrthographicCamera
+        >>> camera = OrthographicCamera(
+        ...     rotation=torch.eye(3)[None],
+        ...     translation=torch.zeros(1, 3),
+        ...     scale=torch.tensor([[16.0, 16.0]]),
+        ...     principal_point=torch.tensor([[32.0, 32.0]]),
+        ...     image_size=64,
+        ... )
+        >>> camera.project(torch.tensor([[0.5, 0.25, 2.0], [0.5, 0.25, 9.0]]))  # x and y do not depend on depth
+        tensor([[[ 0.2500, -0.1250,  2.0000],
+                 [ 0.2500, -0.1250,  9.0000]]])
     """
 
     rotation: Tensor
@@ -45,11 +59,10 @@ class OrthographicCamera(Camera):
 
     @full_precision
     def project(self, points: Tensor) -> Tensor:
-        """What `gendr_adapters.render` takes: x right and y up in NDC, z the view depth in world units.
+        """World points as `gendr_adapters.render` takes them: x right and y up in NDC, z the view depth in world units.
 
-        NDC is that of `PinholeCamera.project`.
+        NDC is that of `PinholeCamera.project`. Arguments and errors are those of `view`.
 
-        Args and errors: see `view`.
         Returns:
             (N, V, 3), or (B, V, 3) where N is 1. z may have any sign.
         """

@@ -25,11 +25,24 @@ class PinholeCamera(Camera):
     image_size: (H, W) in pixels, or the side of a square; 1 to 32768.
 
     All tensors have one dtype, float32 or float64, and one device. A tensor of length 1 serves all N cameras. Inside
-    torch.autocast what a camera is made of and what it sees is float32, whatever autocast says.
+    torch.autocast the camera's tensors and its results are float32, not half precision.
 
     Raises:
-        TypeError: something is not a tensor, or has a dtype or device that does not fit.
-        ValueError: shapes that do not fit.
+        TypeError: a field is not a tensor, or the fields have different dtypes or devices.
+        ValueError: a field has another shape, or a different number of cameras.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.cameras import PinholeCamera
+        >>> camera = PinholeCamera(
+        ...     rotation=torch.eye(3)[None],
+        ...     translation=torch.zeros(1, 3),
+        ...     focal=torch.tensor([[64.0, 64.0]]),
+        ...     principal_point=torch.tensor([[32.0, 32.0]]),
+        ...     image_size=64,
+        ... )
+        >>> camera.project(torch.tensor([[0.5, 0.25, 2.0]]))  # x and y in NDC, depth
+        tensor([[[ 0.5000, -0.2500,  2.0000]]])
     """
 
     rotation: Tensor
@@ -43,17 +56,19 @@ class PinholeCamera(Camera):
 
     @full_precision
     def project(self, points: Tensor) -> Tensor:
-        """What `gendr_adapters.render` takes: x right and y up in NDC, z the view depth in world units.
+        """World points as `gendr_adapters.render` takes them: x right and y up in NDC, z the view depth in world units.
 
         NDC has its origin in the middle of the image, and the shorter side S = min(H, W) spans [-1, 1], so
         x = (2 u - W) / S and y = (H - 2 v) / S: the centre of pixel c, u = c + 0.5, is at x = (2 c + 1 - W) / S, as
-        render has it where half_extent is None.
+        in render where half_extent is None.
 
-        Args and errors: see `view`.
+        Arguments and errors are those of `view`.
+
         Returns:
-            (N, V, 3), or (B, V, 3) where N is 1. Points behind the camera have z < 0. One in its plane is taken to be a
-            little behind it, and one next to it a little further off, so that x and y are within 2^20 of the principal
-            point (float64: 2^30): render leaves out faces with a corner behind, or cuts them at near_clip.
+            (N, V, 3), or (B, V, 3) where N is 1. Points behind the camera have z < 0. A point in the camera's plane is
+            moved a little behind it, and a point very near that plane a little away from it, so that x and y stay
+            within 2^20 (float64: 2^30) of the principal point. render leaves out faces with a corner behind the camera,
+            or cuts them at near_clip.
         """
         x, y, z = self.view(points).unbind(-1)
         half_side = min(self.image_size) / 2

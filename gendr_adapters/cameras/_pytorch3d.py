@@ -18,24 +18,33 @@ _TO_OPENCV = (-1, -1, 1)  # PyTorch3D's camera has x to the left and y up
 
 @full_precision
 def from_pytorch3d(cameras: Any, image_size: int | tuple[int, int] | None = None) -> PinholeCamera | OrthographicCamera:
-    """What FoVPerspectiveCameras, PerspectiveCameras or their orthographic siblings see, in NDC or in screen space.
+    """Our camera for cameras of PyTorch3D, in NDC or in screen space.
 
     PyTorch3D multiplies rows, X_view = X R + T, with x to the left and y up; so our rotation is diag(-1, -1, 1) R^T. In
-    NDC, x_ndc = k_00 x / z + k_02 (left; orthographic: k_00 x + k_03), and of an image with the shorter side S the
+    NDC, x_ndc = k_00 x / z + k_02 (left; orthographic: k_00 x + k_03), and in an image with the shorter side S the
     column is u = W / 2 - S / 2 x_ndc; rows alike. In screen space k holds focal lengths and principal point in our
-    pixels. What k makes of z has no meaning here: near and far planes are the renderer's.
+    pixels. The row of k that maps z, with near and far planes, is not used: those are settings of the renderer.
 
     Args:
-        cameras: N cameras.
+        cameras: FoVPerspectiveCameras, PerspectiveCameras, FoVOrthographicCameras or OrthographicCameras, N of them.
         image_size: (H, W), or the side of a square, pixels: that of RasterizationSettings. None: the cameras' own.
     Returns:
-        A PinholeCamera of N cameras, or an OrthographicCamera (of FoVOrthographicCameras and OrthographicCameras), of
-        the dtype of cameras.R; PyTorch3D makes a FoV's projection in float32.
+        PinholeCamera, or OrthographicCamera for the orthographic kinds, of N cameras, of the dtype of cameras.R.
+        PyTorch3D computes the projection of its FoV cameras in float32.
     Raises:
-        ImportError: there is no PyTorch3D.
-        TypeError: not cameras of PyTorch3D.
-        ValueError: another kind of camera (fish-eye); K of another form than these cameras', or with skew; no
-            image_size, or one that screen space cameras are not made for.
+        ImportError: PyTorch3D is not installed.
+        TypeError: cameras are not PyTorch3D's.
+        ValueError: cameras of another kind (fish-eye); K of another form than these cameras have, or with skew;
+            image_size is missing, or is not the one that screen space cameras were made for.
+
+    Example:
+        >>> import torch
+        >>> from pytorch3d.renderer import FoVPerspectiveCameras, look_at_view_transform
+        >>> from gendr_adapters.cameras import from_pytorch3d
+        >>> R, T = look_at_view_transform(dist=3.0, elev=20.0, azim=torch.tensor([0.0, 90.0]))
+        >>> camera = from_pytorch3d(FoVPerspectiveCameras(R=R, T=T), image_size=(48, 64))
+        >>> len(camera), camera.image_size
+        (2, (48, 64))
     """
     renderer = _pytorch3d()
     if not isinstance(cameras, renderer.cameras.CamerasBase):
@@ -73,14 +82,23 @@ def from_pytorch3d(cameras: Any, image_size: int | tuple[int, int] | None = None
 
 @full_precision
 def to_pytorch3d(camera: AnyCamera, *, in_ndc: bool = True) -> Any:
-    """PerspectiveCameras that see what a PinholeCamera sees, or OrthographicCameras for the orthographic kinds.
+    """PyTorch3D's PerspectiveCameras for a PinholeCamera, or its OrthographicCameras for our orthographic kinds.
 
-    In NDC or in screen space; see `from_pytorch3d`. in_ndc=True suits RasterizationSettings with the camera's
-    image_size. A camera in float32 gives PyTorch3D's own cameras; one in float64, as of NumPy's numbers, a subclass for
-    points and meshes in float64, which our rasteriser takes and PyTorch3D's does not.
+    See `from_pytorch3d` for the equations. A camera in float32 gives PyTorch3D's own cameras. A camera in float64, as
+    one made of NumPy's numbers, gives a subclass for points and meshes in float64; our rasteriser takes these,
+    PyTorch3D's does not.
 
+    Args:
+        in_ndc: True: cameras in NDC, for RasterizationSettings with the camera's image_size. False: in screen space.
     Raises:
-        ImportError: there is no PyTorch3D. TypeError: none of our cameras.
+        ImportError: PyTorch3D is not installed. TypeError: camera is not one of gendr_adapters.cameras.
+
+    Example:
+        >>> from gendr_adapters import orbit
+        >>> from gendr_adapters.cameras import to_pytorch3d
+        >>> cameras = to_pytorch3d(orbit(3.0, azimuth=[0, 90], image_size=64))
+        >>> type(cameras).__name__, cameras.R.shape
+        ('PerspectiveCameras', torch.Size([2, 3, 3]))
     """
     camera = pinhole_or_orthographic(camera)
     rotation, translation = flip_axes(camera.rotation, camera.translation, _TO_OPENCV)

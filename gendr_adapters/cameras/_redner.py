@@ -23,21 +23,32 @@ _KINDS = ("perspective", "orthographic")
 
 @full_precision
 def from_redner(cameras: "Camera | Sequence[Camera]") -> PinholeCamera | OrthographicCamera:
-    """What cameras of redner see, those of `gendr_adapters.redner` or pyredner's own.
+    """Our camera for cameras of redner: those of `gendr_adapters.redner`, or pyredner's own.
 
     With (p, q, r) = intrinsic_mat (x, y, z) of a point in redner's camera axes, a perspective camera sees it at p / r
     and q / r, an orthographic one at p and q: to the right and up from the middle of a picture whose width spans
     [-1, 1]. Pixels are square. So focal_x = W / 2 k_00 and c_x = W / 2 (1 + k_02), focal_y = W / 2 k_11 and
-    c_y = H / 2 - W / 2 k_12. A viewport is the picture that our camera has.
+    c_y = H / 2 - W / 2 k_12. If there is a viewport, the image of our camera is that part alone.
 
     Args:
-        cameras: a Camera, or N of one kind with pictures of one size. Read of each: camera_type, resolution, viewport,
-            intrinsic_mat, and cam_to_world, or position, look_at and up where that is None.
+        cameras: a Camera, or a list or tuple of N cameras of one camera_type and one image size. These attributes are
+            read: camera_type, resolution, viewport, intrinsic_mat, and cam_to_world, or position, look_at and up where
+            cam_to_world is None.
     Returns:
-        A PinholeCamera or an OrthographicCamera of N cameras.
+        A PinholeCamera or an OrthographicCamera of N cameras, of the dtype of intrinsic_mat.
     Raises:
-        TypeError: not such cameras. ValueError: fish-eye and panorama cameras; different kinds or sizes; an
-            intrinsic_mat of another form, or with skew.
+        TypeError: a camera lacks these attributes. ValueError: fish-eye and panorama cameras; different kinds or
+            sizes; distortion_params; an intrinsic_mat of another form, or with skew.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters import redner
+        >>> from gendr_adapters.cameras import from_redner
+        >>> pose = {"position": torch.tensor([0.0, 1.0, 3.0]), "look_at": torch.zeros(3)}
+        >>> up, fov = torch.tensor([0.0, 1.0, 0.0]), torch.tensor([45.0])
+        >>> camera = from_redner(redner.Camera(**pose, up=up, fov=fov, resolution=(48, 64)))
+        >>> type(camera).__name__, camera.image_size
+        ('PinholeCamera', (48, 64))
     """
     several = list(cameras) if isinstance(cameras, (list, tuple)) else [cameras]
     if not several:
@@ -57,17 +68,24 @@ def from_redner(cameras: "Camera | Sequence[Camera]") -> PinholeCamera | Orthogr
 
 @full_precision
 def to_redner(camera: AnyCamera, *, clip_near: float = 1e-4) -> "list[Camera]":
-    """A `gendr_adapters.redner.Camera` for each of our N cameras; see `from_redner`.
+    """A list of N `gendr_adapters.redner.Camera`, one for each of our cameras; see `from_redner` for the equations.
 
-    pyredner's own takes the same arguments: pyredner.Camera(cam_to_world=c.cam_to_world, intrinsic_mat=c.intrinsic_mat,
-    resolution=c.resolution, camera_type=...). An orthographic camera whose principal point is not the middle becomes
-    one that is moved to the side, as redner's have theirs in the middle; our door converts orthographic cameras, and
-    does not render them.
+    pyredner's own class takes the same arguments: pyredner.Camera(cam_to_world=c.cam_to_world,
+    intrinsic_mat=c.intrinsic_mat, resolution=c.resolution, camera_type=...). The principal point of redner's
+    orthographic cameras is the middle of the image; a camera of ours with another one is moved to the side instead.
+    gendr_adapters.redner renders perspective cameras only.
 
     Args:
         clip_near: depth > 0; what is nearer is not seen.
     Raises:
-        TypeError: none of our cameras. ValueError: clip_near out of range.
+        TypeError: camera is not one of gendr_adapters.cameras. ValueError: clip_near out of range.
+
+    Example:
+        >>> from gendr_adapters import orbit
+        >>> from gendr_adapters.cameras import to_redner
+        >>> cameras = to_redner(orbit(3.0, azimuth=[0, 90], image_size=(48, 64)))
+        >>> len(cameras), cameras[0].resolution
+        (2, (48, 64))
     """
     from ..redner import Camera, camera_type
 
@@ -144,6 +162,6 @@ def _check_form(mat: Tensor, kind: str) -> None:
     if k[0][1] != 0:
         raise ValueError(f"intrinsic_mat must have no skew, [0, 1] = 0, got {k[0][1]:g}")
     if kind == "orthographic" and (k[0][2] != 0 or k[1][2] != 0):
-        raise ValueError(f"an orthographic camera's intrinsic_mat must not move with depth, [:2, 2] = 0, got {k}")
+        raise ValueError(f"the intrinsic_mat of an orthographic camera must have [:2, 2] = 0, got {k}")
     if k[1][0] != 0 or k[2] != [0, 0, 1]:
         raise ValueError(f"intrinsic_mat must be [[k_00, 0, k_02], [0, k_11, k_12], [0, 0, 1]], got {k}")

@@ -19,7 +19,11 @@ _ORTHOGONAL = 1e-3  # how far rotation times its transpose may be from the ident
 
 
 class SoftRasLookAt(NamedTuple):
-    """eye, at, up: (N, 3), world units. viewing_angle: (N,), degrees from the view direction to the image's border."""
+    """What `to_softras_look_at` returns.
+
+    eye, at, up: (N, 3), world units.
+    viewing_angle: (N,), degrees from the view direction to the image's border.
+    """
 
     eye: Tensor
     at: Tensor
@@ -28,7 +32,11 @@ class SoftRasLookAt(NamedTuple):
 
 
 class SoftRasOrthogonal(NamedTuple):
-    """eye, at, up: (N, 3), world units. viewing_scale: (N,), what x and y are multiplied by."""
+    """What `to_softras_orthogonal` returns.
+
+    eye, at, up: (N, 3), world units.
+    viewing_scale: (N,), the factor of x and y.
+    """
 
     eye: Tensor
     at: Tensor
@@ -47,10 +55,11 @@ def from_softras_look_at(
     """The camera for which `project` is perspective(look_at(points, eye, at, up), viewing_angle) of SoftRas.
 
     look_at takes the axes z = at - eye, x = up x z, y = z x x, each normalised; perspective divides by z tan(angle).
-    From z ahead and y up that x points to the *left*: SoftRas shows the mirror picture of a right-handed world. Here
-    the rotation's rows are -x (right), -y (down), z, a proper one, and focal_x is negative: -S / (2 tan(angle)) pixels
-    for the shorter side S; focal_y is the positive one. For SoftRas' mode 'look' pass at = eye + direction. Where up
-    points along the view, another takes its place, as in our door to SoftRas (docs/softras.md).
+    With z ahead and y up, that x points to the *left*: SoftRas shows the mirror image of a right-handed world. Here
+    the rows of rotation are -x (right), -y (down), z, a rotation without mirroring, and focal_x is negative:
+    -S / (2 tan(angle)) pixels for the shorter side S; focal_y is S / (2 tan(angle)). For SoftRas' mode 'look' pass
+    at = eye + direction. Where up points along the view, a coordinate axis is used instead, as by the door to SoftRas
+    (docs/softras.md).
 
     Args:
         eye, at, up: (3,) or (N, 3); at and up of the dtype and device of eye. Numbers become such tensors; for eye,
@@ -60,6 +69,15 @@ def from_softras_look_at(
     Raises:
         TypeError: neither tensors nor numbers, or of different dtypes or devices.
         ValueError: shapes that do not fit; an angle out of range; eye and at that coincide, or an up of 0.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.cameras import from_softras_look_at
+        >>> from gendr_adapters.softras import functional as srf
+        >>> eye, points = torch.tensor([0.0, 1.0, -3.0]), torch.tensor([[[0.5, 0.25, 0.0]]])
+        >>> camera = from_softras_look_at(eye, viewing_angle=30.0, image_size=64)
+        >>> torch.allclose(camera.project(points), srf.perspective(srf.look_at(points, eye), 30.0), atol=1e-5)
+        True
     """
     eyes, rotation = look_at_axes(eye, at, up)
     size = image_shape(image_size)
@@ -75,12 +93,20 @@ def from_softras_look_at(
 
 @full_precision
 def to_softras_look_at(camera: PinholeCamera) -> SoftRasLookAt:
-    """eye, at (one unit ahead), up and viewing_angle of a camera; see `from_softras_look_at`.
+    """eye, at (one unit ahead of it), up and viewing_angle of a camera; see `from_softras_look_at` for the equations.
 
     Raises:
-        TypeError: not a PinholeCamera.
-        ValueError: SoftRas has no such camera: the principal point is not in the middle, the focal lengths differ, the
-            rotation is none, or the image is not the mirror picture.
+        TypeError: camera is not a PinholeCamera.
+        ValueError: SoftRas has no such camera: the principal point is not the middle, the focal lengths differ,
+            rotation is not orthogonal, or the camera does not mirror the image.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.cameras import from_softras_look_at, to_softras_look_at
+        >>> camera = from_softras_look_at((0.0, 1.0, -3.0), viewing_angle=30.0, image_size=64)
+        >>> eye, at, up, viewing_angle = to_softras_look_at(camera)
+        >>> torch.allclose(eye, torch.tensor([[0.0, 1.0, -3.0]]), atol=1e-5), round(float(viewing_angle), 2)
+        (True, 30.0)
     """
     camera = check_pinhole(camera)
     off_middle = from_middle(camera.principal_point, camera.image_size).detach()
@@ -106,14 +132,23 @@ def from_softras_orthogonal(
 ) -> OrthographicCamera:
     """The camera for which `project` is orthogonal(look_at(points, eye, at, up), viewing_scale) of SoftRas.
 
-    SoftRas' cameras with perspective=False; GenDR's alike. The axes are those of `from_softras_look_at`, so scale_x is
-    negative: -S / 2 viewing_scale pixels per unit for the shorter side S; scale_y is the positive one.
+    These are the cameras of SoftRas and of GenDR with perspective=False. The axes are those of `from_softras_look_at`,
+    so scale_x is negative: -S / 2 viewing_scale pixels per unit for the shorter side S; scale_y is S / 2 viewing_scale.
 
     Args:
         eye, at, up, image_size: see `from_softras_look_at`.
-        viewing_scale: what x and y are multiplied by, not 0, a float or (N,).
+        viewing_scale: the factor of x and y, finite and not 0, a float or (N,).
     Raises:
-        TypeError, ValueError: as `from_softras_look_at`.
+        TypeError, ValueError: as `from_softras_look_at`; a viewing_scale out of range.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.cameras import from_softras_orthogonal
+        >>> from gendr_adapters.softras import functional as srf
+        >>> eye, points = torch.tensor([0.0, 1.0, -3.0]), torch.tensor([[[0.5, 0.25, 0.0]]])
+        >>> camera = from_softras_orthogonal(eye, viewing_scale=0.5, image_size=64)
+        >>> torch.allclose(camera.project(points), srf.orthogonal(srf.look_at(points, eye), 0.5), atol=1e-5)
+        True
     """
     eyes, rotation = look_at_axes(eye, at, up)
     size = image_shape(image_size)
@@ -129,14 +164,23 @@ def from_softras_orthogonal(
 
 @full_precision
 def to_softras_orthogonal(camera: AnyCamera) -> SoftRasOrthogonal:
-    """eye, at (one unit ahead), up and viewing_scale of an orthographic or weak-perspective camera.
+    """eye, at (one unit ahead of it), up and viewing_scale of an orthographic or weak-perspective camera.
 
-    See `from_softras_orthogonal`. An eye is moved to the side where the principal point is not in the middle.
+    See `from_softras_orthogonal` for the equations. If the principal point is not the middle of the image, the eye is
+    moved to the side instead.
 
     Raises:
-        TypeError: not an OrthographicCamera or WeakPerspectiveCamera.
-        ValueError: SoftRas has no such camera: the scales differ, the rotation is none, or the image is not the mirror
-            picture.
+        TypeError: camera is not an OrthographicCamera or WeakPerspectiveCamera.
+        ValueError: SoftRas has no such camera: the scales differ, rotation is not orthogonal, or the camera does not
+            mirror the image.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.cameras import from_softras_orthogonal, to_softras_orthogonal
+        >>> camera = from_softras_orthogonal((0.0, 1.0, -3.0), viewing_scale=0.5, image_size=64)
+        >>> eye, at, up, viewing_scale = to_softras_orthogonal(camera)
+        >>> torch.allclose(eye, torch.tensor([[0.0, 1.0, -3.0]]), atol=1e-5), round(float(viewing_scale), 4)
+        (True, 0.5)
     """
     centred = check_orthographic(camera)._centred()
     size = centred._one_scale("SoftRas")
@@ -152,7 +196,7 @@ def _eye_at_up(camera: PinholeCamera | OrthographicCamera, scale: Tensor) -> tup
         raise ValueError("SoftRas' look-at is a rotation, and this camera's rotation is not orthogonal")
     if not bool((torch.linalg.det(rotation) * scale.detach().sign().prod(1) < 0).all()):
         raise ValueError(
-            "SoftRas' look-at shows the mirror picture of a right-handed world, this camera does not: mirror the world "
+            "SoftRas' look-at shows the mirror image of a right-handed world, this camera does not: mirror the world "
             "(negate one coordinate of mesh and camera), or render camera.project(points), which needs no look-at"
         )
     eye = -times(camera.translation[:, None], axes.mT)[:, 0]

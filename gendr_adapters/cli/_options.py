@@ -1,5 +1,6 @@
 """Types of options, whose errors say what is allowed."""
 
+import math
 import re
 from typing import Any
 
@@ -25,6 +26,17 @@ class ImageSize(click.ParamType):
         if not (1 <= width <= MAX_IMAGE_SIDE and 1 <= height <= MAX_IMAGE_SIDE):
             self.fail(f"got {value!r}, allowed are sides of 1 to {MAX_IMAGE_SIDE} pixels", param, ctx)
         return height, width
+
+
+class FiniteRange(click.FloatRange):
+    """A number within limits, which is neither NaN, as no limit refuses, nor infinite."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Of the option's text."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"got {value!r}, allowed are finite numbers", param, ctx)
+        return number
 
 
 class Colour(click.ParamType):

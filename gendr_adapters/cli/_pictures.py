@@ -20,6 +20,8 @@ from .. import (
     suggest,
     vertex_normals,
 )
+from .._meshes import ball_around
+from .._over import over
 from .._pixels import scale_of_pixels
 from ..cameras import PinholeCamera
 
@@ -71,16 +73,13 @@ class Shot:
     def over(self, azimuth: float, background: Sequence[float]) -> Tensor:
         """(C, H, W) in [0, 1], laid over a colour by alpha."""
         image, alpha = self.picture(azimuth)
-        colour = image.new_tensor(background)[:, None, None]
-        return (image * alpha + colour * (1 - alpha)).clamp(0, 1)
+        return over(image, alpha, background)
 
     def _camera(self, azimuth: float, size: tuple[int, int]) -> PinholeCamera:
         if not len(self.mesh.faces):
             raise ValueError("the mesh has no faces: there is nothing to show")
-        low, high = self.mesh.vertices.amin(0), self.mesh.vertices.amax(0)
-        middle = (low + high) / 2
-        radius = (self.mesh.vertices - middle).norm(dim=1).max().item()
-        fits = _ROOM * max(radius, 1e-12) / math.sin(math.radians(self.field_of_view / 2))
+        middle, radius = ball_around(self.mesh.vertices)
+        fits = _ROOM * radius.item() / math.sin(math.radians(self.field_of_view / 2))
         distance = self.mesh.vertices.new_tensor(fits if self.distance is None else self.distance)
         return orbit(distance, self.elevation, azimuth, at=middle, field_of_view=self.field_of_view, image_size=size)
 

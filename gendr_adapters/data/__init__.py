@@ -1,4 +1,4 @@
-"""Small meshes and cameras for demos, tests and notebooks; origin and licences in the README.md beside them."""
+"""Small meshes and cameras for demos, tests and notebooks. README.md in this folder gives their origin and licences."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -21,7 +21,7 @@ NAMES = (
 
 
 def path(name: str) -> Path:
-    """Path of one of the files in ``NAMES``.
+    """Return the path of a file in ``NAMES``.
 
     Raises ValueError for any other name.
 

@@ -7,12 +7,20 @@ from .._soft_renderer.meshes import Mesh
 
 
 class Lighting(Lamps):
-    """Multiplies textures with the light on the faces or vertices.
+    """Multiplies the textures of a mesh by the light on its faces or vertices, and returns a new mesh.
 
     Args:
-        intensity_ambient, color_ambient: of the constant light; see `functional.ambient_lighting`.
-        intensity_directionals, color_directionals, directions: of the first lamp; see
-            `functional.directional_lighting`. More may be appended to `directionals`.
+        intensity_ambient, color_ambient: of the ambient light; see `functional.ambient_lighting`.
+        intensity_directionals, color_directionals, directions: of the first directional light; see
+            `functional.directional_lighting`. More `DirectionalLighting` modules may be appended to the list
+            `directionals`.
+
+    Example:
+        >>> from gendr_adapters import data, gendr
+        >>> mesh = gendr.Mesh.from_obj(data.path("airplane.obj"))  # white
+        >>> lit = gendr.Lighting(intensity_ambient=0.5, intensity_directionals=0.0)(mesh)
+        >>> lit.textures.unique().tolist(), mesh.textures.unique().tolist()
+        ([0.5], [1.0])
     """
 
     def __init__(
@@ -26,5 +34,5 @@ class Lighting(Lamps):
         super().__init__(intensity_ambient, color_ambient, intensity_directionals, color_directionals, directions)
 
     def forward(self, mesh: Mesh) -> Mesh:
-        """A new mesh with lit textures."""
+        """A new mesh whose textures are multiplied by the light."""
         return Mesh(mesh.vertices, mesh.faces, self.lit_textures(mesh), mesh.texture_res, mesh.texture_type)

@@ -43,38 +43,60 @@ def render(
     perspective: bool = True,
     return_depth: bool = False,
 ) -> Drawn:
-    """GenDR's render, on any device: same arguments, same numbers.
+    """GenDR's render on any device: the same arguments give the same numbers.
 
-    Unlike the original, None for dist_shape, dist_shift and aggr_alpha_t_conorm_p works where the number is not needed,
-    the gamma distributions use the exact incomplete gamma function, and faces are not ordered. GenDR has no
-    pictures that are not square, no backgrounds of more than one colour, and not the last three arguments.
+    Unlike GenDR, dist_shape, dist_shift and aggr_alpha_t_conorm_p may be None where the number is not needed, the gamma
+    distributions use the exact incomplete gamma function, and the order of the faces does not matter. Images that are
+    not square, backgrounds of more than one colour, texture_type 'uv', gradient 'exact', near_clip, perspective and
+    return_depth are not in GenDR.
 
     Args:
-        face_vertices: (N, F, 3, 3) or (N, F, 9), projected corners: x, y in [-1, 1] across the image, z camera depth.
+        face_vertices: (N, F, 3, 3) or (N, F, 9), projected corners: x right and y up, [-1, 1] across the shorter side
+            of the image; z is the depth, > 0 in front of the camera. float32 or float64.
         textures: (N, F, R * R, 3) with texture_type 'surface', (N, F, 3, 3) with 'vertex', TextureMaps with 'uv'.
-        image_size: S or (H, W), pixels, which are square: of x and y, [-1, 1] spans the shorter side, in its middle.
-        background_color: red, green, blue, (3,) or (N, 3); or pictures (3, H, W) or (N, 3, H, W). Tensors may have
+        image_size: S or (H, W), pixels, 1 to 32768.
+        background_color: red, green, blue, (3,) or (N, 3); or images (3, H, W) or (N, 3, H, W). Tensors may have
             gradients.
-        dist_func: name or number of the distribution; dist_scale: tau > 0, in NDC^2 if dist_squared, else in NDC; it
-            and aggr_rgb_gamma may be tensors (), (1,) or (N,) with gradients.
-        dist_shape, dist_shift: parameters of some distributions. dist_eps: >= 1; faces further from a pixel than
-            sqrt(dist_eps * dist_scale) NDC are ignored.
-        aggr_alpha_func: name or number of the T-conorm, aggr_alpha_t_conorm_p: its parameter.
-        aggr_rgb_func: 'softmax' or 'hard', or 1 or 0. aggr_rgb_eps, aggr_rgb_gamma: the background weighs
-            e^(2 eps / gamma).
-        near, far: of colour; alpha counts every face. double_side: whether back faces have colour.
-        gradient: 'reference' for what GenDR's backward computes, 'exact' for the derivative of the picture.
-        near_clip: depth > 0 at which faces are cut; what is nearer is not seen. None: of faces that reach behind the
-            camera, alpha counts what their corners enclose, as in GenDR. With gradient 'exact' alone.
-        perspective: whether x and y are divided by depth, as those of a perspective camera; only near_clip and
-            return_depth ask.
-        return_depth: return the depth, too.
+        dist_func: name or number of the distribution, see gendr_adapters.distributions.
+        dist_scale: tau > 0, softness of the edges, in NDC^2 if dist_squared, else in NDC. A number, or a tensor (),
+            (1,) or (N,), which may have a gradient.
+        dist_squared: whether the distribution is of the squared distance.
+        dist_shape, dist_shift: parameters that some distributions have.
+        dist_eps: >= 1; a face is ignored at pixels farther from it than sqrt(dist_eps * dist_scale) NDC.
+        aggr_alpha_func: name or number of the T-conorm, see gendr_adapters.t_conorms.
+        aggr_alpha_t_conorm_p: the parameter that some T-conorms have.
+        aggr_rgb_func: 'softmax' or 1; or 'hard' or 0, for the nearest face alone.
+        aggr_rgb_eps: the background weighs e^(2 aggr_rgb_eps / aggr_rgb_gamma) in the softmax.
+        aggr_rgb_gamma: temperature of the softmax over depth, in units of far - near, > 0; a smaller one hides more of
+            what is behind. A number, or a tensor like dist_scale.
+        near, far: depths between which a face has colour; alpha takes faces of every depth.
+        double_side: whether faces seen from behind have colour.
+        texture_type: 'surface', 'vertex' or 'uv'.
+        gradient: 'reference': what GenDR's backward computes; 'exact': the derivative of the image.
+        near_clip: depth > 0 at which faces are cut; what is nearer is not seen. It needs gradient 'exact'. None: faces
+            are not cut, and a face with a corner behind the camera covers in alpha the triangle of its projected
+            corners, as in GenDR.
+        perspective: whether face_vertices come from a perspective camera, with x and y divided by depth. Only near_clip
+            and return_depth use it.
+        return_depth: also return the depth.
     Returns:
-        (N, 4, H, W): red, green, blue, alpha. With return_depth also (N, H, W), the depth of the nearest face at the
-        pixel's centre, in the unit of z, of faces that have colour; 0 where there is none. It is hard, whatever the
-        picture, and has gradients to the corners of that face.
+        (N, 4, H, W): red, green, blue, alpha; row 0 is the top. With return_depth also (N, H, W), the depth, in the
+        unit of z, of the nearest face at the pixel's centre, among faces that have colour; 0 where there is none. It is
+        not blended, and has gradients to the corners of that face.
     Raises:
         ValueError, TypeError: an argument out of range or of the wrong shape or type.
+
+    Source: Petersen et al., "GenDR: A Generalized Differentiable Renderer", CVPR 2022.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.gendr import functional
+        >>> triangle = torch.tensor([[[[-0.5, -0.5, 2.0], [0.5, -0.5, 2.0], [0.0, 0.5, 2.0]]]], requires_grad=True)
+        >>> red = torch.tensor([1.0, 0.0, 0.0]).expand(1, 1, 1, 3)  # one texel a face
+        >>> image = functional.render(triangle, red, image_size=32, dist_func="logistic", dist_scale=0.03)
+        >>> image[:, 3].sum().backward()  # a larger triangle covers more pixels
+        >>> image.shape, bool(triangle.grad[0, 0, 2, 1] > 0)
+        (torch.Size([1, 4, 32, 32]), True)
     """
     if not isinstance(dist_eps, Real) or not dist_eps >= 1:
         raise ValueError(f"dist_eps must be a number >= 1, got {dist_eps!r}")

@@ -19,13 +19,30 @@ _CHOICES = {
 
 
 class GenDR(nn.Module):
-    """Pictures of meshes whose vertices a camera has moved; every argument is an attribute of the same name.
+    """Renders meshes whose vertices a camera has projected. Every argument is an attribute of the same name.
 
     Args:
-        image_size: S or (H, W), pixels. anti_aliasing: average 2 x 2 pixels of a picture twice as large.
-        dist_scale: may be None until the first picture.
-        texture_type: 'surface', 'vertex' or 'uv', that of the meshes to come.
-        The others: those of `functional.render`, with another default of double_side, as in GenDR.
+        image_size: S or (H, W), pixels.
+        anti_aliasing: render at twice the size, and average 2 x 2 pixels.
+        dist_scale: as for `functional.render`; None: it is set later, before the first image.
+        double_side: as for `functional.render`; here False by default, as in GenDR.
+        texture_type: 'surface', 'vertex' or 'uv', that of the meshes.
+
+    All other arguments are those of `functional.render`, with the same defaults.
+
+    Raises:
+        TypeError, ValueError: names that are not allowed, and in the call what `functional.render` raises.
+
+    Source: Petersen et al., "GenDR: A Generalized Differentiable Renderer", CVPR 2022.
+
+    Example:
+        >>> from gendr_adapters import data, gendr
+        >>> mesh = gendr.Mesh.from_obj(data.path("airplane.obj"))
+        >>> camera = gendr.LookAt(viewing_angle=15.0)
+        >>> camera.set_eyes_from_angles(2.0, 30.0, 45.0)
+        >>> renderer = gendr.GenDR(image_size=32, dist_func="gaussian", aggr_alpha_func="einstein")
+        >>> renderer(camera(gendr.Lighting()(mesh))).shape  # red, green, blue, alpha
+        torch.Size([1, 4, 32, 32])
     """
 
     def __init__(
@@ -79,12 +96,14 @@ class GenDR(nn.Module):
         check_near_clip(near_clip, gradient)
 
     def forward(self, mesh: Mesh, *, return_depth: bool = False) -> Drawn:
-        """(N, 4, H, W): red, green, blue, alpha; with return_depth also the depth (N, H, W), as by `render`. With
-        anti_aliasing depths are the means of those pixels that see a face."""
+        """(N, 4, H, W): red, green, blue, alpha; with return_depth also the depth (N, H, W).
+
+        Depth is that of `functional.render`; with anti_aliasing, the mean of those of the 2 x 2 pixels that see a face.
+        """
         return self.forward_tensors(mesh.face_vertices, mesh.face_textures, return_depth=return_depth)
 
     def forward_tensors(self, face_vertices: Tensor, face_textures: Textures, *, return_depth: bool = False) -> Drawn:
-        """`forward` of face_vertices (N, F, 3, 3), face_textures as `render` takes them."""
+        """`forward` for tensors: face_vertices (N, F, 3, 3), and face_textures as `functional.render` takes them."""
         if self.dist_scale is None:
             raise ValueError("dist_scale is None: set it before the first picture")
         dist_scale = self.dist_scale

@@ -47,8 +47,7 @@ def missing() -> str | None:
         return f"{path} does not load: {error}"
     if version != structs.ABI_VERSION:
         return f"{path} has ABI version {version}, and this package {structs.ABI_VERSION}"
-    # XLA takes handlers of its own version and of older ones. Of a newer one's registration it makes an error of all that
-    # jax does.
+    # XLA takes handlers of its own version and of older ones. Once a newer one is registered, every use of jax fails.
     found = _xla_version()
     if built_for // 1000 != found // 1000 or built_for > found:
         return f"{path} was built for another jaxlib than the one that is installed"

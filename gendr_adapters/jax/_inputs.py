@@ -38,7 +38,9 @@ def background_rows(background: Any, channels: int, n_images: int, like: Any) ->
         try:
             background = jnp.asarray(background, like.dtype)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"background must be an array or numbers, one a channel, got {background!r}") from error
+            raise TypeError(
+                f"background must be an array or numbers, one for each channel, got {background!r}"
+            ) from error
     background = as_real("background", background)
     check_same("background", background, like)
     check_background(background.shape, channels, n_images)

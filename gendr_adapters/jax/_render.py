@@ -99,10 +99,10 @@ def render(
     wanted = sum([bit for name, bit in OUTPUTS.items() if name in outputs])
     if features is None:
         if background is not None:
-            raise ValueError("background goes with features: without them there is no image for it to be behind")
+            raise ValueError("background needs features: without features there is no image; got features=None")
         wanted &= ~IMAGE
         if outputs == ("image",):
-            raise ValueError("outputs=('image',) needs features: they are what an image shows")
+            raise ValueError("outputs=('image',) needs features, which the image shows; got features=None")
     n_channels = 0 if features is None else features.shape[-1]
     inputs = [
         face_vertices,

@@ -3,9 +3,10 @@
     -from kaolin.render.mesh import dibr_rasterization
     +from gendr_adapters.kaolin import dibr_rasterization
 
-They take and return plain tensors, on CPUs and on GPUs, and need no Kaolin. What they can do beyond it are keyword-only
-arguments. `patched` and `install` replace Kaolin's functions with them in programs that must not be changed.
-docs/kaolin.md in the repository says what differs from Kaolin on purpose.
+`rasterize`, `dibr_soft_mask` and `dibr_rasterization` take and return plain tensors, on CPUs and on GPUs, and work
+without Kaolin; `render_mesh` and `soft_render` take Kaolin's objects. Their keyword-only arguments are what Kaolin does
+not have. `patched` and `install` replace Kaolin's functions in programs that you do not want to change. docs/kaolin.md
+in the repository says what differs from Kaolin on purpose.
 """
 
 from ._dibr import dibr_rasterization

@@ -52,24 +52,36 @@ def dibr_rasterization(
 
     Args:
         height, width, face_vertices_z, face_vertices_image, face_features, multiplier, eps, perspective_correct,
-            near_clip: as for `rasterize`. rast_backend: its backend.
-        face_normals_z: (B, F); faces where it is below 0 (or NaN) are not drawn, but count in the mask.
+            near_clip: as for `rasterize`.
+        rast_backend: as backend of `rasterize`.
+        face_normals_z: (B, F); faces where it is below 0 or NaN are not drawn, but they are in the mask.
         sigmainv, boxlen, knum, distribution, t_conorm, t_conorm_p, dist_shape, dist_shift: as for `dibr_soft_mask`.
-        occlusion: 'hard': the features of the nearest face. 'soft': a softmax over depth of all drawn faces that the
-            mask counts at a pixel, beyond knum too, weighed by their coverage as well, so that hidden faces have
-            gradients, and z has: a face weighs D e^(z / gamma), the background nothing where there is a face, however
-            little the mask is there. On a GPU, with perspective_correct, the call waits for the nearest corner.
-        gamma: > 0, in the unit of z.
-        background: features where there is no face, (C,) or (B, C), C counted through a list of face_features; None: 0.
+        occlusion: 'hard': the features of the nearest face, as in Kaolin. 'soft': the features of all drawn faces in
+            reach of the pixel (those of the mask, without the limit knum), averaged with the weights D e^(z / gamma), D
+            a face's coverage: a softmax over depth. Hidden faces, and z, then have gradients. The background has no
+            weight at a pixel that has a face in reach. On a GPU, with perspective_correct or near_clip, the call waits
+            for the depth of the nearest corner.
+        gamma: temperature of that softmax, > 0, in the unit of z.
+        background: features where there is no face, (C,) or (B, C), C the sum over a list of face_features; None: 0.
 
     Returns:
-        (features, soft_mask, face_idx): features and face_idx as `rasterize`, whatever occlusion; soft_mask
-        (B, height, width) as `dibr_soft_mask`.
+        (features, soft_mask, face_idx): features and face_idx are as of `rasterize`; face_idx does not depend on
+        occlusion. soft_mask (B, height, width) is that of `dibr_soft_mask`.
 
     Raises:
         TypeError, ValueError: as `rasterize` and `dibr_soft_mask`.
 
     Source: as `rasterize`.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.kaolin import dibr_rasterization
+        >>> xy = torch.tensor([[[[-0.5, -0.5], [0.5, -0.5], [0.0, 0.5]]]])  # (B, F, 3, 2)
+        >>> z = torch.full((1, 1, 3), -2.0)
+        >>> normals_z = torch.ones(1, 1)  # the face looks at the camera
+        >>> features, soft_mask, face_idx = dibr_rasterization(32, 32, z, xy, torch.ones(1, 1, 3, 4), normals_z)
+        >>> features.shape, soft_mask.shape, face_idx[0, 16, 16].item()
+        (torch.Size([1, 32, 32, 4]), torch.Size([1, 32, 32]), 0)
     """
     check_backend("dibr_rasterization", rast_backend, multiplier, eps)
     check_image(face_vertices_image)

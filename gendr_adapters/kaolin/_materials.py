@@ -70,7 +70,9 @@ def material_lists(meshes: Sequence[Any], custom: Any) -> list[list[Any]]:
         lists = [m.materials for m in meshes]
     elif isinstance(custom[0], (list, tuple)):
         if len(custom) != len(meshes):
-            raise ValueError(f"custom_materials are {len(custom)} lists for {len(meshes)} meshes")
+            raise ValueError(
+                f"custom_materials must be one list for all meshes, or {len(meshes)} lists, got {len(custom)} lists"
+            )
         lists = list(custom)
     else:
         lists = [custom] * len(meshes)
@@ -99,7 +101,9 @@ def number_materials(meshes: Sequence[Any], lists: list[list[Any]], custom: Any)
     elif isinstance(custom, Tensor) and custom.dim() == 1:
         assignments = [custom] * len(meshes)
     elif len(custom) != len(meshes):
-        raise ValueError(f"custom_material_assignments are {len(custom)} for {len(meshes)} meshes")
+        raise ValueError(
+            f"custom_material_assignments must be (F,) for all meshes, or {len(meshes)} of them, got {len(custom)}"
+        )
     else:
         assignments = list(custom)
     known: dict[int, int] = {}

@@ -38,21 +38,34 @@ _users: Counter[Any] = Counter()  # of each twin: how many blocks and installati
 
 @contextmanager
 def patched() -> Iterator[None]:
-    """Within it, Kaolin's rasterize, dibr_soft_mask, dibr_rasterization and render_mesh are ours, and what its lights
-    and easy_render do on CUDA or with nvdiffrast alone works on any device: eight lights or more in
-    sg_diffuse_inner_product and its like, mesh_rasterize_interpolate_nvdiffrast, nvdiffrast's textures.
+    """A context manager that replaces Kaolin's functions with ours.
 
         with patched():
             train()  # code that calls kaolin.render.mesh.dibr_rasterization
 
-    They are replaced in every module that is loaded and holds them under any name, such as those that said
-    `from kaolin.render.mesh import rasterize`; modules loaded within get ours, too. At the end, after an exception as
-    well, Kaolin's are back in all of them. Blocks may be nested; several threads may have one each: the last to leave
-    puts Kaolin's back. Not replaced is what a closure, a functools.partial, an attribute of an object or a default
-    argument holds. Other threads see the change as well.
+    Inside it, Kaolin's rasterize, dibr_soft_mask, dibr_rasterization and render_mesh are ours. Parts of Kaolin's lights
+    and easy_render that need CUDA or nvdiffrast work on any device: eight lights or more in sg_diffuse_inner_product
+    and similar functions, mesh_rasterize_interpolate_nvdiffrast, nvdiffrast's textures.
+
+    The functions are replaced in every loaded module that holds them under any name, for instance by
+    `from kaolin.render.mesh import rasterize`, and in modules that are loaded inside the block. References in closures,
+    functools.partial, attributes of objects and default arguments are not replaced. At the end of the block, also after
+    an exception, Kaolin's functions are restored. Blocks may be nested. All threads see the change; if several threads
+    have a block, the last one that ends restores Kaolin's functions.
 
     Raises:
-        ImportError: there is no Kaolin.
+        ImportError: Kaolin is not installed.
+
+    Example:
+        >>> import torch
+        >>> import kaolin.render.mesh
+        >>> from gendr_adapters.kaolin import patched
+        >>> xy = torch.tensor([[[[-0.5, -0.5], [0.5, -0.5], [0.0, 0.5]]]])  # (B, F, 3, 2)
+        >>> z = torch.full((1, 1, 3), -2.0)
+        >>> with patched():  # also on a CPU
+        ...     features, face_idx = kaolin.render.mesh.rasterize(32, 32, z, xy, torch.ones(1, 1, 3, 4))
+        >>> features.shape
+        torch.Size([1, 32, 32, 4])
     """
     twins = _put_in()
     try:
@@ -62,10 +75,23 @@ def patched() -> Iterator[None]:
 
 
 def install() -> None:
-    """The same for the rest of the program. A second call changes nothing.
+    """Replace Kaolin's functions with ours for the rest of the program, as `patched` does for a block.
+
+    A second call changes nothing.
 
     Raises:
-        ImportError: there is no Kaolin.
+        ImportError: Kaolin is not installed.
+
+    Example:
+        >>> import torch
+        >>> import kaolin.render.mesh
+        >>> from gendr_adapters.kaolin import install
+        >>> install()
+        >>> xy = torch.tensor([[[[-0.5, -0.5], [0.5, -0.5], [0.0, 0.5]]]])  # (B, F, 3, 2)
+        >>> z = torch.full((1, 1, 3), -2.0)
+        >>> features, face_idx = kaolin.render.mesh.rasterize(32, 32, z, xy, torch.ones(1, 1, 3, 4))
+        >>> features.shape
+        torch.Size([1, 32, 32, 4])
     """
     _put_in()
 

@@ -33,33 +33,44 @@ def rasterize(
     """The features of the nearest face at each pixel: kaolin.render.mesh.rasterize, on any device.
 
     Args:
-        height, width: of the picture, pixels.
-        face_vertices_z: (B, F, 3), z of the corners, of any sign (up to 1e30); the largest is nearest. With
-            perspective_correct or near_clip in camera space, so negative in front of the camera. With
-            perspective_correct a face with a corner at z >= 0 is not drawn, unless near_clip cuts it; for a mesh of
-            nothing else a UserWarning is given, once.
-        face_vertices_image: (B, F, 3, 2), x (right) and y (up) of the corners; both axes of the picture span [-1, 1].
-        face_features: (B, F, 3, C), features of the corners, or a list or tuple of such. float32 or float64, as the two
-            above.
+        height, width: size of the image, pixels, 1 to 32768.
+        face_vertices_z: (B, F, 3), z of the corners; the largest z is nearest, as in Kaolin's camera space, where z is
+            negative in front of the camera. Without perspective_correct and near_clip z may have any sign, up to 1e30.
+            With perspective_correct a face with a corner at z >= 0 is not drawn, unless near_clip cuts it; if this
+            leaves nothing of a mesh, there is a UserWarning, once.
+        face_vertices_image: (B, F, 3, 2), x (right) and y (up) of the corners; both axes of the image span [-1, 1].
+        face_features: (B, F, 3, C), features at the corners, or a list or tuple of such tensors. float32 or float64,
+            the same as the two above.
         valid_faces: (B, F) bool, which faces are drawn; None: all.
-        multiplier, eps: accepted, and without effect: our core needs neither.
-        backend: 'cuda', 'nvdiffrast' or 'nvdiffrast_fwd', all the same here.
-        perspective_correct: interpolate features and z in space, not on the screen (Kaolin does the latter).
-        near_clip: depth > 0: what is nearer, z > -near_clip, is not drawn, and faces are cut there, in space, whatever
-            perspective_correct: x and y must be those of a perspective camera, X / -z and Y / -z up to a scale, also
-            behind it. See RenderSettings.near_clip. None: faces are not cut.
+        multiplier, eps: ignored; our core does not need them.
+        backend: 'cuda', 'nvdiffrast' or 'nvdiffrast_fwd'; all are our core.
+        perspective_correct: True: features and z are interpolated linearly in space; False: on the screen, as in
+            Kaolin.
+        near_clip: depth > 0: what is nearer, z > -near_clip, is not drawn, and faces are cut there, in space, whether
+            or not perspective_correct. x and y must then be those of a perspective camera, X / -z and Y / -z times a
+            factor, also for corners behind the camera. See RenderSettings.near_clip. None: faces are not cut.
 
     Returns:
-        (features, face_idx): (B, height, width, C), 0 where there is no face; a tuple for a list or tuple of
-        face_features; and (B, height, width) int64, counted within its mesh, -1 where there is none. Row 0 is the top.
-        features have gradients to face_features and face_vertices_image, and to face_vertices_z if perspective_correct
-        or, of faces that are cut, with near_clip; the same bits in every run.
+        (features, face_idx): features are (B, height, width, C), 0 where there is no face, or a tuple of such tensors
+        for a list or tuple of face_features; face_idx is (B, height, width) int64, the number of the face within its
+        mesh, -1 where there is none. Row 0 is the top. features have gradients to face_features and
+        face_vertices_image; to face_vertices_z with perspective_correct, and with near_clip for faces that are cut.
+        Gradients repeat bit for bit.
 
     Raises:
         TypeError, ValueError: dtypes, devices, shapes, sizes or names that do not fit.
 
     Source: Chen et al., "Learning to Predict 3D Objects with an Interpolation-based Differentiable Renderer",
     NeurIPS 2019.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.kaolin import rasterize
+        >>> xy = torch.tensor([[[[-0.5, -0.5], [0.5, -0.5], [0.0, 0.5]]]])  # (B, F, 3, 2)
+        >>> z = torch.full((1, 1, 3), -2.0)
+        >>> features, face_idx = rasterize(32, 32, z, xy, torch.ones(1, 1, 3, 4))
+        >>> features.shape, face_idx[0, 16, 16].item(), face_idx[0, 0, 0].item()
+        (torch.Size([1, 32, 32, 4]), 0, -1)
     """
     check_backend("rasterize", backend, multiplier, eps)
     settings = hard_settings(perspective_correct, plain(near_clip))

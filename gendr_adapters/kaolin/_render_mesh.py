@@ -33,41 +33,53 @@ def render_mesh(
     extra_passes: Sequence[str] = (),
     settings: RenderSettings | None = None,
 ) -> dict[str, Tensor]:
-    """Pictures of meshes with PBR materials in the light of spherical Gaussians:
-    kaolin.render.easy_render.render_mesh, on any device, for batches too.
+    """Images of meshes with PBR materials under spherical Gaussian lights: kaolin.render.easy_render.render_mesh on any
+    device, and for batches.
 
     Args:
         camera: kaolin.render.camera.Camera, pinhole or orthographic, C cameras.
         mesh: kaolin.rep.SurfaceMesh of B meshes, batched in any way. C and B are equal, or one of them is 1; N is the
             larger.
-        lighting: kaolin.render.lighting.SgLightingParameters, for all; None: Kaolin's default light.
-        custom_materials: instead of the meshes' materials: a list of kaolin.render.materials.PBRMaterial for all,
-            or a list of such lists, one for each. Meshes without materials have Kaolin's default one.
-        custom_material_assignments: which material each face has, (F,) integers for all, or (B, F), or a list; None:
-            the meshes' own, or the first for all faces. Faces whose number is that of no material are black.
+        lighting: kaolin.render.lighting.SgLightingParameters, for all meshes; None: Kaolin's default light.
+        custom_materials: replaces the meshes' materials: a list of kaolin.render.materials.PBRMaterial for all meshes,
+            or a list of such lists, one a mesh. Meshes without materials get Kaolin's default material.
+        custom_material_assignments: the number of each face's material, (F,) integers for all meshes, (B, F), or a
+            list; None: the meshes' own, or the first material for all faces. A face whose number names no material is
+            black.
         backend: None or 'nvdiffrast': perspective-correct, cut at the camera's near and far planes, smooth normals,
             textures that repeat, as Kaolin with nvdiffrast; 'cuda': interpolation on the screen, no planes, flat
             normals unless the mesh has others, as Kaolin without.
-        nvdiffrast_context: accepted, and without effect.
-        extra_passes: pictures beyond Kaolin's: any of 'alpha', 'depth' and 'normals_camera'.
-        settings: of 'alpha', which must be asked for: distribution, dist_*, reach, t_conorm and so on; None:
-            exp(-7000 d^2) outside and 1 inside, d the distance in NDC (both axes of the picture span [-1, 1]). Settings
-            of colour, depth, perspective, near and far are ignored.
+        nvdiffrast_context: ignored.
+        extra_passes: images that Kaolin does not have: any of 'alpha', 'depth' and 'normals_camera'.
+        settings: RenderSettings of the extra pass 'alpha', and an error without it: distribution, dist_*, reach,
+            t_conorm and so on; settings of colour, depth, perspective, near and far are ignored. None: alpha is
+            exp(-7000 d^2) outside a face and 1 inside, d the distance in NDC (both axes of the image span [-1, 1]).
 
     Returns:
-        A dict, its pictures (N, height, width, channels), 0 where there is no mesh, and not clamped:
-        'render': 'diffuse' + 'specular'; 'albedo', 'normals' (in the world, towards the camera, with the normal map);
-        'uvs' and 'features' if the mesh has them; 'face_idx' (N, height, width) int64, counted within its mesh, -1
-        where there is none; and of extra_passes 'alpha' (1 channel), the soft silhouette of all faces, 'depth' (1), the
-        distance along the camera's axis, > 0 except for orthographic cameras without planes, and 'normals_camera', the
-        normals with the camera's axes.
+        A dict of images (N, height, width, channels), 0 where there is no mesh, not clamped:
+        'render': 'diffuse' + 'specular'; 'albedo'; 'normals' (in world space, towards the camera, with the normal map);
+        'uvs' and 'features' if the mesh has them; 'face_idx' (N, height, width) int64, the face's number within its
+        mesh, -1 where there is none. Of extra_passes: 'alpha' (1 channel), the soft silhouette of all faces; 'depth'
+        (1), the distance along the camera's axis, > 0 except with backend 'cuda' and an orthographic camera;
+        'normals_camera', the normals in the camera's axes.
         Gradients go to vertices, normals, uvs, features, materials, lights and cameras.
 
     Raises:
-        TypeError, ValueError: types, shapes, dtypes, numbers or names that do not fit. ImportError: no Kaolin.
+        TypeError, ValueError: types, shapes, dtypes, numbers or names that do not fit. ImportError: Kaolin is not
+            installed.
 
     Source: Wang et al., "All-Frequency Rendering of Dynamic, Spatially-Varying Reflectance", SIGGRAPH Asia 2009 (the
     lights); Chen et al., "DIB-R++", NeurIPS 2021.
+
+    Example:
+        >>> from kaolin.render.easy_render import default_camera
+        >>> from kaolin.rep import SurfaceMesh
+        >>> from gendr_adapters import data, load_mesh
+        >>> from gendr_adapters.kaolin import render_mesh
+        >>> mesh = load_mesh(data.path("airplane.obj"))
+        >>> images = render_mesh(default_camera(32), SurfaceMesh(mesh.vertices, mesh.faces), extra_passes=("depth",))
+        >>> images["render"].shape, images["depth"].shape
+        (torch.Size([1, 32, 32, 3]), torch.Size([1, 32, 32, 1]))
     """
     if backend is not None and backend not in _BACKENDS:
         raise ValueError(f"unknown backend {backend!r}; allowed: {', '.join(_BACKENDS)}, both of which are our core")

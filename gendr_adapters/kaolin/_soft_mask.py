@@ -37,32 +37,44 @@ def dibr_soft_mask(
 ) -> Tensor:
     """The soft silhouette of all faces: kaolin.render.mesh.dibr_soft_mask, on any device.
 
-    1 where selected_face_idx has a face; elsewhere 1 - prod(1 - exp(-sigmainv d^2)) over the faces whose bounding box,
-    grown by boxlen, holds the pixel; d is the distance to the face's outline.
+    The mask is 1 where selected_face_idx has a face. Elsewhere it is 1 - prod(1 - exp(-sigmainv d^2)), the product over
+    the faces whose bounding box, enlarged by boxlen on each side, contains the pixel; d is the distance from the pixel
+    to the face's outline.
 
     Args:
         face_vertices_image: (B, F, 3, 2), x (right) and y (up) of the corners, float32 or float64; both axes of the
-            picture span [-1, 1].
-        selected_face_idx: (B, height, width) int64 or int32, as rasterize returns it; -1: no face.
-        sigmainv: > 0, in NDC^-2; the larger, the sharper.
-        boxlen: NDC, >= 0. knum: faces a pixel at most, those of the lowest index; None: all of them.
-        multiplier: accepted, and without effect.
-        distribution, t_conorm, t_conorm_p, dist_shape, dist_shift: as in gendr_adapters.RenderSettings. With one of the
-            first two the mask is that of gendr_adapters.render: dist_scale is 1 / sigmainv, every face closer than
-            boxlen counts, knum and selected_face_idx do not; at pixels inside, coverage is the distribution's and has
-            its gradient. What of the two is not given is 'exponential_rev', which is exp(-sigmainv d^2), or
-            'probabilistic'.
-        near_clip: as for `rasterize`: what is left of a face counts, its cut edge and its bounding box included.
-            face_vertices_z: (B, F, 3), also as there, needed for near_clip and for nothing else.
+            image span [-1, 1].
+        selected_face_idx: (B, height, width) int64 or int32, as `rasterize` returns it; -1: no face.
+        sigmainv: > 0, in NDC^-2; a larger value gives a sharper mask.
+        boxlen: NDC, >= 0.
+        knum: at most this many faces at a pixel, those of the lowest index, are in the product, >= 1; None: all.
+        multiplier: ignored.
+        distribution, t_conorm, t_conorm_p, dist_shape, dist_shift: as in gendr_adapters.RenderSettings. If distribution
+            or t_conorm is given, the mask is the alpha of gendr_adapters.render with dist_scale = 1 / sigmainv and
+            reach = boxlen; knum and the values of selected_face_idx are ignored, and pixels inside a face have the
+            distribution's coverage and its gradient. If only one of the two is given, the distribution is
+            'exponential_rev', which is exp(-sigmainv d^2) outside, or the T-conorm is 'probabilistic'.
+        face_vertices_z: (B, F, 3), as for `rasterize`; needed with near_clip, and unused without.
+        near_clip: as for `rasterize`: the mask is that of what is left of the faces.
 
     Returns:
-        (B, height, width), with gradients to face_vertices_image, and to face_vertices_z where faces are cut; the same
-        bits in every run.
+        (B, height, width), in [0, 1], with gradients to face_vertices_image, and to face_vertices_z where faces are
+        cut. Gradients repeat bit for bit.
 
     Raises:
         TypeError, ValueError: dtypes, devices, shapes, numbers or names that do not fit.
 
     Source: as `rasterize`.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.kaolin import dibr_soft_mask, rasterize
+        >>> xy = torch.tensor([[[[-0.5, -0.5], [0.5, -0.5], [0.0, 0.5]]]])  # (B, F, 3, 2)
+        >>> z = torch.full((1, 1, 3), -2.0)
+        >>> _, face_idx = rasterize(32, 32, z, xy, torch.ones(1, 1, 3, 1))
+        >>> soft_mask = dibr_soft_mask(xy, face_idx, sigmainv=1000)
+        >>> soft_mask.shape, soft_mask[0, 16, 16].item(), soft_mask[0, 0, 0].item()
+        (torch.Size([1, 32, 32]), 1.0, 0.0)
     """
     n_meshes, _ = check_image(face_vertices_image)
     refuse_vmap("kaolin.dibr_soft_mask", "(B, F, 3, 2)", face_vertices_image, face_vertices_z, selected_face_idx)

@@ -29,31 +29,41 @@ def soft_render(
     background: Tensor | Sequence[float] | None = None,
     max_memory: int | None = None,
 ) -> Tensor:
-    """Soft pictures of meshes with PBR materials, with gradients to every face in reach of a pixel, hidden ones too.
+    """Soft images of meshes with PBR materials, with gradients to every face in reach of a pixel, hidden ones too.
 
-    Each pair of a pixel and a face is shaded on its own, as `render_mesh` shades the nearest; a T-conorm unites the
-    coverages, a softmax over depth mixes the colours.
+    Every face in reach of a pixel is shaded there as `render_mesh` shades the nearest face. A T-conorm combines the
+    coverages into alpha, and a softmax over depth blends the colours.
 
     Args:
         camera, mesh, lighting, custom_materials, custom_material_assignments: as for `render_mesh`.
-        settings: any distribution and T-conorm, dist_scale, gamma and so on, in NDC (both axes of the picture span
-            [-1, 1]). The camera decides on near, far, near_clip, projection, half_extent and perspective_correct; depth
-            in the softmax runs from its near to its far plane unless softmax_range says otherwise. With an orthographic
-            camera clip 'unit' is 'nonnegative'.
+        settings: distribution, T-conorm, dist_scale, gamma and so on, in NDC (both axes of the image span [-1, 1]).
+            near, far, near_clip, projection, half_extent and perspective_correct are replaced by the camera's; depth in
+            the softmax runs from its near to its far plane unless softmax_range is given. With an orthographic camera
+            clip 'unit' is 'nonnegative'.
         background: colour behind everything, (3,) or (N, 3); None: black.
-        max_memory: bytes that shading may take at a time, at least 1. A picture that needs more (0.7 kB a fragment with
-            one light) is made in pieces, of whole images, rows or pixels of a row, and in backward again; those of one
-            pixel may take more. None: a quarter of what is free on the device, down to a power of two.
+        max_memory: bytes that shading may take at a time, at least 1. An image that needs more (0.7 kB a fragment with
+            one light) is shaded in pieces (whole images, rows or pixels of a row), and again in backward; one pixel may
+            take more. None: a quarter of the device's free memory, rounded down to a power of two.
 
     Returns:
         (N, height, width, 4): red, green, blue, not clamped, and alpha in [0, 1]. Gradients go to vertices, normals,
         uvs, materials, lights, cameras, background, dist_scale and gamma.
 
     Raises:
-        TypeError, ValueError: types, shapes, dtypes, numbers or names that do not fit, blend 'hard' (`render_mesh`
-        is that). ImportError: no Kaolin.
+        TypeError, ValueError: types, shapes, dtypes, numbers or names that do not fit; blend 'hard' (use `render_mesh`
+            instead). ImportError: Kaolin is not installed.
 
     Source: as `gendr_adapters.render`; lights and materials as `render_mesh`.
+
+    Example:
+        >>> from kaolin.render.easy_render import default_camera
+        >>> from kaolin.rep import SurfaceMesh
+        >>> from gendr_adapters import RenderSettings, data, load_mesh
+        >>> from gendr_adapters.kaolin import soft_render
+        >>> mesh = load_mesh(data.path("airplane.obj"))
+        >>> settings = RenderSettings(dist_scale=1e-4, gamma=1e-3)
+        >>> soft_render(default_camera(32), SurfaceMesh(mesh.vertices, mesh.faces), settings).shape
+        torch.Size([1, 32, 32, 4])
     """
     if not isinstance(settings, RenderSettings):
         raise TypeError(f"settings must be a RenderSettings, got {type(settings).__name__}")

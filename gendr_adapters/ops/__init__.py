@@ -1,10 +1,10 @@
-"""The torch ops under `render`, `find_fragments`, `find_nearest_fragments`, `blend_fragments`, `soft_mask` and
-`gather_corners`, one file each: definition, implementation, fake and autograd.
+"""The torch ops of `render`, `find_fragments`, `find_nearest_fragments`, `blend_fragments`, `soft_mask` and
+`gather_corners`, one file for each: definition, implementation, fake and autograd.
 
-An op takes few arguments, because autograd's cost grows with their number. What is common to all:
+An op has few arguments, because the cost of autograd grows with their number. Common arguments:
 
     size      n_images, height, width
-    outputs   what is wanted, a sum of IMAGE, ALPHA ... (_outputs.py); results not wanted are None
+    outputs   the wanted outputs, a sum of IMAGE, ALPHA ... (_outputs.py); other results are None
     ints, floats   RenderSettings.packed: the numbers of gendr_settings, in the order of _native/structs.py
 """
 

@@ -1,4 +1,4 @@
-"""The op under `blend_fragments`."""
+"""The op of `blend_fragments`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -40,7 +40,7 @@ _GRADIENTS = (
 def _call(
     inputs: list[Any], saved: Sequence[Any], size: list[int], ints: list[int], floats: list[float]
 ) -> structs.FragmentBlend:
-    """inputs: the op's eight tensors, saved: its results but alpha."""
+    """inputs: the eight tensors of the op. saved: its results except alpha."""
     offsets, depth, distance2, features, *scales, face_offsets = inputs
     call = structs.FragmentBlend()
     no_faces = depth.new_empty(0)

@@ -1,4 +1,4 @@
-"""From tensors to a call of the native library."""
+"""Make calls of the native library from tensors."""
 
 import threading
 from collections.abc import Sequence
@@ -19,8 +19,9 @@ _INPUTS = ("face_vertices", "features", "dist_scale", "gamma", "background", "fa
 
 
 def set_scene(call: Any, inputs: list[Any], size: Sequence[int], ints: Sequence[int], floats: Sequence[float]) -> None:
-    """Say what is rendered in a call. inputs: face_vertices, features, dist_scale, gamma, background, face_offsets;
-    those after face_vertices may be None."""
+    """Set the scene of a call. inputs: face_vertices, features, dist_scale, gamma, background, face_offsets; all except
+    face_vertices may be None.
+    """
     face_vertices, features, *rows, _ = inputs
     device = face_vertices.device
     if strays := [str(x.device) for x in inputs if x is not None and x.device != device]:
@@ -42,7 +43,8 @@ def set_scene(call: Any, inputs: list[Any], size: Sequence[int], ints: Sequence[
 
 
 def add_shading(call: Any, inputs: Sequence[Any], sampling: list[int]) -> None:
-    """The texture maps and lighting of a call's scene. inputs: features, uvs, surface, light rows, map index."""
+    """Set the texture maps and the lighting of a call's scene. inputs: features, uvs, surface, light rows, map
+    index."""
     features, uvs, surface, lights, map_index = inputs
     scene, n_channels = call.scene, features.shape[-1]
     scene.n_channels = n_channels
@@ -57,14 +59,15 @@ def add_shading(call: Any, inputs: Sequence[Any], sampling: list[int]) -> None:
 
 
 def stream_of(tensor: Tensor) -> int | None:
-    """The CUDA stream work on the tensor belongs on: torch's current one of its device, which need not be current."""
-    # As torch's compiled code asks for it; torch.cuda.current_stream makes a Stream of it first.
+    """The CUDA stream for work on the tensor: torch's current stream of its device, which may not be the current
+    device."""
+    # torch's compiled code uses this function, too. torch.cuda.current_stream would also make a Stream object.
     return torch._C._cuda_getCurrentRawStream(tensor.get_device()) if tensor.is_cuda else None
 
 
 def run(name: str, call: structs.Call, like: Tensor, workspace_size: str | None = None) -> Tensor | None:
-    """Call a function of the native library; workspace_size is the one that says how much workspace it needs, which is
-    handed back."""
+    """Call a function of the native library. workspace_size: name of the function that returns the size of the
+    workspace, if there is one. Returns the workspace."""
     lib, workspace = _native.library("cuda" if like.is_cuda else "cpu"), None
     if workspace_size:
         n_bytes = call.workspace_size = getattr(lib, workspace_size)(byref(call))
@@ -81,7 +84,7 @@ _last = threading.local()
 
 
 def last_faces_in_reach() -> int | None:
-    """gendr_faces_in_reach of this thread's last call that draws, told once; None: not known."""
+    """gendr_faces_in_reach of the last call in this thread that draws; None: unknown. A second call returns None."""
     found: int = getattr(_last, "faces_in_reach", -1)
     _last.faces_in_reach = -1
     return None if found < 0 else found

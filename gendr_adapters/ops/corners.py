@@ -1,4 +1,4 @@
-"""The op under `gather_corners`, and its transpose."""
+"""The op of `gather_corners`, and its transpose."""
 
 import torch
 from torch import Tensor

@@ -1,5 +1,5 @@
-"""The ops under `find_fragments`, which lists all fragments, and under `count_fragments`, from which those of a range
-of pixels are listed."""
+"""The op of `find_fragments`, which lists all fragments, and the op of `count_fragments`, after which the fragments of
+any range of pixels can be listed."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ _COUNT_SIGNATURE = (
     "(Tensor face_vertices, Tensor? dist_scale, Tensor? face_offsets, SymInt[] size, SymInt[] ints, float[] floats) -> "
     "(Tensor offsets, Tensor workspace)"
 )
-# offsets: of the range's pixels, from 0. first: its first pixel.
+# offsets: of the pixels of the range, from 0. first: the first pixel of the range.
 _RANGE_SIGNATURE = (
     "(Tensor face_vertices, Tensor? dist_scale, Tensor? face_offsets, Tensor workspace, Tensor offsets, SymInt first, "
     "SymInt n_fragments, SymInt[] size, SymInt[] ints, float[] floats) -> "
@@ -32,7 +32,7 @@ INCOMING = ("grad_weights", "grad_depth", "grad_distance2")
 
 
 def listing(inputs: list[Any], size: list[int], ints: list[int], floats: list[float]) -> structs.Fragments:
-    """inputs: face_vertices, dist_scale, face_offsets."""
+    """A call for these inputs: face_vertices, dist_scale, face_offsets."""
     call = structs.Fragments()
     face_vertices, dist_scale, face_offsets = inputs
     set_scene(call, [face_vertices, None, dist_scale, None, None, face_offsets], size, ints, floats)
@@ -78,7 +78,7 @@ def _list(*args: Any) -> tuple[Tensor, ...]:
     counts = like.new_empty(call.n_pixels, dtype=torch.int32)
     call.point(("counts", "offsets"), (counts, offsets))
     call.point(("weights", "depth", "distance2", "pixel", "face"), results)
-    # In the workspace of the count, which has the faces prepared.
+    # Use the workspace of the count, because it contains the prepared faces.
     call.workspace_size = workspace.numel()
     call.point(("workspace",), (workspace,))
     run("gendr_fill_fragments", call, like)
@@ -109,7 +109,7 @@ def _differentiate_list(ctx, *grads):  # type: ignore[no-untyped-def]
 def _fragments(*args: Any) -> tuple[Tensor, ...]:
     *tensors, size, ints, floats = args
     offsets, workspace = _count(*args)
-    n = int(offsets[-1])  # the one number that is read back
+    n = int(offsets[-1])  # the only number that is read back from the GPU
     *numbers, pixel, face = _list(*tensors, workspace, offsets, 0, n, size, ints, floats)
     return *numbers, offsets, pixel, face
 

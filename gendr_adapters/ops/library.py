@@ -1,4 +1,4 @@
-"""torch's library of our ops: how one is registered, and called."""
+"""torch's library of our ops: how an op is registered and called."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,8 +12,8 @@ from .._untraced import untraced
 from .watched import unwatched
 
 _TWICE = (
-    f"gendr_adapters ({__file__}) is imported a second time in this process, from the same place or another, and torch "
-    "knows its operators from the first: start Python again, or keep the modules that were imported"
+    f"gendr_adapters ({__file__}) is imported a second time in this process, from the same place or another, but torch "
+    "has its operators from the first import: restart Python, or keep using the modules that were imported first"
 )
 
 
@@ -37,9 +37,13 @@ def register(
     backward: Callable[..., Any],
     setup_context: Callable[..., None],
 ) -> None:
-    """Define the op gendr_adapters::name. signature: of its schema, '(Tensor x) -> Tensor'; a result may be None where
-    it says Tensor (with Tensor? torch.jit.trace refuses it). native: what it does, for CPU and CUDA tensors; fake: the
-    same for tensors without data. backward, setup_context: see torch.library."""
+    """Define the op gendr_adapters::name.
+
+    signature: of its schema, '(Tensor x) -> Tensor'. A result may be None where it says Tensor, because torch.jit.trace
+    refuses Tensor?. native: the implementation for CPU and CUDA tensors. fake: the same for tensors without data.
+    backward,
+    setup_context: see torch.library.
+    """
     if name in _direct:
         raise ImportError(_TWICE)
     native, backward, setup_context = map(untraced, (native, backward, setup_context))
@@ -56,7 +60,7 @@ def register(
 
     through_dispatcher, past_it = (_node(name, f, backward, setup_context) for f in (below_autograd, native))
     _library.impl(name, _differentiable(below_autograd, through_dispatcher.apply), "Autograd")
-    # Not by Function.apply, which asks first what `unwatched` has answered, for a tenth of what a small picture takes.
+    # Skip Function.apply: it repeats the checks of `unwatched`, which takes a tenth of the time of a small image.
     _direct[name] = _differentiable(native, super(torch.autograd.Function, past_it).apply)
     _in_transforms[name] = transformable(name, backward, setup_context)
 
@@ -64,8 +68,8 @@ def register(
 def _node(
     name: str, function: Callable[..., Any], backward: Callable[..., Any], setup_context: Callable[..., None]
 ) -> Any:
-    """A torch.autograd.Function of this function. torch.library.register_autograd would make one, too, but it looks up
-    an op's arguments in its schema one by one at every call."""
+    """A torch.autograd.Function for this function. torch.library.register_autograd would make one, too, but it looks up
+    the op's arguments in its schema one by one at every call."""
 
     @untraced
     def forward(ctx: Any, *args: Any) -> Any:
@@ -78,7 +82,7 @@ def _node(
 
 
 def _differentiable(function: Callable[..., Any], recorded: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, where a gradient is wanted as a node of the graph."""
+    """The function; if a gradient is needed, as a node of the graph."""
 
     @untraced
     def call(*args: Any) -> Any:
@@ -90,8 +94,10 @@ def _differentiable(function: Callable[..., Any], recorded: Callable[..., Any]) 
 
 
 def apply(name: str, *args: Any) -> Any:
-    """The op of this name, inside transforms of torch.func, too; without torch's dispatcher, which takes longer than a
-    small picture, where it would come to the same."""
+    """Call the op of this name, also inside the transforms of torch.func.
+
+    torch's dispatcher takes longer than a small image, so it is skipped if it would not change anything.
+    """
     if not torch.compiler.is_compiling():
         if unwatched(args):
             return _direct[name](*args)
@@ -106,7 +112,7 @@ def no_double_backward(ctx: Any, *grads: Any) -> Any:
 
 
 def nothing_saved(ctx: Any, inputs: Any, output: Any) -> None:
-    """The context of an op whose backward pass is `no_double_backward`."""
+    """setup_context for an op whose backward pass is `no_double_backward`: saves nothing."""
 
 
 def empty_gradients(inputs: Any, needs: Any) -> tuple[Tensor | None, ...]:
@@ -116,5 +122,5 @@ def empty_gradients(inputs: Any, needs: Any) -> tuple[Tensor | None, ...]:
 
 
 def empty_like(x: Tensor) -> Tensor:
-    """Of x's shape, contiguous whatever x is."""
+    """An empty tensor of x's shape, always contiguous."""
     return torch.empty_like(x, memory_format=torch.contiguous_format)

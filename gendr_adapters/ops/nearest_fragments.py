@@ -1,4 +1,4 @@
-"""The op under `find_nearest_fragments`."""
+"""The op of `find_nearest_fragments`."""
 
 from typing import Any
 

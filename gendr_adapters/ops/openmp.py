@@ -1,7 +1,7 @@
-"""torch's OpenMP, on whose threads the CPU core works, too.
+"""torch's OpenMP, whose threads the CPU core uses, too.
 
-After torch has used them, they look for more work for some milliseconds, each on a processor. Threads of the core's own
-would get half of these processors.
+After torch has used its threads, they wait for more work for some milliseconds and keep their processors busy. If the
+core had its own threads, they would get only half of these processors.
 """
 
 import ctypes
@@ -15,8 +15,9 @@ _OPENMP = re.compile(r"lib(gomp|iomp5|omp)\b.*\.so.*")
 
 
 def gomp_parallel() -> int | None:
-    """The address of GOMP_parallel in the OpenMP that torch works with; None if there is none, or it cannot be told
-    from others in the process. GNU's, LLVM's and Intel's have it."""
+    """The address of GOMP_parallel in the OpenMP library that torch uses. None if there is none, or if several
+    libraries are loaded and it is unclear which one torch uses. The libraries of GNU, LLVM and Intel have this
+    function."""
     if not torch.backends.openmp.is_available():
         return None
     loaded = _loaded()
@@ -32,7 +33,7 @@ def gomp_parallel() -> int | None:
 
 
 def _loaded() -> set[Path]:
-    """The OpenMP libraries in this process. Linux; elsewhere none is found."""
+    """The OpenMP libraries in this process. Works on Linux; on other systems the result is empty."""
     try:
         lines = Path("/proc/self/maps").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Room for what an op is asked for."""
+"""Tensors for the outputs of an op."""
 
 import torch
 from torch import Tensor
@@ -7,9 +7,9 @@ from .._outputs import ALPHA, ALPHA_WINNER, DEPTH, FACE_INDEX, IMAGE, SOFTMAX, S
 
 
 def empty_outputs(like: Tensor, n_channels: int, size: list[int], outputs: int) -> list[Tensor | None]:
-    """Tensors for all fields of gendr_outputs, in its order; None for what is not wanted."""
+    """Tensors for all fields of gendr_outputs, in its order. None for outputs that are not wanted."""
     n_images, *sides = size
-    # Sizes one by one: of a list torch takes half as long again.
+    # Pass sizes one by one: with a list torch takes 1.5 times as long.
     return [
         like.new_empty(n_images, n_channels, *sides) if outputs & IMAGE else None,
         like.new_empty(*size) if outputs & ALPHA else None,

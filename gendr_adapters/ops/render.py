@@ -1,8 +1,8 @@
-"""The op under `render`.
+"""The op of `render`.
 
-tensors of a scene: face_vertices; what may be None: features, dist_scale, gamma, background; of its maps and lighting:
-uvs, surface, light rows; face_offsets, map index. sampling: filter, padding and align_corners of maps, else empty.
-"""
+Tensors of a scene: face_vertices; then, each may be None: features, dist_scale, gamma, background; uvs, surface and
+light rows of its maps and lighting; face_offsets, map index. sampling: filter, padding and align_corners of maps, else
+empty."""
 
 from typing import Any
 
@@ -89,7 +89,7 @@ def _backward(*args: Any) -> tuple[Tensor | None, ...]:
     _set_scene(call, inputs, sampling, size, ints, floats)
     call.point(SAVED, saved, call.out)
     call.point(_INCOMING + _GRADIENTS, (*incoming, *results))
-    if results[0] is None:  # it is written in any case
+    if results[0] is None:  # the library always writes it
         call.point(_GRADIENTS[:1], [empty_like(inputs[0])])
     run("gendr_render_backward", call, inputs[0], "gendr_backward_workspace_size")
     return results

@@ -1,4 +1,4 @@
-"""The op under `soft_mask`."""
+"""The op of `soft_mask`."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def _save(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
     _, *saved = output
     ctx.save_for_backward(*tensors, *saved)
     ctx.mark_non_differentiable(*saved)
-    ctx.set_materialize_grads(False)  # two pictures of nothing, for what has no gradient
+    ctx.set_materialize_grads(False)  # else autograd makes two images of zeros for outputs without a gradient
 
 
 def _differentiate(ctx, grad_mask, *_saved):  # type: ignore[no-untyped-def]

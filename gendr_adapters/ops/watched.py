@@ -1,4 +1,4 @@
-"""Whether an op need not go through torch's dispatcher: nobody would see it there but autograd and our own code."""
+"""Can an op skip torch's dispatcher? It can if only autograd and our own code would use the dispatcher."""
 
 from typing import Any
 
@@ -9,7 +9,8 @@ from torch.nn import Parameter
 
 from .._untraced import untraced
 
-# What is asked of torch, none of it documented: where a version lacks any, every op goes through the dispatcher.
+# The functions of torch that are used here. They are not documented: if a version of torch lacks one, every op uses the
+# dispatcher.
 _ASKED = {
     torch._C: ("_dispatch_tls_local_include_set", "_dispatch_keys", "_len_torch_function_stack"),
     torch._C._autograd: ("_profiler_enabled",),
@@ -25,7 +26,7 @@ _ASKED = {
     ),
 }
 _CAN_ASK = all(hasattr(of, name) for of, names in _ASKED.items() for name in names)
-# Before torch 2.9 sets of keys are never equal.
+# Before torch 2.9, sets of keys are never equal.
 _CAN_ASK = _CAN_ASK and DispatchKeySet(DispatchKey.CPU) == DispatchKeySet(DispatchKey.CPU)
 
 
@@ -38,15 +39,15 @@ def _keys(*names: str) -> DispatchKeySet | None:
     return keys
 
 
-# What is among a thread's keys in any case, and in inference mode. A dispatch mode, a transform of torch.func and
-# torch.jit.trace add theirs.
+# The keys that every thread has, outside and inside inference mode. A dispatch mode, a transform of torch.func and
+# torch.jit.trace add keys.
 _THREAD = _keys("BackendSelect", "ADInplaceOrView")
 _IN_INFERENCE = _keys("BackendSelect")
-# Of a tensor with its elements in memory as they are: not on meta, fake, wrapped, sparse, or with a sign to be turned.
+# The keys of a plain tensor in memory. Meta, fake, wrapped and sparse tensors, and lazily negated ones, have others.
 _DENSE = (
     _keys("CPU", "AutogradCPU", "AutocastCPU", "ADInplaceOrView"),
     _keys("CUDA", "AutogradCUDA", "AutocastCUDA", "ADInplaceOrView"),
-    _keys("CPU", "AutocastCPU"),  # made in inference mode, as the next
+    _keys("CPU", "AutocastCPU"),  # this and the next: made in inference mode
     _keys("CUDA", "AutocastCUDA"),
 )
 _PLAIN = {int, list, tuple}
@@ -54,7 +55,8 @@ _PLAIN = {int, list, tuple}
 
 @untraced
 def unwatched(args: Any) -> bool:
-    """Of an op's arguments, outside torch.compile. False also where that is not known."""
+    """Can the op with these arguments skip the dispatcher? For calls outside torch.compile. False if that is not
+    known."""
     if not _CAN_ASK:
         return False
     thread = torch._C._dispatch_tls_local_include_set()

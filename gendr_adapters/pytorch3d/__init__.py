@@ -1,4 +1,4 @@
-"""The PyTorch3D door: a rasteriser and shaders that stand where PyTorch3D's do, with every face at the pixel.
+"""The PyTorch3D door: a rasteriser and shaders that replace PyTorch3D's, and blend every face at the pixel.
 
     renderer = swap(renderer)                         # a MeshRenderer as it is, on our core, or by hand:
     renderer = MeshRenderer(GenDRRasterizer(cameras, raster_settings), GenDRPhongShader(cameras=cameras, lights=lights))

@@ -15,16 +15,25 @@ _SOFTRAS_EPS = 1e-3
 
 
 class GenDRBlendParams(NamedTuple):
-    """PyTorch3D's BlendParams, and what else GenDR knows. The defaults reproduce PyTorch3D's soft shaders.
+    """PyTorch3D's BlendParams with GenDR's distributions and T-conorms; the defaults are those of PyTorch3D's shaders.
 
-    sigma: scale of the edges, tau in the papers: NDC^2 if dist_squared, else NDC. gamma: temperature of the blending
-        over depth. Each a float, or a tensor (1,) or (N,), one an image, which may require a gradient.
-    background_color: what PyTorch3D takes: one number, (C,) or (N, C) of them, or a picture (H, W, C) or (N, H, W, C).
+    sigma: softness of the edges, > 0, tau in the papers: NDC^2 if dist_squared, else NDC. A float, or a tensor (1,) or
+        (N,), one value an image, which may require a gradient.
+    gamma: temperature of the softmax over depth, > 0, in units of zfar - znear. A float or a tensor, like sigma.
+    background_color: as in PyTorch3D: one number, (C,) or (N, C), or an image (H, W, C) or (N, H, W, C).
     distribution, dist_squared, dist_shape, dist_shift, t_conorm, t_conorm_p: see gendr_adapters.RenderSettings.
-    background: how much the background weighs in the softmax, where a face at depth z weighs
+    background: the weight of the background in the softmax, where a face of coverage D at depth z weighs
         D e^(zn / gamma), zn = (zfar - z) / (zfar - znear): 'paper': e^(eps / gamma); 'softras': e^(2 eps / gamma), as
-        SoftRas' code has it; 'pytorch3d': e^(eps / gamma), but at least 1e-10 times e^(largest zn / gamma).
+        in SoftRas' code; 'pytorch3d': e^(eps / gamma), but at least 1e-10 times e^(largest zn / gamma).
     background_eps: eps; None: 1e-10 with 'pytorch3d', else 1e-3.
+
+    Values are checked when a shader renders; it raises ValueError or TypeError.
+
+    Example:
+        >>> from gendr_adapters.pytorch3d import GenDRBlendParams, GenDRSilhouetteShader
+        >>> params = GenDRBlendParams(sigma=1e-3, distribution="gaussian", t_conorm="einstein")
+        >>> GenDRSilhouetteShader(blend_params=params).blend_params.t_conorm
+        'einstein'
     """
 
     sigma: float | Tensor = 1e-4

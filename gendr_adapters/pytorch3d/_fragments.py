@@ -39,16 +39,28 @@ class _AsMade:
 
 
 class GenDRFragments(PyTorch3DFragments):
-    """PyTorch3D's Fragments over the projected meshes themselves.
+    """What `GenDRRasterizer` returns: PyTorch3D's Fragments, computed from the projected meshes when they are read.
 
-    pix_to_face, zbuf, bary_coords and dists, (N, H, W, K[, 3]), are PyTorch3D's dense view: the nearest
-    K = faces_per_pixel faces of each pixel, or all of them where that is None (K is then the largest number at one).
-    It is computed when one of them is first read, in one pass over the faces, and takes N H W K memory, however many
-    fragments there are. Our shaders never read it: they take the meshes themselves, or the concatenated
-    fragments.
+    pix_to_face, zbuf, dists: (N, H, W, K), as in PyTorch3D: the nearest K = faces_per_pixel faces of each pixel; with
+        faces_per_pixel None, K is the largest number of faces at a pixel. They are computed when one of them is first
+        read, and take N H W K memory. Our shaders do not read them.
+    bary_coords: (N, H, W, K, 3), likewise.
+    found: gendr_adapters.Fragments, every pair of a pixel and a face in reach, concatenated.
 
-    One made by hand or by dataclasses.replace has the dense view alone, and no meshes for our shaders. Our shaders
-    refuse it, and fragments whose tensors were written to, which they would not see.
+    Our shaders raise ValueError for fragments made by hand or by dataclasses.replace, which hold no meshes, and for
+    fragments whose tensors were written to, as they would not see the change.
+
+    Example:
+        >>> import torch
+        >>> from pytorch3d.renderer import FoVPerspectiveCameras, RasterizationSettings
+        >>> from pytorch3d.utils import ico_sphere
+        >>> from gendr_adapters.pytorch3d import GenDRRasterizer
+        >>> cameras = FoVPerspectiveCameras(T=torch.tensor([[0.0, 0.0, 3.0]]))
+        >>> fragments = GenDRRasterizer(cameras, RasterizationSettings(image_size=32))(ico_sphere(1))
+        >>> fragments.zbuf.shape, fragments.nearest().zbuf.shape
+        (torch.Size([1, 32, 32, 1]), torch.Size([1, 32, 32, 1]))
+        >>> len(fragments.found.face) > int((fragments.pix_to_face >= 0).sum())  # also the faces behind the nearest
+        True
     """
 
     _meshes: ProjectedMeshes
@@ -72,7 +84,7 @@ class GenDRFragments(PyTorch3DFragments):
 
     @property
     def counted(self) -> CountedFragments:
-        """All of them, counted."""
+        """How many fragments each pixel has, as offsets (N H W + 1,); `found` is made from it."""
         if "_counted" not in self.__dict__:
             with _graph_of(self.meshes.face_vertices):
                 object.__setattr__(self, "_counted", self.meshes.count_fragments())
@@ -88,16 +100,17 @@ class GenDRFragments(PyTorch3DFragments):
         return self._found
 
     def compact(self) -> PyTorch3DFragments:
-        """All fragments as PyTorch3D's Fragments of shape (N, 1, M, 1), M the largest number of an image, at least 1.
+        """All fragments as PyTorch3D's Fragments of shape (N, 1, M, 1).
 
-        Images with fewer are filled up with -1. PyTorch3D's textures and shading take them as they are.
+        M is the largest number of fragments of an image, at least 1; images with fewer are filled up with -1.
+        PyTorch3D's textures and shading functions take them. Raises ValueError for fragments that were edited.
         """
         n_images = len(self.meshes)
         self.check_untouched()
         return lay_out(self.found, list(range(n_images)), bounds_of(self.found, n_images))
 
     def check_untouched(self) -> None:
-        """Raises ValueError if one of the tensors handed out is another one now, or was written to in place."""
+        """Raise ValueError if one of the tensors that were read has been replaced, or written to in place."""
         if edited := self._edited():
             raise ValueError(
                 f"{', '.join(edited)} of these fragments was edited, which our shaders do not see: they take the "
@@ -107,11 +120,11 @@ class GenDRFragments(PyTorch3DFragments):
 
     @property
     def is_whole(self) -> bool:
-        """Are the projected meshes there, and is what was handed out as it was made?"""
+        """Whether our shaders can use these fragments: they hold the projected meshes, and nothing was edited."""
         return "_meshes" in self.__dict__ and not self._edited()
 
     def nearest(self) -> PyTorch3DFragments:
-        """The first slot of the dense view alone, K = 1: the nearest face of each pixel."""
+        """PyTorch3D's Fragments with K = 1: the nearest face of each pixel."""
         if "_meshes" in self.__dict__ and "_dense_as_made" not in self.__dict__:
             return PyTorch3DFragments(*dense_view(self.meshes, 1))
         values = [getattr(self, name) for name in _DENSE]

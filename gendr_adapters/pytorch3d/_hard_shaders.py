@@ -47,10 +47,28 @@ class _HardShader(GenDRShader):
 
 
 class GenDRHardPhongShader(_HardShader, HardPhongShader):
-    """PyTorch3D's HardPhongShader, in one pass over the faces: lights on every pixel, positions and normals
-    interpolated, any textures.
+    """PyTorch3D's HardPhongShader on our core: each pixel shows its nearest face, lit at the interpolated position and
+    normal.
 
-    Of blend_params background_color counts. Returns (N, H, W, 4): colour, and alpha, 1 or 0.
+    device, cameras, lights, materials: as for HardPhongShader.
+    blend_params: GenDRBlendParams, or PyTorch3D's BlendParams; None: GenDRBlendParams(). Only background_color is used.
+
+    The call takes the fragments of a `GenDRRasterizer` and Meshes with textures of any kind. It returns
+    (N, H, W, C + 1): colour, and alpha, 1 or 0. An image that our core cannot shade in one pass is left to PyTorch3D's
+    shader; an INFO record of the logger 'gendr_adapters' says so, once.
+
+    Example:
+        >>> import torch
+        >>> from pytorch3d.renderer import FoVPerspectiveCameras, MeshRenderer, PointLights
+        >>> from pytorch3d.renderer import RasterizationSettings, TexturesVertex
+        >>> from pytorch3d.utils import ico_sphere
+        >>> from gendr_adapters.pytorch3d import GenDRRasterizer, GenDRHardPhongShader
+        >>> mesh = ico_sphere(1)
+        >>> mesh.textures = TexturesVertex(torch.ones_like(mesh.verts_padded()))
+        >>> cameras = FoVPerspectiveCameras(T=torch.tensor([[0.0, 0.0, 3.0]]))
+        >>> rasterizer = GenDRRasterizer(cameras, RasterizationSettings(image_size=32))
+        >>> MeshRenderer(rasterizer, GenDRHardPhongShader(cameras=cameras, lights=PointLights()))(mesh).shape
+        torch.Size([1, 32, 32, 4])
     """
 
     def _lit(self, projected: ProjectedMeshes, meshes: Any, kwargs: dict[str, Any]) -> Shown:
@@ -58,10 +76,28 @@ class GenDRHardPhongShader(_HardShader, HardPhongShader):
 
 
 class GenDRHardFlatShader(_HardShader, HardFlatShader):
-    """PyTorch3D's HardFlatShader, in one pass over the faces: lights on every face, at its middle and with its own
-    normal, any textures.
+    """PyTorch3D's HardFlatShader on our core: each pixel shows its nearest face, lit at the face's middle with its own
+    normal.
 
-    Of blend_params background_color counts. Returns (N, H, W, 4): colour, and alpha, 1 or 0.
+    device, cameras, lights, materials: as for HardFlatShader.
+    blend_params: GenDRBlendParams, or PyTorch3D's BlendParams; None: GenDRBlendParams(). Only background_color is used.
+
+    The call takes the fragments of a `GenDRRasterizer` and Meshes with textures of any kind. It returns
+    (N, H, W, C + 1): colour, and alpha, 1 or 0. An image that our core cannot shade in one pass is left to PyTorch3D's
+    shader; an INFO record of the logger 'gendr_adapters' says so, once.
+
+    Example:
+        >>> import torch
+        >>> from pytorch3d.renderer import FoVPerspectiveCameras, MeshRenderer, PointLights
+        >>> from pytorch3d.renderer import RasterizationSettings, TexturesVertex
+        >>> from pytorch3d.utils import ico_sphere
+        >>> from gendr_adapters.pytorch3d import GenDRRasterizer, GenDRHardFlatShader
+        >>> mesh = ico_sphere(1)
+        >>> mesh.textures = TexturesVertex(torch.ones_like(mesh.verts_padded()))
+        >>> cameras = FoVPerspectiveCameras(T=torch.tensor([[0.0, 0.0, 3.0]]))
+        >>> rasterizer = GenDRRasterizer(cameras, RasterizationSettings(image_size=32))
+        >>> MeshRenderer(rasterizer, GenDRHardFlatShader(cameras=cameras, lights=PointLights()))(mesh).shape
+        torch.Size([1, 32, 32, 4])
     """
 
     def _lit(self, projected: ProjectedMeshes, meshes: Any, kwargs: dict[str, Any]) -> Shown:
@@ -69,10 +105,28 @@ class GenDRHardFlatShader(_HardShader, HardFlatShader):
 
 
 class GenDRHardGouraudShader(_HardShader, HardGouraudShader):
-    """PyTorch3D's HardGouraudShader, in one pass over the faces: lights on the vertices, their colours interpolated.
+    """PyTorch3D's HardGouraudShader on our core: each pixel shows its nearest face, whose vertices are lit and their
+    colours interpolated.
 
-    Meshes need TexturesVertex. Of blend_params background_color counts. Returns (N, H, W, 4): colour, and alpha, 1 or
-    0.
+    device, cameras, lights, materials: as for HardGouraudShader.
+    blend_params: GenDRBlendParams, or PyTorch3D's BlendParams; None: GenDRBlendParams(). Only background_color is used.
+
+    The call takes the fragments of a `GenDRRasterizer` and Meshes with TexturesVertex. It returns
+    (N, H, W, C + 1): colour, and alpha, 1 or 0. An image that our core cannot shade in one pass is left to PyTorch3D's
+    shader; an INFO record of the logger 'gendr_adapters' says so, once.
+
+    Example:
+        >>> import torch
+        >>> from pytorch3d.renderer import FoVPerspectiveCameras, MeshRenderer, PointLights
+        >>> from pytorch3d.renderer import RasterizationSettings, TexturesVertex
+        >>> from pytorch3d.utils import ico_sphere
+        >>> from gendr_adapters.pytorch3d import GenDRRasterizer, GenDRHardGouraudShader
+        >>> mesh = ico_sphere(1)
+        >>> mesh.textures = TexturesVertex(torch.ones_like(mesh.verts_padded()))
+        >>> cameras = FoVPerspectiveCameras(T=torch.tensor([[0.0, 0.0, 3.0]]))
+        >>> rasterizer = GenDRRasterizer(cameras, RasterizationSettings(image_size=32))
+        >>> MeshRenderer(rasterizer, GenDRHardGouraudShader(cameras=cameras, lights=PointLights()))(mesh).shape
+        torch.Size([1, 32, 32, 4])
     """
 
     def _lit(self, projected: ProjectedMeshes, meshes: Any, kwargs: dict[str, Any]) -> Shown:
@@ -81,10 +135,19 @@ class GenDRHardGouraudShader(_HardShader, HardGouraudShader):
 
 
 class GenDRHardDepthShader(GenDRShader, HardDepthShader):
-    """PyTorch3D's HardDepthShader on the first slot of the dense view: depth of the nearest face, zfar where there is
-    none.
+    """PyTorch3D's HardDepthShader on our core: the depth of the nearest face, zfar where there is none.
 
-    Returns (N, H, W, 1).
+    device, cameras: as for HardDepthShader. The call takes fragments and Meshes, and returns (N, H, W, 1), world units.
+
+    Example:
+        >>> import torch
+        >>> from pytorch3d.renderer import FoVPerspectiveCameras, MeshRenderer, RasterizationSettings
+        >>> from pytorch3d.utils import ico_sphere
+        >>> from gendr_adapters.pytorch3d import GenDRRasterizer, GenDRHardDepthShader
+        >>> cameras = FoVPerspectiveCameras(T=torch.tensor([[0.0, 0.0, 3.0]]))
+        >>> rasterizer = GenDRRasterizer(cameras, RasterizationSettings(image_size=32))
+        >>> MeshRenderer(rasterizer, GenDRHardDepthShader(cameras=cameras))(ico_sphere(1)).shape
+        torch.Size([1, 32, 32, 1])
     """
 
     @geometry

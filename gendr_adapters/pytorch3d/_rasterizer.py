@@ -1,4 +1,4 @@
-"""GenDRRasterizer: stands where PyTorch3D's MeshRasterizer stands."""
+"""GenDRRasterizer, which replaces PyTorch3D's MeshRasterizer."""
 
 import math
 from dataclasses import replace
@@ -24,22 +24,34 @@ _MIN_DEPTH = 1e-10
 
 
 class GenDRRasterizer(MeshRasterizer):
-    """PyTorch3D's MeshRasterizer on our core: every face in reach of a pixel, however many, and true gradients.
+    """PyTorch3D's MeshRasterizer on our core: it finds every face in reach of a pixel, with exact gradients.
 
     Args:
-        cameras, raster_settings: as MeshRasterizer; image_size, blur_radius (squared NDC), perspective_correct,
+        cameras: PyTorch3D's, or of `gendr_adapters.cameras.to_pytorch3d`; 1 camera or as many as there are meshes.
+        raster_settings: PyTorch3D's RasterizationSettings. image_size, blur_radius (NDC^2), perspective_correct,
             clip_barycentric_coords, cull_backfaces and z_clip_value mean what they do there. faces_per_pixel limits
-            the dense view alone (see GenDRFragments), and may be None; bin_size and max_faces_per_bin change nothing.
-        clip: which weights a face has at pixels outside of it, a rule of RenderSettings.clip ('unit' is SoftRas');
-            None: as raster_settings.clip_barycentric_coords says, 'nonnegative' or 'none'.
+            only the dense tensors of `GenDRFragments`, and may be None; bin_size and max_faces_per_bin are ignored.
+        clip: how barycentric weights are clipped at pixels outside a face, as RenderSettings.clip ('unit' is
+            SoftRas'); None: 'nonnegative' or 'none', as raster_settings.clip_barycentric_coords says.
 
-    Faces are cut at z_clip_value; without one, where the cameras are perspective ones or perspective_correct is True,
-    at half the cameras' smallest znear; without a znear, or with one that is not above 0, or with a z_clip_value of 0,
-    at 0.01, where PyTorch3D drops faces with a corner behind the camera. Where a face is cut is the cameras'
-    projection's matter, whatever perspective_correct. A cut face is one polygon. cull_to_frustum drops faces all of
-    whose corners are beyond one side of the picture.
+    Faces are cut at the depth z_clip_value; what is left of a face stays one polygon. If z_clip_value is None, and the
+    cameras are perspective or perspective_correct is True, faces are cut at half the smallest znear of the cameras. If
+    there is no znear > 0, or z_clip_value is 0, they are cut at 0.01; PyTorch3D drops faces with a corner behind the
+    camera instead. Where the cut is on screen follows from the projection of the cameras, whatever perspective_correct.
+    cull_to_frustum drops faces all of whose corners are beyond one side of the image.
 
-    Everything can be overridden by keyword arguments of forward, as in PyTorch3D.
+    The call takes Meshes in world space and returns `GenDRFragments`. As in PyTorch3D, its keyword arguments override
+    cameras and raster_settings.
+
+    Example:
+        >>> import torch
+        >>> from pytorch3d.renderer import FoVPerspectiveCameras, RasterizationSettings
+        >>> from pytorch3d.utils import ico_sphere
+        >>> from gendr_adapters.pytorch3d import GenDRRasterizer
+        >>> cameras = FoVPerspectiveCameras(T=torch.tensor([[0.0, 0.0, 3.0]]))
+        >>> settings = RasterizationSettings(image_size=32, blur_radius=1e-3, faces_per_pixel=4)
+        >>> GenDRRasterizer(cameras, settings)(ico_sphere(1)).pix_to_face.shape
+        torch.Size([1, 32, 32, 4])
     """
 
     def __init__(
@@ -56,8 +68,8 @@ class GenDRRasterizer(MeshRasterizer):
     def transform(self, meshes_world: Any, **kwargs: Any) -> Any:
         """Meshes in PyTorch3D's NDC (x left, y up, z view depth), from Meshes in world space.
 
-        Raises ValueError without cameras, or with neither one nor as many as meshes; TypeError if they are none, or on
-        another device.
+        Raises ValueError if there are no cameras, or their number is neither 1 nor that of the meshes; TypeError if
+        they are not cameras, or on another device, or compute in another dtype than the meshes'.
         """
         if not isinstance(meshes_world, Meshes):
             raise TypeError(f"meshes must be PyTorch3D's Meshes, got {type(meshes_world).__name__}")
@@ -93,8 +105,11 @@ class GenDRRasterizer(MeshRasterizer):
 
     @geometry
     def forward(self, meshes_world: Any, **kwargs: Any) -> GenDRFragments:
-        """GenDRFragments of Meshes in world space. Raises as `transform`, and ValueError for settings out of range, and
-        for a znear that is not finite where faces are cut by it."""
+        """The `GenDRFragments` of Meshes in world space.
+
+        Raises what `transform` raises, and ValueError for settings out of range, or for a znear that is not finite
+        where faces are cut at it.
+        """
         settings: Any = kwargs.get("raster_settings", self.raster_settings)
         if not isinstance(settings, RasterizationSettings):
             raise TypeError(f"raster_settings must be RasterizationSettings, got {type(settings).__name__}")

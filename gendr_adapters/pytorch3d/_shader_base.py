@@ -21,7 +21,7 @@ _OF_MATERIALS = ("ambient_color", "diffuse_color", "specular_color", "shininess"
 
 
 class GenDRShader(ShaderBase):
-    """Args as PyTorch3D's ShaderBase; blend_params: GenDRBlendParams, or PyTorch3D's BlendParams.
+    """The base class of our shaders. Its arguments are those of PyTorch3D's ShaderBase.
 
     cameras, lights, materials, blend_params, znear and zfar may be given to the call as well, as with PyTorch3D's
     shaders. Fragments must come from a GenDRRasterizer.
@@ -80,7 +80,7 @@ class GenDRShader(ShaderBase):
 def checked(fragments: Any, meshes: Any) -> GenDRFragments:
     """fragments, checked to be ours and of these meshes."""
     if not isinstance(fragments, GenDRFragments):
-        raise TypeError(f"our shaders need the fragments of a GenDRRasterizer, got {type(fragments).__name__}")
+        raise TypeError(f"fragments must come from a GenDRRasterizer, got {type(fragments).__name__}")
     n_meshes, n_faces = len(fragments.meshes), fragments.meshes.face_vertices.shape[0]
     given = 0 if meshes.isempty() else meshes.faces_packed().shape[0]
     if len(meshes) != n_meshes or given != n_faces:

@@ -37,9 +37,23 @@ from ._soft_depth import soft_depth
 
 
 class GenDRSilhouetteShader(GenDRShader):
-    """The union of all faces' coverages, as PyTorch3D's SoftSilhouetteShader, in one pass over the faces.
+    """PyTorch3D's SoftSilhouetteShader with every face at the pixel: alpha is the union of their coverages.
 
-    Returns (N, H, W, 4): ones, and alpha. Gradients at the vertices repeat bit for bit.
+    blend_params: GenDRBlendParams, or PyTorch3D's BlendParams; None: GenDRBlendParams(). Of them sigma, the
+        distribution and the T-conorm are used. device, cameras, lights and materials are accepted as well.
+
+    The call takes the fragments of a `GenDRRasterizer` and the Meshes, and returns (N, H, W, 4): ones, and alpha. The
+    gradient at the vertices repeats bit for bit.
+
+    Example:
+        >>> import torch
+        >>> from pytorch3d.renderer import FoVPerspectiveCameras, MeshRenderer, RasterizationSettings
+        >>> from pytorch3d.utils import ico_sphere
+        >>> from gendr_adapters.pytorch3d import GenDRRasterizer, GenDRSilhouetteShader
+        >>> cameras = FoVPerspectiveCameras(T=torch.tensor([[0.0, 0.0, 3.0]]))
+        >>> rasterizer = GenDRRasterizer(cameras, RasterizationSettings(image_size=32, blur_radius=1e-3))
+        >>> MeshRenderer(rasterizer, GenDRSilhouetteShader())(ico_sphere(1)).shape
+        torch.Size([1, 32, 32, 4])
     """
 
     def __init__(self, blend_params: Any = None, **shader: Any) -> None:
@@ -52,10 +66,27 @@ class GenDRSilhouetteShader(GenDRShader):
 
 
 class GenDRGouraudShader(GenDRShader):
-    """Lights on the vertices, their colours interpolated, as PyTorch3D's SoftGouraudShader, in one pass over the faces.
+    """PyTorch3D's SoftGouraudShader with every face at the pixel: vertices are lit, and their colours interpolated.
 
-    Meshes need TexturesVertex. Returns (N, H, W, 4): colour, and alpha. Gradients at the vertices repeat bit for bit,
-    except through vertex normals that the meshes bring along.
+    device, cameras, lights, materials: as for SoftGouraudShader.
+    blend_params: GenDRBlendParams, or PyTorch3D's BlendParams; None: GenDRBlendParams().
+
+    The call takes the fragments of a `GenDRRasterizer` and Meshes with TexturesVertex, else it raises ValueError. It
+    returns (N, H, W, C + 1): colour, and alpha. The gradient at the vertices repeats bit for bit, except through vertex
+    normals that were given to the meshes.
+
+    Example:
+        >>> import torch
+        >>> from pytorch3d.renderer import FoVPerspectiveCameras, MeshRenderer, PointLights
+        >>> from pytorch3d.renderer import RasterizationSettings, TexturesVertex
+        >>> from pytorch3d.utils import ico_sphere
+        >>> from gendr_adapters.pytorch3d import GenDRRasterizer, GenDRGouraudShader
+        >>> mesh = ico_sphere(1)
+        >>> mesh.textures = TexturesVertex(torch.ones_like(mesh.verts_padded()))
+        >>> cameras = FoVPerspectiveCameras(T=torch.tensor([[0.0, 0.0, 3.0]]))
+        >>> rasterizer = GenDRRasterizer(cameras, RasterizationSettings(image_size=32, blur_radius=1e-3))
+        >>> MeshRenderer(rasterizer, GenDRGouraudShader(cameras=cameras, lights=PointLights()))(mesh).shape
+        torch.Size([1, 32, 32, 4])
     """
 
     @geometry
@@ -162,28 +193,77 @@ class _LitShader(GenDRShader):
 
 
 class GenDRPhongShader(_LitShader):
-    """Lights on every fragment, as PyTorch3D's SoftPhongShader: positions and normals interpolated, any textures.
+    """PyTorch3D's SoftPhongShader with every face at the pixel: each fragment is lit at its interpolated position and
+    normal.
 
-    Returns (N, H, W, 4): colour, and alpha.
+    device, cameras, lights, materials: as for SoftPhongShader.
+    blend_params: GenDRBlendParams, or PyTorch3D's BlendParams; None: GenDRBlendParams().
+    max_memory: bytes that shading fragment by fragment may take at a time, at least 1. An image that needs more is
+        shaded in pieces (whole images, rows or pixels of a row), and again in backward; one pixel may take more. None:
+        a quarter of the device's free memory, rounded down to a power of two.
+
+    The call takes the fragments of a `GenDRRasterizer` and Meshes with textures of any kind; without textures it raises
+    ValueError. It returns (N, H, W, C + 1): colour, and alpha. Textures, lights and materials that the native core does
+    not support are shaded fragment by fragment in torch, which is slower; an INFO record of the logger 'gendr_adapters'
+    says so, once.
+
+    Example:
+        >>> import torch
+        >>> from pytorch3d.renderer import FoVPerspectiveCameras, MeshRenderer, PointLights
+        >>> from pytorch3d.renderer import RasterizationSettings, TexturesVertex
+        >>> from pytorch3d.utils import ico_sphere
+        >>> from gendr_adapters.pytorch3d import GenDRRasterizer, GenDRPhongShader
+        >>> mesh = ico_sphere(1)
+        >>> mesh.textures = TexturesVertex(torch.ones_like(mesh.verts_padded()))
+        >>> cameras = FoVPerspectiveCameras(T=torch.tensor([[0.0, 0.0, 3.0]]))
+        >>> rasterizer = GenDRRasterizer(cameras, RasterizationSettings(image_size=32, blur_radius=1e-3))
+        >>> MeshRenderer(rasterizer, GenDRPhongShader(cameras=cameras, lights=PointLights()))(mesh).shape
+        torch.Size([1, 32, 32, 4])
     """
 
     _surface = staticmethod(phong_surface)
 
 
 class GenDRFlatShader(_LitShader):
-    """Lights on every face, at its middle and with its own normal, as PyTorch3D's HardFlatShader, but blended softly.
+    """PyTorch3D's HardFlatShader, but with every face at the pixel blended softly: each face is lit at its middle, with
+    its own normal.
 
-    Textures of any kind. Returns (N, H, W, 4): colour, and alpha.
+    Arguments, call and result are those of `GenDRPhongShader`.
+
+    Example:
+        >>> import torch
+        >>> from pytorch3d.renderer import FoVPerspectiveCameras, MeshRenderer, PointLights
+        >>> from pytorch3d.renderer import RasterizationSettings, TexturesVertex
+        >>> from pytorch3d.utils import ico_sphere
+        >>> from gendr_adapters.pytorch3d import GenDRRasterizer, GenDRFlatShader
+        >>> mesh = ico_sphere(1)
+        >>> mesh.textures = TexturesVertex(torch.ones_like(mesh.verts_padded()))
+        >>> cameras = FoVPerspectiveCameras(T=torch.tensor([[0.0, 0.0, 3.0]]))
+        >>> rasterizer = GenDRRasterizer(cameras, RasterizationSettings(image_size=32, blur_radius=1e-3))
+        >>> MeshRenderer(rasterizer, GenDRFlatShader(cameras=cameras, lights=PointLights()))(mesh).shape
+        torch.Size([1, 32, 32, 4])
     """
 
     _surface = staticmethod(flat_surface)
 
 
 class GenDRNormalShader(GenDRShader):
-    """Unit normals in world space, interpolated from the vertices', blended as colours are, over a background of 0, in
-    one pass over the faces.
+    """Normals as an image: unit normals in world space, interpolated from the vertices and blended as colours are.
 
-    Returns (N, H, W, 4): x, y, z, and alpha.
+    blend_params: GenDRBlendParams, or PyTorch3D's BlendParams; None: GenDRBlendParams(). The background is 0 whatever
+        background_color. device, cameras, lights and materials are accepted as well.
+
+    The call takes the fragments of a `GenDRRasterizer` and the Meshes, and returns (N, H, W, 4): x, y, z, and alpha.
+
+    Example:
+        >>> import torch
+        >>> from pytorch3d.renderer import FoVPerspectiveCameras, MeshRenderer, RasterizationSettings
+        >>> from pytorch3d.utils import ico_sphere
+        >>> from gendr_adapters.pytorch3d import GenDRRasterizer, GenDRNormalShader
+        >>> cameras = FoVPerspectiveCameras(T=torch.tensor([[0.0, 0.0, 3.0]]))
+        >>> rasterizer = GenDRRasterizer(cameras, RasterizationSettings(image_size=32, blur_radius=1e-3))
+        >>> MeshRenderer(rasterizer, GenDRNormalShader(cameras=cameras))(ico_sphere(1)).shape
+        torch.Size([1, 32, 32, 4])
     """
 
     @geometry
@@ -198,10 +278,26 @@ class GenDRNormalShader(GenDRShader):
 
 
 class GenDRDepthShader(GenDRShader):
-    """Depth as PyTorch3D's SoftDepthShader has it: from the nearest face on, each hides as much as it covers, until
-    nothing is left to hide; what is left then has depth zfar.
+    """PyTorch3D's SoftDepthShader with every face at the pixel: a mean of their depths and of zfar.
 
-    Of blend_params, sigma and the distribution count. Returns (N, H, W, 1).
+    From the nearest face on, each face takes its coverage of the weight that the faces before it left; zfar takes the
+    rest.
+
+    device, cameras: as for SoftDepthShader.
+    blend_params: GenDRBlendParams, or PyTorch3D's BlendParams; None: GenDRBlendParams(). Only sigma and the
+        distribution are used.
+
+    The call takes the fragments of a `GenDRRasterizer` and the Meshes, and returns (N, H, W, 1), world units.
+
+    Example:
+        >>> import torch
+        >>> from pytorch3d.renderer import FoVPerspectiveCameras, MeshRenderer, RasterizationSettings
+        >>> from pytorch3d.utils import ico_sphere
+        >>> from gendr_adapters.pytorch3d import GenDRRasterizer, GenDRDepthShader
+        >>> cameras = FoVPerspectiveCameras(T=torch.tensor([[0.0, 0.0, 3.0]]))
+        >>> rasterizer = GenDRRasterizer(cameras, RasterizationSettings(image_size=32, blur_radius=1e-3))
+        >>> MeshRenderer(rasterizer, GenDRDepthShader(cameras=cameras))(ico_sphere(1)).shape
+        torch.Size([1, 32, 32, 1])
     """
 
     @geometry

@@ -40,32 +40,45 @@ _HARD = {
 
 
 def swap(renderer: Any, faces_per_pixel: Literal["all", "honoured"] = "all") -> Any:
-    """The same renderer on our core: the same pictures wherever faces_per_pixel left no face out, else better ones.
-    docs/pytorch3d.md lists the exceptions.
+    """A copy of a PyTorch3D renderer that renders on our core.
+
+    Its images are the same where the original's faces_per_pixel left no face out; elsewhere ours have the missing
+    faces. docs/pytorch3d.md lists the exceptions.
 
     Args:
-        renderer: PyTorch3D's MeshRenderer or MeshRendererWithFragments, with a MeshRasterizer. It is left as it is.
-        faces_per_pixel: what soft shaders blend: 'all' faces at the pixel; or 'honoured', only as many of the nearest
-            as raster_settings.faces_per_pixel says, which is PyTorch3D's picture for that number: its own soft shader
-            is kept, and costs what it does there. Hard shaders show the nearest face either way.
+        renderer: PyTorch3D's MeshRenderer or MeshRendererWithFragments, with a MeshRasterizer. It is not changed.
+        faces_per_pixel: 'all': soft shaders blend all faces at the pixel. 'honoured': they blend only the nearest
+            raster_settings.faces_per_pixel faces, as PyTorch3D does; its own soft shader is kept for this, with its
+            memory and time. Hard shaders show the nearest face either way.
 
     Returns:
         A renderer of the same class and mode (training or not), without the original's hooks. SoftSilhouetteShader,
-        SoftPhongShader, SoftGouraudShader and SoftDepthShader become ours, unless faces_per_pixel is honoured;
-        HardPhongShader, HardGouraudShader, HardFlatShader and HardDepthShader become ours, which give the same pictures
-        in one pass over the faces. Cameras, lights and materials are the same objects, raster_settings a copy. Any
-        other shader, one of your own, is kept, the same object, and sees the dense fragments of our rasteriser,
-        faces_per_pixel of them.
+        SoftPhongShader, SoftGouraudShader and SoftDepthShader are replaced by ours, unless faces_per_pixel is
+        'honoured'; HardPhongShader, HardGouraudShader, HardFlatShader and HardDepthShader are replaced by ours, whose
+        images are the same. Cameras, lights and materials are the same objects; raster_settings is a copy. Any other
+        shader, such as one of your own, is kept, and gets the faces_per_pixel nearest faces from our rasteriser.
 
     Raises:
         TypeError: another renderer; a rasteriser that is not exactly MeshRasterizer, such as MeshRasterizerOpenGL; a
-            SplatterPhongShader, which needs that one.
-        ValueError: another word for faces_per_pixel; 'honoured', but the shader is ours, or its blend_params say what
-            only ours know.
+            SplatterPhongShader, which needs MeshRasterizerOpenGL.
+        ValueError: another word for faces_per_pixel; 'honoured', but the shader is ours, or its blend_params have
+            settings that PyTorch3D's shader does not know.
+
+    Example:
+        >>> import torch
+        >>> from pytorch3d.renderer import FoVPerspectiveCameras, MeshRasterizer, MeshRenderer
+        >>> from pytorch3d.renderer import RasterizationSettings, SoftSilhouetteShader
+        >>> from pytorch3d.utils import ico_sphere
+        >>> from gendr_adapters.pytorch3d import swap
+        >>> cameras = FoVPerspectiveCameras(T=torch.tensor([[0.0, 0.0, 3.0]]))
+        >>> settings = RasterizationSettings(image_size=32, blur_radius=1e-3, faces_per_pixel=50)
+        >>> renderer = swap(MeshRenderer(MeshRasterizer(cameras, settings), SoftSilhouetteShader()))
+        >>> type(renderer.rasterizer).__name__, renderer(ico_sphere(1)).shape
+        ('GenDRRasterizer', torch.Size([1, 32, 32, 4]))
     """
     if faces_per_pixel not in ("all", "honoured"):
         raise ValueError(
-            f"faces_per_pixel of swap must be 'all' or 'honoured', got {faces_per_pixel!r}; how many of them is "
+            f"faces_per_pixel of swap must be 'all' or 'honoured', got {faces_per_pixel!r}; the number of faces is "
             "faces_per_pixel of RasterizationSettings"
         )
     if type(renderer) not in (MeshRenderer, MeshRendererWithFragments):
@@ -120,8 +133,8 @@ def _check_honours(shader: Any) -> None:
     params = shader.blend_params
     if isinstance(params, GenDRBlendParams) and params[3:] != GenDRBlendParams()[3:]:
         raise ValueError(
-            f"faces_per_pixel='honoured' keeps {_name(shader)}, which knows nothing of blend_params but sigma, gamma "
-            f"and background_color, got {params}"
+            f"faces_per_pixel='honoured' keeps {_name(shader)}, which uses only sigma, gamma and background_color of "
+            f"blend_params, got {params}"
         )
 
 

@@ -5,9 +5,9 @@
     -import pyredner
     +import gendr_adapters.redner as pyredner
 
-It is rasterisation: pictures are means over samples in each pixel, and their gradients are those of the pixels'
-integrals, with what moving outlines hide and show (Li et al., SIGGRAPH Asia 2018). Paths of light are not traced.
-docs/redner.md in the repository says what stands for what, and what is not here.
+It rasterises, and does not trace light paths. A pixel is the mean of several samples in it; the gradient is that of the
+pixel's integral, including what moving silhouettes hide and reveal (Li et al., SIGGRAPH Asia 2018). docs/redner.md in
+the repository lists redner's functions and what is not here.
 """
 
 from typing import Any

@@ -17,7 +17,7 @@ from ._matrices import gen_look_at_matrix
 
 
 class camera_type(Enum):
-    """Kinds of cameras. Only perspective ones can be rendered; orthographic ones can be converted."""
+    """Kinds of cameras. Perspective cameras can be rendered and converted, orthographic ones only converted."""
 
     perspective = 0
     orthographic = 1
@@ -26,26 +26,35 @@ class camera_type(Enum):
 
 
 class Camera(FullPrecision):
-    """A camera, perspective to be rendered: x to the right, y up, z ahead.
+    """A camera whose axes are x to the right, y up, z ahead.
 
     Args:
-        position, look_at, up: tensors (3,), world units; up need not be orthogonal to the direction of view.
-        fov: tensor (1,), the angle that the picture's width spans, degrees. Pixels are square.
+        position, look_at, up: tensors (3,), world units; up need not be orthogonal to the view direction.
+        fov: tensor (1,), the horizontal field of view, degrees. Pixels are square.
         clip_near: depth > 0; what is nearer is not seen.
         resolution: (height, width), pixels.
-        viewport: (top, left, bottom, right), pixels, the last two exclusive: only this part of the picture is rendered,
-            as far as it is inside of it.
+        viewport: (top, left, bottom, right), pixels, the last two exclusive: only this part of the image is rendered;
+            it is clipped to the image. None: all of the image.
         cam_to_world: (4, 4), instead of position, look_at and up; its columns are the axes and the position.
         intrinsic_mat: (3, 3) with last row 0, 0, 1, instead of fov. It maps camera coordinates to (p, q, z); a
             point is seen at p / z in [-1, 1] to the right and q / z in [-1, 1] height / width up.
-        camera_type: perspective; or orthographic, which sees points at p and q instead, and which
-            gendr_adapters.cameras.from_redner converts and no renderer here takes.
+        camera_type: camera_type.perspective; or camera_type.orthographic, which sees a point at p and q instead, needs
+            intrinsic_mat, and can only be converted, by gendr_adapters.cameras.from_redner.
         distortion_params, fisheye: only None and False are supported.
 
-    Tensors are float32 or float64 and may require gradients. They can be set anew as attributes.
+    Tensors are float32 or float64 and may require gradients. The arguments are attributes that may be set anew.
 
     Raises:
         TypeError, ValueError: arguments that do not fit. NotImplementedError: other kinds of cameras, distortion.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> eye, up = torch.tensor([0.0, 0.0, 4.0]), torch.tensor([0.0, 1.0, 0.0])
+        >>> fov = torch.tensor([45.0])
+        >>> camera = pyredner.Camera(position=eye, look_at=torch.zeros(3), up=up, fov=fov, resolution=(24, 32))
+        >>> camera.eye(), camera.world_to_cam.shape
+        (tensor([0., 0., 4.]), torch.Size([4, 4]))
     """
 
     def __init__(
@@ -64,13 +73,15 @@ class Camera(FullPrecision):
         fisheye: bool = False,
     ) -> None:
         if fisheye or camera_type not in (_PERSPECTIVE, _ORTHOGRAPHIC):
-            raise NotImplementedError("only perspective and orthographic cameras have straight edges to be rasterised")
+            raise NotImplementedError(
+                "only perspective and orthographic cameras are supported, no fish-eye and no panorama cameras"
+            )
         if distortion_params is not None:
             raise NotImplementedError("distortion_params are not supported: undistort the picture instead")
         if cam_to_world is None and (position is None or look_at is None or up is None):
             raise ValueError("a camera needs position, look_at and up, or cam_to_world")
         if intrinsic_mat is None and camera_type is _ORTHOGRAPHIC:
-            raise ValueError("an orthographic camera needs intrinsic_mat: a fov says nothing of its scale")
+            raise ValueError("an orthographic camera needs intrinsic_mat, as fov does not define its scale")
         if intrinsic_mat is None and fov is None:
             raise ValueError("a camera needs fov or intrinsic_mat")
         for name, value in (("position", position), ("look_at", look_at), ("up", up)):
@@ -88,7 +99,7 @@ class Camera(FullPrecision):
 
     @property
     def fov(self) -> Tensor | None:
-        """Degrees, (1,). Setting it does away with an intrinsic_mat."""
+        """The horizontal field of view, (1,), degrees. Setting it replaces intrinsic_mat."""
         return self._fov
 
     @fov.setter
@@ -98,7 +109,7 @@ class Camera(FullPrecision):
 
     @property
     def intrinsic_mat(self) -> Tensor:
-        """(3, 3); that of fov, unless another was given."""
+        """(3, 3): what was given, or the matrix of fov."""
         if self._intrinsic_mat is not None:
             return self._intrinsic_mat
         assert self._fov is not None
@@ -126,7 +137,7 @@ class Camera(FullPrecision):
         return gen_look_at_matrix(self.position, self.look_at, self.up)
 
     def eye(self) -> Tensor:
-        """(3,), where it is in the world."""
+        """(3,), the camera's position, world units."""
         return self._to_world()[:3, 3]
 
     def frame(self) -> tuple[int, int, int, int]:

@@ -30,25 +30,43 @@ def render_deferred(
     use_primary_edge_sampling: bool = True,
     device: torch.device | None = None,
 ) -> Tensor:
-    """Pictures of Lambertian surfaces in the light of given lights, without shadows.
+    """Images of Lambertian surfaces under the given lights, without shadows.
 
-    Each sample is lit, then the pixels' means are taken; so outlines and highlights are both anti-aliased.
+    Each sample is lit before the mean over a pixel is taken, so silhouettes and shading are both anti-aliased.
 
     Args:
-        scene: a Scene, or a list of N scenes whose pictures have the same size.
-        lights: a list of lights for all scenes, or for a list of scenes a list of such lists, one for each.
+        scene: a Scene, or a list of N scenes whose images have the same size.
+        lights: a list of lights for all scenes; or, for a list of scenes, a list of N lists of lights.
         alpha: add a fourth channel, the share of the pixel that surfaces cover.
-        aa_samples: A, for A x A samples a pixel, and as many points on edges for each pixel of their length.
-        sample_pixel_center: samples at the centres of their cells, an A x A grid, instead of anywhere in them.
+        aa_samples: A: each pixel gets A x A samples, and the boundary term of the gradient A x A points per pixel of
+            edge length.
+        sample_pixel_center: True: samples are at the centres of an A x A grid; False: at random places in its cells.
         seed, use_primary_edge_sampling, device: as for `render_g_buffer`.
 
     Returns:
-        (H, W, C) or (N, H, W, C), linear light, not clipped, 0 where there is nothing. Gradients go to vertices,
-        normals, colours, textures, cameras and lights; to what moves outlines by their boundary term, too. For one seed
-        they are the same bits each time.
+        (H, W, C) or (N, H, W, C), C = 3 or 4: linear light, not clipped, 0 where there is nothing. Gradients go to
+        vertices, normals, colours, textures, cameras and lights; those of vertices and cameras include the boundary
+        term of moving silhouettes. For one seed, gradients repeat bit for bit.
 
     Raises:
         TypeError, ValueError: arguments or scenes that do not fit.
+
+    Source of the gradient: Li et al., "Differentiable Monte Carlo Ray Tracing through Edge Sampling", SIGGRAPH Asia
+    2018.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> vertices = torch.tensor([[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 1.0, 0.0]])
+        >>> faces = torch.tensor([[0, 1, 2]])
+        >>> white = pyredner.Material(diffuse_reflectance=torch.ones(3))
+        >>> eye, up = torch.tensor([0.0, 0.0, 4.0]), torch.tensor([0.0, 1.0, 0.0])
+        >>> fov = torch.tensor([45.0])
+        >>> camera = pyredner.Camera(position=eye, look_at=torch.zeros(3), up=up, fov=fov, resolution=(24, 32))
+        >>> scene = pyredner.Scene(camera, objects=[pyredner.Object(vertices, faces, white)])
+        >>> light = pyredner.PointLight(position=torch.tensor([2.0, 2.0, 4.0]), intensity=torch.full((3,), 20.0))
+        >>> pyredner.render_deferred(scene, [light], alpha=True).shape
+        torch.Size([24, 32, 4])
     """
     n_samples = whole("aa_samples", aa_samples, 1) ** 2
     shown_channels = [channels.diffuse_reflectance] + [channels.alpha] * bool(alpha)

@@ -19,7 +19,7 @@ from ._samples import render_samples, stratified_offsets
 
 
 class DepthRenderer(nn.Module):
-    """See `get_depth_renderer`. It has no parameters and no state."""
+    """The module that `get_depth_renderer` returns; see there. It has no parameters and no state."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class DepthRenderer(nn.Module):
     def forward(
         self, vertices: Tensor, indices: Tensor, intrinsics: Tensor | Sequence[float | Tensor], dims: Sequence[int]
     ) -> Tensor:
-        """The picture (H, W, 3). Arguments and errors: `get_depth_renderer`."""
+        """The image (height, width, 3). Arguments and errors: see `get_depth_renderer`."""
         begin = time.perf_counter()
         vertices = rows("vertices", vertices, 3)
         faces = face_indices("indices", indices, vertices.shape[0], vertices, self.index_base)
@@ -93,38 +93,47 @@ def get_depth_renderer(
     """A module that turns vertices and intrinsics into the points that a depth camera sees.
 
     Args:
-        num_samples: S, samples a pixel; the picture is their mean, with points of the background, 0, counted like
-            others: along the outline it lies between foreground and background. 1: the pixels' centres. More: one in
-            each of S equal cells of the pixel, at random there, at the same places in all pixels.
+        num_samples: S, samples a pixel, at least 1; the image is their mean. Samples of the background are 0 and are
+            in the mean, so along a silhouette it lies between foreground and background. 1: the pixel's centre. More:
+            one at a random place in each of S equal cells of the pixel, the same places in all pixels.
         print_timing: print how long each call takes.
         index_base: 0 or 1, the number of the first vertex in indices.
         seed: of samples and edge points, >= 0. None: new ones in each call, drawn from torch's global generator (see
-            torch.manual_seed), as stochastic gradient descent wants it.
-        edge_samples: points for each pixel of the visible edges' length in the boundary term (see
-            gendr_adapters/redner/_boundary.py); 0: without that term, and so without the gradient of moving outlines.
-        clip_near: depth > 0 where the mesh is cut. Of no effect on soft pictures, which settings.near_clip is for.
-        settings: None: the nearest face, sharp. A RenderSettings: soft, as `gendr_adapters.render` does it, with any
-            distribution and T-conorm, blend 'softmax' or 'hard': the picture is then the points of all faces in reach,
-            weighted by coverage and by depth against a background at 0, and the gradient that of these weights, without
-            a boundary term. Everything is in its units: dist_scale and reach are in NDC, where a pixel is
-            2 / min(width, height); near and far, 1 and 100 unless given, are depths; gamma is in units of far - near.
-            Of num_samples > 1 the mean is taken.
+            torch.manual_seed), as for stochastic gradient descent.
+        edge_samples: points per pixel of visible edge length in the boundary term of the gradient (see
+            gendr_adapters/redner/_boundary.py), >= 0; 0: no boundary term, and no gradient of moving silhouettes.
+        clip_near: depth > 0 where the mesh is cut. With settings it is ignored; settings.near_clip cuts there.
+        settings: None: each sample sees the nearest face. A RenderSettings: each sample is a soft mean of the points of
+            all faces in reach, as of `gendr_adapters.render`, with any distribution and T-conorm, blend 'softmax' or
+            'hard', and a background of 0; the gradient is that of the soft weights, without a boundary term. Units are
+            those of RenderSettings: dist_scale and reach in NDC, where a pixel is 2 / min(width, height); near and far
+            are depths, 1 and 100 by default; gamma is in units of far - near.
 
     The module's arguments:
-        vertices: (n, 3) float32 or float64, in the camera's frame as OpenCV has it: x right, y down, z ahead.
+        vertices: (n, 3) float32 or float64, in camera coordinates as OpenCV's: x right, y down, z ahead.
         indices: (m, 3) integers, the corners of each triangle. Both sides are seen.
-        intrinsics: fx, fy, cx, cy in pixels: a tensor (4,), an array, numbers or tensors of one. A point is seen at
+        intrinsics: fx, fy, cx, cy in pixels: a tensor (4,), an array, or four numbers or tensors. A point is seen at
             u = fx x / z + cx, v = fy y / z + cy; row r has its centre at v = r + 0.5, column c at u = c + 0.5.
-        dims: (width, height) of the picture in pixels.
+        dims: (width, height) of the image in pixels.
 
     It returns (height, width, 3) of vertices' dtype and device: x, y, z of the points seen, 0 where nothing is. Channel
-    2 is the depth. There are gradients to vertices and intrinsics, the same bits each time for one seed: the interior
-    term, how the points move that are seen, plus the boundary term, what moving outlines hide and show.
+    2 is the depth. There are gradients to vertices and intrinsics: the interior term, of how the visible points move,
+    plus the boundary term, of what moving silhouettes hide and reveal. For one seed they repeat bit for bit.
 
     Raises:
         TypeError, ValueError: arguments, here or of the module, that do not fit.
 
     Source: Li et al., "Differentiable Monte Carlo Ray Tracing through Edge Sampling", SIGGRAPH Asia 2018.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> depth_camera = pyredner.get_depth_renderer(num_samples=4, seed=0)
+        >>> vertices = torch.tensor([[-1.0, -1.0, 4.0], [1.0, -1.0, 4.0], [0.0, 1.0, 4.0]], requires_grad=True)
+        >>> points = depth_camera(vertices, torch.tensor([[0, 1, 2]]), (32.0, 32.0, 16.0, 12.0), dims=(32, 24))
+        >>> points.sum().backward()
+        >>> points.shape, round(points[12, 16, 2].item(), 3), vertices.grad.shape
+        (torch.Size([24, 32, 3]), 4.0, torch.Size([3, 3]))
     """
     return DepthRenderer(
         num_samples,

@@ -28,27 +28,45 @@ def render_g_buffer(
     use_secondary_edge_sampling: bool = True,
     device: torch.device | None = None,
 ) -> Tensor:
-    """What a camera sees, channel by channel.
+    """What a camera sees at each pixel, in the given channels.
 
     Args:
-        scene: a Scene, or a list of N scenes whose pictures have the same size.
-        channels: of pyredner.channels, in the order they are to have; see there.
-        num_samples: S, samples a pixel, one in each of S equal cells of it, 1: the centre; or (S, E), E the points on
-            edges, for each pixel of their length, of which the gradient's boundary term is made. An int means both.
-        seed: of samples and edge points, an int or an int for each; for a list of scenes a list of them. None: new ones
-            each time, of torch's global generator.
-        sample_pixel_center: one sample, at the centre.
-        use_primary_edge_sampling: whether gradients have the boundary term, of what moving edges hide and show.
-        use_secondary_edge_sampling: without effect.
+        scene: a Scene, or a list of N scenes whose images have the same size.
+        channels: a list of pyredner.channels; the image has them in this order.
+        num_samples: (S, E): S samples a pixel, one at a random place in each of S equal cells, or at the centre if S is
+            1; E points per pixel of edge length in the boundary term of the gradient. One int stands for both.
+        seed: of samples and edge points: an int for both, or two; for a list of scenes a list of these. None: new ones
+            in each call, from torch's global generator.
+        sample_pixel_center: take one sample, at the centre.
+        use_primary_edge_sampling: whether gradients have the boundary term, of what moving silhouettes hide and reveal.
+        use_secondary_edge_sampling: ignored.
         device: where to compute; None: where the vertices are.
 
     Returns:
-        (H, W, C) or (N, H, W, C), means over the samples, 0 where there is nothing. All but shape_id, triangle_id and
-        material_id have gradients to vertices, normals, uvs, colours, textures and the camera; the same bits each time
-        for one seed.
+        (H, W, C) or (N, H, W, C), means over the samples, 0 where there is nothing. All channels except shape_id,
+        triangle_id and material_id have gradients to vertices, normals, uvs, colours, textures and the camera; for one
+        seed they repeat bit for bit.
 
     Raises:
         TypeError, ValueError: arguments or scenes that do not fit.
+
+    Source of the gradient: Li et al., "Differentiable Monte Carlo Ray Tracing through Edge Sampling", SIGGRAPH Asia
+    2018.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> vertices = torch.tensor([[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 1.0, 0.0]])
+        >>> faces = torch.tensor([[0, 1, 2]])
+        >>> white = pyredner.Material(diffuse_reflectance=torch.ones(3))
+        >>> eye, up = torch.tensor([0.0, 0.0, 4.0]), torch.tensor([0.0, 1.0, 0.0])
+        >>> fov = torch.tensor([45.0])
+        >>> camera = pyredner.Camera(position=eye, look_at=torch.zeros(3), up=up, fov=fov, resolution=(24, 32))
+        >>> scene = pyredner.Scene(camera, objects=[pyredner.Object(vertices, faces, white)])
+        >>> wanted = [pyredner.channels.depth, pyredner.channels.shading_normal]
+        >>> buffer = pyredner.render_g_buffer(scene, wanted)
+        >>> buffer.shape, round(buffer[12, 16, 0].item(), 1)  # the distance at a pixel near the middle
+        (torch.Size([24, 32, 4]), 4.0)
     """
     wanted = as_channels(channels)
     n_samples, edge_density = sample_counts(num_samples)
@@ -89,8 +107,24 @@ def render_albedo(
     use_primary_edge_sampling: bool = True,
     device: torch.device | None = None,
 ) -> Tensor:
-    """The diffuse reflectance, (..., 3), and with alpha=True, the share of each pixel that a surface covers, (..., 4).
-    Other arguments, and what is returned and raised: `render_g_buffer`."""
+    """The diffuse reflectance at each pixel, (H, W, 3) or (N, H, W, 3).
+
+    alpha: add a fourth channel, the share of the pixel that surfaces cover. The other arguments, results and errors are
+    those of `render_g_buffer`.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> vertices = torch.tensor([[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 1.0, 0.0]])
+        >>> faces = torch.tensor([[0, 1, 2]])
+        >>> white = pyredner.Material(diffuse_reflectance=torch.ones(3))
+        >>> eye, up = torch.tensor([0.0, 0.0, 4.0]), torch.tensor([0.0, 1.0, 0.0])
+        >>> fov = torch.tensor([45.0])
+        >>> camera = pyredner.Camera(position=eye, look_at=torch.zeros(3), up=up, fov=fov, resolution=(24, 32))
+        >>> scene = pyredner.Scene(camera, objects=[pyredner.Object(vertices, faces, white)])
+        >>> pyredner.render_albedo(scene, alpha=True, num_samples=4).shape
+        torch.Size([24, 32, 4])
+    """
     wanted = [channels.diffuse_reflectance] + [channels.alpha] * bool(alpha)
     return render_g_buffer(
         scene, wanted, num_samples, seed, sample_pixel_center, use_primary_edge_sampling, device=device

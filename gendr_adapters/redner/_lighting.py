@@ -1,8 +1,4 @@
-"""Lights of deferred rendering, on Lambertian surfaces, without shadows.
-
-Each has render(position, normal, albedo), tensors (..., 3) of what is seen, world coordinates and unit normals, that
-returns the light (..., 3) it adds. A class of your own needs no more than that.
-"""
+"""Lights of deferred rendering, on Lambertian surfaces, without shadows: classes with a method `render`."""
 
 import math
 from typing import Any
@@ -17,15 +13,39 @@ from ._normals import unit
 
 
 class DeferredLight(FullPrecision):
-    """What lights have in common."""
+    """The base class of lights. A light of your own needs the method render(position, normal, albedo).
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> class Sky(pyredner.DeferredLight):
+        ...     def render(self, position, normal, albedo):
+        ...         return albedo * (1 + normal[..., 1:2]) / 2
+        >>> Sky().render(torch.zeros(1, 3), normal=torch.tensor([[0.0, 1.0, 0.0]]), albedo=torch.ones(1, 3))
+        tensor([[1., 1., 1.]])
+    """
 
     def render(self, position: Tensor, normal: Tensor, albedo: Tensor) -> Tensor:
-        """The light (..., 3) reflected to the camera."""
+        """The light (..., 3) that surfaces reflect to the camera.
+
+        position, normal, albedo: (..., 3), world coordinates, unit normals and diffuse reflectance of what is seen.
+        """
         raise NotImplementedError(f"{type(self).__name__} needs a method render(position, normal, albedo)")
 
 
 class AmbientLight(DeferredLight):
-    """Light from everywhere: intensity times albedo. intensity: (3,) or (1,)."""
+    """Light from all directions: intensity times albedo.
+
+    intensity: tensor (3,) or (1,), red, green, blue, float32 or float64; it may have a gradient. Another type or shape
+        raises TypeError or ValueError.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> light = pyredner.AmbientLight(intensity=torch.tensor([0.5, 0.5, 0.5]))
+        >>> light.render(torch.zeros(1, 3), normal=torch.tensor([[0.0, 0.0, 1.0]]), albedo=torch.ones(1, 3))
+        tensor([[0.5000, 0.5000, 0.5000]])
+    """
 
     def __init__(self, intensity: Tensor) -> None:
         self.intensity = _intensity(intensity)
@@ -36,7 +56,20 @@ class AmbientLight(DeferredLight):
 
 
 class PointLight(DeferredLight):
-    """Light from position (3,): intensity (3,) max(0, cos) / d^2 times albedo / pi, d the distance."""
+    """A point light: intensity max(0, cos) / d^2 times albedo / pi.
+
+    d is the distance to the light, and cos the cosine between the normal and the direction to it.
+
+    position: tensor (3,), world units.
+    intensity: as for `AmbientLight`.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> light = pyredner.PointLight(position=torch.tensor([0.0, 0.0, 2.0]), intensity=torch.full((3,), 4.0))
+        >>> light.render(torch.zeros(1, 3), normal=torch.tensor([[0.0, 0.0, 1.0]]), albedo=torch.ones(1, 3))
+        tensor([[0.3183, 0.3183, 0.3183]])
+    """
 
     def __init__(self, position: Tensor, intensity: Tensor) -> None:
         self.position, self.intensity = vector("position", position, 3), _intensity(intensity)
@@ -50,7 +83,20 @@ class PointLight(DeferredLight):
 
 
 class DirectionalLight(DeferredLight):
-    """Light that goes in direction (3,), of any length: intensity (3,) max(0, cos) times albedo / pi."""
+    """Parallel light: intensity max(0, cos) times albedo / pi.
+
+    cos is the cosine between the normal and the direction to the light.
+
+    direction: tensor (3,), in which the light travels, of any length but 0.
+    intensity: as for `AmbientLight`.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> light = pyredner.DirectionalLight(direction=torch.tensor([0.0, 0.0, -1.0]), intensity=torch.ones(3))
+        >>> light.render(torch.zeros(1, 3), normal=torch.tensor([[0.0, 0.0, 1.0]]), albedo=torch.ones(1, 3))
+        tensor([[0.3183, 0.3183, 0.3183]])
+    """
 
     def __init__(self, direction: Tensor, intensity: Tensor) -> None:
         self.direction, self.intensity = vector("direction", direction, 3), _intensity(intensity)
@@ -62,8 +108,24 @@ class DirectionalLight(DeferredLight):
 
 
 class SpotLight(DeferredLight):
-    """Light from position (3,), strongest in spot_direction (3,): intensity (3,) max(0, cos) times albedo / pi, times
-    max(0, c)^spot_exponent, c the cosine to the spot's direction. It does not fall off with the distance."""
+    """A spot light: intensity max(0, cos) max(0, c)^spot_exponent times albedo / pi.
+
+    cos is the cosine between the normal and the direction to the light, c that between spot_direction and the direction
+    from the light. It does not fall off with the distance.
+
+    position: tensor (3,), world units.
+    spot_direction: tensor (3,), where the light is strongest, of any length but 0.
+    spot_exponent: tensor of one number; a larger one makes the spot narrower.
+    intensity: as for `AmbientLight`.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> position, ahead = torch.tensor([0.0, 0.0, 2.0]), torch.tensor([0.0, 0.0, -1.0])
+        >>> light = pyredner.SpotLight(position, ahead, spot_exponent=torch.tensor(3.0), intensity=torch.ones(3))
+        >>> light.render(torch.zeros(1, 3), normal=torch.tensor([[0.0, 0.0, 1.0]]), albedo=torch.ones(1, 3))
+        tensor([[0.3183, 0.3183, 0.3183]])
+    """
 
     def __init__(self, position: Tensor, spot_direction: Tensor, spot_exponent: Tensor, intensity: Tensor) -> None:
         self.position, self.intensity = vector("position", position, 3), _intensity(intensity)

@@ -33,19 +33,29 @@ class _Reflectance:
 
 
 class Material:
-    """Reflectances of a surface, as tensors or Textures; see Texture for their shapes.
+    """The reflectance of a surface, as tensors or Textures; see `Texture` for their shapes.
 
     Args:
-        diffuse_reflectance: 3 channels; None: 0. specular_reflectance: 3; None: 0. roughness: 1; None: 1.
-            generic_texture: any number; None: none. Only the first is lit by `render_deferred`; the others are for
-            `render_g_buffer`.
-        normal_map: not supported. two_sided: has a say in path tracing alone.
-        use_vertex_color: take the shapes' colors for the diffuse reflectance.
+        diffuse_reflectance: 3 channels; None: 0. `render_deferred` lights it.
+        specular_reflectance: 3 channels; None: 0. A channel of `render_g_buffer` only.
+        roughness: 1 channel; None: 1. A channel of `render_g_buffer` only.
+        generic_texture: any number of channels; None: none. A channel of `render_g_buffer` only.
+        normal_map: not supported; only None.
+        two_sided: ignored; it matters in path tracing only.
+        use_vertex_color: use the colors of the shapes as diffuse reflectance.
 
-    The textures can be set anew as attributes, as here; they are Textures when read.
+    The arguments are attributes that may be set anew, to tensors or Textures; they are read as Textures.
 
     Raises:
-        TypeError, ValueError: what is not a texture, or has other channels. NotImplementedError: a normal_map.
+        TypeError, ValueError: a value that is not a texture, or has another number of channels. NotImplementedError: a
+            normal_map.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> material = pyredner.Material(diffuse_reflectance=torch.tensor([0.5, 0.25, 0.0]))
+        >>> material.diffuse_reflectance.texels
+        tensor([0.5000, 0.2500, 0.0000])
     """
 
     diffuse_reflectance = _Reflectance(3, 0.0)

@@ -11,11 +11,22 @@ from ._arguments import vector
 
 @full_precision
 def gen_look_at_matrix(pos: Tensor, look: Tensor, up: Tensor) -> Tensor:
-    """(4, 4), from the coordinates of a camera at pos (3,) that looks at look (3,) to the world's: its columns are the
-    axes to the right, up and ahead, and pos.
+    """The cam_to_world matrix (4, 4) of a camera at pos that looks at look.
 
+    Its columns are the camera's axes to the right, up and ahead, and pos.
+
+    Args:
+        pos, look, up: tensors (3,), world units, float32 or float64; they may have gradients.
     Raises:
-        ValueError: look is pos, or up is 0 or along the direction of view.
+        TypeError: no such tensors. ValueError: another shape; look equals pos; up is 0 or along the view direction.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> pos, up = torch.tensor([0.0, 0.0, 4.0]), torch.tensor([0.0, 1.0, 0.0])
+        >>> matrix = pyredner.gen_look_at_matrix(pos, torch.zeros(3), up)
+        >>> matrix.shape, matrix[:3, 3].tolist()
+        (torch.Size([4, 4]), [0.0, 0.0, 4.0])
     """
     pos = vector("pos", pos, 3)
     look, up = vector("look", look, 3).to(pos), vector("up", up, 3).to(pos)
@@ -28,8 +39,24 @@ def gen_look_at_matrix(pos: Tensor, look: Tensor, up: Tensor) -> Tensor:
 
 @full_precision
 def gen_rotate_matrix(angles: Tensor) -> Tensor:
-    """(3, 3): Rz Ry Rx of three angles (3,), radians; points are turned by p @ R.T. As in redner, positive
-    angles turn counter-clockwise about z, seen from the axis' tip, and clockwise about x and y."""
+    """The rotation matrix R (3, 3) = Rz Ry Rx of three angles; points are rotated by p @ R.T.
+
+    As in redner, positive angles rotate counter-clockwise about z, seen from the tip of the axis, and clockwise about x
+    and y.
+
+    Args:
+        angles: tensor (3,), about x, y and z, radians; it may have a gradient.
+    Raises:
+        TypeError, ValueError: another type or shape.
+
+    Example:
+        >>> import math, torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> quarter = pyredner.gen_rotate_matrix(torch.tensor([0.0, 0.0, math.pi / 2]))
+        >>> rotated = torch.tensor([1.0, 0.0, 0.0]) @ quarter.T
+        >>> torch.allclose(rotated, torch.tensor([0.0, 1.0, 0.0]), atol=1e-6)
+        True
+    """
     x, y, z = vector("angles", angles, 3).unbind()
     one, zero = torch.ones_like(x), torch.zeros_like(x)
 

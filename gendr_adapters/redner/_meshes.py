@@ -13,15 +13,31 @@ class Shape(FullPrecision):
     """A triangle mesh that refers to a material by its number in the scene.
 
     Args:
-        vertices: (n, 3) float32 or float64, world. indices: (m, 3) integers, counted from 0.
-        material_id: number of its material.
-        uvs: (k, 2), texture coordinates, normals: (k, 3), shading normals, each for the vertices, or picked for the
-            corners by uv_indices and normal_indices (m, 3). colors: (n, 3), for materials that use them.
+        vertices: (n, 3) float32 or float64, world units.
+        indices: (m, 3) integers, each in [0, n).
+        material_id: the number of its material in the scene's list.
+        uvs: (n, 2), texture coordinates of the vertices; or (k, 2), with uv_indices.
+        normals: (n, 3), shading normals of the vertices; or (k, 3), with normal_indices.
+        uv_indices, normal_indices: (m, 3) integers, which of the k rows each corner has.
+        colors: (n, 3), for materials with use_vertex_color.
 
-    What it holds may be set anew; it is looked at when a scene is rendered.
+    The arguments are attributes that may be set anew; they are checked again when a scene is rendered.
 
     Raises:
         TypeError, ValueError: tensors that do not fit together, here or when rendered.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> vertices = torch.tensor([[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 1.0, 0.0]])
+        >>> faces = torch.tensor([[0, 1, 2]])
+        >>> eye, up = torch.tensor([0.0, 0.0, 4.0]), torch.tensor([0.0, 1.0, 0.0])
+        >>> fov = torch.tensor([45.0])
+        >>> camera = pyredner.Camera(position=eye, look_at=torch.zeros(3), up=up, fov=fov, resolution=(24, 32))
+        >>> shape = pyredner.Shape(vertices, faces, material_id=0)
+        >>> scene = pyredner.Scene(camera, shapes=[shape], materials=[pyredner.Material(torch.ones(3))])
+        >>> pyredner.render_albedo(scene, num_samples=1).shape
+        torch.Size([24, 32, 3])
     """
 
     def __init__(
@@ -70,13 +86,27 @@ class Shape(FullPrecision):
 
 
 class Object(FullPrecision):
-    """A triangle mesh and its material; other arguments as of Shape.
+    """A triangle mesh with its material.
 
-    light_intensity, light_two_sided and directly_visible make an area light for path tracing; here such an object is
-    one like others.
+    Args:
+        vertices, indices, uvs, normals, uv_indices, normal_indices, colors: as for `Shape`.
+        material: a Material.
+        light_intensity, light_two_sided, directly_visible: ignored; they define area lights for path tracing.
 
     Raises:
-        TypeError, ValueError: see Shape.
+        TypeError, ValueError: material is not a Material; else as `Shape`.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> vertices = torch.tensor([[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 1.0, 0.0]])
+        >>> faces = torch.tensor([[0, 1, 2]])
+        >>> eye, up = torch.tensor([0.0, 0.0, 4.0]), torch.tensor([0.0, 1.0, 0.0])
+        >>> fov = torch.tensor([45.0])
+        >>> camera = pyredner.Camera(position=eye, look_at=torch.zeros(3), up=up, fov=fov, resolution=(24, 32))
+        >>> triangle = pyredner.Object(vertices, faces, pyredner.Material(torch.ones(3)))
+        >>> pyredner.render_albedo(pyredner.Scene(camera, objects=[triangle]), num_samples=1).shape
+        torch.Size([24, 32, 3])
     """
 
     def __init__(
@@ -109,7 +139,7 @@ class Object(FullPrecision):
         self.shape(0)
 
     def shape(self, material_id: int) -> Shape:
-        """It as a Shape, whose material has that number."""
+        """The `Shape` of this object, with the given number as its material_id."""
         return Shape(
             self.vertices,
             self.indices,

@@ -17,7 +17,8 @@ def compute_vertex_normal(vertices: Tensor, indices: Tensor, weighting_scheme: s
     """Unit normals of a mesh's vertices, on the side from which the faces are counter-clockwise.
 
     Args:
-        vertices: (n, 3) float32 or float64. indices: (m, 3) integers.
+        vertices: (n, 3) float32 or float64.
+        indices: (m, 3) integers, each in [0, n).
         weighting_scheme: 'max': the faces' cross products e1 x e2 / (|e1|^2 |e2|^2), e1 and e2 the edges at the vertex
             (Max, "Weights for Computing Vertex Normals from Facet Normals", 1999); 'cotangent': the gradient of the
             area, sum_j (cot a_j + cot b_j) (v - v_j) (Desbrun et al., "Implicit Fairing", SIGGRAPH 1999), on the side
@@ -26,6 +27,13 @@ def compute_vertex_normal(vertices: Tensor, indices: Tensor, weighting_scheme: s
         (n, 3); (0, 0, 1) for vertices of no face or of faces without area. Its gradient repeats bit for bit.
     Raises:
         TypeError, ValueError: tensors that do not fit, indices out of range, an unknown scheme.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> vertices = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+        >>> pyredner.compute_vertex_normal(vertices, torch.tensor([[0, 1, 2]]))[0].tolist()
+        [0.0, 0.0, 1.0]
     """
     vertices = rows("vertices", vertices, 3)
     faces = face_indices("indices", indices, vertices.shape[0], vertices)

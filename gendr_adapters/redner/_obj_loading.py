@@ -21,8 +21,14 @@ GREY = 0.5  # of objects without a material
 
 @dataclass
 class TriangleMesh:
-    """indices: (m, 3) int32. vertices: (n, 3) float32. uvs: (k, 2), normals: (l, 3) float32, and which of them the
-    corners have, uv_indices and normal_indices: (m, 3) int32; None where the file has none."""
+    """A mesh as `load_obj` returns it.
+
+    indices: (m, 3) int32.
+    uv_indices, normal_indices: (m, 3) int32, which uvs and normals the corners have; None where the file has none.
+    vertices: (n, 3) float32.
+    uvs: (k, 2) float32; None where the file has none.
+    normals: (l, 3) float32; None where the file has none.
+    """
 
     indices: Tensor
     uv_indices: Tensor | None
@@ -44,19 +50,28 @@ def load_obj(
 
     Args:
         filename: path. Libraries and pictures are looked for beside it.
-        obj_group: a mesh for each usemtl. False: one mesh, with the last material.
-        flip_tex_coords: v becomes 1 - v, as row 0 of a Texture is at v = 0.
-        use_common_indices: a vertex for each combination of vertex, texture vertex and normal; so seams come apart.
-        return_objects: return Objects. Those without a material are grey.
+        obj_group: True: one mesh for each usemtl line; False: one mesh, with the last material.
+        flip_tex_coords: replace v by 1 - v, as row 0 of a Texture is at v = 0.
+        use_common_indices: make one vertex for each combination of vertex, texture vertex and normal in the file; the
+            mesh is then not connected across texture seams.
+        return_objects: True: return Objects; those without a material are grey.
         device: where the tensors go, `get_device()` unless given.
     Returns:
-        A list of Objects, or (material_map, mesh_list, light_map): the Materials by name, (name, TriangleMesh) of each
-        mesh, the name None before the first usemtl, and what materials emit (Ke), (3,), where that is not 0.
+        A list of Objects if return_objects, else (material_map, mesh_list, light_map): the Materials by name;
+        (material name, TriangleMesh) of each mesh, None as the name before the first usemtl; and by material name the
+        emitted light (Ke), (3,), where it is not 0.
     Raises:
         FileNotFoundError: the file, or one that it names, is not there.
         ValueError: a file cannot be read (which, and in which line); some faces of a mesh have texture coordinates or
             normals and others not; a material's picture has an option that moves it (-s, -o, -clamp).
-        ImportError: there is a picture to be read, and no Pillow.
+        ImportError: there is a picture to be read, and Pillow is not installed.
+
+    Example:
+        >>> import gendr_adapters.redner as pyredner
+        >>> from gendr_adapters import data
+        >>> (airplane,) = pyredner.load_obj(data.path("airplane.obj"), return_objects=True)
+        >>> airplane.vertices.shape, airplane.indices.shape
+        (torch.Size([1352, 3]), torch.Size([2700, 3]))
     """
     file = read_obj(filename)
     file.check_normals()
@@ -196,5 +211,5 @@ def _picture(written: WrittenMaterial, keyword: str, device: torch.device) -> Te
     if found is None:
         return None
     if not found.is_plain:
-        raise ValueError(f"{found.where}: {keyword} with -s, -o or -clamp on, which Textures here do not have")
+        raise ValueError(f"{found.where}: {keyword} with -s, -o or -clamp on, which are not supported")
     return read_linear(found.path, found.where).to(device)

@@ -12,17 +12,26 @@ from ._arguments import number
 
 
 def imread(filename: str | Path, gamma: float = 2.2) -> Tensor:
-    """The picture of a file as linear light.
+    """Read an image file as linear light.
 
     Args:
         filename: a PNG, JPEG, TIFF, BMP, GIF, PPM, TGA, WebP or PCX file with 8 bits a channel, or with one channel of
             16 bits. Grey becomes three channels, alpha is left out.
-        gamma: each value is raised to it, after scaling to [0, 1].
+        gamma: > 0; values are scaled to [0, 1] and raised to this power.
     Returns:
         (height, width, 3) float32 in [0, 1], on the CPU.
     Raises:
-        FileNotFoundError: no such file. ValueError: no such picture (.exr, for one), or a broken one. ImportError:
-            Pillow is needed.
+        FileNotFoundError: there is no such file. ValueError: another format (such as .exr), a broken file, or a gamma
+            out of range. ImportError: Pillow is not installed.
+
+    Example:
+        >>> import tempfile, torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     pyredner.imwrite(torch.full((24, 32, 3), 0.5), f"{folder}/grey.png")
+        ...     image = pyredner.imread(f"{folder}/grey.png")
+        >>> image.shape, round(float(image.mean()), 1)
+        (torch.Size([24, 32, 3]), 0.5)
     """
     return read_linear(filename, "", number("gamma", gamma, positive=True))
 
@@ -33,14 +42,25 @@ def read_linear(filename: str | Path, where: str, gamma: float = 2.2) -> Tensor:
 
 
 def imwrite(img: Tensor, filename: str | Path, gamma: float = 2.2, normalize: bool = False) -> None:
-    """Write linear light as an 8-bit image file, in a directory that is made if there is none.
+    """Write linear light as an 8-bit image file; its directory is made if there is none.
 
     Args:
-        img: (height, width, channels), clipped to [0, 1]. filename: its ending says the format.
-        gamma: values are raised to 1 / gamma. normalize: first map the smallest value to 0 and the largest to 1.
+        img: tensor (height, width, channels); values are clipped to [0, 1].
+        filename: path; its suffix is the format.
+        gamma: > 0; values are raised to the power 1 / gamma.
+        normalize: first map the smallest value to 0 and the largest to 1.
     Raises:
-        TypeError, ValueError: not such a tensor, or a format without 8-bit images (.exr). ImportError: imageio is
-            needed.
+        TypeError, ValueError: not such a tensor, a format without 8-bit images (.exr), or a gamma out of range.
+        ImportError: imageio is not installed.
+
+    Example:
+        >>> import tempfile, torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     pyredner.imwrite(torch.full((24, 32, 3), 0.5), f"{folder}/grey.png")
+        ...     image = pyredner.imread(f"{folder}/grey.png")
+        >>> image.shape, round(float(image.mean()), 1)
+        (torch.Size([24, 32, 3]), 0.5)
     """
     gamma = number("gamma", gamma, positive=True)
     if not isinstance(img, Tensor):

@@ -9,16 +9,32 @@ from ._meshes import Object, Shape
 
 
 class Scene:
-    """A camera and objects; or shapes and the materials they refer to by number.
+    """What is rendered: a camera, and either objects, or shapes and the materials that they refer to by number.
 
     Args:
-        camera: a Camera. shapes: Shapes, materials: Materials; objects: Objects, instead of both; those that
-            share a Material share its number.
-        area_lights, envmap: need path tracing: only none.
+        camera: a Camera.
+        shapes: a sequence of Shapes.
+        materials: a sequence of Materials, to which the shapes' material_id refers.
+        objects: a sequence of Objects; shapes and materials are then ignored. Objects that share a Material share its
+            number.
+        area_lights, envmap: not supported, as they need path tracing; only () and None.
 
     Raises:
-        TypeError: something else. ValueError: a material_id that is none. NotImplementedError: area lights, an
-            environment map.
+        TypeError: another type. ValueError: no shape and no object, or a material_id that no material has.
+        NotImplementedError: area lights, an environment map.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> vertices = torch.tensor([[-1.0, -1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 1.0, 0.0]])
+        >>> faces = torch.tensor([[0, 1, 2]])
+        >>> eye, up = torch.tensor([0.0, 0.0, 4.0]), torch.tensor([0.0, 1.0, 0.0])
+        >>> fov = torch.tensor([45.0])
+        >>> camera = pyredner.Camera(position=eye, look_at=torch.zeros(3), up=up, fov=fov, resolution=(24, 32))
+        >>> triangle = pyredner.Object(vertices, faces, pyredner.Material(torch.ones(3)))
+        >>> scene = pyredner.Scene(camera, objects=[triangle])
+        >>> len(scene.shapes), len(scene.materials)
+        (1, 1)
     """
 
     def __init__(
@@ -51,7 +67,7 @@ class Scene:
             raise ValueError("a scene needs at least one shape or object")
         for shape in self.shapes:
             if not 0 <= shape.material_id < len(self.materials):
-                raise ValueError(f"material_id {shape.material_id} of a shape, but there are {len(self.materials)}")
+                raise ValueError(f"material_id must be from 0 to {len(self.materials) - 1}, got {shape.material_id}")
 
 
 def _of(kind: type, name: str, value: Any) -> Any:

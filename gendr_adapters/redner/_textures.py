@@ -10,15 +10,26 @@ from ._arguments import FullPrecision, vector
 
 
 class Texture(FullPrecision):
-    """Values on a surface.
+    """A texture: a map, or one constant value.
 
     Args:
-        texels: (C,): the same everywhere, or (height, width, C): a picture, row 0 at v = 0. float32 or float64.
-        uv_scale: (2,), uv coordinates are multiplied by it; None: 1.
+        texels: (C,): the same value everywhere; or (height, width, C): a map, row 0 at v = 0. float32 or float64.
+        uv_scale: tensor (2,), a factor of the texture coordinates; None: 1.
 
-    Texel (row, column) has its centre at u = (column + 0.5) / width, v = (row + 0.5) / height; between them values are
-    interpolated linearly, and the picture repeats in both directions. There is no mipmap: what is far away may alias
-    unless it is sampled more often.
+    Texel (row, column) has its centre at u = (column + 0.5) / width, v = (row + 0.5) / height. Between centres values
+    are interpolated bilinearly, and the map repeats in both directions. There are no mipmaps: distant surfaces may
+    alias unless more samples a pixel are taken.
+
+    Raises:
+        TypeError, ValueError: another type or shape.
+
+    Example:
+        >>> import torch
+        >>> import gendr_adapters.redner as pyredner
+        >>> texture = pyredner.Texture(torch.tensor([[[0.0], [1.0]], [[1.0], [0.0]]]))  # 2 x 2 texels, C = 1
+        >>> texture.sample(torch.tensor([[0.25, 0.25], [0.5, 0.5]]))
+        tensor([[0.0000],
+                [0.5000]])
     """
 
     def __init__(self, texels: Tensor, uv_scale: Tensor | None = None) -> None:
@@ -55,7 +66,10 @@ class Texture(FullPrecision):
 
     @full_precision
     def sample(self, uv: Tensor) -> Tensor:
-        """(N, C) at uv (N, 2), of its dtype and device; gradients to texels, which repeat bit for bit, and to uv."""
+        """The values (N, C) at texture coordinates uv (N, 2), of the dtype and device of uv.
+
+        There are gradients to uv and to texels; those of texels repeat bit for bit.
+        """
         texels = self.texels.to(uv)
         if self.is_constant:
             return texels.expand(uv.shape[0], -1)

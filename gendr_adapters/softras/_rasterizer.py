@@ -20,12 +20,26 @@ _CHOICES = {
 
 
 class SoftRasterizer(nn.Module):
-    """Pictures of meshes whose vertices a `Transform` has moved; every argument is an attribute of the same name.
+    """Renders meshes whose vertices a `Transform` has projected. Every argument is an attribute of the same name.
 
     Args:
-        image_size: S or (H, W), pixels. anti_aliasing: average 2 x 2 pixels of a picture twice as large.
-        texture_type: 'surface', 'vertex' or 'uv', that of the meshes to come.
-        The others: those of `functional.soft_rasterize`, with another default of fill_back, as in SoftRas.
+        image_size: S or (H, W), pixels.
+        anti_aliasing: render at twice the size, and average 2 x 2 pixels.
+        fill_back: as for `functional.soft_rasterize`; here False by default, as in SoftRas.
+        texture_type: 'surface', 'vertex' or 'uv', that of the meshes.
+
+    All other arguments are those of `functional.soft_rasterize`, with the same defaults.
+
+    Raises:
+        TypeError, ValueError: names that are not allowed, and in the call what `functional.soft_rasterize` raises.
+
+    Example:
+        >>> from gendr_adapters import data, softras
+        >>> mesh = softras.Mesh.from_obj(data.path("airplane.obj"))
+        >>> projected = softras.Transform("look_at", eye=(0.0, 1.0, -2.0))(mesh)
+        >>> image = softras.SoftRasterizer(image_size=32, sigma_val=1e-4)(projected)  # red, green, blue, alpha
+        >>> image.shape
+        torch.Size([1, 4, 32, 32])
     """
 
     def __init__(
@@ -71,9 +85,10 @@ class SoftRasterizer(nn.Module):
         check_near_clip(near_clip, gradient)
 
     def forward(self, mesh: Mesh, mode: str | None = None, *, return_depth: bool = False) -> Drawn:
-        """(N, 4, H, W): red, green, blue, alpha; with return_depth also the depth (N, H, W), as by `soft_rasterize`.
+        """(N, 4, H, W): red, green, blue, alpha; with return_depth also the depth (N, H, W).
 
-        With anti_aliasing depths are the means of those pixels that see a face. `mode` changes nothing, as in SoftRas.
+        Depth is that of `functional.soft_rasterize`; with anti_aliasing, the mean of those of the 2 x 2 pixels that see
+        a face. mode is ignored, as in SoftRas.
         """
 
         def draw(image_size: ImageSize, background_color: Background) -> Drawn:

@@ -25,7 +25,7 @@ class _MeshRenderer(nn.Module):
         self.rasterizer = rasterizer
 
     def set_texture_mode(self, mode: str) -> None:
-        """Be ready for meshes of texture_type 'surface', 'vertex' or 'uv'."""
+        """Set the texture_type of the meshes that are rendered: 'surface', 'vertex' or 'uv'; else ValueError."""
         if mode not in TEXTURE_TYPES:
             raise ValueError(f"the texture mode must be 'surface', 'vertex' or 'uv', got {mode!r}")
         self.lighting.light_mode = mode
@@ -39,11 +39,19 @@ class _MeshRenderer(nn.Module):
 
 
 class Renderer(_MeshRenderer):
-    """A renderer with hard edges, of which the nearest face alone is seen.
+    """A renderer with hard edges: each pixel shows the nearest face alone.
 
-    SoftRas has this class, but it fails for want of a rasteriser, which is in none of its files. Ours is
-    `SoftRasterizer` with dist_func, aggr_func_rgb and aggr_func_alpha 'hard'. Textures have gradients, vertices none
-    of use. Arguments: those of `SoftRenderer`; eps has no effect.
+    SoftRas has this class, but it cannot be used there: SoftRas lacks the rasteriser that it calls. Ours is a
+    `SoftRasterizer` with dist_func, aggr_func_rgb and aggr_func_alpha 'hard'. Textures get gradients; vertices get none
+    that could move an edge. The arguments are those of `SoftRenderer`, as far as they are in the signature;
+    anti_aliasing is True by default, and eps is ignored.
+
+    Example:
+        >>> from gendr_adapters import data, softras
+        >>> mesh = softras.Mesh.from_obj(data.path("airplane.obj"))
+        >>> renderer = softras.Renderer(image_size=32, anti_aliasing=False, camera_mode="look_at", eye=(0.0, 1.0, -2.0))
+        >>> renderer(mesh)[:, 3].unique().tolist()  # alpha is 0 or 1
+        [0.0, 1.0]
     """
 
     def __init__(
@@ -114,21 +122,37 @@ class Renderer(_MeshRenderer):
         )
 
     def forward(self, mesh: Mesh, mode: str | None = None, *, return_depth: bool = False) -> Drawn:
-        """(N, 4, H, W) of a mesh, whose textures are lit and whose vertices are moved in place, with return_depth also
-        the depth (N, H, W), all as by `SoftRenderer`.
-
-        `mode` changes nothing."""
+        """The image of a mesh; arguments and results are those of `SoftRenderer.render_mesh`."""
         return self._render(mesh, mode, return_depth)
 
 
 class SoftRenderer(_MeshRenderer):
-    """`Lighting`, `Transform` and `SoftRasterizer`, in this order, as attributes lighting, transform and rasterizer.
+    """A renderer with soft edges: it applies `Lighting`, `Transform` and `SoftRasterizer`, in this order.
+
+    These three are its attributes lighting, transform and rasterizer.
 
     Args:
-        image_size, ..., texture_type, gradient, near_clip: of `SoftRasterizer`, with another default of fill_back, as
-            in SoftRas.
-        camera_mode, ..., camera_direction, and up: of `Transform`. The default mode, 'projection', needs P.
-        light_mode, ..., light_directions: of `Lighting`.
+        image_size, background_color, near, far, anti_aliasing, fill_back, eps, sigma_val, dist_func, dist_eps,
+            gamma_val, aggr_func_rgb, aggr_func_alpha, texture_type, gradient, near_clip: of `SoftRasterizer`;
+            fill_back is True by default here, as in SoftRas.
+        camera_mode, P, dist_coeffs, orig_size, perspective, viewing_angle, viewing_scale, eye, camera_direction, up: of
+            `Transform`. The default camera_mode, 'projection', needs P.
+        light_mode, light_intensity_ambient, light_color_ambient, light_intensity_directionals,
+            light_color_directionals, light_directions: of `Lighting`, where their names do not begin with light_.
+
+    Raises:
+        TypeError, ValueError: as these three.
+
+    Source: Liu et al., "Soft Rasterizer", ICCV 2019.
+
+    Example:
+        >>> from gendr_adapters import data, softras
+        >>> mesh = softras.Mesh.from_obj(data.path("airplane.obj"))
+        >>> renderer = softras.SoftRenderer(image_size=32, sigma_val=1e-4, camera_mode="look_at")
+        >>> renderer.transform.set_eyes_from_angles(2.0, 30.0, 45.0)
+        >>> image = renderer.render_mesh(mesh)  # red, green, blue, alpha
+        >>> image.shape
+        torch.Size([1, 4, 32, 32])
     """
 
     def __init__(
@@ -209,19 +233,18 @@ class SoftRenderer(_MeshRenderer):
         )
 
     def set_sigma(self, sigma: float | Tensor) -> None:
-        """sigma_val of the rasteriser: NDC^2; a tensor (), (1,) or (N,) may have a gradient."""
+        """Set sigma_val of the rasteriser, NDC^2; a tensor (), (1,) or (N,) may have a gradient."""
         self.rasterizer.sigma_val = sigma
 
     def set_gamma(self, gamma: float | Tensor) -> None:
-        """gamma_val of the rasteriser; a tensor (), (1,) or (N,) may have a gradient."""
+        """Set gamma_val of the rasteriser; a tensor (), (1,) or (N,) may have a gradient."""
         self.rasterizer.gamma_val = gamma
 
     def render_mesh(self, mesh: Mesh, mode: str | None = None, *, return_depth: bool = False) -> Drawn:
-        """(N, 4, H, W): red, green, blue, alpha; with return_depth also the depth (N, H, W), world units, see
-        `SoftRasterizer`. Of one mesh and N eyes, N pictures.
+        """The image of a mesh, (N, 4, H, W): red, green, blue, alpha; with return_depth also the depth (N, H, W).
 
-        As in SoftRas the mesh's own textures are lit and its own vertices moved: `mesh.reset_()` before it is rendered
-        again. `mode` changes nothing.
+        Depth is in world units; see `SoftRasterizer`. One mesh and N eyes give N images. As in SoftRas, the mesh itself
+        is lit and transformed: call `mesh.reset_()` before you render it again. mode is ignored.
         """
         return self._render(mesh, mode, return_depth)
 

@@ -38,36 +38,55 @@ def soft_rasterize(
     perspective: bool = True,
     return_depth: bool = False,
 ) -> Drawn:
-    """SoftRas' soft_rasterize, on any device: same arguments, same numbers.
+    """SoftRas' soft_rasterize on any device: the same arguments give the same numbers.
 
-    SoftRas has no pictures that are not square, no backgrounds of more than one colour, and not the last three
-    arguments.
+    Images that are not square, backgrounds of more than one colour, texture_type 'uv', gradient 'exact', near_clip,
+    perspective and return_depth are not in SoftRas.
 
     Args:
-        face_vertices: (N, F, 3, 3) or (N, F, 9), projected corners: x, y in [-1, 1] across the image, z camera depth.
+        face_vertices: (N, F, 3, 3) or (N, F, 9), projected corners: x right and y up, [-1, 1] across the shorter side
+            of the image; z is the depth, > 0 in front of the camera. float32 or float64.
         textures: (N, F, R * R, 3) with texture_type 'surface', (N, F, 3, 3) with 'vertex', TextureMaps with 'uv'.
-        image_size: S or (H, W), pixels, which are square: of x and y, [-1, 1] spans the shorter side, in its middle.
-        background_color: red, green, blue, (3,) or (N, 3); or pictures (3, H, W) or (N, 3, H, W). Tensors may have
-            gradients. near, far: of colour; alpha counts every face.
-        fill_back: whether back faces have colour. eps: weight of the background, e^(2 eps / gamma_val).
-        sigma_val: NDC^2, sharpness of edges; it and gamma_val may be tensors (), (1,) or (N,) with gradients.
-        dist_func: 'euclidean', 'barycentric' or 'hard'.
-        dist_eps: coverage in (0, 0.5) below which a face outside a pixel is ignored.
-        gamma_val: sharpness of the softmax over depth. aggr_func_rgb: 'softmax' or 'hard'.
+        image_size: S or (H, W), pixels, 1 to 32768.
+        background_color: red, green, blue, (3,) or (N, 3); or images (3, H, W) or (N, 3, H, W). Tensors may have
+            gradients.
+        near, far: depths between which a face has colour; alpha takes faces of every depth.
+        fill_back: whether faces seen from behind have colour.
+        eps: the background weighs e^(2 eps / gamma_val) in the softmax.
+        sigma_val: softness of the edges, NDC^2, > 0; larger is softer. A number, or a tensor (), (1,) or (N,), which
+            may have a gradient.
+        dist_func: 'euclidean', 'barycentric' or 'hard': how far a pixel is from a face.
+        dist_eps: in (0, 0.5): a face outside a pixel is ignored there if its coverage is below this.
+        gamma_val: temperature of the softmax over depth, in units of far - near, > 0; a smaller one hides more of what
+            is behind. A number, or a tensor like sigma_val.
+        aggr_func_rgb: 'softmax', or 'hard' for the nearest face alone.
         aggr_func_alpha: 'prod', 'sum' (mean over the faces of the mesh) or 'hard'.
-        gradient: 'reference' for what SoftRas' backward computes, 'exact' for the derivative of the picture.
-        near_clip: depth > 0 at which faces are cut; what is nearer is not seen. None: of faces that reach behind the
-            camera, alpha counts what their corners enclose, as in SoftRas. With gradient 'exact' alone, and not with
-            dist_func 'barycentric'.
-        perspective: whether x and y are divided by depth, as those of a perspective camera; only near_clip and
-            return_depth ask.
-        return_depth: return the depth, too.
+        texture_type: 'surface', 'vertex' or 'uv'.
+        gradient: 'reference': what SoftRas' backward computes; 'exact': the derivative of the image.
+        near_clip: depth > 0 at which faces are cut; what is nearer is not seen. It needs gradient 'exact', and a
+            dist_func other than 'barycentric'. None: faces are not cut, and a face with a corner behind the camera
+            covers in alpha the triangle of its projected corners, as in SoftRas.
+        perspective: whether face_vertices come from a perspective camera, with x and y divided by depth. Only near_clip
+            and return_depth use it.
+        return_depth: also return the depth.
     Returns:
-        (N, 4, H, W): red, green, blue, alpha. With return_depth also (N, H, W), the depth of the nearest face at the
-        pixel's centre, in the unit of z, of faces that have colour; 0 where there is none. It is hard, whatever the
-        picture, and has gradients to the corners of that face.
+        (N, 4, H, W): red, green, blue, alpha; row 0 is the top. With return_depth also (N, H, W), the depth, in the
+        unit of z, of the nearest face at the pixel's centre, among faces that have colour; 0 where there is none. It is
+        not blended, and has gradients to the corners of that face.
     Raises:
         ValueError, TypeError: an argument out of range or of the wrong shape or type.
+
+    Source: Liu et al., "Soft Rasterizer", ICCV 2019.
+
+    Example:
+        >>> import torch
+        >>> from gendr_adapters.softras import functional as srf
+        >>> triangle = torch.tensor([[[[-0.5, -0.5, 2.0], [0.5, -0.5, 2.0], [0.0, 0.5, 2.0]]]], requires_grad=True)
+        >>> red = torch.tensor([1.0, 0.0, 0.0]).expand(1, 1, 1, 3)  # one texel a face
+        >>> image = srf.soft_rasterize(triangle, red, image_size=32, sigma_val=1e-3)
+        >>> image[:, 3].sum().backward()  # a larger triangle covers more pixels
+        >>> image.shape, bool(triangle.grad[0, 0, 2, 1] > 0)
+        (torch.Size([1, 4, 32, 32]), True)
     """
     if not isinstance(dist_eps, Real) or not 0 < dist_eps < 0.5:
         raise ValueError(f"dist_eps must be in (0, 0.5), got {dist_eps}")

@@ -1,9 +1,8 @@
 """Cameras that orbit the origin.
 
-World: right-handed, y up. Camera and screen: x right, y up, z the depth along the view direction. Nothing is mirrored,
-so a mesh that is counter-clockwise from outside shows its outside counter-clockwise on screen. (SoftRas' own camera is
-left-handed and gives the mirror picture.)
-"""
+World: right-handed, y up. Camera and screen: x right, y up, z the depth along the view direction. Nothing is mirrored:
+a mesh that is counter-clockwise from outside is counter-clockwise on screen. (SoftRas' own camera is left-handed and
+gives the mirror image.)"""
 
 from typing import NamedTuple
 

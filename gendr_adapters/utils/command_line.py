@@ -1,11 +1,11 @@
-"""Types for argparse: numbers within a range, whose errors say what is allowed."""
+"""Types for argparse: numbers within a range. Their errors say what is allowed."""
 
 import argparse
 import math
 
 
 def positive_int(text: str) -> int:
-    """An integer from 1."""
+    """Parse an integer >= 1."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"got {value}, allowed are integers from 1")
@@ -13,7 +13,7 @@ def positive_int(text: str) -> int:
 
 
 def positive_float(text: str) -> float:
-    """A finite number above 0."""
+    """Parse a finite number > 0."""
     value = float(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"got {text}, allowed are finite numbers above 0")
@@ -21,7 +21,7 @@ def positive_float(text: str) -> float:
 
 
 def non_negative_float(text: str) -> float:
-    """A finite number from 0."""
+    """Parse a finite number >= 0."""
     value = float(text)
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"got {text}, allowed are finite numbers from 0")

@@ -1,4 +1,4 @@
-"""The shape that is optimised in the papers: a template mesh whose vertices move, each within its octant."""
+"""The shape that the papers optimise: a template mesh whose vertices move, each within its octant."""
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +9,9 @@ from .._meshes import Mesh
 class DeformableTemplate(nn.Module):
     """A template mesh inside the cube [-1, 1]^3 whose vertices move but never leave their octant.
 
-    Each coordinate is its template's sign times sigmoid(logit(|template|) + displacement); then the whole is moved to
-    tanh(centre), shrunk on the side it moves to, so that it stays inside the cube (Kato et al., "Neural 3D Mesh
-    Renderer", CVPR 2018).
-    """
+    Each coordinate is the sign of the template's coordinate times sigmoid(logit(|template|) + displacement). Then the
+    whole mesh is moved to tanh(centre), and shrunk on that side so that it stays inside the cube (Kato et al., "Neural
+    3D Mesh Renderer", CVPR 2018)."""
 
     sign: Tensor
     logit: Tensor

@@ -1,4 +1,4 @@
-"""Losses of the SoftRas paper (section 4): silhouettes that should agree, meshes that should be smooth."""
+"""Losses of the SoftRas paper (section 4), for silhouettes and for smooth meshes."""
 
 from torch import Tensor
 

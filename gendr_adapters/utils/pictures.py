@@ -1,4 +1,4 @@
-"""Pictures out of renderings, and into files: PNG and GIF, which need imageio."""
+"""Make pictures from renderings and save them as PNG and GIF files. Needs imageio."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,15 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import _over
 from .._picture_files import write_gif, write_image
 from .._rendering import Rendered
 
 
 def over(rendered: Rendered, backdrop: Sequence[float]) -> Tensor:
-    """Lay a rendering over a plain colour by its alpha.
+    """Put a rendering over a plain colour, with its alpha.
 
-    The renderer's own background competes with the faces inside the softmax and loses long before their coverage fades;
-    for a soft rim in a picture the alpha has to do it.
+    The argument `background` of `render` is different: it competes with the faces in the softmax and disappears where a
+    face covers little of the pixel. For a soft outline in a picture use alpha, as here.
 
     Args:
         rendered: with image (B, 3, H, W) and alpha (B, H, W).
@@ -26,10 +27,8 @@ def over(rendered: Rendered, backdrop: Sequence[float]) -> Tensor:
         ValueError: image or alpha was not among the outputs.
     """
     if rendered.image is None or rendered.alpha is None:
-        raise ValueError("got a rendering without image or alpha, both outputs are needed")
-    alpha = rendered.alpha[:, None]
-    colour = torch.tensor(backdrop)[:, None, None]
-    return (rendered.image * alpha + colour * (1 - alpha)).clamp(0, 1)
+        raise ValueError("both outputs are needed, got a rendering without image or alpha")
+    return _over.over(rendered.image, rendered.alpha, backdrop)
 
 
 def to_uint8(picture: Tensor) -> np.ndarray:
@@ -43,5 +42,5 @@ def save_image(path: Path, picture: np.ndarray) -> None:
 
 
 def save_gif(path: Path, frames: Sequence[np.ndarray], frames_per_second: float) -> None:
-    """Write (H, W, 3) uint8 frames as an endless GIF."""
+    """Write (H, W, 3) uint8 frames as a GIF that repeats forever."""
     write_gif(path, frames, frames_per_second)

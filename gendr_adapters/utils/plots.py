@@ -1,4 +1,4 @@
-"""Figures in files: labelled grids of pictures, curves of a fit. Needs matplotlib."""
+"""Save figures: labelled grids of pictures, and curves of a fit. Needs matplotlib."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,16 +11,32 @@ _figures = optional("matplotlib.figure", __name__, "demo")
 
 
 def save_grid(
-    path: Path, rows: Sequence[Sequence[np.ndarray]], row_labels: Sequence[str], column_labels: Sequence[str]
+    path: Path,
+    rows: Sequence[Sequence[np.ndarray | str]],
+    row_labels: Sequence[str],
+    column_labels: Sequence[str],
+    captions: Sequence[Sequence[str]] | None = None,
 ) -> None:
-    """Write pictures (H, W, 3) uint8 as one grid with a label before each row and above each column."""
-    size = (1.9 * len(column_labels) + 0.4, 1.9 * len(row_labels) + 0.4)
+    """Write pictures (H, W, 3) uint8 as one grid with a label before each row and above each column.
+
+    rows: a text stands where there is no picture. captions: of every picture, below it.
+    """
+    below = captions or [[""]] * len(row_labels)
+    heights = [1.9 + 0.17 * max(len(caption.splitlines()) for caption in row) for row in below]
+    size = (1.9 * len(column_labels) + 0.4, sum(heights) + 0.4)
     figure = _figures.Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(len(row_labels), len(column_labels), squeeze=False)
+    axes = figure.subplots(len(row_labels), len(column_labels), squeeze=False, height_ratios=heights)
     for row, pictures in enumerate(rows):
         for column, picture in enumerate(pictures):
-            axes[row, column].imshow(picture)
-            axes[row, column].set(xticks=[], yticks=[])
+            panel = axes[row, column]
+            if isinstance(picture, str):
+                panel.text(0.5, 0.5, picture, ha="center", va="center", fontsize="small")
+                panel.set_box_aspect(1)
+            else:
+                panel.imshow(picture)
+            panel.set(xticks=[], yticks=[])
+            if captions is not None:
+                panel.set_xlabel(captions[row][column], fontsize="small")
     for axis, label in zip(axes[:, 0], row_labels, strict=True):
         axis.set_ylabel(label)
     for axis, label in zip(axes[0], column_labels, strict=True):

@@ -1,4 +1,5 @@
-"""The progress of a fit: the steps to draw, and a frame of its animation: shape as clay, outline against the goal's."""
+"""The progress of a fit: which steps to draw, and a frame of the animation, with the shape and its outline over the
+goal's."""
 
 import numpy as np
 import torch
@@ -25,11 +26,12 @@ SETTINGS = RenderSettings(dist_scale=1e-5, gamma=1e-3, near=1.4, far=4.1)
 
 
 def frame_steps(steps: int, frames: int, early: bool = False) -> set[int]:
-    """Pick the steps of a fit, from 0, after which to draw a frame: the first, the last and others between.
+    """Choose the steps of a fit, counted from 0, after which to draw a frame: the first, the last and some between.
 
     Args:
-        steps: how many there are. frames: how many to pick at most.
-        early: pick more in the beginning, where most happens, instead of evenly.
+        steps: number of steps.
+        frames: largest number of steps to choose.
+        early: choose more steps in the beginning, where most happens, instead of evenly.
     """
     last, intervals = steps - 1, max(frames - 1, 1)
     if early:
@@ -38,10 +40,10 @@ def frame_steps(steps: int, frames: int, early: bool = False) -> set[int]:
 
 
 def fit_frame(mesh: Mesh, goal: Mesh) -> np.ndarray:
-    """Draw a mesh and how its outline differs from a goal's, from three sides.
+    """Draw a mesh, and how its outline differs from that of a goal, from three sides.
 
-    Both within the cube [-1, 1]^3. Returns (2 * SIZE, 3 * SIZE, 3) uint8: above the shape, below `outline_difference`.
-    """
+    Both meshes are inside the cube [-1, 1]^3. Returns (2 * SIZE, 3 * SIZE, 3) uint8: the shape above,
+    `outline_difference` below."""
     columns = []
     for elevation, azimuth in VIEWS:
         camera = orbit(torch.tensor([2.732]), torch.tensor([elevation]), torch.tensor([azimuth]))
@@ -60,7 +62,7 @@ def _clay(mesh: Mesh, camera: OrbitCameras) -> np.ndarray:
 def outline_difference(learned: Tensor, wanted: Tensor) -> np.ndarray:
     """Draw how two silhouettes differ, as an (H, W, 3) uint8 picture.
 
-    learned, wanted: (H, W) in [0, 1]. What is missing of the one that is wanted is red, what is too much is blue.
+    learned, wanted: (H, W) in [0, 1]. Pixels only in `wanted` are red, pixels only in `learned` are blue.
     """
     picture = torch.ones(3, *learned.shape)
     for share, colour in (

@@ -1,4 +1,4 @@
-"""UV textures turned into per-face texels."""
+"""Convert uv textures to texels of faces."""
 
 import torch
 import torch.nn.functional as F
@@ -8,15 +8,15 @@ from .._soft_renderer.surface_textures import texel_weights
 
 
 def bake_texels(uv: Tensor, texture: Tensor, resolution: int) -> Tensor:
-    """Sample a UV texture at the texel centres of every face; bilinear, and differentiable with respect to both.
+    """Sample a uv texture at the texel centres of every face. Bilinear, with gradients to uv and texture.
 
-    u and v of 0 and 1 are the picture's borders, as in OpenGL; SoftRas' own textures ('surface') have the centres of
-    the outermost pixels there.
+    u and v of 0 and 1 are the edges of the picture, as in OpenGL. In SoftRas' own textures ('surface') they are the
+    centres of the outermost pixels.
 
     Args:
-        uv: (F, 3, 2), v counted from the bottom of the picture; outside [0, 1] the picture repeats.
-        texture: (H, W, 3), row 0 at the top.
-        resolution: R, texels a side.
+        uv: (F, 3, 2), v counted from the bottom of the picture. Outside [0, 1] the picture repeats.
+        texture: (H, W, 3), row 0 is the top.
+        resolution: R, texels along a side.
     Returns:
         (F, R * R, 3), in the layout of `gendr_adapters.render`.
     """

@@ -1,6 +1,6 @@
-"""A viewer in the browser: orbit a mesh, see its soft rendering beside it, move the sliders; or watch a fit.
+"""A viewer in the browser: orbit a mesh, see its soft rendering, move sliders, or watch a fit.
 
-    viewer = Viewer(vertices, faces)      # prints an address; open it in a browser
+    viewer = Viewer(mesh)                 # prints an address; open it in a browser
     for step in range(1000):
         ...
         viewer.update(vertices)           # as often as you like

@@ -1,4 +1,4 @@
-"""What one browser sees beside the mesh: the soft picture of its own camera, and the sliders."""
+"""The controls that one browser shows beside the mesh, and the soft rendering from its camera."""
 
 import math
 from typing import Any
@@ -19,9 +19,9 @@ _LONGER_SIDE = 320  # pixels of the soft picture
 
 
 class Panel:
-    """The controls of one client, and the picture they lead to.
+    """The controls of one browser, and the picture that they produce.
 
-    changed: called whenever there is something new to draw.
+    changed: called when there is something new to draw.
     """
 
     def __init__(self, client: Any, changed: Any) -> None:
@@ -47,7 +47,7 @@ class Panel:
         client.camera.on_update(lambda _: changed(self))
 
     def view(self) -> View:
-        """What the sliders say."""
+        """The values of the sliders."""
         return View(
             softness=10.0**self._softness.value,
             gamma=10.0**self._gamma.value,
@@ -59,7 +59,7 @@ class Panel:
         )
 
     def camera(self, dtype: torch.dtype) -> PinholeCamera:
-        """The one that the browser looks through."""
+        """The camera of the browser."""
         camera = self.client.camera
         aspect = min(max(float(camera.aspect), 0.25), 4.0)
         size = [_LONGER_SIDE, max(round(_LONGER_SIDE / aspect), 1)]
@@ -76,7 +76,7 @@ class Panel:
         )
 
     def draw(self, mesh: Mesh) -> View:
-        """Render, and send the picture to the browser."""
+        """Render the mesh and send the picture to the browser."""
         view = self.view()
         camera = self.camera(mesh.vertices.dtype)
         self._image.image = picture(mesh, camera, view)

@@ -1,4 +1,4 @@
-"""The viewer's pictures: a mesh through a camera, as softly as a View says, and what pulls on its vertices."""
+"""The pictures of the viewer: a mesh seen by a camera, drawn as a View says, and the gradients of its vertices."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -10,21 +10,21 @@ from torch import Tensor
 
 from .._headlight import headlight
 from .._meshes import Mesh
+from .._over import over
 from .._rendering import gather_corners, render
 from ..cameras import PinholeCamera
 from ._view import View
 
 BACKDROP = 1.0
-# So many vertices, those with the largest gradients, get arrows; the longest is this share of the picture's side.
+# Number of arrows, at the vertices with the largest gradients, and length of the longest, a share of the shorter side.
 ARROWS, LONGEST = 150, 0.08
 
 
 class Pull(NamedTuple):
-    """How the area of the silhouette, the sum of alpha in pixels, changes as vertices move.
+    """The gradient of the silhouette's area, which is the sum of alpha in pixels, to the vertices.
 
-    in_world: (V, 3), pixels per world unit. on_screen: (V, 2), its gradient to the vertices' places in the picture,
-    right and down, without unit. places: (V, 2), those places, pixels.
-    """
+    in_world: (V, 3), pixels per world unit. on_screen: (V, 2), the gradient to the positions of the vertices in the
+    picture, right and down, without unit. places: (V, 2), these positions, pixels."""
 
     in_world: Tensor
     on_screen: Tensor
@@ -32,7 +32,7 @@ class Pull(NamedTuple):
 
 
 def picture(mesh: Mesh, camera: PinholeCamera, view: View) -> np.ndarray:
-    """(H, W, 3) uint8. A mesh that is behind the camera leaves the picture empty."""
+    """Draw a picture, (H, W, 3) uint8. It is empty if the mesh is behind the camera."""
     height, width = camera.image_size
     seen = camera.project(mesh.vertices)
     if not bool((seen[..., 2] > 0).any()):
@@ -45,7 +45,7 @@ def picture(mesh: Mesh, camera: PinholeCamera, view: View) -> np.ndarray:
         light = headlight(mesh, camera)
         image, alpha, _, _ = render(corners, camera.image_size, mesh.features(), settings=settings, lighting=light)
         assert image is not None and alpha is not None
-        return _to_uint8(image[0] * alpha + BACKDROP * (1 - alpha))
+        return _to_uint8(over(image[0], alpha[0], [BACKDROP] * 3))
     outputs = ("alpha",) if view.shown == "alpha" else ("alpha", "depth")
     _, alpha, depth, _ = render(corners, camera.image_size, settings=settings, outputs=outputs)
     assert alpha is not None
@@ -56,7 +56,7 @@ def picture(mesh: Mesh, camera: PinholeCamera, view: View) -> np.ndarray:
 
 
 def pull_of(mesh: Mesh, camera: PinholeCamera, view: View) -> Pull:
-    """The gradient of the silhouette's area; zero for a mesh behind the camera."""
+    """The gradient of the silhouette's area. It is zero for a mesh behind the camera."""
     height, width = camera.image_size
     vertices = mesh.vertices.detach().requires_grad_()
     with torch.enable_grad():
@@ -75,15 +75,18 @@ def pull_of(mesh: Mesh, camera: PinholeCamera, view: View) -> Pull:
     return Pull(in_world, on_screen[0, :, :2] * to_pixels.to(on_screen), places)
 
 
-def heat(values: Tensor) -> Tensor:
-    """Colours (V, 3) in [0, 1] of numbers >= 0 (V,): grey, and the redder the closer to the largest."""
-    share = (values / values.max().clamp(min=1e-30))[:, None]
+def heat(values: Tensor, beside: Tensor | None = None) -> Tensor:
+    """Colours (V, 3) in [0, 1] of numbers >= 0 (V,): from grey for 0 to red for the largest number, of these or of
+    `beside`."""
+    largest = (values if beside is None else beside).max().clamp(min=1e-30)
+    share = (values / largest).clamp(max=1)[:, None]
     grey, red = values.new_tensor([0.75, 0.75, 0.75]), values.new_tensor([0.85, 0.1, 0.05])
     return grey + share.sqrt() * (red - grey)
 
 
 def _with_arrows(mesh: Mesh, camera: PinholeCamera, view: View) -> np.ndarray:
-    """The silhouette, and where the vertices that pull most would go to make it larger."""
+    """Draw the silhouette, with arrows at the vertices of the largest gradients. They point where its area would
+    grow."""
     silhouette = picture(mesh, camera, replace(view, shown="alpha"))
     canvas = Image.fromarray(silhouette // 2 + 32)
     pull = pull_of(mesh, camera, view)

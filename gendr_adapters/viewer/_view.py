@@ -1,4 +1,4 @@
-"""What the viewer's sliders say, and the settings they stand for."""
+"""View: the values of the viewer's sliders, and the settings that they stand for."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from ..settings import RenderSettings
 from ..t_conorms import T_CONORMS
 
 SHOWN = ("colour", "alpha", "depth", "gradient")
-# The renderer's depth range is a little wider than the mesh.
+# Margin of near and far around the mesh, a share of its depth.
 _MARGIN = 0.05
 
 
@@ -17,10 +17,10 @@ _MARGIN = 0.05
 class View:
     """What a picture of the viewer shows.
 
-    softness: width of the edges in pixels, sqrt(dist_scale) min(H, W) / 2. gamma: of the softmax over depth, in units
-    of the mesh's own depth. reach: pixels; None: as far as a face's coverage counts. t_conorm_p: of the families that
-    have a parameter. shown: one of SHOWN; 'gradient': arrows of -dL/dv on the alpha, and |dL/dv| on the mesh.
-    """
+    softness: width of the edges in pixels, sqrt(dist_scale) min(H, W) / 2. gamma: of the softmax over depth, relative
+    to the depth range of the mesh. reach: pixels; None: as far as a face's coverage counts. t_conorm_p: parameter of
+    the T-conorms that have one. shown: one of SHOWN; 'gradient' shows the gradient of alpha's sum: arrows on the
+    picture, and its length as a colour on the mesh."""
 
     softness: float = 1.0
     gamma: float = 1e-2
@@ -31,7 +31,7 @@ class View:
     shown: str = "colour"
 
     def settings(self, image_size: tuple[int, int], depth: Tensor) -> RenderSettings:
-        """For a picture of faces at these depths, of which some are above 0."""
+        """The settings for a picture of faces at these depths, of which at least one is > 0."""
         ahead = depth[depth > 0]
         nearest, farthest = float(ahead.min()), float(ahead.max())
         margin = _MARGIN * (farthest - nearest) + 1e-3 * farthest

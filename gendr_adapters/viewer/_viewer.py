@@ -1,4 +1,4 @@
-"""Viewer: a page with the mesh, which any browser that opens it can orbit, and a panel for each of them."""
+"""Viewer: a web page with the mesh that any browser can orbit, and controls for each browser."""
 
 import io
 import threading
@@ -8,56 +8,65 @@ from typing import Any
 
 import numpy as np
 import torch
-import trimesh
 import viser
 from torch import Tensor
 
-from .._inputs import as_index, check_real
-from .._meshes import Mesh
+from .._inputs import check_real
+from .._meshes import Mesh, ball_around
+from .._meshes._checks import check_mesh
+from .._meshes._mesh import GREY
+from .._meshes._others import as_trimesh
 from ._panel import Panel
 from ._pictures import heat, pull_of
 from ._view import View
 
-GREY = 0.8
 _WAIT = 0.2  # seconds between looks at whether to stop
-# Where the camera starts: the direction from the mesh, in radii of it; its field of view in degrees.
+# Where the camera starts: direction from the mesh, distance in radii of the mesh, and field of view in degrees.
 _FROM, _DISTANCE, _FOV = np.array([0.5, 0.3, 0.8]), 3.5, 45.0
 
 
 class Viewer:
-    """A mesh in the browser: the mesh itself, its soft rendering and what it depends on.
+    """A web page that shows a mesh, its soft rendering, and sliders for the settings of the rendering.
+
+    It runs in a thread of its own until `stop` is called, or the `with` block ends.
 
     Args:
-        vertices: (V, 3), world units. Where they are and how large does not matter: the camera starts in front.
-        faces: (F, 3) int64, each in [0, V).
-        colours: (V, 3) in [0, 1]; None: grey.
-        host: the address to listen on. The default is reached from this machine only; '0.0.0.0' is reached by everyone
-            on the network, and there is no password.
-        port: of the address; if another program has it, the next free one is taken.
+        mesh: on any device, world units. Its position and size do not matter: the camera starts where it sees all of
+            it. It is shown with its texture, or else with its vertices' colours, or else in grey.
+        host: the address to listen on. The default can be reached from this machine only; '0.0.0.0' can be reached by
+            everyone on the network, and there is no password.
+        port: of the address; if another program uses it, the next free one is taken.
         quiet: do not print the address.
     Raises:
-        TypeError: not a tensor, or a dtype that does not fit. ValueError: shapes that do not fit, no faces, or vertices
+        TypeError: not a Mesh of tensors. ValueError: shapes that do not fit, no faces, an index out of range, numbers
             that are not finite.
+
+    Example:
+        >>> from gendr_adapters import data, load_mesh
+        >>> from gendr_adapters.viewer import Viewer
+        >>> mesh = load_mesh(data.path("airplane.obj"))
+        >>> with Viewer(mesh, quiet=True) as viewer:
+        ...     viewer.update(1.1 * mesh.vertices)  # in each step of a fit
+        ...     viewer.url.startswith("http://localhost:")
+        True
     """
 
     def __init__(
         self,
-        vertices: Tensor,
-        faces: Tensor,
-        colours: Tensor | None = None,
+        mesh: Mesh,
         *,
         host: str = "127.0.0.1",
         port: int = 8080,
         quiet: bool = False,
     ) -> None:
-        self._mesh = _checked(vertices, faces, colours)
+        self._mesh = _own(mesh)
         self._strength: Tensor | None = None
         self._panels: dict[int, Panel] = {}
         self._to_draw: set[int] = set()
         self._mesh_changed = True
         self._condition = threading.Condition()
         self._stopped = False
-        with redirect_stdout(io.StringIO()):  # a banner, whatever verbose says
+        with redirect_stdout(io.StringIO()):  # viser prints a banner even with verbose=False
             self._server = viser.ViserServer(host=host, port=port, label="gendr_adapters", verbose=False)
         self._server.scene.set_up_direction("+y")
         self._place_camera()
@@ -69,29 +78,34 @@ class Viewer:
             print(f"open {self.url} in a browser")
 
     def _place_camera(self) -> None:
-        middle, radius = _bounds(self._mesh.vertices)
+        ball = ball_around(self._mesh.vertices)
+        middle, radius = ball.middle.double().numpy(), max(float(ball.radius), 1e-6)
         camera = self._server.initial_camera
         camera.look_at, camera.position = middle, middle + radius * _FROM / np.linalg.norm(_FROM) * _DISTANCE
         camera.fov, camera.near, camera.far = np.radians(_FOV), 0.01 * radius, 100.0 * radius
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The address of the page."""
         host = self._server.get_host()
         return f"http://{'localhost' if host in ('0.0.0.0', '127.0.0.1') else host}:{self._server.get_port()}"
 
     def update(self, vertices: Tensor | None = None, *, gradient: Tensor | None = None) -> None:
-        """Show a mesh as it is now; for a training loop. It returns at once; what comes too fast is left out.
+        """Show new vertices or a gradient; call it in a training loop.
+
+        It returns at once. If calls come faster than the page can show them, some are skipped.
 
         Args:
-            vertices: (V, 3), as many as before. None: they stay.
-            gradient: (V, 3) of your loss, vertices.grad. The mesh is the redder where it is the larger. None: where the
-                panel shows 'gradient', that of the silhouette's area is shown.
+            vertices: (V, 3), as many as before. None: the last ones.
+            gradient: (V, 3), of your loss: vertices.grad. The mesh is redder where its length is larger. None: if the
+                panel shows 'gradient', it is that of the silhouette's area.
+        Raises:
+            TypeError, ValueError: as the class; another number of vertices.
         """
         with self._condition:
             if vertices is not None:
                 self._check_shape("vertices", vertices)
-                self._mesh = _checked(vertices, self._mesh.faces, self._mesh.vertex_colours)
+                self._mesh = _own(self._mesh._replace(vertices=vertices, normals=None))
             if gradient is not None:
                 self._check_shape("gradient", gradient)
             self._strength = None if gradient is None else gradient.detach().float().cpu().norm(dim=1)
@@ -106,7 +120,7 @@ class Viewer:
             raise ValueError(f"{name} must be {expected}, as the mesh's vertices, got shape {tuple(value.shape)}")
 
     def wait(self) -> None:
-        """Return when the viewer was stopped; Ctrl-C stops it."""
+        """Wait until the viewer is stopped; Ctrl-C stops it."""
         try:
             while not self._stopped:
                 time.sleep(_WAIT)
@@ -114,14 +128,15 @@ class Viewer:
             self.stop()
 
     def stop(self) -> None:
-        """Close the page. Calling it again does nothing."""
+        """Close the page. A second call does nothing."""
         with self._condition:
             if self._stopped:
                 return
             self._stopped = True
             self._condition.notify()
         self._worker.join()
-        self._server.stop()
+        with redirect_stdout(io.StringIO()):  # viser prints that it stopped, whatever verbose says
+            self._server.stop()
 
     def __enter__(self) -> "Viewer":
         return self
@@ -140,12 +155,13 @@ class Viewer:
             self._panels.pop(client.client_id, None)
 
     def _ask(self, panel: Panel) -> None:
-        """To draw a panel. Only the last wish counts."""
+        """Request a drawing of a panel. Only the last request is drawn."""
         with self._condition:
             self._to_draw.add(panel.client.client_id)
             self._condition.notify()
 
     def _work(self) -> None:
+        heated = False  # Does the mesh show a gradient now? Sending it again costs as much as its texture is large.
         while True:
             with self._condition:
                 while not (self._stopped or self._to_draw or self._mesh_changed):
@@ -156,49 +172,35 @@ class Viewer:
                 mesh, strength, mesh_changed = self._mesh, self._strength, self._mesh_changed
                 self._to_draw, self._mesh_changed = set(), False
             views = [panel.draw(mesh) for panel in panels]
-            shown = self._colours(mesh, strength, panels, views)
-            if mesh_changed or strength is None:
-                self._show_mesh(mesh, shown)
+            colours = self._heat(mesh, strength, panels, views)
+            if mesh_changed or heated or colours is not None:
+                self._show_mesh(mesh, colours)
+            heated = colours is not None
 
-    def _colours(self, mesh: Mesh, strength: Tensor | None, panels: list[Panel], views: list[View]) -> Tensor:
-        """Of the mesh, which all browsers see alike."""
+    def _heat(self, mesh: Mesh, strength: Tensor | None, panels: list[Panel], views: list[View]) -> Tensor | None:
+        """Colours of the mesh's vertices that show a gradient, which all browsers see alike; None: none is shown."""
         if strength is not None:
             return heat(strength)
         for panel, view in zip(panels, views, strict=True):
             if view.shown == "gradient":
                 return heat(pull_of(mesh, panel.camera(mesh.vertices.dtype), view).in_world.norm(dim=1))
-        assert mesh.vertex_colours is not None
-        return mesh.vertex_colours
+        return None
 
-    def _show_mesh(self, mesh: Mesh, colours: Tensor) -> None:
-        shown = trimesh.Trimesh(
-            mesh.vertices.numpy(), mesh.faces.numpy(), vertex_colors=(colours * 255).byte().numpy(), process=False
-        )
-        self._server.scene.add_mesh_trimesh("/mesh", shown)
-
-
-def _checked(vertices: Tensor, faces: Tensor, colours: Tensor | None) -> Mesh:
-    """On the CPU, in float32, and of its own."""
-    check_real("vertices", vertices)
-    if vertices.dim() != 2 or vertices.shape[1] != 3:
-        raise ValueError(f"vertices must be (V, 3), got shape {tuple(vertices.shape)}")
-    faces = as_index("faces", faces)
-    if faces.dim() != 2 or faces.shape[1] != 3 or not len(faces):
-        raise ValueError(f"faces must be (F, 3), at least one, got shape {tuple(faces.shape)}")
-    if not bool(vertices.isfinite().all()):
-        raise ValueError(f"vertices must be finite, got {int((~vertices.isfinite()).sum())} numbers that are not")
-    if int(faces.min()) < 0 or int(faces.max()) >= len(vertices):
-        raise ValueError(f"faces must be in [0, {len(vertices)}), got {int(faces.min())} to {int(faces.max())}")
-    if colours is None:
-        colours = torch.full_like(vertices, GREY)
-    check_real("colours", colours)
-    if colours.shape != vertices.shape:
-        raise ValueError(f"colours must be (V, 3) = {tuple(vertices.shape)}, got shape {tuple(colours.shape)}")
-    own = [x.detach().to("cpu", copy=True) for x in (vertices.float(), faces, colours.float().clamp(0, 1))]
-    return Mesh(own[0], own[1], vertex_colours=own[2])
+    def _show_mesh(self, mesh: Mesh, colours: Tensor | None) -> None:
+        """With these colours of its vertices, or its own look."""
+        if colours is None and mesh.texture is None and mesh.vertex_colours is None:
+            colours = torch.full_like(mesh.vertices, GREY)
+        if colours is not None:
+            mesh = mesh._replace(texture=None, vertex_colours=colours)
+        self._server.scene.add_mesh_trimesh("/mesh", as_trimesh(mesh, "the viewer"))
 
 
-def _bounds(vertices: Tensor) -> tuple[np.ndarray, float]:
-    """The middle of the bounding box and half its diagonal."""
-    low, high = vertices.amin(0), vertices.amax(0)
-    return ((low + high) / 2).double().numpy(), max(float((high - low).norm()) / 2, 1e-6)
+def _own(mesh: Mesh) -> Mesh:
+    """A checked copy on the CPU, in float32, that nobody else writes to; colours are in [0, 1]."""
+    check_mesh(mesh)
+    if not len(mesh.faces):
+        raise ValueError("the mesh has no faces: there is nothing to show")
+    copies = [None if x is None else x.detach().to("cpu", copy=True) for x in mesh]
+    own = Mesh(*copies).to(torch.float32)  # type: ignore[arg-type] # vertices and faces are not None
+    colours, texture = (None if x is None else x.clamp(0, 1) for x in (own.vertex_colours, own.texture))
+    return own._replace(faces=own.faces.long(), vertex_colours=colours, texture=texture)

@@ -1,0 +1,95 @@
+"""Silhouettes and their cameras out of a folder, at the size at which they are fitted."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .._soft_renderer.pictures import read_coverage
+from ..cameras import PinholeCamera
+from ._transforms import Frame, read_transforms
+
+# In a picture without alpha: the share of pixels that may be neither dark nor bright.
+_MOST_GREY = 0.5
+_DARK, _BRIGHT = 0.1, 0.9
+# A silhouette has this many pixels at least, where it is fitted.
+_LEAST_AREA = 1.0
+
+
+class Views(NamedTuple):
+    """N pictures of one thing. cameras: N of one each. silhouettes: (N, H, W) in [0, 1]. names: of the files."""
+
+    cameras: list[PinholeCamera]
+    silhouettes: Tensor
+    names: list[str]
+
+    def to(self, device: torch.device) -> "Views":
+        """The same on a device."""
+        return Views([_on(camera, device) for camera in self.cameras], self.silhouettes.to(device), self.names)
+
+
+def read_views(path: Path, longest_side: int) -> Views:
+    """What a transforms.json lists, or a folder with such a file. Larger pictures are made smaller.
+
+    longest_side: of the silhouettes, at most, pixels.
+    Raises FileNotFoundError; ValueError for files that are not as they must be, pictures of several sizes, and pictures
+    that show no silhouette.
+    """
+    views = Views([], torch.empty(0), [])
+    silhouettes: list[Tensor] = []
+    first: tuple[int, int] | None = None
+    for frame in read_transforms(path / "transforms.json" if path.is_dir() else path):
+        levels = _levels(frame)
+        size = (levels.shape[0], levels.shape[1])
+        if first is None:
+            first = size
+        elif size != first:
+            raise ValueError(
+                f"pictures must be of one size: {views.names[0]} is {first[1]} x {first[0]} pixels, {frame.path} is "
+                f"{size[1]} x {size[0]}"
+            )
+        scale = min(1.0, longest_side / max(size))
+        small = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
+        silhouette = F.interpolate(levels[None, None], small, mode="area")[0, 0]
+        if silhouette.sum() < _LEAST_AREA:
+            raise ValueError(f"{frame.path} shows no silhouette at {small[1]} x {small[0]} pixels")
+        views.cameras.append(frame.camera(size, small))
+        views.names.append(str(frame.path))
+        silhouettes.append(silhouette)
+    return views._replace(silhouettes=torch.stack(silhouettes))
+
+
+def in_one(cameras: Sequence[PinholeCamera]) -> PinholeCamera:
+    """Several cameras of one image size as one batch."""
+    return PinholeCamera(
+        rotation=torch.cat([camera.rotation for camera in cameras]),
+        translation=torch.cat([camera.translation for camera in cameras]),
+        focal=torch.cat([camera.focal for camera in cameras]),
+        principal_point=torch.cat([camera.principal_point for camera in cameras]),
+        image_size=cameras[0].image_size,
+    )
+
+
+def _on(camera: PinholeCamera, device: torch.device) -> PinholeCamera:
+    return PinholeCamera(
+        rotation=camera.rotation.to(device),
+        translation=camera.translation.to(device),
+        focal=camera.focal.to(device),
+        principal_point=camera.principal_point.to(device),
+        image_size=camera.image_size,
+    )
+
+
+def _levels(frame: Frame) -> Tensor:
+    """Coverage (H, W) at the size of the file."""
+    pixels, is_alpha = read_coverage(frame.path, frame.where)
+    levels = torch.from_numpy(pixels)
+    if not is_alpha:
+        grey = ((levels > _DARK) & (levels < _BRIGHT)).float().mean()
+        border = torch.cat([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
+        if grey > _MOST_GREY or border.min() > _DARK:
+            raise ValueError(f"{frame.path} has no alpha and is not white on black; a silhouette is one or the other")
+    return levels
