@@ -48,7 +48,7 @@ def background_rows(background: Any, channels: int, n_images: int, like: Any) ->
 
 
 def is_known(x: Any) -> bool:
-    """Its values are there for the asking: it is no tracer."""
+    """Whether its values can be read: it is no tracer."""
     return not isinstance(x, jax.core.Tracer)
 
 

@@ -35,5 +35,5 @@ def scale_row(name: str, value: Any, n_images: int, like: Any) -> Any:
     if not isinstance(value, jax.Array):
         return None
     if value.ndim == 1 and value.shape[0] not in (1, n_images):
-        raise ValueError(f"{name} must have 1 entry or one an image ({n_images}), got {value.shape[0]}")
+        raise ValueError(f"{name} must have 1 entry or one for each image ({n_images}), got {value.shape[0]}")
     return jnp.broadcast_to(value.astype(like.dtype), (n_images,))
