@@ -1,5 +1,7 @@
 """gendr_adapters.jax against the reference renderers' own numbers: the golden files that are double throughout."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from support.golden import GoldenCase, golden_cases, settings_of
@@ -16,7 +18,7 @@ CASES = [case for stem in ("softras_f64", "gendr_f64") for case in golden_cases(
 def test_golden(case: GoldenCase) -> None:
     settings = RenderSettings(**{**vars(settings_of(case.params)), "gradient": "reference"})
 
-    def image_of(faces, textures):  # type: ignore[no-untyped-def]
+    def image_of(faces: Any, textures: Any) -> Any:
         background = case.params["background_color"]
         rendered = render(faces, case.image_size, textures, settings=settings, background=background)
         return jnp.concatenate([rendered.image, rendered.alpha[:, None]], 1)

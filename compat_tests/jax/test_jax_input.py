@@ -36,7 +36,7 @@ REFUSED: list[tuple[type, str, Callable[[Any], dict[str, Any]]]] = [
     (TypeError, "settings must be", lambda f: {"settings": {"dist_scale": 1e-3}}),
     (ValueError, "image sides", lambda f: {"image_size": 0}),
     (TypeError, "image_size must be", lambda f: {"image_size": 3.5}),
-    (ValueError, "1 entry or one for each image", lambda f: {"settings": RenderSettings(gamma=f(np.ones(3, np.float32)))}),
+    (ValueError, "one for each image", lambda f: {"settings": RenderSettings(gamma=f(np.ones(3, np.float32)))}),
     (ValueError, "not finite", lambda f: {
         "face_vertices": f(ONE * np.float32("nan")), "settings": RenderSettings(check_finite=True)
     }),

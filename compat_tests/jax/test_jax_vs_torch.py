@@ -109,7 +109,7 @@ def test_outputs_that_were_not_asked_for_are_none() -> None:
 @pytest.mark.parametrize("index_dtype", [np.int32, np.int64])
 def test_corners(index_dtype: type) -> None:
     random = np.random.default_rng(0)
-    faces = random.integers(0, 7, (11, 3)).astype(index_dtype)
+    faces: Any = random.integers(0, 7, (11, 3)).astype(index_dtype)
     for shape in ((7, 3), (2, 7, 4)):
         values = random.normal(size=shape)
         for dtype in (np.float32, np.float64):
