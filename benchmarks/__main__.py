@@ -15,6 +15,7 @@ from benchmarks.gpu.machine import git_commit
 from benchmarks.measure import peak_memory, time_scene
 from benchmarks.scenes import Scene, silhouette_settings, sphere_faces, spot_faces, standard_scenes
 from gendr_adapters import _native
+from gendr_adapters.utils.command_line import positive_float
 from gendr_adapters.utils.machine import processor
 
 Row = dict[str, float | int | str]
@@ -90,7 +91,7 @@ def swapped_renderers(seconds: float) -> dict[str, Any] | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=1.0, help="time for each line (default: 1)")
+    parser.add_argument("--seconds", type=positive_float, default=1.0, help="time for each line (default: 1)")
     parser.add_argument("--json", type=Path, help="write the numbers here, too")
     parser.add_argument("--history", type=Path, help="append the scenes' medians here, if the machine is idle")
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)

@@ -20,6 +20,7 @@ from gendr_adapters._nearest_fragments import find_nearest_fragments
 from gendr_adapters._soft_mask import soft_mask
 from gendr_adapters.ops import library as op_library
 from gendr_adapters.ops import render as render_op
+from gendr_adapters.utils.command_line import positive_float
 
 Row = dict[str, float | str]
 Outputs = tuple[Tensor, ...]
@@ -153,7 +154,7 @@ def print_report(tables: dict[str, list[Row]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.call", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=1.0, help="time for each line (default: 1)")
+    parser.add_argument("--seconds", type=positive_float, default=1.0, help="time for each line (default: 1)")
     print_report(measure(parser.parse_args().seconds))
 
 

@@ -93,7 +93,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=__doc__)
     parser.add_argument("revision", nargs="?", default="HEAD", help="the commit to compare with (default: HEAD)")
     parser.add_argument("--pairs", type=positive_int, default=20, help="pairs of turns a scene (default: 20)")
-    parser.add_argument("--threads", type=positive_int, nargs="+", default=[1, 2], help="(default: 1 2)")
+    parser.add_argument(
+        "--threads", type=positive_int, nargs="+", default=[1, 2], help="numbers of threads to time (default: 1 2)"
+    )
     parser.add_argument("--serve", type=int, metavar="THREADS", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:

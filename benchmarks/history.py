@@ -48,7 +48,7 @@ def why_not_now() -> str | None:
 
 
 def read(path: Path) -> list[Entry]:
-    """The lines, oldest first. Raises ValueError with the number of a line that is none."""
+    """The lines, oldest first. Raises ValueError with the number of an invalid line."""
     lines = path.read_text().splitlines() if path.exists() else []
     entries = []
     for number, line in enumerate(lines, 1):

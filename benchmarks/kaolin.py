@@ -20,6 +20,7 @@ from benchmarks.measure import time_runs
 from gendr_adapters import data, gather_corners, load_mesh
 from gendr_adapters.kaolin import dibr_rasterization
 from gendr_adapters.utils.cameras import orbit, project
+from gendr_adapters.utils.command_line import positive_float, positive_int
 
 Row = dict[str, float | int | str]
 
@@ -134,11 +135,13 @@ def print_report(result: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kaolin", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=1.0, help="time for each line (default: 1)")
-    parser.add_argument("--size", type=int, default=256, help="of the picture, pixels (default: 256)")
+    parser.add_argument("--seconds", type=positive_float, default=1.0, help="time for each line (default: 1)")
+    parser.add_argument(
+        "--image-size", type=positive_int, default=256, help="side of the picture, pixels (default: 256)"
+    )
     parser.add_argument("--json", type=Path, help="write the numbers here, too")
     options = parser.parse_args()
-    result = measure(options.seconds, options.size)
+    result = measure(options.seconds, options.image_size)
     print_report(result)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)

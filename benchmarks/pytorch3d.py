@@ -43,6 +43,7 @@ from benchmarks.measure import rise_of_peak
 from gendr_adapters import data, load_mesh
 from gendr_adapters._projected_meshes import ProjectedMeshes
 from gendr_adapters.pytorch3d import GenDRRasterizer, _shaders, swap
+from gendr_adapters.utils.command_line import positive_float, positive_int
 
 Row = dict[str, Any]
 
@@ -185,7 +186,7 @@ def peak_memory(kind: str, image_size: int, swapped: bool) -> float:
 
 
 def peak_memory_of_a_child(kind: str, image_size: int, swapped: bool) -> float:
-    command = [sys.executable, "-m", "benchmarks.pytorch3d", "--memory", kind, "--size", str(image_size)]
+    command = [sys.executable, "-m", "benchmarks.pytorch3d", "--memory", kind, "--image-size", str(image_size)]
     command += [] if swapped else ["--unswapped"]
     return round(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout), 1)
 
@@ -271,16 +272,18 @@ def _cells(r: Row) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pytorch3d", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=1.0, help="time for each line (default: 1)")
-    parser.add_argument("--size", type=int, default=256, help="of the picture, pixels (default: 256)")
+    parser.add_argument("--seconds", type=positive_float, default=1.0, help="time for each line (default: 1)")
+    parser.add_argument(
+        "--image-size", type=positive_int, default=256, help="side of the picture, pixels (default: 256)"
+    )
     parser.add_argument("--json", type=Path, help="write the numbers here, too")
     parser.add_argument("--memory", choices=SHADERS, help=argparse.SUPPRESS)
     parser.add_argument("--unswapped", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
-        print(peak_memory(options.memory, options.size, swapped=not options.unswapped))
+        print(peak_memory(options.memory, options.image_size, swapped=not options.unswapped))
         return
-    result = measure(options.seconds, options.size)
+    result = measure(options.seconds, options.image_size)
     print_report(result)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)

@@ -58,7 +58,7 @@ def spot_faces() -> Tensor:
 
 
 def sphere_faces(n_faces: int) -> Tensor:
-    """A sphere of about n_faces faces in the middle of the picture, covering the same area whatever n_faces."""
+    """A sphere of about n_faces faces in the middle of the picture, covering the same area for any n_faces."""
     return _view(uv_sphere(max(3, round(math.sqrt(n_faces / 8))), 0.6), 1, 2.732, 30.0)[0]
 
 

@@ -25,6 +25,7 @@ from gendr_adapters import (
     vertex_normals,
 )
 from gendr_adapters.utils.cameras import orbit, project
+from gendr_adapters.utils.command_line import positive_float, positive_int
 
 SETTINGS = RenderSettings(
     dist_scale=1e-4,
@@ -86,21 +87,27 @@ def peak_memory(kind: str, size: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.shading", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=1.0, help="time for each line (default: 1)")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[256, 1024], help="of the picture, pixels")
+    parser.add_argument("--seconds", type=positive_float, default=1.0, help="time for each line (default: 1)")
+    parser.add_argument(
+        "--image-sizes",
+        type=positive_int,
+        nargs="+",
+        default=[256, 1024],
+        help="sides of the pictures, pixels (default: 256 1024)",
+    )
     parser.add_argument("--memory", choices=KINDS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
-        print(peak_memory(options.memory, options.sizes[0]))
+        print(peak_memory(options.memory, options.image_sizes[0]))
         return
-    for size in options.sizes:
+    for size in options.image_sizes:
         with torch.no_grad():
             faces = spot("silhouette", size)()[1]
         count = find_fragments(faces.detach(), size, settings=SETTINGS).face.shape[0]
         print(f"\nspot at {size} x {size}: {count:,} fragments; medians; peak: what a process of its own rises by\n")
         for kind in KINDS:
             timing = time_runs(spot(kind, size), options.seconds)
-            command = [sys.executable, "-m", "benchmarks.shading", "--memory", kind, "--sizes", str(size)]
+            command = [sys.executable, "-m", "benchmarks.shading", "--memory", kind, "--image-sizes", str(size)]
             peak = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             print(f"{kind:24} {timing.forward:9.2f} ms {timing.backward:9.2f} ms {peak:8.1f} MiB", flush=True)
 

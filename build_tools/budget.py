@@ -54,7 +54,7 @@ def release(description: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--write", action="store_true", help="let the budget be what the library uses")
     write = parser.parse_args().write
     found = sorted(NATIVE.glob("libgendr_cuda*.json"))
     if not found:

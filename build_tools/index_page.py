@@ -1,4 +1,4 @@
-"""What a package index shows: the README, whose links would lead nowhere there as they stand, and addresses."""
+"""What a package index shows: the README, with links that work there, and addresses."""
 
 import re
 from pathlib import Path

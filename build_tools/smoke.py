@@ -96,7 +96,9 @@ def cuda_libraries(majors: list[str]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["without-torch", "all"])
+    parser.add_argument(
+        "what", choices=["without-torch", "all"], help="what to try: the parts that need no torch, or all"
+    )
     parser.add_argument("majors", nargs="*", metavar="MAJOR", help="CUDA versions whose core the wheel has: 12 13")
     options = parser.parse_args()
     spec = find_spec("gendr_adapters")

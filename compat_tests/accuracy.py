@@ -142,7 +142,7 @@ def page() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m compat_tests.accuracy", description=__doc__)
-    parser.add_argument("--write", action="store_true", help=f"to {PAGE.name}, not to the screen")
+    parser.add_argument("--write", action="store_true", help=f"write to {PAGE.name}, not to the screen")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     text = page()

@@ -109,7 +109,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m compat_tests.environments", description=__doc__.partition("\n")[0])
-    parser.add_argument("pairs", nargs="+", metavar="PYTHON:TORCH", help="for example 3.10:2.5.1")
+    parser.add_argument("pairs", nargs="+", metavar="PYTHON:TORCH", help="versions to test, 3.10:2.5.1 for example")
     parser.add_argument("--tests", nargs="+", default=TESTS, help="files and folders of compat_tests, instead of TESTS")
     parser.add_argument("--out", type=Path, help="folder for environments and logs (default: a temporary one)")
     parser.add_argument("--keep", action="store_true", help="do not remove the environments")

@@ -14,6 +14,7 @@ from gendr_adapters._soft_renderer.surface_textures import texel_weights
 from gendr_adapters.utils.cameras import orbit, project
 from gendr_adapters.utils.command_line import non_negative_float, positive_float, positive_int
 from gendr_adapters.utils.losses import iou, iou_loss
+from gendr_adapters.utils.plots import Grid
 from gendr_adapters.utils.progress import BOTH, MISSING, TOO_MUCH, frame_steps, outline_difference
 from gendr_adapters.utils.shading import AMBIENT, lambert
 from gendr_adapters.utils.textures import bake_texels
@@ -147,3 +148,28 @@ from gendr_adapters.utils import cameras, command_line, deformation, losses, mac
 def test_unknown_data_file_is_refused():
     with pytest.raises(ValueError, match="got 'cow.obj', allowed are airplane.obj"):
         data.path("cow.obj")
+
+
+def test_frames_of_a_grid_have_one_layout_and_their_own_captions() -> None:
+    grid = Grid(["one row"], ["left", "right"], "a title")
+    pictures = [[np.full((8, 8, 3), value, np.uint8) for value in (0, 255)]]
+    grid.show(pictures, [["", "1 degree off"]])
+    first = grid.pixels()
+    grid.show(pictures, [["", "23 degrees off"]])
+    second = grid.pixels()
+    grid.show([pictures[0][::-1]])
+    third = grid.pixels()
+    grid.rename("b title")
+    renamed = grid.pixels()
+    above = np.argwhere((renamed != third).any(2))
+    assert len(above) and above[:, 0].max() < first.shape[0] / 5
+    assert first.shape == second.shape == third.shape and first.dtype == np.uint8
+    changed = [(one != other).any(2) for one, other in ((first, second), (second, third))]
+    below, beside = (np.argwhere(where) for where in changed)
+    assert len(below) and below[:, 1].min() > first.shape[1] / 2  # only the right caption
+    assert len(beside) > len(below) and beside[:, 1].min() < first.shape[1] / 2  # both pictures
+
+
+def test_a_grid_without_a_title_cannot_be_renamed() -> None:
+    with pytest.raises(ValueError, match="has no title"):
+        Grid(["one row"], ["one column"]).rename("a title")

@@ -13,7 +13,7 @@ and from the side.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gendr_adapters.redner import get_depth_renderer
+from gendr_adapters.utils.command_line import non_negative_float, positive_int
 
 WIDTH, HEIGHT = DIMS = (64, 48)
 INTRINSICS = (60.0, 60.0, 32.0, 24.0)  # fx, fy, cx, cy, pixels
@@ -35,7 +36,7 @@ TRIANGLES = torch.tensor(
 )
 SQUARE = torch.tensor([[-2.0, -2.0, 3.5], [2.0, -2.0, 3.5], [2.0, 2.0, 3.5], [-2.0, 2.0, 3.5]])
 FACES = torch.tensor([[0, 1, 2], [3, 4, 5], [6, 7, 8], [6, 8, 9]])
-# Where the fit starts: each triangle moved, and its corners on their own, by so many metres.
+# Where the fit starts: each triangle moved, and its corners separately, by these metres.
 MOVED = torch.tensor([[[0.22, 0.15, 0.25]], [[-0.2, 0.12, -0.2]]])
 CORNERS_MOVED = 0.05
 
@@ -43,12 +44,12 @@ CORNERS_MOVED = 0.05
 @dataclass(frozen=True)
 class Options:
     """samples: a pixel and step. edge_samples: points for each pixel of the edges' length. noise: of the observed
-    depth, metres. The learning rate falls to a tenth of lr."""
+    depth, metres. The learning rate falls to a tenth of learning_rate."""
 
     steps: int = 400
     samples: int = 4
     edge_samples: float = 4.0
-    lr: float = 0.01
+    learning_rate: float = 0.01
     noise: float = 0.01
     seed: int = 0
 
@@ -76,7 +77,7 @@ class Fit:
 
     def steps(self) -> Iterator[float]:
         """Train, yielding the loss of each step."""
-        optimizer = torch.optim.Adam([self.triangles], lr=self.options.lr)
+        optimizer = torch.optim.Adam([self.triangles], lr=self.options.learning_rate)
         schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.1 ** (1 / self.options.steps))
         for _ in range(self.options.steps):
             seen = self.stochastic(_vertices(self.triangles), FACES, INTRINSICS, DIMS)
@@ -147,13 +148,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the fit and say how it went; argv stands in for the command line's arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
-    arguments = {
-        "steps": (int, "of the fit"),
-        "samples": (int, "a pixel and step"),
-        "edge_samples": (float, "points for each pixel of the edges' length; 0: without the boundary term"),
-        "lr": (float, "learning rate of Adam at the beginning"),
-        "noise": (float, "of the observed depth, metres"),
-        "seed": (int, "of everything random"),
+    arguments: dict[str, tuple[Callable[[str], float], str]] = {
+        "steps": (positive_int, "steps of the fit"),
+        "samples": (positive_int, "samples in each pixel and step"),
+        "edge_samples": (
+            non_negative_float,
+            "points for each pixel of the edges' length; 0: without the boundary term",
+        ),
+        "learning_rate": (non_negative_float, "learning rate of Adam, at the beginning"),
+        "noise": (non_negative_float, "noise of the observed depth, metres"),
+        "seed": (int, "seed of everything random"),
     }
     for name, (kind, what) in arguments.items():
         flag, default = f"--{name.replace('_', '-')}", getattr(Options, name)

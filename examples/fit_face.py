@@ -50,7 +50,7 @@ class Options:
     """detail: 6 detail^2 + 2 vertices of the made-up heads. model, target: files, or None."""
 
     steps: int = 500
-    size: int = 128
+    image_size: int = 128
     frames: int = 36
     seed: int = 0
     detail: int = 32
@@ -58,7 +58,7 @@ class Options:
     target: Path | None = None
 
 
-QUICK = Options(steps=60, size=64, frames=12, detail=16)
+QUICK = Options(steps=60, image_size=64, frames=12, detail=16)
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Fit:
         self.truth = None
         if options.target is None:
             self.truth = random_portrait(self.model, torch.Generator().manual_seed(options.seed))
-        self.target = self.wanted(options.size)
+        self.target = self.wanted(options.image_size)
         # Some degrees from the truth's camera, a little farther off, with other lights.
         self.portrait = plain_portrait(self.model, azimuth=16.0, elevation=1.0, closer=0.99).learnable()
         self.loss = math.nan
@@ -168,7 +168,7 @@ class Fit:
         optimizer = torch.optim.Adam(groups)
         slower = torch.optim.lr_scheduler.ExponentialLR(optimizer, LAST_RATE ** (1 / self.options.steps))
         for step in range(self.options.steps):
-            picture = render(self.model, p, self.options.size, seed=step)
+            picture = render(self.model, p, self.options.image_size, seed=step)
             loss = (picture - self.target).square().mean()
             loss = loss + SHAPE_WEIGHT * p.shape.square().mean() + COLOUR_WEIGHT * p.colour.square().mean()
             optimizer.zero_grad()
@@ -185,7 +185,7 @@ class Fit:
     def scores(self) -> dict[str, float]:
         """picture: root mean square difference of the pixels, linear light. shape, colour: see
         `LinearModel.relative_error`; only where the truth is known."""
-        found = {"picture": (self.learned(self.options.size) - self.target).square().mean().sqrt().item()}
+        found = {"picture": (self.learned(self.options.image_size) - self.target).square().mean().sqrt().item()}
         if self.truth is not None:
             found["shape"] = self.model.shape.relative_error(self.portrait.shape, self.truth.shape)
             found["colour"] = self.model.colour.relative_error(self.portrait.colour, self.truth.colour)
@@ -220,17 +220,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
     parser.add_argument("--quick", action="store_true", help="a small picture, few vertices, few steps: some seconds")
     counts = {
-        "steps": "of the fit",
-        "size": "of the picture that is fitted, pixels",
-        "frames": "of the animation",
-        "detail": "of the made-up heads: their vertices are 6 times its square",
+        "steps": "steps of the fit",
+        "image_size": "side of the picture that is fitted, pixels",
+        "frames": "frames of the animation",
+        "detail": "detail of the made-up heads: their vertices are 6 times its square",
     }
     for name, what in counts.items():
         usual, quick = getattr(Options, name), getattr(QUICK, name)
-        parser.add_argument(f"--{name}", type=positive_int, help=f"{what} (default: {usual}, with --quick {quick})")
-    parser.add_argument("--seed", type=int, help="of the face to find (default: 0)")
-    parser.add_argument("--model", type=Path, help="the Basel face model of 2017, .h5 (default: made-up heads)")
-    parser.add_argument("--target", type=Path, help="a square picture (default: a random face of the model)")
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=positive_int, help=f"{what} (default: {usual}, with --quick {quick})"
+        )
+    parser.add_argument("--seed", type=int, help="seed of the face to find (default: 0)")
+    parser.add_argument("--model", type=Path, help="file of the Basel face model of 2017, .h5 (default: made-up heads)")
+    parser.add_argument("--target", type=Path, help="square picture to fit (default: a random face of the model)")
     arguments = vars(parser.parse_args(argv))
     out, quick = arguments.pop("out"), arguments.pop("quick")
     given = {name: value for name, value in arguments.items() if value is not None}

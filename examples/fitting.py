@@ -24,7 +24,7 @@ FRAME_SIZE = 144
 @dataclass(frozen=True)
 class Options:
     steps: int = 400
-    size: int = 128
+    image_size: int = 128
     views: int = 20
     frames: int = 36
     seed: int = 0
@@ -109,14 +109,16 @@ def command_line(doc: str | None, options: type[OptionsT], argv: Sequence[str] |
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
     counts = {
-        "steps": "of the fit",
-        "size": "of the pictures that are fitted, pixels",
-        "views": "how many pictures there are",
-        "frames": "of the animation",
+        "steps": "steps of the fit",
+        "image_size": "side of the pictures that are fitted, pixels",
+        "views": "number of pictures",
+        "frames": "frames of the animation",
     }
     for name, what in counts.items():
         default = getattr(options, name)
-        parser.add_argument(f"--{name}", type=positive_int, default=default, help=f"{what} (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of views in each step (default: 0)")
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=positive_int, default=default, help=f"{what} (default: %(default)s)"
+        )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the choice of views in each step (default: 0)")
     arguments = vars(parser.parse_args(argv))
     return arguments.pop("out"), options(**arguments)

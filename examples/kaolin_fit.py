@@ -148,9 +148,9 @@ class Fit:
         self.options = options
         self.spot = load_spot()
         angles = training_angles(options.views)
-        self.cameras = cameras_at(*angles, options.size)
+        self.cameras = cameras_at(*angles, options.image_size)
         with torch.no_grad():
-            self.colours, self.silhouettes = photograph(*self.spot, angles, options.size)
+            self.colours, self.silhouettes = photograph(*self.spot, angles, options.image_size)
         self.verts, self.faces, self.uvs, self.face_uvs_idx = octahedron()
         for _ in range(LEVELS[0]):
             self.subdivide()

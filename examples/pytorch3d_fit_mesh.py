@@ -125,11 +125,11 @@ class Fit:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.anneal = Anneal(options.soft_start, options.soft_end, options.steps, options.size)
+        self.anneal = Anneal(options.soft_start, options.soft_end, options.steps, options.image_size)
         self.target = load_spot()
         self.cameras = cameras_at(*training_angles(options.views))
         with torch.no_grad():
-            self.colours, self.silhouettes = photograph(self.target, self.cameras, options.size)
+            self.colours, self.silhouettes = photograph(self.target, self.cameras, options.image_size)
         sphere = ico_sphere(LEVELS[0])
         self.verts, self.faces = 0.6 * sphere.verts_packed(), sphere.faces_packed()
         self.logits = torch.zeros_like(self.verts)  # of the vertices' colours: all grey
@@ -161,7 +161,7 @@ class Fit:
         self.verts, self.faces, self.logits = finer.verts_packed(), finer.faces_packed(), logits.view(-1, 3)
 
     def objective(self, step: int) -> Tensor:
-        size, mesh = self.options.size, self.mesh()
+        size, mesh = self.options.image_size, self.mesh()
         sigma = self.anneal(step)
 
         seen = silhouette_renderer(self.cameras, size, sigma)(mesh.extend(len(self.cameras)))[..., 3]

@@ -31,14 +31,14 @@ from lab.coloured import Coloured, Gradient, View, cube, differences, draw, hard
 from lab.experiment import Results, Row, run
 from lab.options import add_rates, add_sizes, given
 from lab.rotations import angles_between, random_rotations, random_turns, rotations
-from lab.runs import Runs, falling, mean_and_error
+from lab.runs import Runs, falling, mean_and_error, median_index
 from torch import Tensor
 from tqdm import tqdm
 
 from gendr_adapters import RenderSettings, data, load_mesh
 from gendr_adapters.utils.losses import FlattenLoss, LaplacianLoss, iou
 from gendr_adapters.utils.pictures import to_uint8
-from gendr_adapters.utils.plots import save_grid
+from gendr_adapters.utils.plots import Grid
 from gendr_adapters.utils.textures import bake_texels
 
 GRADIENTS: tuple[Gradient, ...] = ("exact", "reference")
@@ -46,6 +46,7 @@ SIGMA = (1e-2, 1e-4)
 GAMMA = (1e-1, 1e-2)
 TEXELS = 3
 SHOWN = 128  # pixels
+MEDIAN_RUNS = "The seed whose difference between the gradients is the median"
 OFF = (15.0, 90.0)  # degrees
 SLIDE = 0.35  # radians, the largest shift of the colours
 LAPLACIAN_WEIGHT, FLATTEN_WEIGHT = 0.03, 0.0003  # SoftRas' and GenDR's
@@ -62,13 +63,12 @@ class Scale(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """left: (rates, seeds), what is still wrong at the end. start: (seeds,), what was at the start. shown: pictures
-    (rates, 4, SHOWN, SHOWN) of the first seed's ends; wanted: (4, SHOWN, SHOWN), what they should be."""
+    """What is wrong with each run, `runs` of them a seed: at the end, left (rates, seeds, runs), and at the start,
+    start (seeds, runs). pictures(rate, seed, run): the goal, the start and the end of a run, (3, 4, SHOWN, SHOWN)."""
 
     left: Tensor
     start: Tensor
-    shown: Tensor
-    wanted: Tensor
+    pictures: Callable[[int, int, int], Tensor]
 
 
 Task = Callable[[Gradient, Sequence[float], Scale, int, tqdm], Outcome]
@@ -81,7 +81,7 @@ def soft_at(view: View, step: int, steps: int, gradient: Gradient) -> RenderSett
 
 
 def pose_task(shape: Callable[[], Coloured], poses: int) -> Task:
-    """Degrees left, the mean of so many poses a seed."""
+    """Degrees left, the mean over the poses of each seed."""
 
     def task(gradient: Gradient, rates: Sequence[float], scale: Scale, seed: int, progress: tqdm) -> Outcome:
         mesh, view = shape().to(scale.device), View(size=scale.size)
@@ -99,16 +99,15 @@ def pose_task(shape: Callable[[], Coloured], poses: int) -> Task:
             progress.update()
         ends = rotations(runs.values()[0].detach()) @ first
         left = runs.by_rate(angles_between(ends, runs.of_all(goals)))
-        first_ones = torch.cat([runs.by_rate(ends)[:, 0], goals[:1]])
-        large = replace(view, size=SHOWN)
-        *pictures, picture = draw(large, mesh.vertices @ first_ones.mT, *mesh[1:], hard(large))
         start = angles_between(starts, goals)
-        return Outcome(
-            left.unflatten(1, (scale.seeds, poses)).mean(2),
-            start.unflatten(0, (scale.seeds, poses)).mean(1),
-            torch.stack(pictures),
-            picture,
-        )
+        by_rate, large = runs.by_rate(ends), replace(view, size=SHOWN)
+
+        def pictures(rate: int, seed: int, run: int) -> Tensor:
+            k = seed * poses + run
+            turns = torch.stack([goals[k], starts[k], by_rate[rate, k]])
+            return draw(large, mesh.vertices @ turns.mT, *mesh[1:], hard(large))
+
+        return Outcome(left.unflatten(1, (scale.seeds, poses)), start.unflatten(0, (scale.seeds, poses)), pictures)
 
     return task
 
@@ -137,10 +136,13 @@ def sliding_task(gradient: Gradient, rates: Sequence[float], scale: Scale, seed:
     ends = still + runs.values()[0].detach()
     left = runs.by_rate((ends - runs.of_all(goals)).norm(dim=2).mean(1))
     start = (still - goals).norm(dim=2).mean(1)
-    first_ones = torch.cat([runs.by_rate(ends)[:, 0], goals[:1]])
-    large = replace(view, size=SHOWN)
-    *pictures, picture = draw(large, first_ones @ turns[0].mT, faces, colours, hard(large))
-    return Outcome(left, start, torch.stack(pictures), picture)
+    by_rate, large = runs.by_rate(ends), replace(view, size=SHOWN)
+
+    def pictures(rate: int, seed: int, run: int) -> Tensor:
+        shapes = torch.stack([goals[seed], still, by_rate[rate, seed]])
+        return draw(large, shapes @ turns[0].mT, faces, colours, hard(large))
+
+    return Outcome(left[..., None], start[:, None], pictures)
 
 
 def shape_task(gradient: Gradient, rates: Sequence[float], scale: Scale, seed: int, progress: tqdm) -> Outcome:
@@ -160,16 +162,16 @@ def shape_task(gradient: Gradient, rates: Sequence[float], scale: Scale, seed: i
     order = torch.randint(len(views), (scale.steps, 4), generator=generator)
     runs = Runs([noise, torch.zeros_like(noise)], rates)
 
-    def seen(turns: Tensor, view: View, settings: RenderSettings) -> Tensor:
+    def seen(values: Sequence[Tensor], turns: Tensor, view: View, settings: RenderSettings) -> Tensor:
         """(runs, views, 4, S, S)."""
-        shift, paint = runs.values()
+        shift, paint = values
         points = ((still + shift)[:, None] @ turns.mT).flatten(0, 1)
         corners = torch.sigmoid(paint)[:, faces][:, None].expand(-1, len(turns), -1, -1, -1).flatten(0, 1)
         return draw(view, points, faces, corners, settings).unflatten(0, (len(shift), len(turns)))
 
     def wrong() -> Tensor:
         with torch.no_grad():
-            pictures = seen(unseen, view, hard(view))
+            pictures = seen(runs.values(), unseen, view, hard(view))
         overlap = iou(pictures[:, :, 3].flatten(0, 1), unseen_wanted[:, 3].repeat(len(pictures), 1, 1))
         both = pictures[:, :, 3] * unseen_wanted[:, 3]
         apart = ((pictures - unseen_wanted)[:, :, :3].abs().mean(2) * both).sum((1, 2, 3)) / both.sum((1, 2, 3)).clamp(
@@ -177,10 +179,10 @@ def shape_task(gradient: Gradient, rates: Sequence[float], scale: Scale, seed: i
         )
         return 1 - overlap.unflatten(0, pictures.shape[:2]).mean(1) + apart
 
-    start = wrong()
+    begun, start = [value.detach().clone() for value in runs.values()], wrong()
     for step in range(scale.steps):
         chosen = order[step]
-        pictures = seen(views[chosen], view, soft_at(view, step, scale.steps, gradient))
+        pictures = seen(runs.values(), views[chosen], view, soft_at(view, step, scale.steps, gradient))
         silhouettes = iou(pictures[:, :, 3].flatten(0, 1), wanted[chosen, 3].repeat(len(pictures), 1, 1))
         losses = 1 - silhouettes.unflatten(0, pictures.shape[:2]).mean(1)
         losses = losses + (pictures - wanted[chosen]).square().mean((1, 2, 3, 4))
@@ -188,10 +190,15 @@ def shape_task(gradient: Gradient, rates: Sequence[float], scale: Scale, seed: i
         runs.step(losses + LAPLACIAN_WEIGHT * laplacian(shape) + FLATTEN_WEIGHT * flatten(shape))
         progress.update()
     large = replace(view, size=SHOWN)
-    with torch.no_grad():
-        pictures = runs.by_rate(seen(unseen[:1], large, hard(large))[:, 0])[:, 0]
-    (picture,) = draw(large, goal.vertices @ unseen[:1].mT, *goal[1:], hard(large))
-    return Outcome(runs.by_rate(wrong()), runs.by_rate(start)[0], pictures, picture)
+    ended = [value.detach() for value in runs.values()]
+
+    def pictures_of(rate: int, seed: int, run: int) -> Tensor:
+        k = rate * scale.seeds + seed
+        both = [torch.stack([first[k], last[k]]) for first, last in zip(begun, ended, strict=True)]
+        wanted_one = draw(large, goal.vertices @ unseen[:1].mT, *goal[1:], hard(large))
+        return torch.cat([wanted_one, seen(both, unseen[:1], large, hard(large))[:, 0]])
+
+    return Outcome(runs.by_rate(wrong())[..., None], runs.by_rate(start)[0, :, None], pictures_of)
 
 
 def spot() -> Coloured:
@@ -241,27 +248,30 @@ TASKS: dict[str, tuple[str, Task, tuple[float, ...]]] = {
 
 
 def main(options: argparse.Namespace) -> Results:
-    size, steps = given(options.size, options.quick, 32, 64), given(options.steps, options.quick, 80, 300)
+    size, steps = given(options.image_size, options.quick, 32, 64), given(options.steps, options.quick, 80, 300)
     seeds = given(options.seeds, options.quick, 4, 16)
     scale = Scale(seeds, size, steps, 24, options.device)
     rows: list[Row] = []
     best_rows: list[Row] = []
     headline: Row = {}
+    median_rows: list[Row] = []
     lines: list[list[np.ndarray]] = []
+    labels: list[str] = []
+    captions: list[list[str]] = []
     progress = tqdm(total=len(options.tasks) * len(GRADIENTS) * steps, desc="two gradients", unit="step")
     for name in options.tasks:
         unit, task, rates = TASKS[name]
-        rates = options.rates or rates
+        rates = options.learning_rates or rates
         outcomes = {}
         for gradient in GRADIENTS:
             progress.set_postfix_str(f"{name}: {gradient}")
             outcomes[gradient] = outcome = task(gradient, rates, scale, options.seed, progress)
-            for rate, left in zip(rates, outcome.left, strict=True):
+            for rate, left in zip(rates, outcome.left.mean(2), strict=True):
                 mean, error = mean_and_error(left)
                 row = {"task": name, "gradient": gradient, "learning rate": rate, "left": mean}
                 rows.append(row | {"its standard error": error, "unit": unit})
-        best = {gradient: int(outcome.left.mean(1).argmin()) for gradient, outcome in outcomes.items()}
-        ends = {gradient: outcome.left[best[gradient]] for gradient, outcome in outcomes.items()}
+        best = {gradient: int(outcome.left.mean((1, 2)).argmin()) for gradient, outcome in outcomes.items()}
+        ends = {gradient: outcome.left[best[gradient]].mean(1) for gradient, outcome in outcomes.items()}
         apart, error = mean_and_error(ends["exact"] - ends["reference"])
         best_rows.append(
             {
@@ -269,9 +279,9 @@ def main(options: argparse.Namespace) -> Results:
                 "unit": unit,
                 "start": outcomes["exact"].start.mean().item(),
                 "exact": ends["exact"].mean().item(),
-                "at rate": rates[best["exact"]],
+                "exact's learning rate": rates[best["exact"]],
                 "reference": ends["reference"].mean().item(),
-                "at rate ": rates[best["reference"]],
+                "reference's learning rate": rates[best["reference"]],
                 "exact - reference": apart,
                 "its standard error": error,
                 "seeds that exact wins": int((ends["exact"] < ends["reference"]).sum()),
@@ -279,23 +289,43 @@ def main(options: argparse.Namespace) -> Results:
             }
         )
         headline |= {f"{name}, {gradient}": ends[gradient].mean().item() for gradient in GRADIENTS}
-        shown = [outcomes["exact"].wanted, *(outcomes[g].shown[best[g]] for g in GRADIENTS)]
-        lines.append([to_uint8(over_white(picture).cpu()) for picture in shown])
+        pictures, numbers = _median_run(outcomes, best)
+        lines.append(pictures)
+        labels.append(f"{name}\n{unit}")
+        captions.append(["", *(f"{number:.3g}" for number in numbers)])
+        median_rows.append({"task": name, "unit": unit, **dict(zip(("start", *GRADIENTS), numbers, strict=True))})
     progress.close()
     path: Path = options.out / "ends.png"
-    save_grid(path, lines, list(options.tasks), ["wanted", *GRADIENTS])
+    grid = Grid(labels, ["goal", "start", *(f"{gradient} gradient" for gradient in GRADIENTS)], MEDIAN_RUNS, inches=1.4)
+    grid.show(lines, captions)
+    grid.save(path)
     tables = {
         f"What is left after {steps} steps at the best learning rates, {size} x {size} pixels": best_rows,
+        f"{MEDIAN_RUNS}, in the picture": median_rows,
         "At all learning rates": rows,
     }
-    return Results(headline, tables, [path])
+    return Results(headline, tables, [path], {path: f"{MEDIAN_RUNS}, of its poses a typical one, and what is left."})
+
+
+def _median_run(outcomes: dict[Gradient, Outcome], best: dict[Gradient, int]) -> tuple[list[np.ndarray], list[float]]:
+    """Pictures of the seed whose difference between the two gradients is the median: goal, start, an end for each
+    gradient; and what is wrong at the start and at the ends. Of several runs of a seed it is that whose difference is
+    nearest to their mean: many poses are found with both gradients or with none, so the median of all says little."""
+    ends = {gradient: outcomes[gradient].left[best[gradient]] for gradient in GRADIENTS}
+    apart = ends["exact"] - ends["reference"]
+    seed = median_index(apart.mean(1))
+    run = int((apart[seed] - apart[seed].mean()).abs().argmin())
+    of_exact, of_reference = (outcomes[gradient].pictures(best[gradient], seed, run) for gradient in GRADIENTS)
+    pictures = [to_uint8(over_white(picture).cpu()) for picture in (*of_exact, of_reference[2])]
+    left = [ends[gradient][seed, run].item() for gradient in GRADIENTS]
+    return pictures, [outcomes["exact"].start[seed, run].item(), *left]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    add_sizes(parser, seeds="how many", steps="of each fit", size="of the pictures, pixels")
+    add_sizes(parser, seeds="number of seeds", steps="steps of each fit", image_size="side of the pictures, pixels")
     add_rates(parser, None)
     parser.add_argument(
-        "--tasks", nargs="+", choices=tuple(TASKS), default=list(TASKS), help="which tasks (default: all)"
+        "--tasks", nargs="+", choices=tuple(TASKS), default=list(TASKS), help="tasks to run (default: all)"
     )
 
 

@@ -32,17 +32,18 @@ from lab.coloured import Coloured, Gradient, View, cube, differences, draw, hard
 from lab.experiment import Results, Row, run
 from lab.options import add_rates, add_sizes, given
 from lab.rotations import angles_between, random_rotations, rotations
-from lab.runs import Runs, falling, mean_and_error
+from lab.runs import Runs, falling, mean_and_error, median_index
 from torch import Tensor
 from tqdm import tqdm
 
 from gendr_adapters import RenderSettings
 from gendr_adapters.utils.pictures import save_gif, to_uint8
-from gendr_adapters.utils.plots import save_grid
+from gendr_adapters.utils.plots import Grid
 from gendr_adapters.utils.progress import frame_steps
 
 SOLVED = 10.0  # degrees
-SHOWN = 5  # pairs in the pictures
+MEDIAN_RUNS = "Of each renderer, at its best learning rate, the pair with the median error"
+FRAMES = 13  # of the animation, at most
 
 
 class Blur(NamedTuple):
@@ -92,7 +93,7 @@ class Pairs(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """errors: degrees, (rates, N). path: (frames, rates, N, 3, 3), rotations on the way."""
+    """errors: degrees, (rates, N). path: (frames, rates, N, 3, 3), rotations on the way, the last at the end."""
 
     errors: Tensor
     path: Tensor
@@ -110,27 +111,27 @@ def fit(method: Method, given_pairs: Pairs, view: View, rates: Sequence[float], 
     starts, goals, shape, wanted = given_pairs
     runs = Runs([torch.zeros(len(starts), 3).to(starts)], rates)
     first, last, goal = runs.of_all(starts), runs.of_all(wanted), runs.of_all(goals)
-    shown, path = frame_steps(steps, 30), []
+    shown, path = frame_steps(steps, FRAMES), []
     for step in range(steps):
         turned = rotations(runs.values()[0]) @ first
         if step in shown:
-            path.append(runs.by_rate(turned.detach())[:, :SHOWN])
+            path.append(runs.by_rate(turned.detach()))
         settings = method.settings(view, step / max(steps - 1, 1))
         runs.step(differences(draw(view, shape.vertices @ turned.mT, *shape[1:], settings), last))
         progress.update()
     found = rotations(runs.values()[0].detach()) @ first
-    path.append(runs.by_rate(found)[:, :SHOWN])
+    path.append(runs.by_rate(found))
     return Fitted(runs.by_rate(angles_between(found, goal)), torch.stack(path))
 
 
 def main(options: argparse.Namespace) -> Results:
     steps = given(options.steps, options.quick, 100, 300)
-    view = View(size=given(options.size, options.quick, 32, 64))
+    view = View(size=given(options.image_size, options.quick, 32, 64))
     n = given(options.poses, options.quick, 48, 100)
     rows: list[Row] = []
     comparison: list[Row] = []
     headline: Row = {}
-    pictures = []
+    fitted: dict[str, tuple[Pairs, dict[Method, Fitted]]] = {}
     progress = tqdm(total=steps * len(METHODS) * len(options.cubes), desc="turning cubes", unit="step")
     for kind in options.cubes:
         problem = pairs(kind, n, view, options.seed, options.device)
@@ -139,19 +140,21 @@ def main(options: argparse.Namespace) -> Results:
         fits = {}
         for method in METHODS:
             progress.set_postfix_str(f"{kind}: {method}")
-            fits[method] = fit(method, problem, view, options.rates, steps, progress)
+            fits[method] = fit(method, problem, view, options.learning_rates, steps, progress)
             rows += [
-                _row(kind, str(method), rate, e) for rate, e in zip(options.rates, fits[method].errors, strict=True)
+                _row(kind, str(method), rate, e)
+                for rate, e in zip(options.learning_rates, fits[method].errors, strict=True)
             ]
             headline[f"{kind}: {method}, degrees left"] = fits[method].errors.mean(1).min().item()
-        comparison += _comparison(kind, fits, options.rates)
-        pictures += _write_pictures(options.out, kind, problem, fits)
+        comparison += _comparison(kind, fits, options.learning_rates)
+        fitted[kind] = problem, fits
     progress.close()
+    still, moving = _write_pictures(options.out, fitted)
     tables = {
         f"Degrees left of {n} pairs, {steps} steps, {view.size} x {view.size} pixels": rows,
         "Exact minus reference gradient, degrees left on the same pairs (below 0 the exact one is better)": comparison,
     }
-    return Results(headline, tables, pictures)
+    return Results(headline, tables, [still, moving], {still: f"{MEDIAN_RUNS}: the goal, the start and the end."})
 
 
 def _row(kind: str, method: str, rate: float | str, errors: Tensor) -> Row:
@@ -175,43 +178,41 @@ def _comparison(kind: str, fits: dict[Method, Fitted], rates: Sequence[float]) -
     return rows
 
 
-def _write_pictures(out: Path, kind: str, problem: Pairs, fits: dict[Method, Fitted]) -> list[Path]:
-    """What each renderer made of some pairs, at its best rate, in a picture; and how it came there, in an animation."""
+def _write_pictures(out: Path, fitted: dict[str, tuple[Pairs, dict[Method, Fitted]]]) -> tuple[Path, Path]:
+    """What each renderer made of its median pair, in a picture; and how it came there, in an animation."""
     view = View(size=96)
-    chosen = {
-        "hard": Method("hard"),
-        "hard inside": Method("hard inside"),
-        "soft, ref.": METHODS[-2],
-        "soft, exact": METHODS[-1],
-    }
-
-    def seen(turns: Tensor, settings: RenderSettings) -> list[np.ndarray]:
-        drawn = draw(view, problem.cube.vertices @ turns.mT, *problem.cube[1:], settings)
-        return [to_uint8(over_white(picture).cpu()) for picture in drawn]
-
-    paths = {name: fits[method].path[:, fits[method].errors.mean(1).argmin()] for name, method in chosen.items()}
-    goal, start = (seen(turns[:SHOWN], hard(view)) for turns in (problem.goals, problem.starts))
-    ends = {name: seen(path[-1], hard(view)) for name, path in paths.items()}
-    still = out / f"{kind}.png"
-    save_grid(
-        still, [goal, start, *ends.values()], ["goal", "start", *ends], [f"pair {i + 1}" for i in range(len(goal))]
-    )
+    columns = [f"{kind}: {what}" for kind in fitted for what in ("goal", "start", "end")]
+    grid = Grid([str(method).replace(", ", ",\n") for method in METHODS], columns, MEDIAN_RUNS, inches=1.15)
     frames = []
-    count = len(paths["soft, exact"])
-    for i in range(count):
-        blurred = METHODS[-1].settings(view, i / (count - 1))
-        lines = [goal, seen(paths["soft, exact"][i], blurred), *(seen(path[i], hard(view)) for path in paths.values())]
-        frames.append(np.concatenate([np.concatenate(line, 1) for line in lines]))
-    moving = out / f"{kind}.gif"
-    save_gif(moving, frames + [frames[-1]] * 8, 8)
-    return [still, moving]
+    for i in range(len(next(iter(fitted.values()))[1][METHODS[0]].path)):
+        rows: list[list[np.ndarray]] = [[] for _ in METHODS]
+        captions: list[list[str]] = [[] for _ in METHODS]
+        for problem, fits in fitted.values():
+            for j, method in enumerate(METHODS):
+                best = int(fits[method].errors.mean(1).argmin())
+                pair = median_index(fits[method].errors[best])
+                goal = problem.goals[pair]
+                turns = torch.stack([goal, problem.starts[pair], fits[method].path[i, best, pair]])
+                drawn = draw(view, problem.cube.vertices @ turns.mT, *problem.cube[1:], hard(view))
+                rows[j] += [to_uint8(over_white(picture).cpu()) for picture in drawn]
+                captions[j] += ["", *(f"{degrees:.3g}° off" for degrees in angles_between(turns[1:], goal).tolist())]
+        grid.show(rows, captions)
+        frames.append(grid.pixels())
+    still, moving = out / "cubes.png", out / "cubes.gif"
+    grid.save(still)
+    save_gif(moving, frames + [frames[-1]] * 8, 4)
+    return still, moving
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    add_sizes(parser, poses="how many pairs", steps="of each fit", size="of the pictures, pixels")
+    add_sizes(parser, poses="number of pairs", steps="steps of each fit", image_size="side of the pictures, pixels")
     add_rates(parser, (0.1, 0.3))
     parser.add_argument(
-        "--cubes", nargs="+", choices=("sides", "corners"), default=["sides", "corners"], help="which cubes"
+        "--cubes",
+        nargs="+",
+        choices=("sides", "corners"),
+        default=["sides", "corners"],
+        help="cubes to fit (default: both)",
     )
 
 

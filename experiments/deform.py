@@ -27,11 +27,11 @@ from tqdm import tqdm
 
 import gendr_adapters.softras as sr
 from gendr_adapters import Mesh, RenderSettings, data, load_mesh, save_mesh
-from gendr_adapters.utils.command_line import positive_int
+from gendr_adapters.utils.command_line import non_negative_float, positive_float, positive_int
 from gendr_adapters.utils.deformation import DeformableTemplate
 from gendr_adapters.utils.losses import iou
 from gendr_adapters.utils.pictures import save_gif, to_uint8
-from gendr_adapters.utils.plots import save_curves
+from gendr_adapters.utils.plots import Grid, save_curves
 from gendr_adapters.utils.progress import CLAY, frame_steps, outline_difference
 
 NAME = "deform"
@@ -100,6 +100,7 @@ def experiment(options: argparse.Namespace) -> Results:
     shown = [view for view in SHOWN if view < len(wanted)] or [0]
     looked_at = frame_steps(n, N_FRAMES)
     frames: list[np.ndarray] = []
+    shapes: dict[int, Tensor] = {}
     losses: list[float] = []
     ious: dict[int, float] = {}
     progress = tqdm(deformation.steps(n, options.learning_rate), total=n, desc=NAME, unit="step")
@@ -108,17 +109,42 @@ def experiment(options: argparse.Namespace) -> Results:
         if i in looked_at:
             ious[i] = deformation.hard_iou(step.vertices)
             frames.append(frame(deformation, step.vertices, shown))
+            shapes[i] = step.vertices
             progress.set_postfix(loss=f"{step.loss:.4f}", hard_iou=f"{ious[i]:.3f}")
-    pictures = [options.out / name for name in ("deform.gif", "deform_loss.png", "deformed.obj")]
+    pictures = [options.out / name for name in ("deform.gif", "deform_loss.png", "deformed.obj", "shapes.png")]
     save_gif(pictures[0], frames + frames[-1:] * 10, frames_per_second=10)
     save_curves(pictures[1], losses, list(ious), list(ious.values()))
     save_mesh(pictures[2], Mesh(step.vertices.cpu(), template.faces.cpu()))
-    rows: list[Row] = [{"step": i, "loss": losses[i], "hard IoU": ious[i]} for i in [*list(ious)[:-1:8], n - 1]]
+    several = [*list(ious)[:-1:8], n - 1]
+    first_middle_last = sorted({several[0], several[len(several) // 2 - 1], several[-1]})
+    save_shapes(pictures[3], deformation, shown, [(i, losses[i], ious[i], shapes[i]) for i in first_middle_last])
+    rows: list[Row] = [{"step": i, "loss": losses[i], "hard IoU": ious[i]} for i in several]
     return Results(
         headline={"hard IoU": ious[n - 1], "hard IoU of the sphere": ious[0], "views": len(wanted), "steps": n},
         tables={"Loss, and mean IoU of the hard silhouettes over all views": rows},
         pictures=pictures,
+        shown={
+            pictures[
+                3
+            ]: "The shape from three of the views, and its silhouette there: grey is right, blue is too much, "
+            "red is missing."
+        },
     )
+
+
+def save_shapes(
+    path: Path, deformation: Deformation, views: list[int], steps: list[tuple[int, float, float, Tensor]]
+) -> None:
+    """A row for each step (number, loss, hard IoU, vertices), with the pictures of `frame`."""
+    columns = [f"view {view}:\n{what}" for what in ("shape", "silhouette") for view in views]
+    labels = [f"step {number}\nloss {loss:.3f}\nIoU {hard:.3f}" for number, loss, hard, _ in steps]
+    grid = Grid(labels, columns, inches=1.25)
+    rows = []
+    for _, _, _, vertices in steps:
+        both = frame(deformation, vertices, views)
+        rows.append([part for half in np.split(both, 2) for part in np.split(half, len(views), axis=1)])
+    grid.show(rows)
+    grid.save(path)
 
 
 def frame(deformation: Deformation, vertices: Tensor, views: list[int]) -> np.ndarray:
@@ -168,22 +194,36 @@ def _array(path: Path, name: str) -> np.ndarray:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--steps", type=positive_int, help=f"(default: {STEPS}; --quick: {QUICK_STEPS})")
-    parser.add_argument("--sigma", type=float, default=1e-4, help="softness, NDC squared (default: %(default)s)")
-    parser.add_argument("--learning-rate", type=float, default=0.01, help="(default: %(default)s)")
-    parser.add_argument("--gradient", choices=("exact", "reference"), default="exact", help="(default: exact)")
-    parser.add_argument("--template", type=mesh_file, default=data.path("sphere_1352.obj"), metavar="OBJ")
+    parser.add_argument(
+        "--steps", type=positive_int, help=f"steps of the fit (default: {STEPS}; --quick: {QUICK_STEPS})"
+    )
+    parser.add_argument(
+        "--sigma", type=positive_float, default=1e-4, help="softness, NDC squared (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--learning-rate", type=non_negative_float, default=0.01, help="learning rate of Adam (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--gradient", choices=("exact", "reference"), default="exact", help="gradient of the renderer (default: exact)"
+    )
+    parser.add_argument(
+        "--template",
+        type=mesh_file,
+        default=data.path("sphere_1352.obj"),
+        metavar="OBJ",
+        help="mesh to deform (default: a sphere of 1,352 vertices)",
+    )
     parser.add_argument(
         "--silhouettes",
         type=Path,
         default=data.path("airplane_silhouettes.npz"),
-        help=".npy, or .npz with 'silhouettes': (N, S, S) uint8 (default: SoftRas' airplane)",
+        help="silhouettes to fit: .npy, or .npz with 'silhouettes', (N, S, S) uint8 (default: SoftRas' airplane)",
     )
     parser.add_argument(
         "--cameras",
         type=Path,
         default=data.path("cameras.npy"),
-        help=".npy: (N, 3) distance, elevation, azimuth in degrees (default: SoftRas' 120)",
+        help="cameras of the silhouettes: .npy, (N, 3) distance, elevation, azimuth in degrees (default: SoftRas' 120)",
     )
 
 

@@ -36,14 +36,14 @@ from lab.coloured import View, differences, draw, hard, hard_inside, over_white,
 from lab.experiment import Results, Row, run
 from lab.options import add_rates, add_sizes, given
 from lab.rotations import random_directions, rotations, turn_between
-from lab.runs import Runs, falling, mean_and_error
+from lab.runs import Runs, falling, mean_and_error, median_index
 from lab.skinned_body import RIGHT_ARM, SMPL_JOINTS, SMPL_RIGHT_ARM, Body, capsules, read_body
 from torch import Tensor
 from tqdm import tqdm
 
 from gendr_adapters import RenderSettings, gather_corners
 from gendr_adapters.utils.pictures import save_gif, to_uint8
-from gendr_adapters.utils.plots import save_grid
+from gendr_adapters.utils.plots import Grid
 from gendr_adapters.utils.progress import frame_steps
 
 SIGMA = (3e-4, 3e-5)
@@ -54,7 +54,8 @@ ASTRAY = 0.04  # radians, of the other joints at the start
 METHODS = ("hard", "hard inside", "soft, reference", "soft, exact")
 DIRECTIONS = ("appears", "hides")
 ARM_COLOURS = ((0.95, 0.65, 0.15), (0.9, 0.1, 0.15))  # from the shoulder, from the elbow
-SHOWN = 5
+FRAMES = 13  # of the animation, at most
+MEDIAN_RUNS = "Of each renderer, at its best learning rate, the pose whose hand is off by the median"
 # Where forearms point, and how far they stray from there.
 BEHIND = ((0.95, 0.1, -0.2), 0.1)
 BESIDE = ((-0.4, -0.9, 0.1), 0.5)
@@ -73,7 +74,7 @@ class Problem(NamedTuple):
 
 class Fitted(NamedTuple):
     """hand: distance from the goal in lengths of the arm, (rates, N). picture: root mean square difference as a camera
-    sees it, (rates, N). path: (frames, rates, shown, J, 3), poses on the way."""
+    sees it, (rates, N). path: (frames, rates, N, J, 3), poses on the way, the last at the end."""
 
     hand: Tensor
     picture: Tensor
@@ -179,18 +180,18 @@ def fit(
         torch.ones(len(body.parents), 1).to(starts),
     )
     others[[arm.shoulder, arm.elbow]] = 0
-    shown, path = frame_steps(steps, 24), []
+    shown, path = frame_steps(steps, FRAMES), []
     for step in range(steps):
         poses = runs.values()[0]
         if step in shown:
-            path.append(runs.by_rate(poses.detach())[:, :SHOWN])
+            path.append(runs.by_rate(poses.detach()))
         seen = pictures(view, body, paint, poses, settings_of(method, view, step / max(steps - 1, 1)))
         runs.step(differences(seen, everywhere, LEVELS) + PRIOR * (others * (poses - beginning)).square().mean((1, 2)))
         progress.update()
     with torch.no_grad():
         poses = runs.values()[0]
         hand, picture = measured(given_problem, arm, view, poses)
-    path.append(runs.by_rate(poses)[:, :SHOWN])
+    path.append(runs.by_rate(poses))
     return Fitted(runs.by_rate(hand), runs.by_rate(picture), torch.stack(path))
 
 
@@ -211,10 +212,10 @@ def main(options: argparse.Namespace) -> Results:
     joints = arm_joints(body, options.arm, options.body is None)
     body = upright(body)
     arm = Arm.of(body, joints)
-    view = View(size=given(options.size, options.quick, 48, 128), half_fov=13.0, radius=1.2)
+    view = View(size=given(options.image_size, options.quick, 48, 128), half_fov=13.0, radius=1.2)
     rows: list[Row] = []
     headline: Row = {}
-    written = []
+    fitted: dict[str, tuple[Problem, dict[str, Fitted]]] = {}
     progress = tqdm(total=steps * len(METHODS) * len(DIRECTIONS), desc="moving arms", unit="step")
     for direction in DIRECTIONS:
         task = problem(direction, n, body, joints, view, options.seed, options.device)
@@ -222,13 +223,17 @@ def main(options: argparse.Namespace) -> Results:
         fits = {}
         for method in METHODS:
             progress.set_postfix_str(f"{direction}: {method}")
-            fits[method] = fit(method, task, arm, view, options.rates, steps, progress)
-            rows += [_row(direction, method, *each) for each in zip(options.rates, *fits[method][:2], strict=True)]
+            fits[method] = fit(method, task, arm, view, options.learning_rates, steps, progress)
+            rows += [
+                _row(direction, method, *each) for each in zip(options.learning_rates, *fits[method][:2], strict=True)
+            ]
             headline[f"{direction}: {method}, hand off by"] = fits[method].hand.mean(1).min().item()
-        written += _write_pictures(options.out, direction, task, fits)
+        fitted[direction] = task, fits
     progress.close()
+    still, moving = _write_pictures(options.out, fitted, arm)
     title = f"The hand's distance from its place, in lengths of the arm, and the picture's difference: {n} poses"
-    return Results(headline, {f"{title}, {steps} steps, {view.size} x {view.size} pixels": rows}, written)
+    tables = {f"{title}, {steps} steps, {view.size} x {view.size} pixels": rows}
+    return Results(headline, tables, [still, moving], {still: f"{MEDIAN_RUNS}: the goal, the start and the end."})
 
 
 def upright(body: Body) -> Body:
@@ -245,6 +250,7 @@ def _row(direction: str, method: str, rate: float | str, hand: Tensor, picture: 
         "learning rate": rate,
         "hand off by": mean,
         "its standard error": error,
+        "median": hand.median().item(),
         "below 0.1": (hand < 0.1).double().mean().item(),
         "picture": picture.mean().item(),
     }
@@ -254,37 +260,45 @@ def _about(direction: tuple[float, float, float], spread: float, n: int, generat
     return F.normalize(F.normalize(torch.tensor(direction), dim=0) + spread * random_directions(n, generator), dim=1)
 
 
-def _write_pictures(out: Path, direction: str, task: Problem, fits: dict[str, Fitted]) -> list[Path]:
-    """Goals, starts and what each renderer made of them at its best rate; and an animation of how."""
+def _write_pictures(out: Path, fitted: dict[str, tuple[Problem, dict[str, Fitted]]], arm: Arm) -> tuple[Path, Path]:
+    """What each renderer made of its median pose, in a picture; and how it came there, in an animation."""
     view = View(size=128, half_fov=13.0, radius=1.2)
-
-    def seen(poses: Tensor) -> list[np.ndarray]:
-        drawn = pictures(view, task.body, task.colours, poses, hard(view))
-        return [to_uint8(over_white(picture).cpu()) for picture in drawn]
-
-    best = {method: int(fitted.hand.mean(1).argmin()) for method, fitted in fits.items()}
-    goal, start = (seen(poses[:SHOWN]) for poses in (task.goals, task.starts))
-
-    def line(method: str, i: int) -> list[np.ndarray]:
-        return seen(fits[method].path[i, best[method]])
-
-    still = out / f"{direction}.png"
-    labels = [f"pose {i + 1}" for i in range(len(goal))]
-    save_grid(still, [goal, start, *(line(method, -1) for method in METHODS)], ["goal", "start", *METHODS], labels)
+    columns = [f"{direction}: {what}" for direction in fitted for what in ("goal", "start", "end")]
+    grid = Grid([method.replace(", ", ",\n") for method in METHODS], columns, MEDIAN_RUNS, inches=1.45)
     frames = []
-    for i in range(len(fits["hard"].path)):
-        lines = [goal, *(line(method, i) for method in ("hard inside", "soft, exact"))]
-        frames.append(np.concatenate([np.concatenate(some, 1) for some in lines]))
-    moving = out / f"{direction}.gif"
-    save_gif(moving, frames + [frames[-1]] * 8, 8)
-    return [still, moving]
+    for i in range(len(next(iter(fitted.values()))[1][METHODS[0]].path)):
+        rows: list[list[np.ndarray]] = [[] for _ in METHODS]
+        captions: list[list[str]] = [[] for _ in METHODS]
+        for task, fits in fitted.values():
+            for j, method in enumerate(METHODS):
+                best = int(fits[method].hand.mean(1).argmin())
+                k = median_index(fits[method].hand[best])
+                poses = torch.stack([task.goals[k], task.starts[k], fits[method].path[i, best, k]])
+                drawn = pictures(view, task.body, task.colours, poses, hard(view))
+                rows[j] += [to_uint8(over_white(picture).cpu()) for picture in drawn]
+                hands = task.body.posed(poses)[:, arm.hand].mean(1)
+                off = (hands[1:] - hands[0]).norm(dim=1) / arm.length
+                captions[j] += ["", *(f"hand off by {distance:.3f}" for distance in off.tolist())]
+        grid.show(rows, captions)
+        frames.append(grid.pixels())
+    still, moving = out / "arms.png", out / "arms.gif"
+    grid.save(still)
+    save_gif(moving, frames + [frames[-1]] * 8, 4)
+    return still, moving
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    add_sizes(parser, poses="how many in each direction", steps="of each fit", size="of the pictures, pixels")
+    add_sizes(
+        parser,
+        poses="number of poses in each direction",
+        steps="steps of each fit",
+        image_size="side of the pictures, pixels",
+    )
     add_rates(parser, (0.05, 0.1))
-    parser.add_argument("--body", type=_body, help="a .npz or .pkl file in SMPL's layout (default: a body of capsules)")
-    parser.add_argument("--arm", type=int, nargs="+", help="joints of its right arm, from the shoulder on")
+    parser.add_argument(
+        "--body", type=_body, help="file of a body, .npz or .pkl, in SMPL's layout (default: a body of capsules)"
+    )
+    parser.add_argument("--arm", type=int, nargs="+", help="joints of the body's right arm, from the shoulder on")
 
 
 def _body(text: str) -> Body:

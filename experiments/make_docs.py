@@ -16,11 +16,13 @@ INTRODUCTION = Path(__file__).resolve().parent / "README.md"
 
 
 def page(records: Sequence[dict[str, Any]]) -> str:
-    """The introduction (experiments/README.md), the table of all headlines, and the experiments' own tables."""
+    """The introduction (experiments/README.md), the table of all headlines, and the experiments' own pictures and
+    tables."""
     parts = [INTRODUCTION.read_text().rstrip(), "## Results", _overview(records)]
     for record in records:
         if record["tables"]:
             parts.append(f"### {_title(record)}")
+        parts += [f"![{text}](images/experiments/{name})\n\n{text}" for name, text in record["pictures"].items()]
         for title, rows in record["tables"].items():
             parts += [title, _table(rows)]
     parts.append("This page is made by `python experiments/make_docs.py`.")
@@ -38,8 +40,9 @@ def _title(record: dict[str, Any]) -> str:
 def _overview(records: Sequence[dict[str, Any]]) -> str:
     rows: list[Row] = []
     for record in records:
-        headline = ", ".join(f"{name} {_shown(value)}" for name, value in record["headline"].items())
-        where = f"{record['machine']['device']}, {record['machine']['threads']} threads"
+        headline = "; ".join(f"{name} = {_shown(value)}" for name, value in record["headline"].items())
+        threads = record["machine"]["threads"]
+        where = f"{record['machine']['device']}, {threads} thread{'s' if threads > 1 else ''}"
         seconds = f"{record['seconds']:.0f} s"
         rows.append({"command": f"`{record['command']}`", "what came out": headline, "time": seconds, "machine": where})
     return _table(rows)

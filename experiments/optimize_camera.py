@@ -36,10 +36,11 @@ from tqdm import tqdm
 
 import gendr_adapters.gendr as gendr
 from gendr_adapters import data, load_mesh
-from gendr_adapters.utils.command_line import positive_int
+from gendr_adapters.utils.command_line import non_negative_float, positive_int
 from gendr_adapters.utils.losses import iou
 from gendr_adapters.utils.pictures import save_gif
-from gendr_adapters.utils.progress import outline_difference
+from gendr_adapters.utils.plots import Grid
+from gendr_adapters.utils.progress import frame_steps, outline_difference
 
 NAME = "optimize_camera"
 BETAS = (0.5, 0.99)
@@ -48,7 +49,9 @@ STARTS = ((15, 35), (35, 55), (55, 75))  # degrees off
 SUCCESS = 5.0
 QUICK_EDGES = (Edge("uniform"), Edge("gaussian"), Edge("logistic", squared=True), Edge("cauchy"))
 QUICK_T_CONORMS = (TConorm("max"), TConorm("probabilistic"), TConorm("yager", 2.0))
-FOUND, LOST = (40, 160, 60), (225, 225, 225)
+QUARTILES = {"nearest quarter": 0.25, "median": 0.5, "farthest quarter": 0.75}
+FRAMES = 13  # of the animation, at most
+SHOWN = 128  # pixels of its pictures
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,7 @@ class Task:
 
     def seen(self, poses: Tensor) -> Tensor:
         """The turned meshes as cameras (B, 4) see them: (B, V, 3)."""
-        eyes = gendr.functional.get_points_from_angles(*poses[:, :3].T)
-        camera = gendr.LookAt(viewing_angle=poses[:, 3], eye=eyes)
-        return camera.transform(self.turned)
+        return seen_by(poses, self.turned)
 
     def optimize(self, variant: Variant) -> Iterator[tuple[Tensor, Tensor]]:
         """Yields, for each step, the silhouettes (B, S, S) before it and the poses (B, 4) after it."""
@@ -111,6 +112,12 @@ class Task:
             loss.backward()
             optimizer.step()
             yield seen.detach(), poses.detach()
+
+
+def seen_by(poses: Tensor, vertices: Tensor) -> Tensor:
+    """Vertices (B, V, 3) as cameras (B, 4) see them."""
+    eyes = gendr.functional.get_points_from_angles(*poses[:, :3].T)
+    return gendr.LookAt(viewing_angle=poses[:, 3], eye=eyes).transform(vertices)
 
 
 class Outcome(NamedTuple):
@@ -128,7 +135,7 @@ def true_poses(n: int, generator: torch.Generator) -> Tensor:
 
 
 def first_poses(n: int, degrees: tuple[float, float], generator: torch.Generator) -> Tensor:
-    """(N, 4): so many degrees off in any direction, U(2, 10) away, with a viewing angle of U(10, 30)."""
+    """(N, 4): that number of degrees off in any direction, U(2, 10) away, with a viewing angle of U(10, 30)."""
     distance = 2 + 8 * torch.rand(n, generator=generator)
     direction = torch.nn.functional.normalize(torch.randn(2, n, generator=generator), dim=0)
     off = degrees[0] + (degrees[1] - degrees[0]) * torch.rand(n, generator=generator)
@@ -178,9 +185,9 @@ def experiment(options: argparse.Namespace) -> Results:
         }
         for variant, of_variant in outcomes.items()
     ]
-    pictures = [options.out / "success.png", options.out / "poses.gif"]
+    pictures = [options.out / "success.png", options.out / "poses.gif", options.out / "poses.png"]
     cells.write_heat_maps(pictures[0], tables, best="high")
-    draw(pictures[1], task, best)
+    draw(pictures[1], pictures[2], task, best)
     return Results(
         headline={
             "best": str(best),
@@ -193,31 +200,42 @@ def experiment(options: argparse.Namespace) -> Results:
             "Degrees off in the end, medians, by where they started": off,
         },
         pictures=pictures,
+        shown={
+            pictures[0]: "Share of the poses that end less than 5 degrees off.",
+            pictures[1]: f"The search with {best}: of each start the poses at the quartiles of how far off they end. "
+            "Grey is right, blue is too much, red is missing.",
+        },
     )
 
 
-def draw(path: Path, task: Task, variant: Variant, columns: int = 8) -> None:
-    """The run once more: a row for each start, with a frame in green around a pose that is found."""
+def draw(moving: Path, still: Path, task: Task, variant: Variant) -> None:
+    """The run once more, as a GIF and as a picture of its end: a row for each start, in columns the poses at the
+    quartiles of how far off they end. Outlines are hard, so that they can be compared."""
     protocol = task.protocol
-    shown = [i * protocol.poses + j for i in range(len(STARTS)) for j in range(min(columns, protocol.poses))]
-    every = max(1, protocol.steps // 40)
+    looked_at = frame_steps(protocol.steps, FRAMES)
+    run_again = tqdm(task.optimize(variant), total=protocol.steps, desc=moving.stem, unit="step")
+    path = {0: task.start} | {step + 1: poses.clone() for step, (_, poses) in enumerate(run_again) if step in looked_at}
+    order = degrees_off(path[protocol.steps]).unflatten(0, (len(STARTS), -1)).argsort(1)
+    shown = order[:, [int((protocol.poses - 1) * share) for share in QUARTILES.values()]]
+    shown = (shown + protocol.poses * torch.arange(len(STARTS), device=shown.device)[:, None]).flatten()
+    turned, wanted = task.turned[shown], silhouettes(task.seen(task.truth)[shown], task.faces, SHOWN, HARD)
+    grid = Grid(
+        [f"{low} to {high}\ndegrees off" for low, high in STARTS],
+        list(QUARTILES),
+        f"{variant}\nhard outlines after {protocol.steps} of {protocol.steps} steps",
+        inches=1.4,
+    )
     frames = []
-    run_again = tqdm(task.optimize(variant), total=protocol.steps, desc=path.stem, unit="step")
-    for step, (seen, poses) in enumerate(run_again):
-        if step % every == 0 or step == protocol.steps - 1:
-            found = degrees_off(poses) < SUCCESS
-            pictures = [
-                _framed(outline_difference(seen[i].cpu(), task.silhouettes[i].cpu()), bool(found[i])) for i in shown
-            ]
-            rows = np.stack(pictures).reshape(len(STARTS), -1, *pictures[0].shape)
-            frames.append(np.concatenate([np.concatenate(list(row), 1) for row in rows]))
-    save_gif(path, frames + frames[-1:] * 12, frames_per_second=8)
-
-
-def _framed(picture: np.ndarray, found: bool) -> np.ndarray:
-    framed = np.full((picture.shape[0] + 4, picture.shape[1] + 4, 3), FOUND if found else LOST, np.uint8)
-    framed[2:-2, 2:-2] = picture
-    return framed
+    for step, poses in path.items():
+        hard = silhouettes(seen_by(poses[shown], turned), task.faces, SHOWN, HARD)
+        pictures = [outline_difference(*pair) for pair in zip(hard.cpu(), wanted.cpu(), strict=True)]
+        captions = [f"{degrees:.3g} degrees off" for degrees in degrees_off(poses[shown]).tolist()]
+        grid.rename(f"{variant}\nhard outlines after {step} of {protocol.steps} steps")
+        rows = [slice(i, i + len(QUARTILES)) for i in range(0, len(pictures), len(QUARTILES))]
+        grid.show([pictures[row] for row in rows], [captions[row] for row in rows])
+        frames.append(grid.pixels())
+    grid.save(still)
+    save_gif(moving, [*frames, *frames[-1:] * 8], frames_per_second=4)
 
 
 def _protocol(options: argparse.Namespace) -> Protocol:
@@ -233,11 +251,17 @@ def _as_json(protocol: Protocol) -> dict[str, Any]:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     cells.add_options(parser)
-    parser.add_argument("--mesh", type=mesh_file, metavar="OBJ", help="that is seen (default: teapot.obj)")
-    parser.add_argument("--poses", type=positive_int, help="for each of the three starts (default: 200; --quick: 8)")
-    parser.add_argument("--image-size", type=positive_int, help="pixels (default: 64; --quick: 32)")
-    parser.add_argument("--steps", type=positive_int, help="(default: 1000; --quick: 120)")
-    parser.add_argument("--learning-rate", type=float, help="(default: 0.3; --quick: 0.6)")
+    parser.add_argument("--mesh", type=mesh_file, metavar="OBJ", help="mesh that the camera sees (default: teapot.obj)")
+    parser.add_argument(
+        "--poses", type=positive_int, help="number of poses for each of the three starts (default: 200; --quick: 8)"
+    )
+    parser.add_argument(
+        "--image-size", type=positive_int, help="side of the pictures, pixels (default: 64; --quick: 32)"
+    )
+    parser.add_argument("--steps", type=positive_int, help="steps of each run (default: 1000; --quick: 120)")
+    parser.add_argument(
+        "--learning-rate", type=non_negative_float, help="learning rate of Adam (default: 0.3; --quick: 0.6)"
+    )
 
 
 if __name__ == "__main__":

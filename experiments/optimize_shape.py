@@ -214,6 +214,7 @@ def experiment(options: argparse.Namespace) -> Results:
             "Where the search ended" + (" with the best of them" if len(tasks) > 1 else ""): searched,
         },
         pictures=pictures,
+        shown={pictures[0]: "Least IoU loss of the hard silhouettes, by distribution and T-conorm."},
     )
 
 
@@ -262,10 +263,16 @@ def _as_json(protocol: Protocol) -> dict[str, Any]:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     cells.add_options(parser)
-    parser.add_argument("--meshes", type=mesh_file, nargs="+", metavar="OBJ", help="to be found (default: see above)")
-    parser.add_argument("--elevations", type=int, nargs="+", choices=ELEVATIONS, help="of the views, degrees")
-    parser.add_argument("--image-size", type=positive_int, help="pixels (default: 64; --quick: 32)")
-    parser.add_argument("--steps", type=positive_int, help="of every run (default: 100; --quick: 40)")
+    parser.add_argument(
+        "--meshes", type=mesh_file, nargs="+", metavar="OBJ", help="meshes to find (default: see above)"
+    )
+    parser.add_argument(
+        "--elevations", type=int, nargs="+", choices=ELEVATIONS, help="elevations of the views, degrees (default: all)"
+    )
+    parser.add_argument(
+        "--image-size", type=positive_int, help="side of the pictures, pixels (default: 64; --quick: 32)"
+    )
+    parser.add_argument("--steps", type=positive_int, help="steps of every run (default: 100; --quick: 40)")
 
 
 if __name__ == "__main__":

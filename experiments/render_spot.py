@@ -2,14 +2,14 @@
 
 SoftRas' examples/demo_render.py, with numbers. Of the blur sweep: how much of the picture is soft (the inner edges of
 her faces are, too: two faces cover the edge they share by 1 - 1/2 * 1/2). Of the saved file: how far her texels and
-pictures are from those of the file she was read from. A saved OBJ has its texture as an atlas of so many pixels a face
-(16 x 16 unless told otherwise, as in SoftRas), from which texels are read anew: with 3 R + 3 pixels for R texels a side
-they differ by the rounding to 8 bits.
+pictures are from those of the file she was read from. A saved OBJ has its texture as an atlas, by default of 16 x 16
+pixels for each face, as in SoftRas, from which texels are read anew: with 3 R + 3 pixels for R texels a side they
+differ by the rounding to 8 bits.
 
 Full: a turn of 90 pictures of 256 x 256, 2 to 16 texels a side; about a minute on two cores. --quick: 24 pictures of
 128 x 128, 2 to 8 texels a side.
 
-    python experiments/render_spot.py --frames 180 --size 512
+    python experiments/render_spot.py --frames 180 --image-size 512
 """
 
 import argparse
@@ -37,7 +37,7 @@ ELEVATION, DISTANCE = 30.0, 2.732
 
 def experiment(options: argparse.Namespace) -> Results:
     frames = options.frames or (24 if options.quick else 90)
-    size = options.size or (128 if options.quick else 256)
+    size = options.image_size or (128 if options.quick else 256)
     pictures = [options.out / name for name in ("turn.gif", "blur.png", "saved.png")]
     with torch.no_grad():
         spot = Spot()
@@ -123,8 +123,10 @@ def _mesh(path: Path, texels: int, device: torch.device) -> sr.Mesh:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--frames", type=positive_int, help="of the turn (default: 90; --quick: 24)")
-    parser.add_argument("--size", type=positive_int, help="of its pictures, pixels (default: 256; --quick: 128)")
+    parser.add_argument("--frames", type=positive_int, help="frames of the turn (default: 90; --quick: 24)")
+    parser.add_argument(
+        "--image-size", type=positive_int, help="side of the pictures, pixels (default: 256; --quick: 128)"
+    )
 
 
 if __name__ == "__main__":

@@ -34,21 +34,26 @@ from typing import Any, NamedTuple
 
 import torch
 from lab.experiment import Results, Row, run
+from lab.runs import median_index
 from reconstruction import checkpoints, data, making, pictures
-from reconstruction.evaluation import evaluate, guesses, mean_iou
+from reconstruction.evaluation import BATCH, evaluate, guesses, mean_iou
 from reconstruction.logs import Logs
 from reconstruction.loop import Interrupted, train
-from reconstruction.networks import Model
+from reconstruction.networks import Model, Reconstruction
 from reconstruction.processes import Processes, joined
 from reconstruction.settings import PUBLISHED, QUICK, SMALL, Settings, chosen, continued
 from reconstruction.training import Training
-from reconstruction.voxels import voxels_of
+from reconstruction.voxels import voxel_iou, voxels_of
 
 import gendr_adapters.softras.functional as srf
 from gendr_adapters.data import path as data_path
 from gendr_adapters.utils.command_line import non_negative_float, positive_int
 
 MOST_SHOWN = 10  # classes in the animation
+SHOWN = (
+    "Of each class the test object whose voxel IoU is the median: the picture, what was made of it, and the object "
+    "itself, both turning."
+)
 
 
 class Prepared(NamedTuple):
@@ -93,6 +98,7 @@ def experiment(options: argparse.Namespace) -> Results:
             picture = options.out / "reconstructions.gif"
             _write_turning(picture, model, sets["test"])
             results.pictures.append(picture)
+            results = results._replace(shown={picture: SHOWN})
         return results
 
 
@@ -165,38 +171,48 @@ def _results(training: Training, sets: dict[str, data.ObjectSet], scores: dict[s
             row |= {"colour error": scores["test"][name].colour, "with one colour": scores["test"][name].one_colour}
         rows.append(row)
     mean: Row = {key: sum(float(row[key]) for row in rows) / len(rows) for key in rows[0] if key != "class"}
-    headline = {key.replace("'s", "").replace(" ", "_").lower(): value for key, value in mean.items()}
     tables = {"Single-view reconstruction: voxel IoU and colours in the test set": [*rows, {"class": "mean", **mean}]}
     if training.history:
         tables["Along the training"] = [dict(row) for row in training.history]
-    return Results({"steps": training.step, **headline}, tables, [])
+    return Results({"steps": training.step, **mean}, tables, [])
 
 
 def _write_turning(path: Path, model: Model, objects: data.ObjectSet) -> None:
-    """The first test object of each class, from view 2."""
+    """From view 2, of each class the object with the median voxel IoU, of the first BATCH in the test set."""
     shown = objects.classes[:MOST_SHOWN]
-    truth = torch.stack([torch.from_numpy(objects.images[name][0]) for name in shown]).float() / 255
-    inputs = truth[:, 2]
     model.eval()
-    with torch.no_grad():
-        made = model(inputs.to(model.decoder.vertices_base.device))
-    pictures.write_turning(path, inputs, made, model.decoder.faces, truth)
+    labels, truth, vertices, colours = [], [], [], []
+    for name in shown:
+        images = torch.from_numpy(objects.images[name][:BATCH, 2]).to(model.decoder.vertices_base) / 255
+        with torch.no_grad():
+            made = model(images)
+        grids = torch.from_numpy(objects.voxels[name][:BATCH]).to(images.device)
+        ious = voxel_iou(voxels_of(made.vertices, model.decoder.faces), grids)
+        median = median_index(ious)
+        labels.append((data.CLASS_NAMES.get(name, name), f"IoU {ious[median].item():.3f}"))
+        truth.append(torch.from_numpy(objects.images[name][median]).float() / 255)
+        vertices.append(made.vertices[median])
+        if made.colours is not None:
+            colours.append(made.colours[median])
+    chosen = Reconstruction(torch.stack(vertices), torch.stack(colours) if colours else None)
+    views = torch.stack(truth)
+    pictures.write_turning(path, views[:, 2], chosen, model.decoder.faces, views, labels)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder with the data set, in the NMR ShapeNet layout")
-    parser.add_argument("--classes", type=_names, help="ids or names, a,b,c (default: all)")
+    parser.add_argument("--classes", type=_names, help="classes to use, ids or names: a,b,c (default: all)")
     parser.add_argument("--small", action="store_true", help="narrow networks and few steps: five minutes on two cores")
     counts = {
-        "steps": "of the optimizer",
+        "steps": "steps of the optimizer",
         "batch": "objects a step",
-        "decay_at": "step of the decay",
-        "width": "of layers",
+        "decay_at": "step at which the learning rate decays",
+        "width": "width of layers",
     }
     for name, what in counts.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=positive_int, metavar="N", help=_help(what, name))
     numbers = {
-        "learning_rate": "Adam's",
+        "learning_rate": "learning rate of Adam",
         "sigma": "softness of edges, NDC squared",
         "laplacian": "weight of the Laplacian loss",
         "flatten": "weight of the flatten loss",
@@ -204,7 +220,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     }
     for name, what in numbers.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=non_negative_float, metavar="X", help=_help(what, name))
-    parser.add_argument("--gradient", choices=("exact", "reference"), help="of the renderer (default: exact)")
+    parser.add_argument("--gradient", choices=("exact", "reference"), help="gradient of the renderer (default: exact)")
     parser.add_argument(
         "--resume", nargs="?", type=Path, const=True, help="go on from a checkpoint (default: OUT/checkpoint.pt)"
     )

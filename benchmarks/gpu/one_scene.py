@@ -19,8 +19,8 @@ SCENES: dict[str, Case | ShadedCase] = {
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu.one_scene", description=__doc__)
-    parser.add_argument("scene", choices=SCENES)
-    parser.add_argument("--device", default="cuda")
+    parser.add_argument("scene", choices=SCENES, help="scene to render")
+    parser.add_argument("--device", default="cuda", help="cuda, cuda:1, ... or cpu (default: cuda)")
     options = parser.parse_args(arguments)
     device = torch.device(options.device)
     case = SCENES[options.scene]

@@ -100,7 +100,7 @@ SCENES = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu.small_scene", description=__doc__)
-    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--device", default="cuda", help="cuda, cuda:1, ... or cpu (default: cuda)")
     device = torch.device(parser.parse_args().device)
     for small in SCENES:
         for name, here, expected in zip(names(small), run(small, device), run(small, torch.device("cpu")), strict=True):

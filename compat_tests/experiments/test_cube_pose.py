@@ -151,7 +151,7 @@ def run(tmp_path, *options):
 
 
 def test_results_are_written(tmp_path):
-    small = ("--poses", "6", "--steps", "3", "--size", "16", "--rates", "0.1", "0.2", "--cubes", "sides")
+    small = ("--poses", "6", "--steps", "3", "--image-size", "16", "--learning-rates", "0.1", "0.2", "--cubes", "sides")
     record = run(tmp_path, *small)
     of_renderers, apart = record["tables"].values()
     assert len(of_renderers) == 1 + 2 * len(cube_pose.METHODS) and len(apart) == 4
@@ -162,13 +162,32 @@ def test_results_are_written(tmp_path):
         for gradient in ("exact", "reference")
     )
     assert apart[0]["mean"] == pytest.approx(of_exact[0] - of_reference[0], abs=1e-3)
-    assert imageio.imread(tmp_path / "out" / "sides.png").ndim == 3
-    frames = imageio.imread(tmp_path / "out" / "sides.gif")
-    assert frames.shape[1:] == (6 * 96, 5 * 96, 3) and (frames[0] != frames[-1]).any()
+    frames = imageio.imread(tmp_path / "out" / "cubes.gif")
+    assert frames.shape[1:] == imageio.imread(tmp_path / "out" / "cubes.png").shape[:2] + (3,)
+    assert (frames[0] != frames[-1]).any()
+
+
+def test_pictures_show_the_medians_of_the_table(tmp_path, monkeypatch):
+    shown = []
+
+    class Kept(cube_pose.Grid):
+        def show(self, rows, captions=None):
+            shown.append(captions)
+            super().show(rows, captions)
+
+    monkeypatch.setattr(cube_pose, "Grid", Kept)
+    record = run(tmp_path, "--poses", "5", "--steps", "2", "--image-size", "16", "--learning-rates", "0.1", "0.2")
+    rows = next(iter(record["tables"].values()))
+    for j, kind in enumerate(("sides", "corners")):
+        for method, captions in zip(cube_pose.METHODS, shown[-1], strict=True):
+            of_rates = [row for row in rows if (row["cube"], row["renderer"]) == (kind, str(method))]
+            median = min(of_rates, key=lambda row: row["mean"])["median"]
+            assert float(captions[3 * j + 2].removesuffix("° off")) == pytest.approx(median, rel=0.01)
 
 
 @pytest.mark.parametrize(
-    "options, message", [(["--poses", "0"], "from 1"), (["--rates", "-1"], "above 0"), (["--cubes", "round"], "sides")]
+    "options, message",
+    [(["--poses", "0"], "from 1"), (["--learning-rates", "-1"], "above 0"), (["--cubes", "round"], "sides")],
 )
 def test_options_out_of_range(tmp_path, capsys, options, message):
     with pytest.raises(SystemExit):

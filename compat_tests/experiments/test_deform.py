@@ -81,7 +81,9 @@ def run(tmp_path, *more):
 def test_command_line(tmp_path, monkeypatch):
     monkeypatch.setattr(deform, "FRAME", 48)
     results = run(tmp_path)
-    assert {path.name for path in results.pictures} == {"deform.gif", "deform_loss.png", "deformed.obj"}
+    assert {path.name for path in results.pictures} == {
+        "deform.gif", "deform_loss.png", "deformed.obj", "shapes.png"
+    }  # fmt: skip
     assert imageio.imread(results.pictures[0]).shape == (3, 96, 48, 3)
     (rows,) = results.tables.values()
     assert rows[0]["step"] == 0 and rows[-1]["step"] == 2 and rows[-1]["hard IoU"] == results.headline["hard IoU"]

@@ -226,17 +226,34 @@ def run(tmp_path, *options):
 
 def test_results_are_written(body, tmp_path):
     np.savez(tmp_path / "body.npz", **arrays(body))
-    small = ("--poses", "2", "--steps", "2", "--size", "16", "--rates", "0.1")
+    small = ("--poses", "2", "--steps", "2", "--image-size", "16", "--learning-rates", "0.1")
     record = run(tmp_path, *small, "--body", str(tmp_path / "body.npz"), "--arm", "3", "4")
     (rows,) = record["tables"].values()
     assert [row["renderer"] for row in rows] == 2 * ["the starts", *fit_body.METHODS]
     for row in rows:
         if row["renderer"] != "the starts":
             assert row["hand off by"] == record["headline"][f"{row['forearm']}: {row['renderer']}, hand off by"]
-    for direction in fit_body.DIRECTIONS:
-        assert imageio.imread(tmp_path / "out" / f"{direction}.png").ndim == 3
-        frames = imageio.imread(tmp_path / "out" / f"{direction}.gif")
-        assert frames.shape[1:] == (3 * 128, 2 * 128, 3) and (frames[0] != frames[-1]).any()
+    frames = imageio.imread(tmp_path / "out" / "arms.gif")
+    assert frames.shape[1:] == imageio.imread(tmp_path / "out" / "arms.png").shape[:2] + (3,)
+    assert (frames[0] != frames[-1]).any()
+
+
+def test_pictures_show_the_medians_of_the_table(tmp_path, monkeypatch):
+    shown = []
+
+    class Kept(fit_body.Grid):
+        def show(self, rows, captions=None):
+            shown.append(captions)
+            super().show(rows, captions)
+
+    monkeypatch.setattr(fit_body, "Grid", Kept)
+    record = run(tmp_path, "--poses", "3", "--steps", "2", "--image-size", "16", "--learning-rates", "0.1", "0.2")
+    (rows,) = record["tables"].values()
+    for j, direction in enumerate(fit_body.DIRECTIONS):
+        for method, captions in zip(fit_body.METHODS, shown[-1], strict=True):
+            of_rates = [row for row in rows if (row["forearm"], row["renderer"]) == (direction, method)]
+            median = min(of_rates, key=lambda row: row["hand off by"])["median"]
+            assert float(captions[3 * j + 2].removeprefix("hand off by ")) == pytest.approx(median, abs=0.0006)
 
 
 def test_a_body_that_is_missing(tmp_path, capsys):

@@ -46,6 +46,25 @@ def test_default_files(tmp_path, monkeypatch):
     assert (tmp_path / "out" / "toy").is_dir()
 
 
+def test_pictures_of_results_for_the_documentation_are_of_the_same_run(tmp_path, monkeypatch):
+    for name in ("RESULTS", "IMAGES"):
+        monkeypatch.setattr(lab, name, tmp_path / name)
+
+    def experiment(options):
+        drawn = options.out / "ends.png"
+        drawn.write_bytes(b"a picture")
+        return results()._replace(pictures=[drawn], shown={drawn: "All ends."})
+
+    lab.run("toy", "", experiment, argv=arguments(tmp_path))
+    assert json.loads((tmp_path / "results.json").read_text())["pictures"] == {"results-ends.png": "All ends."}
+    assert not (tmp_path / "IMAGES").exists()
+    lab.run("toy", "", experiment, argv=["--quick", "--out", str(tmp_path / "out")])
+    assert json.loads((tmp_path / "RESULTS" / "toy-quick.json").read_text())["pictures"] == {
+        "toy-quick-ends.png": "All ends."
+    }
+    assert (tmp_path / "IMAGES" / "toy-quick-ends.png").read_bytes() == b"a picture"
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_an_interrupted_experiment_leaves_the_last_results_alone(tmp_path, error):
     lab.run("toy", "", lambda options: results(run=1), argv=arguments(tmp_path))
@@ -134,20 +153,26 @@ RECORD = {
     "machine": {"device": "A CPU", "threads": 2, "torch": "2", "gendr_adapters": "0"},
     "headline": {"IoU": 0.98765, "best": "logistic"},
     "tables": {"IoU by step": [{"step": 0, "IoU": 0.12345}, {"step": 10, "IoU": 0.98765}]},
+    "pictures": {"toy-quick-ends.png": "All ends."},
 }
 
 
 def test_docs_page_of_given_records(tmp_path, monkeypatch):
     (tmp_path / "README.md").write_text("# Experiments\n\nSome words.\n")
     monkeypatch.setattr(make_docs, "INTRODUCTION", tmp_path / "README.md")
-    full = {**RECORD, "experiment": "other", "command": "python experiments/other.py", "quick": False, "tables": {}}
+    full = {**RECORD, "experiment": "other", "command": "python experiments/other.py", "quick": False}
+    full |= {"tables": {}, "pictures": {}}
     page = make_docs.page([RECORD, full])
     assert page.startswith(
         "# Experiments\n\nSome words.\n\n## Results\n\n| command | what came out | time | machine |\n| --- "
     )
-    row = "IoU 0.988, best logistic | 72 s | A CPU, 2 threads |"
+    row = "IoU = 0.988; best = logistic | 72 s | A CPU, 2 threads |"
     assert f"| `python experiments/toy.py --quick` | {row}\n| `python experiments/other.py` | {row}\n" in page
-    assert "### toy --quick\n\nIoU by step\n\n| step | IoU |\n| --- | --- |\n| 0 | 0.123 |\n| 10 | 0.988 |\n" in page
+    shown = "![All ends.](images/experiments/toy-quick-ends.png)\n\nAll ends."
+    assert (
+        f"### toy --quick\n\n{shown}\n\nIoU by step\n\n| step | IoU |\n| --- | --- |\n| 0 | 0.123 |\n| 10 | 0.988 |\n"
+        in page
+    )
     assert "### other" not in page
 
 
@@ -167,3 +192,11 @@ def test_every_committed_result_makes_a_row():
         for rows in record["tables"].values():
             assert all(row.keys() == rows[0].keys() for row in rows), path
         assert record["command"].split()[1] == f"experiments/{record['experiment']}.py", path
+
+
+def test_committed_pictures_are_those_of_the_results():
+    """None that no result has; small enough to be loaded with a page."""
+    named = {name for path in lab.RESULTS.glob("*.json") for name in json.loads(path.read_text())["pictures"]}
+    assert named == {path.name for path in lab.IMAGES.iterdir()}
+    for path in lab.IMAGES.iterdir():
+        assert path.stat().st_size <= {".png": 150_000, ".gif": 400_000}[path.suffix], path

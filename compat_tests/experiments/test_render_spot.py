@@ -22,7 +22,17 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     out = tmp_path_factory.mktemp("spot")
-    arguments = ["--quick", "--frames", "2", "--size", "32", "--out", str(out), "--json", str(out / "results.json")]
+    arguments = [
+        "--quick",
+        "--frames",
+        "2",
+        "--image-size",
+        "32",
+        "--out",
+        str(out),
+        "--json",
+        str(out / "results.json"),
+    ]
     return lab.run("render_spot", render_spot.__doc__, render_spot.experiment, render_spot.add_options, arguments)
 
 

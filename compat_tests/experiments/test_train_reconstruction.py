@@ -8,6 +8,7 @@ import sys
 import types
 from typing import Any, ClassVar
 
+import imageio.v3 as imageio
 import made_sets
 import numpy as np
 import pytest
@@ -189,9 +190,9 @@ def test_results_of_a_training(folder, tmp_path, capsys):
     assert [row["class"] for row in ours] == ["car", "table", "mean"]
     assert all(0 < row[f"{which} IoU"] < 1 for row in ours for which in ("val", "test"))
     assert ours[2]["test IoU"] == pytest.approx((ours[0]["test IoU"] + ours[1]["test IoU"]) / 2)
-    assert results.headline["test_iou"] == ours[2]["test IoU"]
+    assert results.headline["test IoU"] == ours[2]["test IoU"]
     assert [row["step"] for row in curve] == [1, 2, 3, 4, 5, 6]
-    assert (tmp_path / "reconstructions.gif").exists()
+    assert len(imageio.imread(tmp_path / "reconstructions.gif")) == 24
     # A finished run is measured again without being trained, by its weights alone.
     before = (tmp_path / "checkpoint.pt").read_bytes()
     weights = ("--evaluate", "--weights", str(tmp_path / "checkpoint.pt"))
@@ -207,7 +208,7 @@ def test_results_of_a_training(folder, tmp_path, capsys):
     assert "the run was on other data: 2 of car, 2 of table; this is 2 of car, 2 of lamp" in said
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
     assert train(folder, tmp_path, "--resume", "--steps", "7").headline["steps"] == 7
-    assert train(folder, tmp_path, "--overwrite", "--colour", "0").headline.keys().isdisjoint({"colour_error"})
+    assert train(folder, tmp_path, "--overwrite", "--colour", "0").headline.keys().isdisjoint({"colour error"})
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ def save_corpus(folder: Path) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m compat_tests.fuzz", description=__doc__.partition("\n")[0])
-    parser.add_argument("--calls", type=int, default=1_000_000, help="of the C ABI, one thread at a time")
-    parser.add_argument("--threaded-calls", type=int, default=20_000, help="of several threads at once")
+    parser.add_argument("--calls", type=int, default=1_000_000, help="calls of the C ABI, one thread at a time")
+    parser.add_argument("--threaded-calls", type=int, default=20_000, help="calls of several threads at once")
     parser.add_argument("--save-corpus", type=Path, metavar="FOLDER", help="make the repository's corpus of a folder's")
     options = parser.parse_args()
     if options.save_corpus:

@@ -22,7 +22,7 @@ def example(kaolin: ModuleType) -> Iterator[Any]:
 
 
 def test_the_fit_learns(example: Any) -> None:
-    fit = example.Fit(example.Options(steps=40, size=48, views=8))
+    fit = example.Fit(example.Options(steps=40, image_size=48, views=8))
     assert_it_learns(fit)
     assert len(fit.verts) == 4 * 4 ** example.LEVELS[-1] + 2
 
@@ -34,7 +34,7 @@ def test_pictures_are_written(example: Any, tmp_path: Path, capsys: pytest.Captu
 def test_the_sphere(example: Any) -> None:
     """Closed, its faces counter-clockwise from outside; and the texture is wrapped around it without a gap: corners
     of neighbours have the same place in it, or are both on the square's border."""
-    fit = example.Fit(example.Options(steps=1, size=8, views=1))
+    fit = example.Fit(example.Options(steps=1, image_size=8, views=1))
     a, b, c = fit.verts[fit.faces].unbind(1)
     assert ((torch.linalg.cross(b - a, c - a) * (a + b + c)).sum(1) > 0).all()
     edges = fit.faces[:, [[0, 1], [1, 2], [2, 0]]].flatten(0, 1)

@@ -15,7 +15,7 @@ def example():
 
 
 def test_the_fit_learns(example):
-    fit = example.Fit(example.Options(steps=40, size=48, views=8))
+    fit = example.Fit(example.Options(steps=40, image_size=48, views=8))
     assert_it_learns(fit)
     assert len(fit.verts) == 10 * 4 ** example.LEVELS[-1] + 2
 

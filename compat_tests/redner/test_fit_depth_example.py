@@ -26,7 +26,7 @@ def example() -> Iterator[ModuleType]:
 
 
 def test_the_fit_finds_the_triangles_back(example: ModuleType) -> None:
-    fit = example.Fit(example.Options(steps=120, lr=0.02))
+    fit = example.Fit(example.Options(steps=120, learning_rate=0.02))
     depth_error, corner_error = fit.errors()
     list(fit.steps())
     better_depth_error, better_corner_error = fit.errors()
@@ -34,7 +34,7 @@ def test_the_fit_finds_the_triangles_back(example: ModuleType) -> None:
 
 
 def test_the_fit_without_the_boundary_term_does_not_find_them(example: ModuleType) -> None:
-    fit = example.Fit(example.Options(steps=120, lr=0.02, edge_samples=0.0))
+    fit = example.Fit(example.Options(steps=120, learning_rate=0.02, edge_samples=0.0))
     _, corner_error = fit.errors()
     list(fit.steps())
     assert fit.errors()[1] > 0.9 * corner_error

@@ -20,7 +20,8 @@ from face_model.synthetic import cube_sphere, synthetic_model
 
 pytestmark = pytest.mark.slow
 
-TINY = {"steps": 3, "size": 24, "frames": 2, "detail": 4}
+TINY = {"steps": 3, "image_size": 24, "frames": 2, "detail": 4}
+TINY_OPTIONS = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def assert_same(found: MorphableModel, model: MorphableModel) -> None:
 
 def test_the_fit_learns(example: Any) -> None:
     """The picture gets close to the target, and the coefficients come nearer to those it was made with."""
-    fit = example.Fit(example.Options(steps=60, size=48, detail=12))
+    fit = example.Fit(example.Options(steps=60, image_size=48, detail=12))
     before = fit.scores()
     assert before["shape"] == pytest.approx(1) and before["colour"] == pytest.approx(1)
     for _ in fit.steps():
@@ -93,7 +94,7 @@ def test_lights_stay_lights(example: Any) -> None:
 
 def test_pictures_are_written(example: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "new"
-    example.main(["--out", str(out), "--quick", *(f"--{name}={value}" for name, value in TINY.items())])
+    example.main(["--out", str(out), "--quick", *TINY_OPTIONS])
     frames, picture = imageio.imread(out / "fit_face.gif"), imageio.imread(out / "fit_face.png")
     size = example.SHOWN_SIZE
     assert frames.shape[1:] == (size, 2 * size, 3) and (frames[0] != frames[-1]).any()
@@ -108,18 +109,17 @@ def test_a_photograph(example: Any, tmp_path: Path, capsys: pytest.CaptureFixtur
     """It is scaled to the size of the fit, in linear light; nobody knows its coefficients."""
     photograph = tmp_path / "photograph.png"
     imageio.imwrite(photograph, np.full((50, 50, 3), 128, np.uint8))
-    options = [f"--{name}={value}" for name, value in TINY.items()]
     fit = example.Fit(example.Options(**TINY, target=photograph))
     torch.testing.assert_close(fit.target, torch.full((24, 24, 3), (128 / 255) ** 2.2))
-    example.main(["--out", str(tmp_path), f"--target={photograph}", *options])
+    example.main(["--out", str(tmp_path), f"--target={photograph}", *TINY_OPTIONS])
     printed = capsys.readouterr().out
     assert "rms of the picture's error" in printed and "shape_error" not in printed
     imageio.imwrite(photograph, np.zeros((20, 30, 3), np.uint8))
     with pytest.raises(ValueError, match=r"must be square, got \(20, 30\)"):
-        example.main(["--out", str(tmp_path), f"--target={photograph}", *options])
+        example.main(["--out", str(tmp_path), f"--target={photograph}", *TINY_OPTIONS])
 
 
-@pytest.mark.parametrize("option", ["--steps=0", "--size=-3", "--frames=none"])
+@pytest.mark.parametrize("option", ["--steps=0", "--image-size=-3", "--frames=none"])
 def test_wrong_options(example: Any, option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         example.main([option])

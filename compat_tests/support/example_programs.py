@@ -37,7 +37,7 @@ def assert_it_learns(fit: Any) -> None:
 
 def assert_it_writes(example: Any, name: str, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The animation and the picture, to a folder that is not there yet; and prints how good the fit is."""
-    example.main(["--out", str(out), "--steps", "4", "--size", "32", "--views", "4", "--frames", "3"])
+    example.main(["--out", str(out), "--steps", "4", "--image-size", "32", "--views", "4", "--frames", "3"])
     frames, picture = imageio.imread(out / f"{name}.gif"), imageio.imread(out / f"{name}.png")
     assert frames.shape == (3, 2 * FRAME_SIZE, 3 * FRAME_SIZE, 3)
     assert picture.shape == (4 * FRAME_SIZE, 6 * FRAME_SIZE, 3)

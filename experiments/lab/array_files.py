@@ -1,4 +1,4 @@
-"""Arrays in files of users: whatever is wrong with a file is a ValueError that names it."""
+"""Arrays in files of users: any fault of a file is a ValueError that names it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,7 +47,7 @@ def read_npy_or_npz(path: Path, key: str) -> np.ndarray:
 
 def _member(file: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
     found = file[key]
-    if not isinstance(found, np.ndarray):  # NumPy hands out the bytes of what is none
+    if not isinstance(found, np.ndarray):  # NumPy returns the bytes of what is not an array
         raise ValueError(f"{key} is no array")
     return found
 

@@ -34,7 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--gradient",
         choices=("exact", "reference"),
         default="exact",
-        help="the derivative of the picture, or what GenDR's backward pass computes (default: exact)",
+        help="exact: the derivative of the picture; reference: what GenDR's backward pass computes (default: exact)",
     )
     parser.add_argument(
         "--resume", action="store_true", help=f"take the cells that an interrupted run left in OUT/{KEPT}"

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,18 +18,22 @@ from gendr_adapters.utils.machine import processor
 
 from .options import device
 
-RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "experiments"
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "benchmarks" / "results" / "experiments"
+IMAGES = ROOT / "docs" / "images" / "experiments"
 
 Row = dict[str, float | int | str]
 
 
 class Results(NamedTuple):
     """headline: the few numbers that say what came out, by their names. tables: more of them, by titles; all rows of a
-    table have the same columns. pictures: files that were written."""
+    table have the same columns. pictures: files that were written. shown: those of them that belong beside the tables
+    in the documentation, each with a sentence that says what it shows."""
 
     headline: Row
     tables: dict[str, list[Row]]
     pictures: list[Path]
+    shown: dict[Path, str] = {}  # noqa: RUF012 (a tuple's default, never changed)
 
 
 def run(
@@ -43,19 +48,22 @@ def run(
     Every experiment has --quick (two minutes on two cores), --seed, --device, --out (a folder for pictures) and --json.
     experiment gets the options, out created and the seed set; its results are printed and written to --json, by
     default benchmarks/results/experiments/NAME.json, or NAME-quick.json, together with the command, the time and the
-    machine. They are written in one go at the end: an experiment that is interrupted leaves the last results alone. Of
-    processes that torchrun started, the first one writes.
+    machine. They are written in one go at the end: an experiment that is interrupted leaves the last results alone.
+    Results in that folder are for docs/experiments.md, and their pictures go to docs/images/experiments, so that tables
+    and pictures are of one run. Of processes that torchrun started, the first one writes.
     """
     parser = argparse.ArgumentParser(
         prog=f"python experiments/{name}.py", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="a small run: about two minutes on two cores")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: 0)")
-    parser.add_argument("--device", type=device, default=torch.device("cpu"), help="cpu, cuda, cuda:1 (default: cpu)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
+    parser.add_argument(
+        "--device", type=device, default=torch.device("cpu"), help="where to compute: cpu, cuda, cuda:1 (default: cpu)"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("out") / name, help="folder for pictures (default: %(default)s)"
     )
-    parser.add_argument("--json", type=Path, help="the results' file (default: in benchmarks/results/experiments)")
+    parser.add_argument("--json", type=Path, help="file for the results (default: in benchmarks/results/experiments)")
     if add_options is not None:
         add_options(parser)
     options = parser.parse_args(argv)
@@ -77,8 +85,13 @@ def run(
         "machine": machine(options.device),
         "headline": results.headline,
         "tables": results.tables,
+        "pictures": {f"{path.stem}-{picture.name}": text for picture, text in results.shown.items()},
     }
     write_json(path, record)
+    if path.resolve().parent == RESULTS:
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        for picture, name in zip(results.shown, record["pictures"], strict=True):
+            shutil.copyfile(picture, IMAGES / name)
     for title, rows in results.tables.items():
         print_table(title, rows)
     print("written:", *results.pictures, path)

@@ -38,14 +38,18 @@ def given(choice: Item | None, quick: bool, small: Item, full: Item) -> Item:
 
 
 def add_sizes(parser: argparse.ArgumentParser, **what: str) -> None:
-    """Options --NAME of integers from 1, None unless they are given."""
+    """An option of integers from 1 for each name, image_size as --image-size; None unless it is given."""
     for name, text in what.items():
-        parser.add_argument(f"--{name}", type=positive_int, help=text)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=positive_int, help=text)
 
 
 def add_rates(parser: argparse.ArgumentParser, default: Sequence[float] | None) -> None:
-    """--rates; default None: a task's own."""
+    """--learning-rates, of which a program tries each; default None: a task's own."""
     shown = "each task's own" if default is None else " ".join(f"{rate:g}" for rate in default)
     parser.add_argument(
-        "--rates", type=positive_float, nargs="+", default=default, help=f"learning rates of Adam (default: {shown})"
+        "--learning-rates",
+        type=positive_float,
+        nargs="+",
+        default=default,
+        help=f"learning rates of Adam to try (default: {shown})",
     )

@@ -45,6 +45,11 @@ def falling(first: float, last: float, share: float) -> float:
     return first * (last / first) ** share
 
 
+def median_index(values: Tensor) -> int:
+    """Where the median of values (N,) is: `values.median()`, the lower one of two."""
+    return int(values.median(0).indices)
+
+
 def mean_and_error(values: Tensor) -> tuple[float, float]:
     """The mean of independent values (N,), and its standard error."""
     return values.mean().item(), (values.std() / math.sqrt(len(values))).item() if len(values) > 1 else math.nan

@@ -1,22 +1,22 @@
 """Pictures of data sets and of what was reconstructed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from lab.coloured import over_white
-from PIL import Image
 from torch import Tensor
 
 import gendr_adapters.softras as sr
-from gendr_adapters.utils.pictures import save_image, to_uint8
+from gendr_adapters.utils.pictures import save_gif, save_image, to_uint8
+from gendr_adapters.utils.plots import Grid
 
 from . import views
 from .data import ObjectSet
 from .networks import Reconstruction
 
 GREY = 0.75
-SCALE = 2  # pixels of a picture's pixel
 
 
 @torch.no_grad()
@@ -40,18 +40,19 @@ def write_overview(path: Path, objects: ObjectSet, columns: int = 8) -> None:
     save_image(path, to_uint8(torch.cat(rows, 1)))
 
 
-def write_turning(path: Path, images: Tensor, made: Reconstruction, faces: Tensor, truth: Tensor) -> None:
+def write_turning(
+    path: Path, images: Tensor, made: Reconstruction, faces: Tensor, truth: Tensor, labels: Sequence[tuple[str, str]]
+) -> None:
     """A GIF: in each column a picture (K, 4, 64, 64), under it what was made of it, turning, and the truth.
 
-    truth: (K, 24, 4, 64, 64).
+    truth: (K, 24, 4, 64, 64). labels: of each column what stands above it, and below what was made.
     """
+    names, scores = zip(*labels, strict=True)
+    grid = Grid(["picture", "reconstruction", "the object"], names, inches=0.95)
     frames = []
     for number in range(views.COUNT):
-        turned = seen_from(made, faces, torch.full((len(images),), number))
-        rows = [torch.cat(list(over_white(row)), 2) for row in (images, turned.cpu(), truth[:, number])]
-        frames.append(Image.fromarray(to_uint8(torch.cat(rows, 1))))
-    frames = [frame.resize((frame.width * SCALE, frame.height * SCALE)) for frame in frames]
-    # All share one palette, so that what rests is stored once.
-    palette = frames[0].quantize(64, dither=Image.Dither.NONE)
-    first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    first.save(path, save_all=True, append_images=others, duration=120, loop=0)
+        turned = seen_from(made, faces, torch.full((len(images),), number)).cpu()
+        rows = [[to_uint8(picture) for picture in over_white(row)] for row in (images, turned, truth[:, number])]
+        grid.show(rows, [[""] * len(names), scores, [""] * len(names)])
+        frames.append(grid.pixels())
+    save_gif(path, frames, frames_per_second=8)

@@ -49,8 +49,8 @@ def read_obj(path: Path) -> ObjFile:
 
     Vertices are x y z, x y z w, x y z r g b or x y z w r g b; w is ignored in meshes.
 
-    Raises FileNotFoundError and its like, or ValueError that names file and line: numbers that are none or not finite
-    in float32, too few of them or too many, faces of fewer than three corners, indices that are 0 or out of range,
+    Raises FileNotFoundError and its like, or ValueError that names file and line: numbers that are not numbers or not
+    finite in float32, too few of them or too many, faces of fewer than three corners, indices that are 0 or out of range,
     vertices with and without colours in one file, what `statements` refuses; or the file alone, where it has no
     vertices or no faces.
     """

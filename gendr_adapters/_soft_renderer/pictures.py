@@ -10,7 +10,7 @@ from .._extras import optional
 from .png_data import missing_bytes
 from .statements import require_regular
 
-# Those whose depth can be told. Of others (JPEG 2000, AVIF) Pillow makes 8 bits whatever they hold; EPS it hands to
+# Those whose depth can be told. Of others (JPEG 2000, AVIF) Pillow always makes 8 bits; EPS it hands to
 # Ghostscript.
 FORMATS = ("BMP", "GIF", "JPEG", "PCX", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # TIFF's tags

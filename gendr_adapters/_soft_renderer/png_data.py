@@ -26,7 +26,7 @@ def missing_bytes(path: str) -> int:
         unpack = zlib.decompressobj()
         for name, data in chunks:
             if name == b"IDAT" and wanted:
-                wanted -= len(unpack.decompress(data, wanted))  # no more than that, whatever is there
+                wanted -= len(unpack.decompress(data, wanted))  # no more than that
         return wanted
 
 

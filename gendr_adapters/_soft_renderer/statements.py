@@ -70,7 +70,7 @@ def require_regular(path: Path, where: str = "") -> None:
 
 
 def name(rest: bytes) -> str:
-    """Bytes as a name of a file or material, whatever their encoding."""
+    """Bytes of any encoding as a name of a file or material."""
     return rest.decode("utf-8", "surrogateescape")
 
 

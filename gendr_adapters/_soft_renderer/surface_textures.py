@@ -44,7 +44,7 @@ def load_textures(file: ObjFile, resolution: int, wrap: str = "reference") -> Te
 
     Where a material has a picture, its colour (Kd) is ignored. A file without usemtl has the only material there is.
 
-    wrap: see `sample_texels`; a picture with -clamp on is clamped whatever it is. Raises ValueError for files without
+    wrap: see `sample_texels`; a picture with -clamp on is clamped for any wrap. Raises ValueError for files without
     mtllib, without usemtl where there are several materials, materials that no library has, and faces without texture
     coordinates whose material has a picture.
     """

@@ -33,7 +33,7 @@ def load_uv_textures(file: ObjFile, wrap: str) -> TextureMaps:
     A file with one material has its picture for a map. Of several, pictures stand in one map, one above the other, and
     colours as pixels between; uvs are of that map.
 
-    wrap: see `surface_textures.sample_texels`; the picture repeats below 0 whatever it is.
+    wrap: see `surface_textures.sample_texels`; the picture repeats below 0 for any wrap.
     Raises ValueError as `load_textures` does; and where faces cross the border of one of several pictures.
     """
     parts = [_part(file, faces, material, wrap) for material, faces in faces_by_material(file)]

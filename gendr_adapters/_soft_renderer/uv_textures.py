@@ -79,7 +79,7 @@ def lit(textures: TextureMaps | LitMaps, light: Tensor) -> LitMaps:
 
 
 def features_of(textures: TextureMaps | LitMaps, zeros: int = 0) -> tuple[TextureMaps, Lighting | None]:
-    """As `gendr_adapters.render` takes them, with so many channels of 0 behind."""
+    """As `gendr_adapters.render` takes them, with that number of channels of 0 appended."""
     plain, light = textures if isinstance(textures, LitMaps) else (textures, None)
     plain = plain._replace(maps=F.pad(plain.maps, (0, zeros)))
     return plain, None if light is None or light.shape[-2] == 0 else _multiplied_by(light, zeros)

@@ -10,7 +10,7 @@ from .._autocast import full_precision
 from .._inputs import check_real
 from .._known import as_list
 
-# Pairs of faces and grid points looked at in one go: bounds memory, some 100 bytes a pair.
+# Pairs of faces and grid points tested in one go: this limits memory, some 100 bytes a pair.
 _PAIRS = 1 << 20
 
 
@@ -123,7 +123,7 @@ def _chunks(counts: Tensor) -> Iterator[Tensor]:
 
 
 def _outside(surface: Tensor) -> Tensor:
-    """Voxels that are not surface and reach the border of the grid by way of others that are not, side by side."""
+    """Voxels that are not surface and reach the border of the grid through others next to them."""
     free = ~surface
     outside = free.clone()
     outside[:, 1:-1, 1:-1, 1:-1] = False

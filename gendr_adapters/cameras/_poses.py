@@ -17,7 +17,7 @@ def look_at_axes(eye: Vector, at: Vector, up: Vector) -> tuple[Tensor, Tensor]:
     """The eyes (N, 3), and the cameras' axes (right, down, ahead) as rows of (N, 3, 3).
 
     eye, at, up: (3,) or (N, 3); at and up of the dtype and device of eye. Numbers become such tensors; for eye, float32
-    on the CPU. Raises TypeError or ValueError for what is none, and where there is no view.
+    on the CPU. Raises TypeError or ValueError for an invalid pose, and where there is no view.
     """
     eyes = vectors("eye", eye, None)
     targets, ups = vectors("at", at, eyes), vectors("up", up, eyes)

@@ -25,7 +25,7 @@ from .._over import over
 from .._pixels import scale_of_pixels
 from ..cameras import PinholeCamera
 
-# Without softness each pixel is the mean of so many by so many, which smooths edges as other renderers do.
+# Without softness each pixel is the mean of n x n samples, which smooths edges as other renderers do.
 _SUPERSAMPLES = 2
 # Room around the mesh's bounding sphere, where the distance is chosen to fit.
 _ROOM = 1.05

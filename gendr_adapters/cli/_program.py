@@ -53,8 +53,10 @@ def info() -> None:
     "--show", type=click.Choice(["colour", "alpha", "depth", "normals"]), default="colour", help="What to show."
 )
 @click.option("--background", type=Colour(), default="white", help="Colour, or 'none' for a transparent picture.")
-@click.option("--frames", type=click.IntRange(min=1), default=48, help="Of a video: one turn around the mesh.")
-@click.option("--frames-per-second", type=FiniteRange(0, 100, True), default=24.0, help="Of a video.")
+@click.option(
+    "--frames", type=click.IntRange(min=1), default=48, help="Frames of a video, which is one turn around the mesh."
+)
+@click.option("--frames-per-second", type=FiniteRange(0, 100, True), default=24.0, help="Speed of a video.")
 @click.option("--device", type=Device(), default="cpu", help="cpu, or cuda.")
 def render(
     mesh: Path,
@@ -114,7 +116,7 @@ def view(mesh: Path, host: str, port: int) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Mesh to begin with; a sphere where the silhouettes are if not given.",
 )
-@click.option("--steps", type=click.IntRange(min=1), default=600, help="Of Adam; each looks at 8 views.")
+@click.option("--steps", type=click.IntRange(min=1), default=600, help="Steps of Adam; each looks at 8 views.")
 @click.option(
     "--learning-rate",
     type=FiniteRange(0, 1, min_open=True),
@@ -124,7 +126,7 @@ def view(mesh: Path, host: str, port: int) -> None:
 @click.option(
     "--image-size", type=click.IntRange(16, 1024), default=128, help="Larger pictures are made smaller: longer side."
 )
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Of the order in which views are seen.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Seed of the order in which views are seen.")
 @click.option("--device", type=Device(), default="cpu", help="cpu, or cuda.")
 def fit(
     views: Path,

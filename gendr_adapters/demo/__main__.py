@@ -15,13 +15,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the jobs and say where the results are; argv stands in for the command line's arguments."""
     parser = argparse.ArgumentParser(prog="python -m gendr_adapters.demo", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
-    parser.add_argument("--seed", type=int, default=0, help="of the sphere's first displacement (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the sphere's first displacement (default: 0)")
     parser.add_argument(
-        "--steps", type=positive_int, default=FitOptions.steps, help="of the fit (default: %(default)s)"
+        "--steps", type=positive_int, default=FitOptions.steps, help="steps of the fit (default: %(default)s)"
     )
-    parser.add_argument("--frames", type=positive_int, default=48, help="of each animation (default: %(default)s)")
     parser.add_argument(
-        "--image-size", type=positive_int, default=256, help="of spot's pictures in pixels (default: %(default)s)"
+        "--frames", type=positive_int, default=48, help="frames of each animation (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--image-size", type=positive_int, default=256, help="side of spot's pictures, pixels (default: %(default)s)"
     )
     arguments = parser.parse_args(argv)
 

@@ -105,7 +105,7 @@ def settings_for(camera: Any, settings: RenderSettings, clipped: bool, perspecti
     near, far = float(camera.intrinsics.near), float(camera.intrinsics.far)
     # Behind a pinhole things are mirrored; an orthographic camera without planes has nothing behind it.
     nearest = NO_NEAR if clipped or is_pinhole(camera) else ANY_NEAR
-    # With clip 'unit' depth is perspective-correct whatever the weights are.
+    # With clip 'unit' depth is perspective-correct for any weights.
     clip = settings.clip if perspective_correct or settings.clip != "unit" else "nonnegative"
     return replace(
         settings,

@@ -15,7 +15,7 @@ from ..settings import RenderSettings
 def kaolin_settings(
     *, perspective_correct: bool = False, near_clip: float | None = None, **fields: Any
 ) -> RenderSettings:
-    """Both axes span [-1, 1] whatever the picture's shape, and there are no near and far planes: z of any sign is
+    """Both axes span [-1, 1] for any shape of the picture, and there are no near and far planes: z of any sign is
     drawn. Perspective divides by z, so with it, or with a near plane, only what is in front of the camera is."""
     return RenderSettings(
         half_extent=(1.0, 1.0),

@@ -47,7 +47,7 @@ def unbatched_reduced_sg_inner_product(
 
 
 def lights_of(lighting: Any) -> Lights:
-    """Those of Kaolin's SgLightingParameters; None: its default. Raises TypeError for what is none of these."""
+    """Those of Kaolin's SgLightingParameters; None: its default. Raises TypeError for anything else."""
     if lighting is None:
         lighting = importlib.import_module("kaolin.render.easy_render").default_lighting()
     if missing := [name for name in Lights._fields if not isinstance(getattr(lighting, name, None), Tensor)]:

@@ -84,7 +84,7 @@ class Shown(NamedTuple):
         return Shown(features, lighting)
 
     def with_ones(self) -> "Shown":
-        """With another channel behind, which is 1 everywhere, whatever the light."""
+        """With a channel appended that is 1 everywhere, under any light."""
         features, lighting = self.features, self.lighting
         if isinstance(features, TextureMaps):
             assert features.padding != "zeros"  # where it would be 0

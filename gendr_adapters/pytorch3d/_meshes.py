@@ -27,7 +27,7 @@ def project_meshes(
     projection: str,
     cull_to_frustum: bool,
 ) -> ProjectedMeshes:
-    """From meshes with vertices in PyTorch3D's NDC (x left, y up, z view depth). Faces that are seen nowhere are NaN.
+    """From meshes with vertices in PyTorch3D's NDC (x left, y up, z view depth). Faces that no pixel sees are NaN.
 
     clip, projection: of RenderSettings. The other arguments, and what is raised: rasterize_meshes.
     """
@@ -78,7 +78,7 @@ def _is(number: type, value: object) -> bool:
 
 
 def _image_shape(image_size: Any) -> tuple[int, int]:
-    """As image_shape, but a pair that is none is a ValueError, as in PyTorch3D."""
+    """As image_shape, but an invalid pair is a ValueError, as in PyTorch3D."""
     if isinstance(image_size, (tuple, list)):
         image_size = [plain(side) for side in image_size]
         if len(image_size) != 2 or not all(_is(Integral, side) for side in image_size):
@@ -89,7 +89,7 @@ def _image_shape(image_size: Any) -> tuple[int, int]:
 def _unseen(
     face_vertices: Tensor, size: tuple[int, int], projected: bool, near_clip: float | None, cull_to_frustum: bool
 ) -> Tensor:
-    """(F,) bool: faces that are seen nowhere: of no area, or beyond a side of the picture."""
+    """(F,) bool: faces that no pixel sees: of no area, or beyond a side of the picture."""
     x, y, z = face_vertices.unbind(2)
     area2 = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (y[:, 1] - y[:, 0]) * (x[:, 2] - x[:, 0])
     whole = (z >= (near_clip or 0.0)).all(1)  # of a face that is cut, this is not the area that is seen

@@ -38,9 +38,9 @@ from ._homogeneous_mesh import HomogeneousMesh
 from ._point_queries import PointQueries
 from ._segments import endpoints, visible_segments
 
-# In pixels, how far from an edge its two sides are looked at. The queries are in float64.
+# In pixels, how far from an edge its two sides are sampled. The queries are in float64.
 _SIDE = 1e-5
-# So many points on edges are looked at in one go.
+# Points on edges that are sampled in one go.
 _POINTS_AT_ONCE = 2**17
 
 # What a point of a face shows, D channels: of the interpolated features (1, N, C), 0 where there is no face, and the

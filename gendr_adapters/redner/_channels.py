@@ -44,7 +44,7 @@ class channels(Enum):
 
 
 def as_channels(wanted: Any) -> list[channels]:
-    """A list of channels, given as such or by name. Raises TypeError, ValueError for what is none."""
+    """A list of channels, given as such or by name. Raises TypeError or ValueError for unknown channels."""
     if isinstance(wanted, (str, channels)) or not hasattr(wanted, "__iter__"):
         raise TypeError(f"channels must be a list of pyredner.channels, got {wanted!r}")
     found = []

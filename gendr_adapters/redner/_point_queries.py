@@ -16,7 +16,7 @@ from ._homogeneous_mesh import HomogeneousMesh
 _BOX_REACH = 0.51
 # In pixels, by how much faces' bounding boxes are widened, for rounding.
 _BOX_SLACK = 1e-6
-# So many pairs of points and candidates are looked at in one go: some hundred bytes each.
+# Pairs of points and candidates that are tested in one go: some hundred bytes each.
 _PAIRS_AT_ONCE = 2**20
 
 
@@ -87,7 +87,7 @@ class PointQueries:
         point, face = point[near], face[near]
         _, depth = self._intersect(face, at[near])
         nearest = depth.new_full((n,), torch.inf).scatter_reduce(0, point, depth, "amin")
-        # Of faces at the same depth the first, whatever order the candidates are in.
+        # Of faces at the same depth the first, for any order of the candidates.
         n_faces = self._volume.shape[0]
         wins = depth.isfinite() & (depth == nearest[point])
         winner = face.new_full((n,), n_faces).scatter_reduce(0, point, torch.where(wins, face, n_faces), "amin")

@@ -11,7 +11,7 @@ from ..settings import RenderSettings
 from ..shading import Lighting, TextureMaps
 from ._homogeneous_mesh import HomogeneousMesh
 
-# The nearest face whose triangle holds the sample, whatever its side and its depth; reach lets those on an edge in.
+# The nearest face whose triangle holds the sample, of any side and depth; reach includes those on an edge.
 _HARD = RenderSettings(blend="hard", near=NO_NEAR, far=NO_FAR, reach=1e-5)
 
 
@@ -19,7 +19,7 @@ def stratified_offsets(n_samples: int, generator: torch.Generator, jitter: bool 
     """(S, 2) float64, positions (right, down) in [0, 1)^2 of a pixel, one in each of S cells of equal area.
 
     The cells are a grid of as many rows as the largest divisor of S that is at most its root, so that a mean over the
-    samples has no bias, whatever S. One sample, or jitter=False: the cells' centres.
+    samples has no bias, for any S. One sample, or jitter=False: the cells' centres.
     """
     rows = next(r for r in range(math.isqrt(n_samples), 0, -1) if n_samples % r == 0)
     columns = n_samples // rows

@@ -135,7 +135,7 @@ class Viewer:
             self._stopped = True
             self._condition.notify()
         self._worker.join()
-        with redirect_stdout(io.StringIO()):  # viser prints that it stopped, whatever verbose says
+        with redirect_stdout(io.StringIO()):  # viser prints that it stopped, also with verbose=False
             self._server.stop()
 
     def __enter__(self) -> "Viewer":
