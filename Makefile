@@ -70,17 +70,17 @@ BASELINE_TESTS := test_parity test_core_vs_reference pytorch3d/test_fragments_pa
 BASELINE_TESTS += pytorch3d/test_shader_batches kaolin/test_kaolin_golden
 
 # A test process a core, of one thread each: tests of threads ask for two.
-PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive GENDR_REQUIRE_PYTORCH3D=1 $(BIN)/python -m pytest
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive GENDR_REQUIRE_PYTORCH3D=1 GENDR_REQUIRE_JAX=1 $(BIN)/python -m pytest
 PYTEST += --numprocesses=auto --dist=worksteal
 # What PYTEST_ARGS picks need not be in every run.
 NONE_PICKED := $(if $(PYTEST_ARGS),|| test $$? = 5)
 
-test: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
+test: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package $(STAMPS)/handlers
 	$(PYTEST) $(PYTEST_ARGS) $(NONE_PICKED)
 	$(PYTEST) --emulated $(EMULATED_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS) $(NONE_PICKED)
 	GENDR_ISA=baseline $(PYTEST) $(BASELINE_TESTS:%=compat_tests/%.py) $(PYTEST_ARGS) $(NONE_PICKED)
 
-test-fast: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package
+test-fast: $(STAMPS)/test $(STAMPS)/pytorch3d $(STAMPS)/package $(STAMPS)/handlers
 	$(PYTEST) -m "not slow and not cuda" $(PYTEST_ARGS)
 
 environments: $(STAMPS)/package
@@ -209,6 +209,11 @@ $(STAMPS)/coverage: requirements/demo.txt requirements/test.txt
 # PyTorch3D's Python layer, unless there is a whole PyTorch3D.
 $(STAMPS)/pytorch3d: $(STAMPS)/test compat_tests/pytorch3d/install.py compat_tests/pytorch3d/compiled_stub.py
 	$(BIN)/python compat_tests/pytorch3d/install.py
+	touch $@
+
+# The handlers for jax, which the build of the package leaves out: pip builds where no jax is to be seen.
+$(STAMPS)/handlers: $(STAMPS)/test $(wildcard csrc/jax/*) csrc/include/gendr.h build_tools/handlers.py
+	GENDR_WERROR=1 $(BIN)/python -m build_tools.handlers
 	touch $@
 
 # Editable, so that Python changes need no reinstall; the native libraries are rebuilt when their sources change. There is

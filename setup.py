@@ -1,6 +1,7 @@
 """Builds the native core as plain shared libraries: no CPython API and no torch, so one wheel serves all of them.
 
-The CPU core always; the CUDA core where an nvcc is found (build_tools/nvcc.py), or as GENDR_CUDA=0 or 1 says.
+The CPU core always; the CUDA core where an nvcc is found (build_tools/nvcc.py), or as GENDR_CUDA=0 or 1 says; the
+handlers for jax where jaxlib's headers are (build_tools/handlers.py).
 """
 
 import os
@@ -21,7 +22,7 @@ if int(setuptools.__version__.partition(".")[0]) < 77:  # as in pyproject.toml; 
     )
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # an isolated build does not look here by itself
-from build_tools import compiler, cuda, index_page, nvcc
+from build_tools import compiler, cuda, handlers, index_page, nvcc
 
 if sys.platform == "win32":
     raise SystemExit(compiler.WINDOWS)
@@ -58,9 +59,10 @@ PACKAGE = ("gendr_adapters", "_native")
 
 
 class NativeBuild(build_ext):
-    """The CPU library, with the C++ compiler in $CXX (default g++), and the CUDA library, with nvcc."""
+    """The CPU library and the handlers for jax, with the C++ compiler in $CXX (default g++), and the CUDA library, with
+    nvcc."""
 
-    cuda_files: Sequence[Path] = ()
+    further_files: Sequence[Path] = ()
 
     def get_ext_filename(self, name: str) -> str:
         return name.replace(".", "/") + ".so"
@@ -72,9 +74,13 @@ class NativeBuild(build_ext):
         super().run()
         kept = Path(self.get_finalized_command("build").build_base) / "cuda"
         built = self.build_cuda(kept)
-        self.cuda_files = cuda.install(built, Path(self.build_lib, *PACKAGE))
+        for_jax = handlers.build(Path(self.get_finalized_command("build").build_base) / "jax")
+        folder = Path(self.build_lib, *PACKAGE)
+        self.further_files = [*cuda.install(built, folder), *handlers.install(for_jax, folder)]
         if self.inplace:
-            cuda.install(built, Path(self.get_finalized_command("build_py").get_package_dir(".".join(PACKAGE))))
+            in_place = Path(self.get_finalized_command("build_py").get_package_dir(".".join(PACKAGE)))
+            cuda.install(built, in_place)
+            handlers.install(for_jax, in_place)
 
     def build_cuda(self, kept: Path) -> list[Path]:
         """A CUDA library of each nvcc, or why there is none, where nobody insists: a CUDA tensor gets to hear it."""
@@ -97,7 +103,7 @@ class NativeBuild(build_ext):
             return [reason]
 
     def get_outputs(self) -> list[str]:
-        return [*super().get_outputs(), *map(str, self.cuda_files)]
+        return [*super().get_outputs(), *map(str, self.further_files)]
 
     def build_extension(self, ext: Extension) -> None:
         found = compiler.find()

@@ -182,11 +182,13 @@ def op_reloaded():
 def modules_forgotten():
     forget()
     import gendr_adapters
+    gendr_adapters.render
 
 def another_copy():
     forget()
     sys.path.insert(0, sys.argv[1])
     import gendr_adapters
+    gendr_adapters.render
 
 for way in (op_reloaded, modules_forgotten, another_copy):
     try:

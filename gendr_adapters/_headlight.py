@@ -6,8 +6,8 @@ from torch import Tensor
 from ._autocast import full_precision
 from ._meshes import Mesh, vertex_normals
 from ._products import times
+from ._rendering import gather_corners
 from .cameras import OrthographicCamera, PinholeCamera, WeakPerspectiveCamera
-from .render import gather_corners
 from .settings import check_number
 from .shading import Lighting
 

@@ -1,15 +1,15 @@
 """Checks of user input for `render` and similar functions. Error messages say what was given and what is allowed."""
 
-import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from . import _other_words
 from ._known import as_list, has_numbers
-from ._pixels import image_shape as image_shape  # the only check of user input that needs no torch
+from ._outputs import output_names as output_names  # like image_shape: free of torch
+from ._pixels import image_shape as image_shape
+from ._scene_shapes import check_background, check_offset_values, check_offsets, check_scene
 
 
 def packed_scene(
@@ -18,30 +18,11 @@ def packed_scene(
     """Check a scene. Returns faces (F_total, 3, 3), features (F_total, T, C), face_offsets in int64 and the number of
     images B."""
     check_real("face_vertices", face_vertices)
-    batched = face_vertices.dim() == 4
-    if face_vertices.dim() not in (3, 4) or face_vertices.shape[-2:] != (3, 3):
-        raise ValueError(f"face_vertices must be (F, 3, 3) or (B, F, 3, 3), got shape {tuple(face_vertices.shape)}")
     if features is not None:
         check_real("features", features)
         check_same("features", features, face_vertices)
-        leading = face_vertices.shape[:-2]
-        if features.dim() != face_vertices.dim() or features.shape[:-2] != leading:
-            expected = ", ".join(map(str, leading))
-            raise ValueError(
-                f"features must be ({expected}, 3, C) or ({expected}, R*R, C) for face_vertices of shape "
-                f"{tuple(face_vertices.shape)}, got shape {tuple(features.shape)}"
-            )
-        texels = features.shape[-2]
-        if texels != 3 and (texels < 1 or math.isqrt(texels) ** 2 != texels):
-            raise ValueError(
-                f"features must have 3 corners or R*R texels for each face, got {texels} (shape "
-                f"{tuple(features.shape)})"
-            )
-        if features.shape[-1] < 1:
-            raise ValueError(f"features must have at least one channel, got shape {tuple(features.shape)}")
-    if batched:
-        if face_offsets is not None:
-            raise ValueError("face_offsets need packed face_vertices (F_total, 3, 3), got a batch (B, F, 3, 3)")
+    check_scene(face_vertices.shape, None if features is None else features.shape, face_offsets is not None)
+    if face_vertices.dim() == 4:
         n_images = face_vertices.shape[0]
         return face_vertices.flatten(0, 1), None if features is None else features.flatten(0, 1), None, n_images
     if face_offsets is None:
@@ -63,31 +44,15 @@ def _checked_offsets(offsets: Tensor, face_vertices: Tensor) -> Tensor:
     offsets = as_index("face_offsets", offsets)
     if offsets.device != face_vertices.device:
         raise TypeError(f"face_offsets are on {offsets.device}, face_vertices on {face_vertices.device}")
-    if offsets.dim() != 1 or offsets.shape[0] < 1:
-        raise ValueError(f"face_offsets must be (B + 1,), got shape {tuple(offsets.shape)}")
+    check_offsets(offsets.shape)
     if not has_numbers(offsets) or (offsets.is_cuda and torch.cuda.is_current_stream_capturing()):
         return offsets  # on a CPU the library checks them again when it runs
-    values = as_list(offsets)
-    if values[0] != 0 or values[-1] != face_vertices.shape[0] or values != sorted(values):
-        shown = values if len(values) <= 8 else [*values[:4], "...", *values[-3:]]
-        raise ValueError(f"face_offsets must rise from 0 to the number of faces, {face_vertices.shape[0]}, got {shown}")
+    check_offset_values(as_list(offsets), face_vertices.shape[0])
     return offsets
 
 
 HALF_DTYPES = (torch.float16, torch.bfloat16)
 INDEX_DTYPES = (torch.int64, torch.int32)
-
-
-def output_names(outputs: Sequence[str], allowed: Collection[str], argument: str = "outputs") -> tuple[str, ...]:
-    if isinstance(outputs, str):
-        raise TypeError(f"{argument} must be a sequence of names, e.g. ({outputs!r},), got the string {outputs!r}")
-    outputs = tuple(outputs)
-    for name in outputs:
-        if name not in allowed:
-            known = _other_words.OUTPUTS.get(name, "")
-            hint = f"did you mean {known!r}? Allowed" if known in allowed else "allowed"
-            raise ValueError(f"unknown output {name!r}; {hint}: {', '.join(allowed)}")
-    return outputs
 
 
 def background_rows(
@@ -106,11 +71,7 @@ def background_rows(
         check_real("background", background)
         check_same("background", background, like)
     rows = background[None] if background.dim() == 1 else background
-    if rows.dim() != 2 or rows.shape[1] != channels or rows.shape[0] not in (1, n_images):
-        raise ValueError(
-            f"background must be ({channels},) or ({n_images}, {channels}), one value for each channel of features, "
-            f"got shape {tuple(background.shape)}"
-        )
+    check_background(background.shape, channels, n_images)
     return rows
 
 

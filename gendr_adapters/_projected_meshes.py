@@ -9,10 +9,10 @@ from torch import Tensor
 from ._counted_fragments import CountedFragments, count_fragments
 from ._nearest_fragments import NearestFragments, find_nearest_fragments
 from ._pieces import Piece
+from ._rendering import Rendered, render
 from ._scales import scale_tensor
 from .blend import blend_fragments
 from .fragments import Fragments, find_fragments
-from .render import Rendered, render
 from .settings import RenderSettings
 from .shading import Lighting, TextureMaps
 

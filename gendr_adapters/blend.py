@@ -15,9 +15,9 @@ from ._inputs import (
     output_names,
     refuse_forward_mode,
 )
+from ._rendering import Rendered
 from ._scales import check_values, scale_tensor
 from .fragments import Fragments
-from .render import Rendered
 from .settings import RenderSettings
 
 _OUTPUTS = {"image": ops.IMAGE, "alpha": ops.ALPHA}

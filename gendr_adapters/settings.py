@@ -2,8 +2,10 @@
 
 import functools
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+from importlib import import_module
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
@@ -424,12 +426,34 @@ def accept_arrays(
     _ARRAYS.append((array_type, check, described))
 
 
+# The modules that make a framework's arrays known, by where the framework's classes come from. They import the
+# framework, which nobody pays for who has none of its arrays.
+_FRAMEWORKS = {
+    "torch": "gendr_adapters._scales",
+    "jax": "gendr_adapters.jax._scales",
+    "jaxlib": "gendr_adapters.jax._scales",
+}
+
+
+def _framework_found(value: object) -> bool:
+    """Whether this is the first array of a framework, whose arrays are accepted now."""
+    for base in type(value).__mro__:
+        module = _FRAMEWORKS.get(base.__module__.partition(".")[0], "")
+        if module and module not in sys.modules:
+            import_module(module)
+            return True
+    return False
+
+
 def check_scale(name: str, value: object) -> None:
     """Raise ValueError or TypeError unless value is a valid dist_scale or gamma. The message calls it by `name`."""
     for array_type, check, _ in _ARRAYS:
         if isinstance(value, array_type):
             check(name, value)
             return
+    if not isinstance(value, Real) and _framework_found(value):
+        check_scale(name, value)
+        return
     if not SCALE_MIN <= check_number(name, value) <= SCALE_MAX:
         refuse_scale(name, value)
 

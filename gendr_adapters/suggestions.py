@@ -8,8 +8,8 @@ from torch import Tensor
 from ._inputs import check_real, packed_scene
 from ._known import has_numbers
 from ._pixels import half_extents, image_shape, scale_of_pixels
+from ._rendering import gather_corners
 from ._untraced import untraced
-from .render import gather_corners
 from .settings import RenderSettings
 
 __all__ = ["suggest"]

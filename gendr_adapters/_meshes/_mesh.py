@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..render import gather_corners
+from .._rendering import gather_corners
 from ..shading import TextureMaps
 
 GREY = 0.7  # of meshes without colours: bright, and not as white as a usual background

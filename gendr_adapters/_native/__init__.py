@@ -22,13 +22,6 @@ FOLDER = Path(__file__).parent
 INSTRUCTION_SETS = ("baseline", "avx2", "avx512", "neon")
 
 
-def parallel_of_framework() -> int | None:
-    """The address of a gendr_parallel (csrc/include/gendr.h) that uses the threads of the calling framework, or None. A
-    framework replaces this function by its own.
-    """
-    return None
-
-
 class NativeLibraryError(RuntimeError):
     """A native library is missing, has another version, or failed."""
 
@@ -48,8 +41,22 @@ def _library(device_type: str) -> ctypes.CDLL:
     if wish and wish not in INSTRUCTION_SETS:
         raise ValueError(f"GENDR_ISA must be one of {', '.join(INSTRUCTION_SETS)}, or unset, got {wish!r}")
     lib = load(library_path(device_type))
-    lib.gendr_work_on(parallel_of_framework())
+    lib.gendr_work_on(_parallel())
+    _loaded.append(lib)
     return lib
+
+
+_parallel: Callable[[], int | None] = lambda: None  # noqa: E731 (it is replaced)
+_loaded: list[ctypes.CDLL] = []
+
+
+def work_on_threads_of(parallel: Callable[[], int | None]) -> None:
+    """Let the libraries, those loaded and those to come, work on a framework's threads. parallel() is the address of a
+    gendr_parallel (csrc/include/gendr.h) on these; None: it has none, or none is known."""
+    global _parallel
+    _parallel = parallel
+    for lib in _loaded:
+        lib.gendr_work_on(parallel())
 
 
 def library_path(device_type: str = "cpu") -> Path:

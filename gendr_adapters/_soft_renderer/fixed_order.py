@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .. import ops
-from ..render import gather_corners
+from .._rendering import gather_corners
 
 
 def gather_rows(values: Tensor, index: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from .. import ops
 from .._autocast import full_precision
 from .._inputs import check_real, kind
 from .._known import as_list, is_known
-from ..render import gather_corners
+from .._rendering import gather_corners
 
 # Lengths below this are not divided by: faces without area and vertices without faces have normals of (nearly) 0.
 _SHORTEST = 1e-6

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .._inputs import check_real, check_same, image_shape, refuse_half
+from .._rendering import render
 from .._scales import door_scale
-from ..render import render
 from ..settings import RenderSettings
 from ..shading import TextureMaps
 from .arguments import tensor_of

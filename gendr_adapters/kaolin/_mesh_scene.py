@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .._projected_meshes import ProjectedMeshes
-from ..render import Rendered, gather_corners
+from .._rendering import Rendered, gather_corners
 from ..settings import RenderSettings
 from ._cameras import Rays, is_pinhole, rays_of, see
 from ._faces import warn_of_empty

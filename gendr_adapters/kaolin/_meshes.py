@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .._inputs import check_real, check_same, kind
-from ..render import gather_corners
+from .._rendering import gather_corners
 
 _MESH = ("vertices", "faces", "has_attribute", "has_or_can_compute_attribute", "__len__", "__getitem__")
 

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from .._autocast import full_precision
 from .._numbers import plain
+from .._rendering import render
 from .._untraced import untraced
-from ..render import render
 from ..settings import RenderSettings
 from ._arguments import check_backend, check_depths, check_image, check_per_face, joined_features, picture_size
 from ._faces import empty_meshes, face_vertices_of, kaolin_settings, warn_of_empty

@@ -8,10 +8,10 @@ from torch import Tensor
 from .._autocast import full_precision
 from .._inputs import as_index
 from .._numbers import plain
+from .._rendering import render
 from .._soft_mask import soft_mask
 from .._transformable import refuse_vmap
 from .._untraced import untraced
-from ..render import render
 from ..settings import RenderSettings, check_number
 from ._arguments import check_depths, check_image, check_softness
 from ._faces import face_vertices_of, kaolin_settings

@@ -6,9 +6,10 @@ from typing import Any
 from torch import Tensor
 
 from .._native import structs
+from .._outputs import FIELDS, STATES
 from .calls import run, set_scene
 from .library import apply, empty_gradients, no_double_backward, nothing_saved, register
-from .outputs import FIELDS, STATES, empty_outputs
+from .outputs import empty_outputs
 
 _SIGNATURE = (
     "(Tensor offsets, Tensor depth, Tensor distance2, Tensor? features, Tensor? dist_scale, Tensor? gamma, "

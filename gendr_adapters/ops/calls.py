@@ -1,10 +1,8 @@
 """Make calls of the native library from tensors."""
 
-import math
 import threading
 from collections.abc import Sequence
 from ctypes import byref
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -12,6 +10,7 @@ from torch import Tensor
 
 from .. import _native
 from .._native import interrupting, structs
+from .._native.scenes import scene_without_addresses
 from .openmp import gomp_parallel
 
 DTYPES = {torch.float32: 0, torch.float64: 1}
@@ -27,9 +26,9 @@ def set_scene(call: Any, inputs: list[Any], size: Sequence[int], ints: Sequence[
     device = face_vertices.device
     if strays := [str(x.device) for x in inputs if x is not None and x.device != device]:
         raise TypeError(f"face_vertices are on {device}, other arguments on {', '.join(strays)}")
-    call.scene = _scene_without_addresses(
+    call.scene = scene_without_addresses(
         structs.size_of(call),
-        face_vertices.dtype,
+        DTYPES[face_vertices.dtype],
         torch.get_num_threads(),
         device.index or 0,
         tuple(size),
@@ -41,39 +40,6 @@ def set_scene(call: Any, inputs: list[Any], size: Sequence[int], ints: Sequence[
     )
     call.point(_INPUTS, inputs, call.scene)
     call.scene.stream = stream_of(face_vertices)
-
-
-@lru_cache(maxsize=256)
-def _scene_without_addresses(
-    struct_size: int,
-    dtype: torch.dtype,
-    n_threads: int,
-    device: int,
-    size: tuple[int, ...],
-    n_faces: int,
-    features_shape: tuple[int, ...],
-    n_rows: tuple[int, ...],
-    ints: tuple[int, ...],
-    floats: tuple[float, ...],
-) -> structs.Scene:
-    """The result is cached, so it must not be changed. Callers copy it, which takes a fifth of the time of making
-    it."""
-    n_texels, n_channels = features_shape[1:] if len(features_shape) == 3 else (0, 0)
-    kind = "none" if n_texels == 0 else "corners" if n_texels == 3 else "texels"
-    # Arguments are in the order of the struct's fields; by name the call would take 1.5 times as long.
-    return structs.Scene(
-        struct_size,
-        DTYPES[dtype],
-        n_threads,
-        device,
-        *size,
-        n_channels,
-        structs.FEATURE_KINDS[kind],
-        math.isqrt(n_texels) if kind == "texels" else 0,
-        *n_rows,
-        structs.Settings(*ints, *floats),
-        n_faces,
-    )
 
 
 def add_shading(call: Any, inputs: Sequence[Any], sampling: list[int]) -> None:
@@ -124,4 +90,4 @@ def last_faces_in_reach() -> int | None:
     return None if found < 0 else found
 
 
-_native.parallel_of_framework = gomp_parallel
+_native.work_on_threads_of(gomp_parallel)

@@ -1,31 +1,9 @@
-"""The outputs of an op, and tensors for them."""
+"""Tensors for the outputs of an op."""
 
 import torch
 from torch import Tensor
 
-from .._native import structs
-from ..settings import RenderSettings
-
-FIELDS = tuple([name for name, *_ in structs.Outputs._fields_])
-IMAGE, ALPHA, DEPTH, FACE_INDEX = 1, 2, 4, 8
-OUTPUTS = {"image": IMAGE, "alpha": ALPHA, "depth": DEPTH, "face_index": FACE_INDEX}  # names of `render`
-# States that backward needs; alpha always comes with its own state.
-ALPHA_WINNER, SOFTMAX, SOFTMAX_LEADER = 16, 32, 64
-STATES = slice(4, 8)  # their positions in FIELDS
-SAVED = ("image", "face_index", *FIELDS[STATES])  # what the backward of `render` reads
-
-
-def with_states(wanted: int, settings: RenderSettings) -> int:
-    """The wanted outputs, plus the states that their gradients need."""
-    if wanted & ALPHA and settings.t_conorm == "max":
-        wanted |= ALPHA_WINNER
-    if wanted & IMAGE and settings.blend == "softmax":
-        wanted |= SOFTMAX
-        if settings.background_floor > 0:
-            wanted |= SOFTMAX_LEADER
-    if wanted & DEPTH or (wanted & IMAGE and settings.blend == "hard"):
-        wanted |= FACE_INDEX
-    return wanted
+from .._outputs import ALPHA, ALPHA_WINNER, DEPTH, FACE_INDEX, IMAGE, SOFTMAX, SOFTMAX_LEADER
 
 
 def empty_outputs(like: Tensor, n_channels: int, size: list[int], outputs: int) -> list[Tensor | None]:

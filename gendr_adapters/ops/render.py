@@ -9,9 +9,10 @@ from typing import Any
 from torch import Tensor
 
 from .._native import structs
+from .._outputs import FIELDS, SAVED, STATES
 from .calls import add_shading, run, set_scene
 from .library import apply, empty_gradients, empty_like, no_double_backward, nothing_saved, register
-from .outputs import FIELDS, SAVED, STATES, empty_outputs
+from .outputs import empty_outputs
 
 _SIGNATURE = (
     "(Tensor face_vertices, Tensor? features, Tensor? dist_scale, Tensor? gamma, Tensor? background, "

@@ -10,8 +10,8 @@ from torch import Tensor
 from .._known import as_list
 from .._pieces import Piece
 from .._projected_meshes import ProjectedMeshes
+from .._rendering import Rendered
 from ..fragments import Fragments
-from ..render import Rendered
 from ._blend_params import GenDRBlendParams, blend_settings
 from ._core_shading import Shown, with_channel
 from ._fragments import bounds_of

@@ -21,7 +21,7 @@ from pytorch3d.structures import Meshes
 from torch import Tensor
 
 from .._projected_meshes import ProjectedMeshes
-from ..render import gather_corners
+from .._rendering import gather_corners
 from ..shading import Lighting as CoreLighting
 from ..shading import TextureMaps
 from ._lighting import Lighting, face_cross_products, lit_vertices, unit, vertex_normals

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from ..render import gather_corners
+from .._rendering import gather_corners
 from ._copies import own_copy
 
 

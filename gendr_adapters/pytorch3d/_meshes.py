@@ -10,8 +10,8 @@ from torch import Tensor
 from .._inputs import image_shape
 from .._numbers import plain
 from .._projected_meshes import ProjectedMeshes
+from .._rendering import gather_corners
 from .._visibility import NO_NEAR, leave_out
-from ..render import gather_corners
 from ..settings import RenderSettings
 
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from .._autocast import full_precision
 from .._inputs import image_shape, refuse_half
+from .._rendering import gather_corners
 from .._untraced import untraced
-from ..render import gather_corners
 from ..settings import RenderSettings
 from ._arguments import face_indices, number, rows, whole
 from ._homogeneous_mesh import project

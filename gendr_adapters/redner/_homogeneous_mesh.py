@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .._camera_plane import off_camera_plane
 from .._projected_meshes import ProjectedMeshes
-from ..render import gather_corners
+from .._rendering import gather_corners
 from ..settings import RenderSettings
 
 

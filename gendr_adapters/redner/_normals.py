@@ -5,7 +5,7 @@ from torch import Tensor
 
 from .. import ops
 from .._autocast import full_precision
-from ..render import gather_corners
+from .._rendering import gather_corners
 from ._arguments import face_indices, rows
 
 # A cotangent-weighted sum that is shorter than this, in the unit of the mesh, says nothing about a direction.

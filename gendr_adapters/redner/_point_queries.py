@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from .._known import as_list
+from .._rendering import gather_corners
 from .._visibility import NO_FAR, NO_NEAR
-from ..render import gather_corners
 from ..settings import RenderSettings
 from ._homogeneous_mesh import HomogeneousMesh
 

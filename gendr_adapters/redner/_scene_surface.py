@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..render import gather_corners
+from .._rendering import gather_corners
 from ._channels import channels
 from ._homogeneous_mesh import HomogeneousMesh
 from ._meshes import Shape, corner_indices

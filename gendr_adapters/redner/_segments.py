@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..render import gather_corners
+from .._rendering import gather_corners
 from ._homogeneous_mesh import HomogeneousMesh
 
 

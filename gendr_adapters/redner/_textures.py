@@ -5,7 +5,7 @@ from torch import Tensor
 
 from .._autocast import full_precision, widened
 from .._inputs import check_real
-from ..render import gather_corners
+from .._rendering import gather_corners
 from ._arguments import FullPrecision, vector
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .. import _over
 from .._picture_files import write_gif, write_image
-from ..render import Rendered
+from .._rendering import Rendered
 
 
 def over(rendered: Rendered, backdrop: Sequence[float]) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from .._meshes import Mesh, vertex_normals
-from ..render import gather_corners, render
+from .._rendering import gather_corners, render
 from ..settings import RenderSettings
 from .cameras import OrbitCameras, orbit, project
 from .pictures import over, to_uint8

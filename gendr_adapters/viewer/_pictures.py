@@ -11,8 +11,8 @@ from torch import Tensor
 from .._headlight import headlight
 from .._meshes import Mesh
 from .._over import over
+from .._rendering import gather_corners, render
 from ..cameras import PinholeCamera
-from ..render import gather_corners, render
 from ._view import View
 
 BACKDROP = 1.0

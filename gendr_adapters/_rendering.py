@@ -19,6 +19,7 @@ from ._inputs import (
 )
 from ._nothing_drawn import warn_if_nothing_drawn
 from ._scales import check_values, scale_tensor
+from ._scene_shapes import check_corners
 from ._shading import Faces, pack_lighting, pack_maps
 from .settings import RenderSettings
 from .shading import Lighting, TextureMaps
@@ -197,10 +198,7 @@ def gather_corners(values: Tensor, faces: Tensor) -> Tensor:
     check_real("values", values)
     refuse_forward_mode(values)
     faces = as_index("faces", faces)
-    if values.dim() not in (2, 3):
-        raise ValueError(f"values must be (V, C) or (B, V, C), got shape {tuple(values.shape)}")
-    if faces.dim() != 2 or faces.shape[1] != 3:
-        raise ValueError(f"faces must be (F, 3), got shape {tuple(faces.shape)}")
+    check_corners(values.shape, faces.shape)
     if values.device != faces.device:
         raise TypeError(f"values and faces must share a device, got {values.device} and {faces.device}")
     if values.dim() == 2:

@@ -1,0 +1,15 @@
+"""The door for jax: `render` and `gather_corners` on jax.Arrays, with gradients, on the CPU.
+
+They compute what `gendr_adapters.render` and `gendr_adapters.gather_corners` compute, by the same core, and take the
+same `RenderSettings`. They work under jit, grad, vmap, shard_map, lax.scan, checkpoint and jax.export. No torch is
+imported. docs/jax.md says what is not there yet.
+"""
+
+from .._extras import optional
+
+optional("jax.numpy", "gendr_adapters.jax", "jax")
+
+from ._corners import gather_corners  # noqa: E402 (they import jax)
+from ._render import Rendered, render  # noqa: E402
+
+__all__ = ["Rendered", "gather_corners", "render"]
