@@ -1,8 +1,8 @@
 // The silhouette of logistic coverages: a pair adds softplus(u) to its pixel. Blocks wait here until there are several.
 //
 // Softplus is a chain of some thirty operations that wait for each other. In one loop over several blocks as many
-// chains go side by side, and blocks in which no pair counts are left out (8 % of forward's time, docs/performance-cpu.md).
-// Each block is added in its turn, so sums do not depend on how many have waited.
+// chains go side by side, and blocks in which no pair counts are left out (8 % of forward's time,
+// docs/performance-cpu.md). Each block is added in its turn, so sums do not depend on how many have waited.
 #pragma once
 
 #include "block.h"
