@@ -3,7 +3,9 @@
 import doctest
 import importlib
 import inspect
+import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,12 +19,13 @@ import gendr_adapters
 
 PACKAGE = Path(gendr_adapters.__file__).parent
 
-# Viewer is no promise, but its users read it, too.
-MODULES = (*PUBLIC, "gendr_adapters.viewer")
+# Neither of the two is promised, but users read them, too.
+MODULES = (*PUBLIC, "gendr_adapters.viewer", "gendr_adapters.jax")
 # These need no example, by name of the module that holds them, and why.
 WITHOUT = {
     "gendr_adapters._native.NativeLibraryError": "an error",
     "gendr_adapters._nothing_drawn.NothingDrawnWarning": "a warning",
+    "gendr_adapters.jax._render.Rendered": "holds data; `render`, which returns it, has one",
     "gendr_adapters.cameras._opencv.OpenCVCamera": "holds data; `to_opencv`, which returns it, has one",
     "gendr_adapters.cameras._softras.SoftRasLookAt": "holds data; `to_softras_look_at`, which returns it, has one",
     "gendr_adapters.cameras._softras.SoftRasOrthogonal": "holds data; `to_softras_orthogonal` has one",
@@ -32,7 +35,7 @@ WITHOUT = {
     "gendr_adapters.redner._channels.channels": "an enumeration; `render_g_buffer`, which takes it, has an example",
     "gendr_adapters.redner._depth_renderer.DepthRenderer": "`get_depth_renderer`, which makes it, has one",
     "gendr_adapters.redner._obj_loading.TriangleMesh": "holds data; `load_obj`, which returns it, has one",
-    "gendr_adapters.render.Rendered": "holds data; `render`, which returns it, has one",
+    "gendr_adapters._rendering.Rendered": "holds data; `render`, which returns it, has one",
     "gendr_adapters.settings.RenderSettings": "every function that takes it has one",
 }
 
@@ -40,6 +43,16 @@ WITHOUT = {
 def needs(module: str, ecosystem: str) -> bool:
     """Whether a module's examples use an ecosystem's own package: by its name, gendr_adapters.cameras._kaolin."""
     return ecosystem in [part.strip("_") for part in module.split(".")]
+
+
+def require_ecosystem(module: str) -> None:
+    """Skip where PyTorch3D or jax is needed and not installed, or fail where it must be. Kaolin has a stand-in."""
+    if needs(module, "pytorch3d"):
+        real_pytorch3d()
+    if needs(module, "jax") and find_spec("jaxlib") is None:
+        if os.environ.get("GENDR_REQUIRE_JAX") == "1":
+            pytest.fail("GENDR_REQUIRE_JAX=1, but jax is not installed", pytrace=False)
+        pytest.skip("jax is not installed")
 
 
 def examples(module: ModuleType) -> list[doctest.DocTest]:
@@ -81,8 +94,7 @@ def own_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("name", [name for name in WITH_EXAMPLES if not needs(name, "kaolin")])
 def test_examples(name: str) -> None:
-    if needs(name, "pytorch3d"):
-        real_pytorch3d()
+    require_ecosystem(name)
     run_examples(name)
 
 
@@ -106,8 +118,7 @@ def public(module: ModuleType) -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_public_name_has_an_example(name: str) -> None:
-    if needs(name, "pytorch3d"):
-        real_pytorch3d()
+    require_ecosystem(name)
     lacking = {one: value for one, value in public(importlib.import_module(name)) if not has_example(value)}
     assert [one for one, value in lacking.items() if full_name(value) not in WITHOUT] == []
 
@@ -116,6 +127,8 @@ def test_names_without_an_example_have_none() -> None:
     """A line of WITHOUT that is not needed goes."""
     for name in WITHOUT:
         module, _, attribute = name.rpartition(".")
+        if needs(module, "jax") and find_spec("jaxlib") is None:
+            continue
         value = getattr(importlib.import_module(module), attribute)
         assert full_name(value) == name and not has_example(value)
 
