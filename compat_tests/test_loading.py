@@ -198,5 +198,5 @@ for way in (op_reloaded, modules_forgotten, another_copy):
 """
     lines = run(code, str(tmp_path), env={"PYTHONPATH": str(PACKAGE.parent)}).splitlines()
     said = "is imported a second time in this process, from the same place or another"
-    assert [said in line and "start Python again" in line for line in lines] == [True, True, True]
+    assert [said in line and "restart Python" in line for line in lines] == [True, True, True]
     assert [str(tmp_path) in line for line in lines] == [False, False, True]

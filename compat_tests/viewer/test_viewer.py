@@ -69,6 +69,7 @@ def test_update_takes_what_a_training_loop_has(viewer: Viewer) -> None:
 def test_mesh_is_sent_with_its_texture_or_with_colours_of_a_gradient(
     viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    viewer.stop()  # so that its own thread sends nothing
     sent: list[trimesh.Trimesh] = []
     monkeypatch.setattr(viewer._server.scene, "add_mesh_trimesh", lambda _, mesh: sent.append(mesh))
     textured = MESH._replace(uvs=torch.rand(1, 3, 2), texture=torch.rand(8, 8, 3))
