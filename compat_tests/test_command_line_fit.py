@@ -21,7 +21,7 @@ from gendr_adapters._soft_renderer.pictures import read_coverage
 from gendr_adapters.cameras import PinholeCamera
 from gendr_adapters.cli._fit import Fit, FitOptions
 from gendr_adapters.cli._program import program
-from gendr_adapters.cli._silhouettes import in_one, read_views
+from gendr_adapters.cli._silhouettes import read_views
 from gendr_adapters.cli._transforms import read_transforms
 
 AXES = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
@@ -90,7 +90,7 @@ def test_views_are_those_that_were_written(tmp_path: Path) -> None:
     mesh = load_mesh(data.path("spot.obj"), textures=False)
     cameras = cameras_around(mesh, 3, (24, 40))
     for views in (read_views(tmp_path / "alpha", 64), read_views(tmp_path / "brightness" / "transforms.json", 64)):
-        torch.testing.assert_close(in_one(views.cameras).project(mesh.vertices), cameras.project(mesh.vertices))
+        torch.testing.assert_close(views.cameras.project(mesh.vertices), cameras.project(mesh.vertices))
         torch.testing.assert_close(views.silhouettes, silhouettes(mesh, cameras))
 
 
@@ -112,7 +112,7 @@ def test_larger_pictures_are_made_smaller(tmp_path: Path) -> None:
     blocks = large.silhouettes.unflatten(2, (50, 2)).unflatten(1, (30, 2)).mean((2, 4))
     torch.testing.assert_close(small.silhouettes, blocks)
     points = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(in_one(small.cameras).project(points), in_one(large.cameras).project(points))
+    torch.testing.assert_close(small.cameras.project(points), large.cameras.project(points))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "I;16", "LA", "RGBA", "transparent colour", "opaque"])

@@ -12,7 +12,7 @@ from .._meshes import ball_around
 from .._products import times
 from ..cameras import PinholeCamera
 from ..utils.losses import FlattenLoss, LaplacianLoss, iou, iou_loss
-from ._silhouettes import Views, in_one
+from ._silhouettes import Views
 
 # Smoother, and thin parts stay behind; less, and the mesh folds into itself.
 LAPLACIAN_WEIGHT = 0.01
@@ -61,7 +61,7 @@ class Fit:
         optimizer = torch.optim.Adam([self.offsets], self.options.learning_rate, betas=(0.9, 0.99))
         # Without it the last steps, whose edges are the narrowest, undo a part of what is learned.
         slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, self.options.steps)
-        size = self.views.cameras[0].image_size
+        size = self.views.cameras.image_size
         anneal = Anneal(SOFT_START, SOFT_END, self.options.steps, size)
         soft = RenderSettings.silhouette(pixels=SOFT_START, image_size=size)
         for step, numbers in zip(range(self.options.steps), self._batches(), strict=False):
@@ -92,7 +92,7 @@ class Fit:
         return torch.cat(hits)
 
     def _silhouettes(self, shape: Tensor, numbers: list[int], settings: RenderSettings) -> Tensor:
-        camera = in_one([self.views.cameras[i] for i in numbers])
+        camera = self.views.cameras_of(numbers)
         corners = gather_corners(camera.project(self._in_world(shape)), self.start.faces)
         alpha = render(corners, camera.image_size, settings=settings, outputs=("alpha",)).alpha
         assert alpha is not None
@@ -115,7 +115,7 @@ class Fit:
 
 def _sphere(views: Views) -> Mesh:
     """A sphere in the middle of what is seen, whose silhouettes have the areas that are seen, in the mean."""
-    cameras = in_one(views.cameras)
+    cameras = views.cameras
     eyes, ahead = -times(cameras.translation[:, None], cameras.rotation.mT)[:, 0], _directions(cameras, views)
     # The point that is closest to the rays through the middles of the silhouettes.
     across = torch.eye(3).to(ahead) - ahead[:, :, None] * ahead[:, None]

@@ -1,8 +1,9 @@
 """Silhouettes and their cameras out of a folder, at the size at which they are fitted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -17,18 +18,23 @@ _MOST_GREY = 0.5
 _DARK, _BRIGHT = 0.1, 0.9
 # A silhouette has this many pixels at least, where it is fitted.
 _LEAST_AREA = 1.0
+_TENSORS = ("rotation", "translation", "focal", "principal_point")  # of a camera
 
 
 class Views(NamedTuple):
-    """N pictures of one thing. cameras: N of one each. silhouettes: (N, H, W) in [0, 1]. names: of the files."""
+    """N pictures of one thing. cameras: N in one. silhouettes: (N, H, W) in [0, 1]. names: of the files."""
 
-    cameras: list[PinholeCamera]
+    cameras: PinholeCamera
     silhouettes: Tensor
     names: list[str]
 
     def to(self, device: torch.device) -> "Views":
         """The same on a device."""
-        return Views([_on(camera, device) for camera in self.cameras], self.silhouettes.to(device), self.names)
+        return Views(_changed(self.cameras, lambda x: x.to(device)), self.silhouettes.to(device), self.names)
+
+    def cameras_of(self, numbers: list[int]) -> PinholeCamera:
+        """Those of the pictures with these numbers, in one."""
+        return _changed(self.cameras, lambda x: x[numbers])
 
 
 def read_views(path: Path, longest_side: int) -> Views:
@@ -38,8 +44,9 @@ def read_views(path: Path, longest_side: int) -> Views:
     Raises FileNotFoundError; ValueError for files that are not as they must be, pictures of several sizes, and pictures
     that show no silhouette.
     """
-    views = Views([], torch.empty(0), [])
+    cameras: list[PinholeCamera] = []
     silhouettes: list[Tensor] = []
+    names: list[str] = []
     first: tuple[int, int] | None = None
     for frame in read_transforms(path / "transforms.json" if path.is_dir() else path):
         levels = _levels(frame)
@@ -48,7 +55,7 @@ def read_views(path: Path, longest_side: int) -> Views:
             first = size
         elif size != first:
             raise ValueError(
-                f"pictures must be of one size: {views.names[0]} is {first[1]} x {first[0]} pixels, {frame.path} is "
+                f"pictures must be of one size: {names[0]} is {first[1]} x {first[0]} pixels, {frame.path} is "
                 f"{size[1]} x {size[0]}"
             )
         scale = min(1.0, longest_side / max(size))
@@ -56,31 +63,16 @@ def read_views(path: Path, longest_side: int) -> Views:
         silhouette = F.interpolate(levels[None, None], small, mode="area")[0, 0]
         if silhouette.sum() < _LEAST_AREA:
             raise ValueError(f"{frame.path} shows no silhouette at {small[1]} x {small[0]} pixels")
-        views.cameras.append(frame.camera(size, small))
-        views.names.append(str(frame.path))
+        cameras.append(frame.camera(size, small))
+        names.append(str(frame.path))
         silhouettes.append(silhouette)
-    return views._replace(silhouettes=torch.stack(silhouettes))
+    together: dict[str, Any] = {name: torch.cat([getattr(camera, name) for camera in cameras]) for name in _TENSORS}
+    return Views(replace(cameras[0], **together), torch.stack(silhouettes), names)
 
 
-def in_one(cameras: Sequence[PinholeCamera]) -> PinholeCamera:
-    """Several cameras of one image size as one batch."""
-    return PinholeCamera(
-        rotation=torch.cat([camera.rotation for camera in cameras]),
-        translation=torch.cat([camera.translation for camera in cameras]),
-        focal=torch.cat([camera.focal for camera in cameras]),
-        principal_point=torch.cat([camera.principal_point for camera in cameras]),
-        image_size=cameras[0].image_size,
-    )
-
-
-def _on(camera: PinholeCamera, device: torch.device) -> PinholeCamera:
-    return PinholeCamera(
-        rotation=camera.rotation.to(device),
-        translation=camera.translation.to(device),
-        focal=camera.focal.to(device),
-        principal_point=camera.principal_point.to(device),
-        image_size=camera.image_size,
-    )
+def _changed(cameras: PinholeCamera, change: Callable[[Tensor], Tensor]) -> PinholeCamera:
+    changed: dict[str, Any] = {name: change(getattr(cameras, name)) for name in _TENSORS}
+    return replace(cameras, **changed)
 
 
 def _levels(frame: Frame) -> Tensor:
