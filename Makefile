@@ -11,13 +11,14 @@ NIGHTLY_ARGS ?=
 PAIRS ?= 3.10:2.5.1
 TAG ?= v$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 FUZZ_ARGS ?=
+EVIDENCE_ARGS ?=
 NOTEBOOKS ?=
 
 NATIVE := $(shell find csrc -type f ! -name budget.json)
 CXX_FILES := $(filter %.cpp %.cu %.cuh %.h,$(NATIVE)) benchmarks/limits.cpp $(wildcard compat_tests/fuzz/*.cpp compat_tests/fuzz/*.h compat_tests/cross/*.cpp)
 
 .PHONY: help demo example test test-fast environments nightly sanitize fuzz clang coverage budget lint tidy docs pages
-.PHONY: notebooks bench bench-gpu wheels release-notes checksums format hooks clean
+.PHONY: evidence notebooks bench bench-gpu wheels release-notes checksums format hooks clean
 .NOTPARALLEL:
 
 help:
@@ -35,6 +36,7 @@ help:
 	@echo "make wheels  the source archive and the wheels that are published, into dist/, checked and tried"
 	@echo "make lint    ruff, mypy, clang-format and the checks of CI's own files; make tidy: clang-tidy"
 	@echo "make docs    the site, from docs/ and the docstrings, into build/site; a warning or a dead link fails"
+	@echo "make evidence  hours: what is missing of the papers' tables; stop it and it goes on next time; EVIDENCE_ARGS='--list'"
 	@echo "make pages   write the pages of docs/ that are made from results"
 	@echo "make notebooks  run the notebooks and store their outputs in them; NOTEBOOKS='01_hello_triangle' picks some"
 	@echo "make bench   the tables of timings; make bench-gpu: on a GPU"
@@ -159,6 +161,9 @@ tidy: $(STAMPS)/lint
 # a page that is kept from an earlier build would not come again.
 docs: $(STAMPS)/docs $(STAMPS)/pytorch3d $(SOME_PACKAGE)
 	$(BIN)/python -m sphinx --builder html --fresh-env --fail-on-warning --quiet docs build/site
+
+evidence: $(STAMPS)/demo $(SOME_PACKAGE)
+	OMP_NUM_THREADS=1 nice -n 19 $(BIN)/python experiments/run_evidence.py $(EVIDENCE_ARGS)
 
 pages: $(STAMPS)/demo $(SOME_PACKAGE)
 	$(BIN)/python experiments/make_docs.py

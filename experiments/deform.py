@@ -12,11 +12,12 @@ times the Laplacian + 0.0003 times the flatten loss. Every step sees all views. 
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from lab.array_files import failing_as, finite_float32, read_npy_or_npz
+from lab.cells import Name
 from lab.coloured import Gradient
 from lab.experiment import Results, Row, run
 from lab.options import mesh_file
@@ -88,6 +89,27 @@ class Deformation:
     def hard_iou(self, vertices: Tensor) -> float:
         """The mean over the views."""
         return iou(self.silhouettes(vertices, HARD), self.wanted).mean().item()
+
+
+def cell_of(
+    sigma: float = 1e-4, learning_rate: float = 0.01, steps: int = STEPS, gradient: Gradient = "exact"
+) -> dict[str, Any]:
+    """The name of a fit of the published silhouettes."""
+    return {"sigma": sigma, "learning_rate": learning_rate, "steps": steps, "gradient": gradient}
+
+
+def compute(cell: Name) -> dict[str, Any]:
+    """What a cell of this name has, on the CPU."""
+    views = read_views(data.path("airplane_silhouettes.npz"), data.path("cameras.npy"))
+    template = load_mesh(data.path("sphere_1352.obj"), textures=False)
+    deformation = Deformation(*views, template, cell["sigma"], cell["gradient"])
+    looked_at = frame_steps(cell["steps"], N_FRAMES)
+    curve = [
+        {"step": i, "loss": round(step.loss, 6), "hard_iou": round(deformation.hard_iou(step.vertices), 6)}
+        for i, step in enumerate(deformation.steps(cell["steps"], cell["learning_rate"]))
+        if i in looked_at
+    ]
+    return {name: [point[name] for point in curve] for name in ("step", "loss", "hard_iou")}
 
 
 def experiment(options: argparse.Namespace) -> Results:

@@ -7,9 +7,10 @@ are searched: learning rates logspace(-1.25, -1.75, 3) x tau logspace(-1, -7, 7)
 the best. The number in the table is the least IoU loss of the hard silhouettes over all steps and all runs of the
 search, its mean over the 15 tasks.
 
-What that costs: a step costs from 10 ms (small tau) to 0.5 s (logistic_squared at tau = 0.1) or 1.4 s (cauchy) of one
-core, a cell of the table about an hour of two cores, with heavy tails up to four hours; the whole table (26 x 9) weeks
-of two cores. Choose: --distributions, --t-conorms, --meshes, --elevations. Finished cells are kept; see --resume.
+What that costs: a step costs from 20 ms (small tau) to 0.5 s (logistic_squared at tau = 0.1) or 1.9 s (cauchy) of one
+core, a number of the table from one to eight hours; the whole table (26 x 9) weeks of two cores. Choose:
+--distributions, --t-conorms, --meshes, --elevations. Finished runs are kept; see --resume. `make evidence` computes the
+same runs, the most telling first.
 
 --gradient makes no difference to speak of: what GenDR's backward pass has of its own is in the colours, not in
 silhouettes.
@@ -21,19 +22,20 @@ more of them around the best, 5 x 3 cells.
 """
 
 import argparse
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from lab import cells
+from lab import grids
+from lab.cells import Cells, Name
 from lab.experiment import Results, Row, run
-from lab.options import mesh_file
+from lab.options import mesh_file, mesh_name
 from lab.silhouettes import in_every_run, silhouettes
-from lab.variants import HARD, Edge, TConorm, Variant
+from lab.variants import HARD, Edge, TConorm, Variant, edge, t_conorm
 from torch import Tensor
 from tqdm import tqdm
 
@@ -51,8 +53,15 @@ BETAS = (0.5, 0.95)
 LAPLACIAN_WEIGHT = 0.03
 FLATTEN_WEIGHT = 0.0003
 ELEVATIONS = (-60, -30, 0, 30, 60)
+# From here on a run costs more than all those of smaller tau, so it is not in a batch with them.
+WIDE = 0.05
 QUICK_EDGES = (Edge("uniform"), Edge("gaussian"), Edge("logistic"), Edge("logistic", squared=True), Edge("cauchy"))
 QUICK_T_CONORMS = (TConorm("max"), TConorm("probabilistic"), TConorm("yager", 2.0))
+
+
+def seven_digits(values: np.ndarray) -> tuple[float, ...]:
+    """Numbers that a line of JSON has exactly and that a reader can compare."""
+    return tuple(float(f"{value:.7g}") for value in values)
 
 
 @dataclass(frozen=True)
@@ -64,14 +73,19 @@ class Protocol:
     views: int = 24
     image_size: int = 64
     steps: int = 100
-    learning_rates: tuple[float, ...] = tuple(np.logspace(-1.25, -1.75, 3).tolist())
-    taus: tuple[float, ...] = tuple(np.logspace(-1, -7, 7).tolist())
+    learning_rates: tuple[float, ...] = seven_digits(np.logspace(-1.25, -1.75, 3))
+    taus: tuple[float, ...] = seven_digits(np.logspace(-1, -7, 7))
     n_refined: int = 21
     gradient: Literal["exact", "reference"] = "exact"
 
-    def refined(self, tau: float) -> list[float]:
+    def batches(self) -> list[tuple[float, ...]]:
+        """All tau, those that are computed together."""
+        both = (tuple(tau for tau in self.taus if (tau >= WIDE) == wide) for wide in (False, True))
+        return [taus for taus in both if taus]
+
+    def refined(self, tau: float) -> tuple[float, ...]:
         """tau / 10 to 10 tau, evenly in logarithms."""
-        return np.geomspace(tau / 10, tau * 10, self.n_refined).tolist() if self.n_refined else []
+        return seven_digits(np.geomspace(tau / 10, tau * 10, self.n_refined)) if self.n_refined else ()
 
     def tasks(self) -> Iterator[tuple[Path, int]]:
         yield from ((mesh, elevation) for mesh in self.meshes for elevation in self.elevations)
@@ -101,7 +115,7 @@ class Task:
     """A mesh to be found, from the views of one elevation."""
 
     def __init__(self, protocol: Protocol, mesh: Path, elevation: int, device: torch.device) -> None:
-        self.protocol = protocol
+        self.protocol, self.mesh, self.elevation = protocol, mesh, elevation
         angles = torch.from_numpy(np.load(data.path("cameras.npy"))).float().to(device)
         angles = angles[angles[:, 1].round() == elevation]
         self.eyes = gendr.functional.get_points_from_angles(*angles[:: len(angles) // protocol.views].T)
@@ -118,7 +132,9 @@ class Task:
         everywhere = vertices[:, None].expand(-1, n_views, -1, -1).flatten(0, 1)
         return gendr.LookAt(viewing_angle=VIEWING_ANGLE, eye=in_every_run(self.eyes, runs)).transform(everywhere)
 
-    def optimize(self, variant: Variant, taus: list[float], learning_rate: float) -> Iterator[tuple[Tensor, Tensor]]:
+    def optimize(
+        self, variant: Variant, taus: Sequence[float], learning_rate: float
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """A run for each tau, all at once. Yields, for each step, the vertices (R, V, 3) before it and the IoU losses
         (R,) of their hard silhouettes."""
         protocol, faces = self.protocol, self.template.faces
@@ -145,44 +161,88 @@ class Task:
         by_run = seen.unflatten(0, (-1, len(self.eyes)))
         return (1 - iou(by_run, self.silhouettes)).mean(1)
 
-    def search(self, variant: Variant, progress: tqdm) -> Found:
+    def search(self, variant: Variant, cells: Cells, progress: tqdm) -> Found:
         """The least loss over learning rates and tau, and then around the best tau."""
-        found = [
-            self.best_of(variant, list(self.protocol.taus), rate, progress) for rate in self.protocol.learning_rates
-        ]
-        coarse = min(found)
-        refined = self.protocol.refined(coarse.tau)
-        return min(coarse, self.best_of(variant, refined, coarse.learning_rate, progress)) if refined else coarse
+        protocol = self.protocol
+        coarse = min(
+            self.best_of(variant, taus, rate, cells, progress)
+            for rate in protocol.learning_rates
+            for taus in protocol.batches()
+        )
+        refined = protocol.refined(coarse.tau)
+        return min(coarse, self.best_of(variant, refined, coarse.learning_rate, cells, progress)) if refined else coarse
 
-    def best_of(self, variant: Variant, taus: list[float], learning_rate: float, progress: tqdm) -> Found:
+    def best_of(
+        self, variant: Variant, taus: Sequence[float], learning_rate: float, cells: Cells, progress: tqdm
+    ) -> Found:
+        cell = cell_of(self.protocol, self.mesh, self.elevation, variant, taus, learning_rate)
+        return best(cell, cells.get(cell, lambda: self.losses(variant, taus, learning_rate, progress)))
+
+    def losses(
+        self, variant: Variant, taus: Sequence[float], learning_rate: float, progress: tqdm
+    ) -> dict[str, list[float | None]]:
+        """The least loss of each run, None where it never was a number."""
         least = torch.full((len(taus),), float("inf"), device=self.eyes.device)
         for _, losses in self.optimize(variant, taus, learning_rate):
             least = torch.fmin(least, losses)
             progress.update()
-        best = int(least.argmin())
-        return Found(least[best].item(), taus[best], learning_rate)
+        return {"losses": [round(loss, 6) if loss < float("inf") else None for loss in least.tolist()]}
+
+
+def cell_of(
+    protocol: Protocol, mesh: Path, elevation: int, variant: Variant, taus: Sequence[float], learning_rate: float
+) -> dict[str, Any]:
+    """The name of the runs of all tau."""
+    return {
+        "mesh": mesh_name(mesh),
+        "elevation": elevation,
+        "distribution": str(variant.edge),
+        "t_conorm": str(variant.t_conorm),
+        "learning_rate": learning_rate,
+        "taus": list(taus),
+        "views": protocol.views,
+        "image_size": protocol.image_size,
+        "steps": protocol.steps,
+        "gradient": protocol.gradient,
+    }
+
+
+def best(cell: Name, result: Name) -> Found:
+    """Of the runs of a cell."""
+    losses = [float("inf") if loss is None else loss for loss in result["losses"]]
+    return min(Found(loss, tau, cell["learning_rate"]) for loss, tau in zip(losses, cell["taus"], strict=True))
+
+
+def compute(cell: Name) -> dict[str, Any]:
+    """What a cell of this name has, on the CPU."""
+    protocol = Protocol(
+        views=cell["views"], image_size=cell["image_size"], steps=cell["steps"], gradient=cell["gradient"]
+    )
+    variant = Variant(edge(cell["distribution"]), t_conorm(cell["t_conorm"]))
+    task = _task(protocol, mesh_file(cell["mesh"]), cell["elevation"])
+    return task.losses(variant, cell["taus"], cell["learning_rate"], tqdm(disable=True))
+
+
+@cache
+def _task(protocol: Protocol, mesh: Path, elevation: int) -> Task:
+    return Task(protocol, mesh, elevation, torch.device("cpu"))
 
 
 def experiment(options: argparse.Namespace) -> Results:
     protocol = _protocol(options)
-    variants = cells.variants(options, (QUICK_EDGES, QUICK_T_CONORMS))
-    kept = cells.Kept(options.out, _as_json(protocol), options.resume)
+    variants = grids.variants(options, (QUICK_EDGES, QUICK_T_CONORMS))
+    cells = grids.opened(options)
     tasks = [Task(protocol, mesh, elevation, options.device) for mesh, elevation in protocol.tasks()]
-    searches = len(protocol.learning_rates) + (protocol.n_refined > 0)
+    searches = len(protocol.learning_rates) * len(protocol.batches()) + (protocol.n_refined > 0)
     found: dict[Variant, list[Found]] = {}
     with tqdm(total=len(variants) * len(tasks) * searches * protocol.steps, desc=NAME, unit="step") as progress:
-
-        def cell_of(variant: Variant) -> dict[str, Any]:
-            return {"found": [task.search(variant, progress) for task in tasks]}
-
         for variant in variants:
             progress.set_postfix_str(str(variant))
-            cell = kept.get(variant, partial(cell_of, variant))
-            found[variant] = [Found(*values) for values in cell["found"]]
+            found[variant] = [task.search(variant, cells, progress) for task in tasks]
             progress.n = len(found) * len(tasks) * searches * protocol.steps
     losses = {variant: sum(f.loss for f in of_tasks) / len(tasks) for variant, of_tasks in found.items()}
-    best = min(losses, key=losses.__getitem__)
-    table = cells.table(losses)
+    leader = min(losses, key=losses.__getitem__)
+    table = grids.table(losses)
     searched: list[Row] = [
         {
             "distribution": str(variant.edge),
@@ -193,17 +253,17 @@ def experiment(options: argparse.Namespace) -> Results:
             "tau": of_task.tau,
             "learning rate": of_task.learning_rate,
         }
-        for variant in ([best] if len(tasks) > 1 else variants)
+        for variant in ([leader] if len(tasks) > 1 else variants)
         for (mesh, elevation), of_task in zip(protocol.tasks(), found[variant], strict=True)
     ]
     pictures = [options.out / "iou_loss.png"]
-    cells.write_heat_maps(pictures[0], {"IoU loss of the hard silhouettes": table}, best="low")
-    for task, of_task, mesh in _first_of_each_mesh(protocol, tasks, found[best]):
-        pictures += draw(task, best, of_task, options.out / mesh.stem)
+    grids.write_heat_maps(pictures[0], {"IoU loss of the hard silhouettes": table}, best="low")
+    for task, of_task, mesh in _first_of_each_mesh(protocol, tasks, found[leader]):
+        pictures += draw(task, leader, of_task, options.out / mesh.stem)
     return Results(
         headline={
-            "best": str(best),
-            "IoU loss": losses[best],
+            "best": str(leader),
+            "IoU loss": losses[leader],
             "worst IoU loss": max(losses.values()),
             "runs": sum(
                 len(protocol.taus) * len(protocol.learning_rates) + protocol.n_refined for _ in variants for _ in tasks
@@ -257,12 +317,8 @@ def _protocol(options: argparse.Namespace) -> Protocol:
     return replace(QUICK if options.quick else Protocol(), **{name: value for name, value in given.items() if value})
 
 
-def _as_json(protocol: Protocol) -> dict[str, Any]:
-    return {**asdict(protocol), "meshes": [str(path) for path in protocol.meshes]}
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
-    cells.add_options(parser)
+    grids.add_options(parser)
     parser.add_argument(
         "--meshes", type=mesh_file, nargs="+", metavar="OBJ", help="meshes to find (default: see above)"
     )

@@ -1,122 +1,165 @@
-"""A table over distributions and T-conorms, cell by cell: its options, what is kept of it, its picture."""
+"""Finished cells of a grid: lines of JSON in a file to which several processes add.
 
-import argparse
+A cell is named by a dict of JSON values that holds everything its numbers depend on. Its line has this name, what came
+out, the seconds of processor time, and the id of a run; a line for each run says on which machine and with which
+versions it computed. A line is written in one go, so what is stopped loses the cells it was at and no others.
+"""
+
+import fcntl
+import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from matplotlib.figure import Figure
+Name = Mapping[str, Any]
 
-from .experiment import Row, write_json
-from .variants import ALL_EDGES, ALL_T_CONORMS, Edge, TConorm, Variant, argument, edge, t_conorm
-
-KEPT = "cells.json"
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """--distributions, --t-conorms, --gradient, --resume."""
-    parser.add_argument(
-        "--distributions",
-        type=argument(edge),
-        nargs="+",
-        metavar="NAME",
-        help="rows: NAME, NAME_squared for the square of the distance, gamma:SHAPE (default: all; --quick: some)",
-    )
-    parser.add_argument(
-        "--t-conorms",
-        type=argument(t_conorm),
-        nargs="+",
-        metavar="NAME",
-        help="columns: NAME or NAME:P (default: one of each; --quick: some)",
-    )
-    parser.add_argument(
-        "--gradient",
-        choices=("exact", "reference"),
-        default="exact",
-        help="exact: the derivative of the picture; reference: what GenDR's backward pass computes (default: exact)",
-    )
-    parser.add_argument(
-        "--resume", action="store_true", help=f"take the cells that an interrupted run left in OUT/{KEPT}"
-    )
+WRITING = 0  # the byte of the lock file that whoever writes holds; the others belong to cells
+ROOT = Path(__file__).resolve().parents[2]
+# What a number may depend on.
+SOURCES = ("csrc", "experiments", "gendr_adapters")
 
 
-def variants(options: argparse.Namespace, quick: tuple[Sequence[Edge], Sequence[TConorm]]) -> list[Variant]:
-    """The cells row by row; quick: rows and columns of a quick run."""
-    edges = options.distributions or (quick[0] if options.quick else ALL_EDGES)
-    t_conorms = options.t_conorms or (quick[1] if options.quick else ALL_T_CONORMS)
-    return [Variant(e, t) for e in dict.fromkeys(edges) for t in dict.fromkeys(t_conorms)]
+class Finished(NamedTuple):
+    """A line. seconds: of processor time."""
+
+    cell: dict[str, Any]
+    result: dict[str, Any]
+    seconds: float
+    run: str
 
 
-class Kept:
-    """Finished cells in a file, so that an interrupted run loses one cell at most.
+class Cells:
+    """The cells in a file.
 
-    Cells of other protocols (anything that JSON holds) stay in the file and are not seen."""
+    Locks are those of fcntl, which end with the process that holds them. So the processes that share a file must be on
+    one machine; files of several machines can be concatenated."""
 
-    def __init__(self, folder: Path, protocol: dict[str, Any], resume: bool) -> None:
-        """Raises ValueError where the file to resume from is none of ours."""
-        self.path = folder / KEPT
-        self.protocol = json.dumps(protocol, sort_keys=True)
-        self.all: dict[str, dict[str, Any]] = {}
-        if resume and self.path.exists():
-            try:
-                self.all = json.loads(self.path.read_text())
-                self.all.items()
-            except (ValueError, AttributeError) as error:
-                raise ValueError(f"{self.path} does not hold the cells of a run: {error}") from error
-        self.cells = self.all.setdefault(self.protocol, {})
+    def __init__(self, path: Path, made_by: Mapping[str, Any]) -> None:
+        """made_by: what the line of this run says beside the versions of Python and of the source. Raises ValueError
+        where the file holds something else."""
+        self.path = path
+        self.made_by = {**made_by, "python": platform.python_version(), "commit": commit()}
+        self.run = hashlib.sha256(_line(self.made_by)).hexdigest()[:8]
+        self._read: tuple[bytes, dict[str, Finished], dict[str, dict[str, Any]]] = (b"", {}, {})
+        self.finished()
 
-    def get(self, variant: Variant, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The cell as it was kept, or computed and kept."""
-        if str(variant) not in self.cells:
-            self.cells[str(variant)] = compute()
-            write_json(self.path, self.all)
-        return self.cells[str(variant)]
+    def finished(self) -> dict[str, Finished]:
+        """All cells by `key` of their names, as the file is now. Of two lines of one cell the first holds."""
+        text = self.path.read_bytes() if self.path.exists() else b""
+        if text != self._read[0]:
+            self._read = (text, *_parsed(self.path, text))
+        return self._read[1]
+
+    def runs(self) -> dict[str, dict[str, Any]]:
+        """What computed: machines and versions, by the ids that lines have."""
+        self.finished()
+        return self._read[2]
+
+    def line(self, cell: Name) -> Finished | None:
+        """None where it is not finished."""
+        return self.finished().get(key(cell))
+
+    def result(self, cell: Name) -> dict[str, Any] | None:
+        """What came out; None where it is not finished."""
+        found = self.line(cell)
+        return None if found is None else found.result
+
+    def get(self, cell: Name, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The cell as the file has it, or computed and added. Waits where another process is at it."""
+        with self._locked(_byte(cell), wait=True):
+            return self._get(cell, compute)
+
+    def try_get(self, cell: Name, compute: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+        """The same; None where another process is at it."""
+        with self._locked(_byte(cell), wait=False) as held:
+            return self._get(cell, compute) if held else None
+
+    def _get(self, cell: Name, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        if self.result(cell) is None:
+            begun = time.process_time()
+            result = compute()
+            seconds = round(time.process_time() - begun, 1)
+            self._append({"cell": dict(cell), "result": result, "seconds": seconds, "run": self.run})
+        found = self.result(cell)
+        assert found is not None
+        return found
+
+    def _append(self, record: dict[str, Any]) -> None:
+        with self._locked(WRITING, wait=True):
+            lines = b"" if self.run in self.runs() else _line({"run": self.run, **self.made_by})
+            lines += _line(record)
+            with self.path.open("ab") as file:
+                # A line that a full disk cut short.
+                file.truncate(self._read[0].rfind(b"\n") + 1)
+                file.write(lines)
+
+    @contextmanager
+    def _locked(self, byte: int, wait: bool) -> Iterator[bool]:
+        lock, operation = _lock_file(self.path), fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB)
+        try:
+            fcntl.lockf(lock, operation, 1, byte)
+        except OSError:
+            if wait:
+                raise
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            fcntl.lockf(lock, fcntl.LOCK_UN, 1, byte)
 
 
-def table(cells: dict[Variant, float]) -> list[Row]:
-    """A row a distribution, a column a T-conorm."""
-    t_conorms = list(dict.fromkeys(variant.t_conorm for variant in cells))
-    return [
-        {"distribution": str(e), **{str(t): cells[Variant(e, t)] for t in t_conorms}}
-        for e in dict.fromkeys(variant.edge for variant in cells)
-    ]
+def key(cell: Name) -> str:
+    """A cell's name as one string."""
+    return json.dumps(cell, sort_keys=True)
 
 
-def write_heat_maps(path: Path, tables: dict[str, list[Row]], best: str) -> None:
-    """Tables by their titles, side by side, with the numbers in them; best: 'low' or 'high', which is dark green."""
-    rows, columns = _names(next(iter(tables.values())))
-    figure = Figure(
-        figsize=(1.6 + len(tables) * (0.9 * len(columns) + 0.3), 1.6 + 0.32 * len(rows)), layout="constrained"
-    )
-    numbers = [value for cells in tables.values() for value in _numbers(cells)]
-    low, high = min(numbers), max(numbers)
-    axes = figure.subplots(1, len(tables), squeeze=False, sharey=True)[0]
-    for axis, (title, cells) in zip(axes, tables.items(), strict=True):
-        values = [[float(row[name]) for name in columns] for row in cells]
-        colours = "YlGn_r" if best == "low" else "YlGn"
-        axis.imshow(values, cmap=colours, vmin=low, vmax=high, aspect="auto")
-        for i, line in enumerate(values):
-            for j, value in enumerate(line):
-                dark = (value - low) * 2 > high - low
-                axis.text(
-                    j,
-                    i,
-                    f"{value:.3g}",
-                    ha="center",
-                    va="center",
-                    color="white" if dark == (best == "high") else "black",
-                )
-        axis.set_title(title, fontsize="medium")
-        axis.set_xticks(range(len(columns)), columns, rotation=30, ha="right")
-        axis.set_yticks(range(len(rows)), rows)
-    figure.savefig(path, dpi=110)
+@cache
+def commit() -> str:
+    """Of the source that computes, with a + where it has been changed since; empty where there is no git."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=10", "HEAD") + ("+" if git("status", "--porcelain", "--", *SOURCES) else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
-def _names(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
-    return [str(row["distribution"]) for row in rows], [name for name in rows[0] if name != "distribution"]
+@cache
+def _lock_file(path: Path) -> int:
+    """Open as long as the process lives: a process that closes a file gives up all its locks on it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT)
 
 
-def _numbers(rows: Sequence[Row]) -> Iterator[float]:
-    for row in rows:
-        yield from (float(value) for name, value in row.items() if name != "distribution")
+def _byte(cell: Name) -> int:
+    return 1 + int.from_bytes(hashlib.sha256(key(cell).encode()).digest()[:4], "big")
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def _parsed(path: Path, text: bytes) -> tuple[dict[str, Finished], dict[str, dict[str, Any]]]:
+    cells: dict[str, Finished] = {}
+    runs: dict[str, dict[str, Any]] = {}
+    whole, _, _ = text.rpartition(b"\n")
+    for number, line in enumerate(whole.split(b"\n") if whole else [], 1):
+        try:
+            record = json.loads(line)
+            if "cell" in record:
+                cells.setdefault(key(record["cell"]), Finished(**record))
+            else:
+                runs[record.pop("run")] = record
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path}, line {number}: neither a cell nor a run: {line[:80].decode()!r}") from error
+    return cells, runs

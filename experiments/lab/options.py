@@ -32,6 +32,11 @@ def mesh_file(text: str) -> Path:
     return path
 
 
+def mesh_name(path: Path) -> str:
+    """What `mesh_file` reads: without its folder a mesh that comes with the package."""
+    return path.name if path.name in data.NAMES and path == data.path(path.name) else str(path)
+
+
 def given(choice: Item | None, quick: bool, small: Item, full: Item) -> Item:
     """What was asked for; else what a quick or a full run has."""
     return choice if choice is not None else small if quick else full

@@ -1,4 +1,4 @@
-"""Rows and columns of the tables of optimize_shape and optimize_camera: names, keeping of cells, pictures."""
+"""Rows and columns of the tables of optimize_shape and optimize_camera: names, pictures."""
 
 import argparse
 import json
@@ -14,8 +14,8 @@ from gendr_adapters import data
 
 sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
-from lab import cells, silhouettes, variants
-from lab.options import mesh_file
+from lab import grids, silhouettes, variants
+from lab.options import mesh_file, mesh_name
 
 
 def test_names_are_read_and_shown():
@@ -107,59 +107,28 @@ def options(quick=True, distributions=None, t_conorms=None):
 
 def test_cells_are_in_the_order_of_the_table():
     quick = ([variants.Edge("uniform"), variants.Edge("cauchy")], [variants.TConorm("max"), variants.TConorm("sum")])
-    names = [str(variant) for variant in cells.variants(options(), quick)]
+    names = [str(variant) for variant in grids.variants(options(), quick)]
     assert names == ["uniform, max", "uniform, sum", "cauchy, max", "cauchy, sum"]
     chosen = options(distributions=[variants.Edge("levy")] * 2)
-    assert [str(variant) for variant in cells.variants(chosen, quick)] == ["levy, max", "levy, sum"]
-    assert len(cells.variants(options(quick=False), quick)) == len(variants.ALL_EDGES) * len(variants.ALL_T_CONORMS)
-
-
-def kept(folder, steps, resume):
-    return cells.Kept(folder, {"steps": steps}, resume)
-
-
-def test_finished_cells_are_kept_for_the_same_protocol(tmp_path):
-    first, second = cells.variants(
-        options(), ([variants.Edge("uniform"), variants.Edge("cauchy")], [variants.TConorm("max")])
-    )
-    run = kept(tmp_path, 5, resume=False)
-    assert run.get(first, lambda: {"loss": 0.1}) == {"loss": 0.1}
-
-    def interrupted():
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run.get(second, interrupted)
-    again = kept(tmp_path, 5, resume=True)
-    assert again.get(first, interrupted) == {"loss": 0.1}
-    assert again.get(second, lambda: {"loss": 0.2}) == {"loss": 0.2}
-    other = kept(tmp_path, 6, resume=True)
-    assert other.get(first, lambda: {"loss": 0.3}) == {"loss": 0.3}
-    assert kept(tmp_path, 5, resume=True).get(second, interrupted) == {"loss": 0.2}
-    assert kept(tmp_path, 5, resume=False).get(first, lambda: {"loss": 0.4}) == {"loss": 0.4}
-
-
-@pytest.mark.parametrize("text", ["", "{", "[1, 2]"])
-def test_a_file_that_holds_no_cells_is_named(tmp_path, text):
-    (tmp_path / cells.KEPT).write_text(text)
-    with pytest.raises(ValueError, match="cells.json does not hold the cells of a run"):
-        kept(tmp_path, 5, resume=True)
+    assert [str(variant) for variant in grids.variants(chosen, quick)] == ["levy, max", "levy, sum"]
+    assert len(grids.variants(options(quick=False), quick)) == len(variants.ALL_EDGES) * len(variants.ALL_T_CONORMS)
 
 
 def test_table_and_picture(tmp_path):
     quick = ([variants.Edge("uniform"), variants.Edge("cauchy")], [variants.TConorm("max"), variants.TConorm("sum")])
-    table = cells.table({variant: float(i) for i, variant in enumerate(cells.variants(options(), quick))})
+    table = grids.table({variant: float(i) for i, variant in enumerate(grids.variants(options(), quick))})
     assert table == [
         {"distribution": "uniform", "max": 0.0, "sum": 1.0},
         {"distribution": "cauchy", "max": 2.0, "sum": 3.0},
     ]
     json.dumps(table)
-    cells.write_heat_maps(tmp_path / "table.png", {"a": table, "b": table}, best="low")
+    grids.write_heat_maps(tmp_path / "table.png", {"a": table, "b": table}, best="low")
     assert imageio.imread(tmp_path / "table.png").std() > 10
 
 
 def test_mesh_files_of_the_command_line():
     assert mesh_file("teapot.obj") == data.path("teapot.obj")
     assert mesh_file(str(data.path("teapot.obj"))) == data.path("teapot.obj")
+    assert mesh_name(mesh_file("teapot.obj")) == "teapot.obj"
     with pytest.raises(argparse.ArgumentTypeError, match="no such file: cup.obj; with the package come airplane.obj"):
         mesh_file("cup.obj")
