@@ -1,4 +1,4 @@
-"""docs/experiments.md: one table of all results, made from benchmarks/results/experiments/*.json.
+"""docs/experiments.md: made from benchmarks/results/experiments/*.json and *.jsonl.
 
 python experiments/make_docs.py
 """
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from evidence import page as evidence
 from lab.experiment import RESULTS, Row
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "experiments.md"
@@ -16,9 +17,9 @@ INTRODUCTION = Path(__file__).resolve().parent / "README.md"
 
 
 def page(records: Sequence[dict[str, Any]]) -> str:
-    """The introduction (experiments/README.md), the table of all headlines, and the experiments' own pictures and
-    tables."""
-    parts = [INTRODUCTION.read_text().rstrip(), "## Results", _overview(records)]
+    """The introduction (experiments/README.md), what the cells of `make evidence` say, the table of all headlines, and
+    the experiments' own pictures and tables."""
+    parts = [INTRODUCTION.read_text().rstrip(), evidence.text(_table), "## Results of the programs", _overview(records)]
     for record in records:
         if record["tables"]:
             parts.append(f"### {_title(record)}")
@@ -63,6 +64,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=DOCS, help=f"file to write (default: docs/{DOCS.name})")
     out = parser.parse_args(argv).out
     out.write_text(page(records()))
+    if out == DOCS:
+        evidence.write_pictures()
     print("written:", out)
 
 

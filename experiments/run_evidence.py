@@ -90,8 +90,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     spawned = multiprocessing.get_context("spawn")
     arguments = (options.parts, options.cells)
     workers = [spawned.Process(target=_work_quietly, args=arguments) for _ in range(options.processes - 1)]
-    # A plain `kill` stops all of them too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for worker in workers:
         worker.start()
     try:
@@ -106,4 +104,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    # A plain `kill` stops all processes, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     main()

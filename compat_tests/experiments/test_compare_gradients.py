@@ -75,8 +75,10 @@ def test_results_are_written(tmp_path):
     assert [row["task"] for row in best] == list(TASKS)
     for row in best:
         for gradient in ("exact", "reference"):
-            of_rates = [r["left"] for r in every if r["task"] == row["task"] and r["gradient"] == gradient]
-            assert row[gradient] == min(of_rates) == record["headline"][f"{row['task']}, {gradient}"]
+            of_rates = [r for r in every if r["task"] == row["task"] and r["gradient"] == gradient]
+            chosen = min(of_rates, key=lambda r: r["left"])["learning rate"]
+            assert row[f"{gradient}'s learning rate"] == chosen and len(of_rates) == len(TASKS[row["task"]][2])
+            assert row[gradient] == record["headline"][f"{row['task']}, {gradient}"]
         assert row["exact - reference"] == pytest.approx(row["exact"] - row["reference"], abs=1e-3)
     assert imageio.imread(tmp_path / "out" / "ends.png").ndim == 3
     for of_all, of_one in zip(best, median, strict=True):

@@ -228,7 +228,8 @@ def test_results_are_written(body, tmp_path):
     np.savez(tmp_path / "body.npz", **arrays(body))
     small = ("--poses", "2", "--steps", "2", "--image-size", "16", "--learning-rates", "0.1")
     record = run(tmp_path, *small, "--body", str(tmp_path / "body.npz"), "--arm", "3", "4")
-    (rows,) = record["tables"].values()
+    rows, tuned = record["tables"].values()
+    assert [row["renderer"] for row in tuned] == 2 * list(fit_body.METHODS)
     assert [row["renderer"] for row in rows] == 2 * ["the starts", *fit_body.METHODS]
     for row in rows:
         if row["renderer"] != "the starts":
@@ -248,11 +249,15 @@ def test_pictures_show_the_medians_of_the_table(tmp_path, monkeypatch):
 
     monkeypatch.setattr(fit_body, "Grid", Kept)
     record = run(tmp_path, "--poses", "3", "--steps", "2", "--image-size", "16", "--learning-rates", "0.1", "0.2")
-    (rows,) = record["tables"].values()
+    rows, tuned = record["tables"].values()
     for j, direction in enumerate(fit_body.DIRECTIONS):
         for method, captions in zip(fit_body.METHODS, shown[-1], strict=True):
-            of_rates = [row for row in rows if (row["forearm"], row["renderer"]) == (direction, method)]
-            median = min(of_rates, key=lambda row: row["hand off by"])["median"]
+            of_rates, (row,) = (
+                [row for row in table if (row["forearm"], row["renderer"]) == (direction, method)]
+                for table in (tuned, rows)
+            )
+            assert row["learning rate"] == min(of_rates, key=lambda row: row["hand off by"])["learning rate"]
+            median = row["median"]
             assert float(captions[3 * j + 2].removeprefix("hand off by ")) == pytest.approx(median, abs=0.0006)
 
 

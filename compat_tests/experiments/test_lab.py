@@ -1,6 +1,7 @@
 """What all experiments share: options, results' files, the docs page."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -163,9 +164,8 @@ def test_docs_page_of_given_records(tmp_path, monkeypatch):
     full = {**RECORD, "experiment": "other", "command": "python experiments/other.py", "quick": False}
     full |= {"tables": {}, "pictures": {}}
     page = make_docs.page([RECORD, full])
-    assert page.startswith(
-        "# Experiments\n\nSome words.\n\n## Results\n\n| command | what came out | time | machine |\n| --- "
-    )
+    assert page.startswith("# Experiments\n\nSome words.\n\n## Do the papers' results hold here?\n\n| claim |")
+    assert "\n\n## Results of the programs\n\n| command | what came out | time | machine |\n| --- " in page
     row = "IoU = 0.988; best = logistic | 72 s | A CPU, 2 threads |"
     assert f"| `python experiments/toy.py --quick` | {row}\n| `python experiments/other.py` | {row}\n" in page
     shown = "![All ends.](images/experiments/toy-quick-ends.png)\n\nAll ends."
@@ -194,9 +194,9 @@ def test_every_committed_result_makes_a_row():
         assert record["command"].split()[1] == f"experiments/{record['experiment']}.py", path
 
 
-def test_committed_pictures_are_those_of_the_results():
-    """None that no result has; small enough to be loaded with a page."""
-    named = {name for path in lab.RESULTS.glob("*.json") for name in json.loads(path.read_text())["pictures"]}
+def test_committed_pictures_are_those_of_the_page():
+    """None that it does not show; small enough to be loaded with it."""
+    named = set(re.findall(r"\]\(images/experiments/([^)]+)\)", make_docs.page(make_docs.records())))
     assert named == {path.name for path in lab.IMAGES.iterdir()}
     for path in lab.IMAGES.iterdir():
         assert path.stat().st_size <= {".png": 150_000, ".gif": 400_000}[path.suffix], path

@@ -1,6 +1,7 @@
 """SoftRas' sphere that becomes an airplane: which cells of deform are computed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import deform
 from lab.cells import Name
@@ -11,17 +12,13 @@ PUBLISHED = tuple(deform.cell_of(gradient=gradient) for gradient in ("exact", "r
 SOFTER_AND_SHARPER = tuple(deform.cell_of(sigma=sigma) for sigma in (1e-5, 3e-5, 3e-4, 1e-3))
 
 
-def cells(lookup: Lookup) -> Iterator[Name]:
-    yield from PUBLISHED
-    yield from SOFTER_AND_SHARPER
+def cells(lookup: Lookup, names: Sequence[Name]) -> Iterator[Name]:
+    yield from names
 
 
-DEFORM = Part(
-    "deform",
-    "120 silhouettes, 2,000 steps: both gradients at the published sigma 1e-4; four other sigma",
-    "deform",
-    len(PUBLISHED) + len(SOFTER_AND_SHARPER),
-    300,
-    cells,
-    deform.compute,
-)
+def _part(name: str, what: str, names: Sequence[Name]) -> Part:
+    return Part(name, what, "deform", len(names), 300, partial(cells, names=names), deform.compute)
+
+
+DEFORM = _part("deform", "120 silhouettes, 2,000 steps, sigma 1e-4, both gradients", PUBLISHED)
+DEFORM_SIGMAS = _part("deform-sigmas", "the same with four other sigma", SOFTER_AND_SHARPER)

@@ -1,17 +1,20 @@
 """All parts, the most telling first."""
 
-from . import camera, cube, deformation, shape
+from . import body, camera, cube, deformation, gradients, shape
 from .part import Part
 
 PARTS: tuple[Part, ...] = (
     deformation.DEFORM,
-    cube.PUBLISHED,
+    cube.CUBE,
     shape.FIRST_SET,
     camera.FIRST_POSES,
-    cube.SCHEDULES,
+    cube.CUBE_SCHEDULES,
+    deformation.DEFORM_SIGMAS,
     shape.OTHER_SETS,
     camera.HUNDRED_POSES,
+    body.BODY,
     shape.REFINED,
+    gradients.COMPARED,
     shape.RATES,
     *shape.CHAIR_SETS,
     camera.OTHER_EDGES,

@@ -28,7 +28,7 @@ PROTOCOL = Protocol()
 SETS = (30, 0, -30)  # elevations; 60 and -60 are the published protocol's other two
 AIRPLANE, *CHAIRS = (mesh_file(name) for name in ("airplane.obj", "chair_1.obj", "chair_2.obj"))
 NARROW, WIDE = PROTOCOL.batches()
-# The middle one, and GenDR's best "in almost all cases"; the others are searched later.
+# The middle one of the three; the others are tried later.
 RATE = PROTOCOL.learning_rates[1]
 
 

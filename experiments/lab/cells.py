@@ -47,20 +47,27 @@ class Cells:
         self.path = path
         self.made_by = {**made_by, "python": platform.python_version(), "commit": commit()}
         self.run = hashlib.sha256(_line(self.made_by)).hexdigest()[:8]
-        self._read: tuple[bytes, dict[str, Finished], dict[str, dict[str, Any]]] = (b"", {}, {})
+        self._seen: tuple[int, int] | None = None  # the file's size and time when it was read
+        self._whole = 0  # bytes of whole lines
+        self._cells: dict[str, Finished] = {}
+        self._runs: dict[str, dict[str, Any]] = {}
         self.finished()
 
     def finished(self) -> dict[str, Finished]:
         """All cells by `key` of their names, as the file is now. Of two lines of one cell the first holds."""
-        text = self.path.read_bytes() if self.path.exists() else b""
-        if text != self._read[0]:
-            self._read = (text, *_parsed(self.path, text))
-        return self._read[1]
+        state = self.path.stat() if self.path.exists() else None
+        seen = None if state is None else (state.st_size, state.st_mtime_ns)
+        if seen != self._seen:
+            text = self.path.read_bytes() if seen else b""
+            self._whole = text.rfind(b"\n") + 1
+            self._cells, self._runs = _parsed(self.path, text[: self._whole])
+            self._seen = seen
+        return self._cells
 
     def runs(self) -> dict[str, dict[str, Any]]:
         """What computed: machines and versions, by the ids that lines have."""
         self.finished()
-        return self._read[2]
+        return self._runs
 
     def line(self, cell: Name) -> Finished | None:
         """None where it is not finished."""
@@ -97,7 +104,7 @@ class Cells:
             lines += _line(record)
             with self.path.open("ab") as file:
                 # A line that a full disk cut short.
-                file.truncate(self._read[0].rfind(b"\n") + 1)
+                file.truncate(self._whole)
                 file.write(lines)
 
     @contextmanager
@@ -152,8 +159,7 @@ def _line(record: Mapping[str, Any]) -> bytes:
 def _parsed(path: Path, text: bytes) -> tuple[dict[str, Finished], dict[str, dict[str, Any]]]:
     cells: dict[str, Finished] = {}
     runs: dict[str, dict[str, Any]] = {}
-    whole, _, _ = text.rpartition(b"\n")
-    for number, line in enumerate(whole.split(b"\n") if whole else [], 1):
+    for number, line in enumerate(text.splitlines(), 1):
         try:
             record = json.loads(line)
             if "cell" in record:

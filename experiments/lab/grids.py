@@ -1,6 +1,7 @@
 """A table over distributions and T-conorms: its options, its cells, its picture."""
 
 import argparse
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -65,12 +66,13 @@ def table(cells: dict[Variant, float]) -> list[Row]:
 
 
 def write_heat_maps(path: Path, tables: dict[str, list[Row]], best: str) -> None:
-    """Tables by their titles, side by side, with the numbers in them; best: 'low' or 'high', which is dark green."""
+    """Tables by their titles, side by side, with the numbers in them; best: 'low' or 'high', which is dark green. NaN
+    is left white."""
     rows, columns = _names(next(iter(tables.values())))
     figure = Figure(
         figsize=(1.6 + len(tables) * (0.9 * len(columns) + 0.3), 1.6 + 0.32 * len(rows)), layout="constrained"
     )
-    numbers = [value for cells in tables.values() for value in _numbers(cells)]
+    numbers = [value for cells in tables.values() for value in _numbers(cells) if math.isfinite(value)]
     low, high = min(numbers), max(numbers)
     axes = figure.subplots(1, len(tables), squeeze=False, sharey=True)[0]
     for axis, (title, cells) in zip(axes, tables.items(), strict=True):
@@ -83,7 +85,7 @@ def write_heat_maps(path: Path, tables: dict[str, list[Row]], best: str) -> None
                 axis.text(
                     j,
                     i,
-                    f"{value:.3g}",
+                    f"{value:.3g}" if math.isfinite(value) else "",
                     ha="center",
                     va="center",
                     color="white" if dark == (best == "high") else "black",
