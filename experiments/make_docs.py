@@ -17,9 +17,11 @@ INTRODUCTION = Path(__file__).resolve().parent / "README.md"
 
 
 def page(records: Sequence[dict[str, Any]]) -> str:
-    """The introduction (experiments/README.md), what the cells of `make evidence` say, the table of all headlines, and
-    the experiments' own pictures and tables."""
-    parts = [INTRODUCTION.read_text().rstrip(), evidence.text(_table), "## Results of the programs", _overview(records)]
+    """What the cells of `make evidence` say, the introduction (experiments/README.md), the cells' numbers, the table of
+    all headlines, and the experiments' own pictures and tables."""
+    title, introduction = INTRODUCTION.read_text().split("\n", 1)
+    parts = [title, evidence.summary(_table), "## The programs", introduction.strip(), evidence.details(_table)]
+    parts += ["## Results of the programs", _overview(records)]
     for record in records:
         if record["tables"]:
             parts.append(f"### {_title(record)}")

@@ -15,6 +15,10 @@ def made_result(program: str, cell: Mapping[str, Any]) -> dict[str, Any]:
         "cube_pose": lambda: {"degrees": [numbers.uniform(0, 180) for _ in range(cell["pairs"])]},
         "fit_body": lambda: {name: [numbers.random() for _ in range(cell["poses"])] for name in ("hand", "picture")},
         "compare_gradients": lambda: {"left": [numbers.random() for _ in range(cell["seeds"])]},
-        "deform": lambda: {"step": [0, 1999], "loss": [0.9, 0.1], "hard_iou": [0.1, 0.9]},
+        "deform": lambda: (
+            {"hard_iou": 0.9, "iou_with_themselves": 0.95}
+            if "shape" in cell
+            else {"step": [0, 1999], "loss": [0.9, 0.1], "hard_iou": [0.1, 0.9]}
+        ),
     }
     return draw[program]()

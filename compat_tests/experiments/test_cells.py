@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def add(path, log, seeds):
 
     left = list(seeds)
     while left:
-        left = [seed for seed in left if cells.try_get({"seed": seed}, lambda seed=seed: compute(seed)) is None]
+        left = [seed for seed in left if cells.try_get({"seed": seed}, partial(compute, seed)) is None]
         time.sleep(0.01)
 
 

@@ -54,7 +54,7 @@ def test_names_are_unique():
 
 def test_the_plan_counts_its_cells_and_has_none_twice():
     """With a result of every cell, so that those exist which depend on others."""
-    seen = set()
+    seen: set[tuple[str, str]] = set()
     for one in PARTS:
         names = {key(cell) for cell in one.cells(partial(made_result, one.program))}
         assert len(names) == one.planned, one.name
@@ -76,8 +76,8 @@ def test_the_core_grids_of_the_issue():
 @pytest.mark.parametrize("one", [p for p in PARTS if p.name not in ("gradients", "body")], ids=lambda p: p.name)
 def test_a_cell_of_each_part_can_be_computed(one):
     """A few steps of it: the same, whatever was computed before it."""
-    first, second = list(one.cells(lambda cell: made_result(one.program, cell)))[:2]
-    first, second = ({**cell, "steps": 2} for cell in (first, second))
+    cells = [cell for cell in one.cells(partial(made_result, one.program)) if "steps" in cell]
+    first, second = ({**cell, "steps": 2} for cell in cells[:2])
     once = one.compute(first)
     one.compute(second)
     assert one.compute(first) == once
@@ -129,7 +129,7 @@ def toy(log, fails=()):
 @pytest.fixture
 def one_toy(files, monkeypatch):
     def use(**given):
-        log = []
+        log: list[dict[str, int]] = []
         made = {"toy": toy(log, **given)}
         monkeypatch.setattr(run_evidence, "BY_NAME", made)
         return log
@@ -186,22 +186,26 @@ def test_verdicts(files, evidence, verdict):
     assert claim._replace(here="").row()["verdict"] == f"**{NOT_RUN}**"
 
 
+def whole_page():
+    return page.summary(make_docs._table) + page.details(make_docs._table)
+
+
 def test_a_page_of_nothing(files):
-    text = page.text(make_docs._table)
+    text = whole_page()
     assert text.count(f"**{NOT_RUN}**") == len(page.claims(page.lookups())) and "0 of 270" in text
     assert text.count("Not run yet.") == len(page.sections(page.lookups())) and "evidence-shape.png" not in text
 
 
 def test_a_page_of_some_cells_says_so(files):
     fill(files, n=7)
-    text = page.text(make_docs._table)
+    text = whole_page()
     assert ", partial**" in text and "7 of 90" in text and "evidence-shape.png" in text
     assert f"**{NOT_RUN}**" in text
 
 
 def test_a_page_of_all_cells(files, tmp_path):
     fill(files)
-    text = page.text(make_docs._table)
+    text = whole_page()
     assert "partial**" not in text and NOT_RUN not in text and "Not run yet" not in text and "nan" not in text
     page.write_pictures(tmp_path)
     assert {path.name for path in tmp_path.glob("*.png")} == {shape_report.PICTURE, camera_report.PICTURE}
@@ -232,7 +236,7 @@ def test_numbers_of_the_camera_task(files):
     one = camera.VARIANTS[0]
     degrees = {one: {(0, pose): 1.0 if pose < 8 else 60.0 for pose in range(25)}}
     row = camera_report.rows(degrees)[0]
-    assert row["15 to 35 degrees off"].startswith("32% [17, 52], n = 25") and row["35 to 55 degrees off"] == ""
+    assert row["15 to 35 degrees off"] == "32% [17, 52], n = 25" and row["35 to 55 degrees off"] == ""
     found = camera_report.found({one: degrees[one], shape_report.SOFTRAS: {(0, pose): 60.0 for pose in range(50)}})
     assert camera_report.against(found, one, shape_report.SOFTRAS).value == pytest.approx(8 / 25)
 

@@ -164,7 +164,8 @@ def test_docs_page_of_given_records(tmp_path, monkeypatch):
     full = {**RECORD, "experiment": "other", "command": "python experiments/other.py", "quick": False}
     full |= {"tables": {}, "pictures": {}}
     page = make_docs.page([RECORD, full])
-    assert page.startswith("# Experiments\n\nSome words.\n\n## Do the papers' results hold here?\n\n| claim |")
+    assert page.startswith("# Experiments\n\n## Do the papers' results hold here?\n\n| claim |")
+    assert "\n\n## The programs\n\nSome words.\n\n## What was computed, and what is left\n\n" in page
     assert "\n\n## Results of the programs\n\n| command | what came out | time | machine |\n| --- " in page
     row = "IoU = 0.988; best = logistic | 72 s | A CPU, 2 threads |"
     assert f"| `python experiments/toy.py --quick` | {row}\n| `python experiments/other.py` | {row}\n" in page

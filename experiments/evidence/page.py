@@ -37,10 +37,11 @@ NOT_PLANNED: list[Row] = [
 
 SOURCES = """\
 The papers are GenDR (Petersen et al., "GenDR: A Generalized Differentiable Renderer", CVPR 2022) and SoftRas (Liu et
-al., "Soft Rasterizer: A Differentiable Renderer for Image-based 3D Reasoning", ICCV 2019). Their tables were not at
-hand when this page was written, only GenDR's abstract: it says that the best distribution depends on the task, and
-that the uniform one is the best on average for single-view reconstruction. The other claims are what the papers are
-known for, in our words. So a verdict is about the sentence in its row, and not about a number of a paper."""
+al., "Soft Rasterizer: A Differentiable Renderer for Image-based 3D Reasoning", ICCV 2019). Of both only the
+abstracts were at hand when this page was written. GenDR's says that the best distribution depends on the task, and
+that the uniform one is the best on average for single-view reconstruction; SoftRas' says that gradients reach
+occluded vertices and those far away. The other claims under their names are what the papers are known for, in our
+words. So a verdict is about the sentence in its row, and not about a number in a paper."""
 
 VERDICTS = """\
 Each claim that can be compared is put as a number that is above 0 where the claim holds: `agrees` where its whole
@@ -65,7 +66,7 @@ def lookups() -> dict[str, Lookup]:
 def claims(of_programs: Mapping[str, Lookup]) -> list[Claim]:
     return [
         *shape_report.claims(of_programs["optimize_shape"]),
-        *camera_report.claims(of_programs["optimize_camera"]),
+        *camera_report.claims(of_programs["optimize_camera"], shape_report.leader(of_programs["optimize_shape"])),
         *comparison_report.claims(of_programs),
         *deformation_report.claims(of_programs["deform"]),
     ]
@@ -117,18 +118,16 @@ def computed_by() -> list[Row]:
     return rows
 
 
-def text(table: Table) -> str:
+def summary(table: Table) -> str:
     """Markdown; table: of rows."""
+    rows = [claim.row() for claim in claims(lookups())]
+    return "\n\n".join(["## Do the papers' results hold here?", table(rows), VERDICTS, SOURCES])
+
+
+def details(table: Table) -> str:
+    """The plan, and all numbers."""
     of_programs = lookups()
-    parts = [
-        "## Do the papers' results hold here?",
-        table([claim.row() for claim in claims(of_programs)]),
-        VERDICTS,
-        SOURCES,
-        "## What was computed, and what is left",
-        PLAN,
-        table(plan()),
-    ]
+    parts = ["## What was computed, and what is left", PLAN, table(plan())]
     made_by = computed_by()
     if made_by:
         parts += ["What computed them:", table(made_by)]

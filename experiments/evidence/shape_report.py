@@ -10,7 +10,7 @@ from lab.experiment import Row
 from lab.variants import Edge, TConorm, Variant
 from optimize_shape import Found, cell_of
 
-from . import shape, statistics
+from . import camera, shape, statistics
 from .part import Lookup, Part
 from .report import NOTHING, Claim, Said, Section, interval, plural
 
@@ -111,6 +111,14 @@ def ranks(of_all: Losses) -> str:
     ranked = sorted(means, key=means.__getitem__)
     said = [f"{v} ({means[v]:.3f})" for v in (*ranked[:3], ranked[-1])]
     return f"of {len(ranked)} variants {'; '.join(said[:3])} lead, and {said[3]} is last" if len(ranked) > 3 else ""
+
+
+def leader(lookup: Lookup, variants: Sequence[Variant] = camera.VARIANTS) -> Variant | None:
+    """Of those that the camera task has too; None unless all of them have the same sets."""
+    of_all = losses(lookup, shape.coarse_best, shape.AIRPLANE, variants)
+    if len(of_all) < len(variants) or len({tuple(of_sets) for of_sets in of_all.values()}) > 1:
+        return None
+    return min(of_all, key=lambda v: fmean(of_all[v].values()))
 
 
 def rates(lookup: Lookup) -> list[Row]:
