@@ -14,6 +14,7 @@ def made_result(program: str, cell: Mapping[str, Any]) -> dict[str, Any]:
         "optimize_camera": lambda: {"degrees_off": [numbers.uniform(0, 20) for _ in range(*cell["poses"])]},
         "cube_pose": lambda: {"degrees": [numbers.uniform(0, 180) for _ in range(cell["pairs"])]},
         "fit_body": lambda: {name: [numbers.random() for _ in range(cell["poses"])] for name in ("hand", "picture")},
+        "softness_bias": lambda: {"off": [numbers.uniform(-0.1, 0.5) for _ in range(*cell["poses"])]},
         "compare_gradients": lambda: {"left": [numbers.random() for _ in range(cell["seeds"])]},
         "deform": lambda: (
             {"hard_iou": 0.9, "iou_with_themselves": 0.95}

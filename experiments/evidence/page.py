@@ -6,7 +6,7 @@ from pathlib import Path
 from lab import grids
 from lab.experiment import IMAGES, Row
 
-from . import camera_report, comparison_report, deformation_report, shape, shape_report
+from . import bias_report, camera_report, comparison_report, deformation_report, shape, shape_report
 from .part import Lookup, cells_of
 from .plan import PARTS
 from .report import Claim, Section
@@ -28,7 +28,7 @@ NOT_PLANNED: list[Row] = [
         "what is in its place": "nothing: there is no compiled PyTorch3D on this machine",
     },
     {
-        "part": "bias of the fitted pose and depth against tau, variance of the gradient",
+        "part": "variance of the gradient; what a smaller reach changes",
         "cells": "",
         "cost": "not measured",
         "what is in its place": "nothing: no program measures it yet; `anneal_camera.py` has what wide edges cost",
@@ -69,6 +69,7 @@ def claims(of_programs: Mapping[str, Lookup]) -> list[Claim]:
         *camera_report.claims(of_programs["optimize_camera"], shape_report.leader(of_programs["optimize_shape"])),
         *comparison_report.claims(of_programs),
         *deformation_report.claims(of_programs["deform"]),
+        *bias_report.claims(of_programs["softness_bias"]),
     ]
 
 
@@ -78,6 +79,7 @@ def sections(of_programs: Mapping[str, Lookup]) -> list[Section]:
         camera_report.section(of_programs["optimize_camera"]),
         *comparison_report.sections(of_programs),
         deformation_report.section(of_programs["deform"]),
+        bias_report.section(of_programs["softness_bias"]),
     ]
 
 

@@ -1,6 +1,6 @@
 """All parts, the most telling first."""
 
-from . import body, camera, cube, deformation, gradients, shape
+from . import bias, body, camera, cube, deformation, gradients, shape
 from .part import Part
 
 PARTS: tuple[Part, ...] = (
@@ -9,6 +9,7 @@ PARTS: tuple[Part, ...] = (
     shape.FIRST_SET,
     camera.FIRST_POSES,
     cube.CUBE_SCHEDULES,
+    bias.BIAS,
     deformation.DEFORM_SIGMAS,
     shape.OTHER_SETS,
     camera.HUNDRED_POSES,

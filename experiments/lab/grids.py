@@ -16,6 +16,17 @@ KEPT = "cells.jsonl"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """--distributions, --t-conorms, --gradient, --resume."""
+    add_variants(parser)
+    parser.add_argument(
+        "--gradient",
+        choices=("exact", "reference"),
+        default="exact",
+        help="exact: the derivative of the picture; reference: what GenDR's backward pass computes (default: exact)",
+    )
+
+
+def add_variants(parser: argparse.ArgumentParser) -> None:
+    """--distributions, --t-conorms, --resume."""
     parser.add_argument(
         "--distributions",
         type=argument(edge),
@@ -29,12 +40,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="NAME",
         help="columns: NAME or NAME:P (default: one of each; --quick: some)",
-    )
-    parser.add_argument(
-        "--gradient",
-        choices=("exact", "reference"),
-        default="exact",
-        help="exact: the derivative of the picture; reference: what GenDR's backward pass computes (default: exact)",
     )
     parser.add_argument(
         "--resume", action="store_true", help=f"take the cells that an interrupted run left in OUT/{KEPT}"
