@@ -99,6 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         for worker in workers:
             worker.kill()
+            worker.join()
         sys.exit("stopped; the same command goes on with what is missing")
     sys.exit(any(worker.exitcode for worker in workers))
 

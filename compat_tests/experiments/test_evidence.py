@@ -186,7 +186,7 @@ def test_list(one_toy, capsys):
 )
 def test_verdicts(files, evidence, verdict):
     claim = Claim("It is so.", "A paper", "1.0", evidence, (BY_NAME["cube"],))
-    assert claim.row()["verdict"] == f"**{verdict}, partial**" and claim.row()["cells done"] == "0 of 84"
+    assert claim.row()["verdict"] == f"**{verdict}, partial**" and claim.row()["cells done"] == "0 of 84 (`cube`)"
     fill(files, [BY_NAME["cube"]])
     assert claim.row()["verdict"] == f"**{verdict}**"
     assert claim._replace(here="").row()["verdict"] == f"**{NOT_RUN}**"

@@ -11,6 +11,8 @@ from .part import Lookup, cells_of
 from .plan import PARTS
 from .report import Claim, Section
 
+# Of what a run's line says. core: the first digits of its library's SHA-256.
+MADE_BY = ("device", "threads", "python", "torch", "commit", "core")
 Table = Callable[[list[Row]], str]
 
 NOT_PLANNED: list[Row] = [
@@ -114,7 +116,7 @@ def computed_by() -> list[Row]:
                     "program": f"`{program}`",
                     "cells": len(lines),
                     "hours": f"{sum(line.seconds for line in lines) / 3600:.2f}",
-                    **{name: made_by[name] for name in ("device", "threads", "python", "torch", "commit")},
+                    **{name: made_by.get(name, "") for name in MADE_BY},
                 }
             )
     return rows

@@ -47,7 +47,7 @@ class Claim(NamedTuple):
             "whose": self.source,
             "here": self.here or "",
             "verdict": f"**{verdict}**",
-            "cells done": f"{done:,} of {planned:,}",
+            "cells done": f"{done:,} of {planned:,} ({', '.join(f'`{part.name}`' for part in self.parts)})",
         }
 
 
