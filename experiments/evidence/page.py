@@ -12,7 +12,7 @@ from .plan import PARTS
 from .report import Claim, Section
 
 # Of what a run's line says. core: the first digits of its library's SHA-256.
-MADE_BY = ("device", "threads", "python", "torch", "commit", "core")
+MADE_BY = ("device", "threads", "python", "torch", "commit", "core", "isa")
 Table = Callable[[list[Row]], str]
 
 NOT_PLANNED: list[Row] = [

@@ -3,14 +3,13 @@
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from lab.cells import Cells, Finished, Name
 from lab.experiment import RESULTS, machine
 
-import gendr_adapters
+from gendr_adapters import _native
 
 # What came out of a cell; None where it is not finished.
 Lookup = Callable[[Name], dict[str, Any] | None]
@@ -42,11 +41,7 @@ class Part(NamedTuple):
 @cache
 def cells_of(program: str) -> Cells:
     """The committed cells of a program."""
-    return Cells(RESULTS / f"{program}.jsonl", {**machine(torch.device("cpu")), "core": core()})
-
-
-@cache
-def core() -> str:
-    """The library that is loaded: it may be older than the commit."""
-    library = Path(gendr_adapters.__file__).parent / "_native" / "libgendr_cpu.so"
-    return hashlib.sha256(library.read_bytes()).hexdigest()[:10] if library.exists() else ""
+    # The library that is loaded may be older than the commit; its instruction set decides how it rounds.
+    core = hashlib.sha256(_native.library_path().read_bytes()).hexdigest()[:10]
+    made_by = {**machine(torch.device("cpu")), "core": core, "isa": _native.isa()}
+    return Cells(RESULTS / f"{program}.jsonl", made_by)
