@@ -6,11 +6,11 @@ the mesh was turned as it is seen), a distance U(2, 10) and a viewing angle U(10
 steps of Adam (learning rate 0.3, betas 0.5, 0.99) on the IoU loss, while tau falls from 1e-1 to 1e-7, evenly in
 logarithms. The numbers in the tables are the shares of the poses that end less than 5 degrees off.
 
-25 poses of one start are a batch: larger ones take as long for a pose. What a batch costs: on one core half a minute
-with uniform, three to four minutes with logistic and logistic_squared, a quarter of an hour with heavy tails, whose
-first steps let every face reach every pixel. One number of the tables is eight batches, the whole (26 x 9 x 3) weeks of
-two cores. Choose: --distributions, --t-conorms, --poses. Finished batches are kept; see --resume. `make evidence`
-computes the same batches, the most telling first.
+25 poses of one start are a batch: larger ones save a few percent of the time. What a batch costs: on one core half a
+minute with uniform, three to four minutes with logistic and logistic_squared, a quarter of an hour with heavy tails,
+whose first steps let every face reach every pixel. One number of the tables is eight batches, the whole (26 x 9 x 3)
+weeks of two cores. Choose: --distributions, --t-conorms, --poses. Finished batches are kept; see --resume. `make
+evidence` computes the same batches, the most telling first.
 
 --quick: 8 poses, 32 x 32 pixels, 4 x 3 cells, 120 steps with a learning rate of 0.6: Adam moves an angle by about 70
 degrees at most in that, where the published 1000 steps of 0.3 give it 300.
