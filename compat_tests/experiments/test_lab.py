@@ -12,6 +12,7 @@ sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
 import make_docs
 from lab import experiment as lab
+from lab.cells import commit
 
 
 def results(**headline):
@@ -33,6 +34,7 @@ def test_results_are_written_with_where_they_come_from(tmp_path, capsys):
     assert record["command"].startswith("python experiments/toy.py --out ") and record["command"].endswith("--seed 3")
     assert record["headline"] == {"loss": 0.5, "best": "a b"}
     assert record["tables"]["Losses"][0] == {"name": "a", "loss": 0.123456}
+    assert record["commit"] == commit()
     assert record["machine"]["torch"] == torch.__version__ and record["seconds"] >= 0
     out = capsys.readouterr().out
     assert "0.1235" in out and "loss=0.5" in out and str(tmp_path / "results.json") in out

@@ -16,6 +16,7 @@ import torch
 import gendr_adapters
 from gendr_adapters.utils.machine import processor
 
+from .cells import commit
 from .options import device
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,9 +48,9 @@ def run(
 
     Every experiment has --quick (two minutes on two cores), --seed, --device, --out (a folder for pictures) and --json.
     experiment gets the options, out created and the seed set; its results are printed and written to --json, by
-    default benchmarks/results/experiments/NAME.json, or NAME-quick.json, together with the command, the time and the
-    machine. They are written in one go at the end: an experiment that is interrupted leaves the last results alone.
-    Results in that folder are for docs/experiments.md, and their pictures go to docs/images/experiments, so that tables
+    default benchmarks/results/experiments/NAME.json, or NAME-quick.json, together with the command, the time, the
+    machine and the commit. They are written in one go at the end: an experiment that is interrupted leaves the last
+    results alone. Results in that folder are for docs/experiments.md, and their pictures go to docs/images/experiments, so that tables
     and pictures are of one run. Of processes that torchrun started, the first one writes.
     """
     parser = argparse.ArgumentParser(
@@ -70,6 +71,7 @@ def run(
     path = options.json or RESULTS / f"{name}{'-quick' if options.quick else ''}.json"
     options.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
+    source = commit()  # as it is now: it may be changed during a run of hours
     start = time.perf_counter()
     results = experiment(options)
     if int(os.environ.get("RANK", "0")) > 0:
@@ -83,6 +85,7 @@ def run(
         "seed": options.seed,
         "seconds": round(seconds, 1),
         "machine": machine(options.device),
+        "commit": source,
         "headline": results.headline,
         "tables": results.tables,
         "pictures": {f"{path.stem}-{picture.name}": text for picture, text in results.shown.items()},
