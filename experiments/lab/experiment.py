@@ -50,8 +50,9 @@ def run(
     experiment gets the options, out created and the seed set; its results are printed and written to --json, by
     default benchmarks/results/experiments/NAME.json, or NAME-quick.json, together with the command, the time, the
     machine and the commit. They are written in one go at the end: an experiment that is interrupted leaves the last
-    results alone. Results in that folder are for docs/experiments.md, and their pictures go to docs/images/experiments, so that tables
-    and pictures are of one run. Of processes that torchrun started, the first one writes.
+    results alone. Results in that folder are for docs/experiments.md, and their pictures go to
+    docs/images/experiments, so that tables and pictures are of one run. Of processes that torchrun started, the first
+    one writes.
     """
     parser = argparse.ArgumentParser(
         prog=f"python experiments/{name}.py", description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
