@@ -19,8 +19,10 @@ def _squared_distance_to_segment(p: Any, a: Any, b: Any) -> Any:
 
 def _barycentric(p: Any, a: Any, b: Any, c: Any) -> Any:
     """Weights of a, b and c that sum to 1 and whose mean is p."""
-    equations = jnp.array([[a[0], b[0], c[0]], [a[1], b[1], c[1]], [1.0, 1.0, 1.0]])
-    return jnp.linalg.solve(equations, jnp.append(p, 1.0))
+    (ux, uy), (vx, vy), (px, py) = b - a, c - a, p - a
+    determinant = ux * vy - uy * vx
+    of_b, of_c = (px * vy - py * vx) / determinant, (ux * py - uy * px) / determinant
+    return jnp.stack([1 - of_b - of_c, of_b, of_c])
 
 
 def _of_pair(face: Any, p: Any, sigma: Any) -> tuple[Any, Any]:

@@ -51,7 +51,7 @@ def get_pixel(
     return points.reshape(-1, 1, 3), (int(yres), int(xres))
 
 
-def softras(mesh: Any, pixel: Any, C: Any, SIGMA: Any = 1e-1, GAMMA: Any = 1e-1) -> jax.Array:  # noqa: N803
+def softras(mesh: Any, pixel: Any, C: Any, SIGMA: Any = 1e-1, GAMMA: Any = 1e-1) -> jax.Array:
     """One number a pixel: the brightness C of the faces, mixed by their coverage and depth. The background is 0.
 
     softraxterizer's function: x and y are those of `pixel`, z is a position along the view (smaller is nearer), and the
@@ -176,7 +176,7 @@ def _real(name: str, value: Any) -> Any:
     return value
 
 
-def _brightness(C: Any, n_points: int, mesh: Any) -> Any:  # noqa: N803
+def _brightness(C: Any, n_points: int, mesh: Any) -> Any:
     """(T,), or (N, T)."""
     try:
         value = jnp.asarray(C, mesh.dtype)
