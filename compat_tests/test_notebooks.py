@@ -48,7 +48,7 @@ def printed_by(notebook: NotebookNode) -> str:
 
 
 def test_notebooks_exist():
-    assert len(PATHS) == 8
+    assert len(PATHS) == 9
 
 
 @each_notebook
@@ -133,12 +133,16 @@ def test_tidy_outputs_are_without_noise():
 
 
 def why_not(path):
-    """What a notebook needs that is not there: PyTorch3D (its Python layer), for those with it in their names."""
+    """What a notebook needs that is not there: PyTorch3D (its Python layer) or jax, for those with it in their names."""
     if "pytorch3d" in path.stem:
         try:
             import pytorch3d.renderer  # noqa: F401
         except ImportError as error:
             return f"no PyTorch3D: {error} (compat_tests/pytorch3d/install.py installs its Python layer)"
+    if "jax" in path.stem:
+        lacking = [name for name in ("jax", "optax") if importlib.util.find_spec(name) is None]
+        if lacking:
+            return f"no {' and no '.join(lacking)}"
     return None
 
 
@@ -146,8 +150,9 @@ def why_not(path):
 @each_notebook
 def test_notebook_runs(path, tmp_path):
     if reason := why_not(path):
-        if os.environ.get("GENDR_REQUIRE_PYTORCH3D") == "1":
-            pytest.fail(f"GENDR_REQUIRE_PYTORCH3D=1, but there is {reason}", pytrace=False)
+        required = "GENDR_REQUIRE_JAX" if "jax" in path.stem else "GENDR_REQUIRE_PYTORCH3D"
+        if os.environ.get(required) == "1":
+            pytest.fail(f"{required}=1, but there is {reason}", pytrace=False)
         pytest.skip(reason)
     of = kinds_of if importlib.util.find_spec("kaolin") else everything_of
     assert of(run(path, tmp_path)) == of(read(path))
