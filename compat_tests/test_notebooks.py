@@ -133,7 +133,7 @@ def test_tidy_outputs_are_without_noise():
 
 
 def why_not(path):
-    """What a notebook needs that is not there: PyTorch3D (its Python layer) or jax, for those with it in their names."""
+    """What a notebook needs that is not there: PyTorch3D's Python layer or jax, for those with it in their names."""
     if "pytorch3d" in path.stem:
         try:
             import pytorch3d.renderer  # noqa: F401

@@ -15,8 +15,8 @@ from ._inputs import is_known
 # What keeps divisions from being by 0, and the exponent of the background.
 _EPS = 1e-8
 _LARGEST_EXPONENT = 20.0
-# Pairs of a pixel and a face that are computed at once: some dozen MB of intermediate numbers.
-_PAIRS_AT_ONCE = 2**18
+# Pairs of a pixel and a face that are computed at once: some 30 MB of intermediate numbers.
+_PAIRS_AT_ONCE = 2**16
 
 
 def get_pixel(
