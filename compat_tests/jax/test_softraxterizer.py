@@ -64,8 +64,8 @@ def test_softraxterizers_own_numbers(case: str, dtype: Any, closeness: float) ->
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("case", CASES)
 def test_grid_of_softraxterizer(case: str) -> None:
-    *window, xres, yres = GOLDEN[f"{case}_window"].tolist()
-    pixel, shape = get_pixel(*window, xres=int(xres), yres=int(yres))
+    left, top, right, bottom, xres, yres = GOLDEN[f"{case}_window"].tolist()
+    pixel, shape = get_pixel(left, top, right, bottom, int(xres), int(yres))
     assert shape == (13, 11) and np.allclose(pixel, GOLDEN[f"{case}_pixel"], rtol=0, atol=1e-15)
 
 
