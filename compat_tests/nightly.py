@@ -1,10 +1,11 @@
 """`make nightly`: the long checks; an item that has passed on this source is not run again.
 
 Items are the tests marked `nightly`, a file at a time; 10^5 scenes of the sweep (compat_tests/sweep.py); the core's
-tests under sanitizers, and random calls of it; the whole suite on the lesser instruction sets, those of torch's own
-libraries capped too, and with coordinates moved by their last bit on two threads; the core's tests on a build by
-another compiler, and on one for another machine. Items of one process go first, as many at once as there are cores.
-Each item has a time limit, so the run ends; stop it whenever you like, the next run goes on with what is left.
+tests under sanitizers, and random calls of it; the suite on the plainest instruction set, with torch's own libraries
+capped too, and on two threads; the suite on AVX2, with coordinates moved by their last bit, and without where they must
+not move; the core's tests on a build by another compiler, and on one for another machine. Items of one process go
+first, as many at once as there are cores. Each item has a time limit, so the run ends; stop it whenever you like, the
+next run goes on with what is left.
 """
 
 import argparse
@@ -32,7 +33,12 @@ RESULTS = "results.jsonl"
 
 PYTEST = (sys.executable, "-m", "pytest", "-q")
 PARALLEL = (*PYTEST, "--numprocesses=auto", "--dist=worksteal")
-WHOLE_SUITE = (*PARALLEL, "compat_tests")
+# Run other builds of the core than the installed one, so its instruction set is nothing to them.
+OTHER_BUILDS = """
+    test_build test_call_fuzz test_cuda_driver test_cuda_errors test_emulated_core test_emulator test_filing
+    test_gpu_counts test_kernels_agree test_tile_parts test_wheels
+"""
+SUITE = (*PARALLEL, "compat_tests", *(f"--ignore=compat_tests/{name}.py" for name in OTHER_BUILDS.split()))
 # Those that compare the core with other renderers and with the reference, every function of it.
 CROSS_TESTS = """
     test_parity test_core_vs_reference test_fragments test_nearest_fragments test_blend test_near_clip test_shading
@@ -68,14 +74,14 @@ def items() -> Iterator[Item]:
     clang = next(filter(shutil.which, ("clang++", *(f"clang++-{release}" for release in range(30, 13, -1)))), "clang++")
     yield Item("clang", ("make", "clang", f"CLANG={clang}"), needs=(clang,), alone=True)
     # On this machine's best instruction set with one thread the suite is `make test`.
-    for name, threads, aten, mkl in (("baseline", "2", "default", "SSE4_2"), ("avx2", "1", "avx2", "AVX2")):
-        of_torch = {"ATEN_CPU_CAPABILITY": aten, "MKL_ENABLE_INSTRUCTIONS": mkl}
-        yield Item(
-            f"suite.{name}", WHOLE_SUITE, {"GENDR_ISA": name, "OMP_NUM_THREADS": threads, **of_torch}, alone=True
-        )
+    baseline = {"GENDR_ISA": "baseline", "ATEN_CPU_CAPABILITY": "default", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
+    avx2 = {"GENDR_ISA": "avx2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+    yield Item("suite.baseline", SUITE, {"OMP_NUM_THREADS": "2", **baseline}, alone=True)
     # Tests of exact coordinates are right to fail when these move.
-    moved = (*WHOLE_SUITE, "--moved", "-m", "not exact_coordinates")
-    yield Item("suite.moved", moved, {"OMP_NUM_THREADS": "2"}, alone=True)
+    moved = (*SUITE, "--moved", "-m", "not exact_coordinates")
+    yield Item("suite.avx2_moved", moved, {"OMP_NUM_THREADS": "1", **avx2}, alone=True)
+    exact = (*SUITE, "-m", "exact_coordinates")
+    yield Item("suite.avx2_exact", exact, {"OMP_NUM_THREADS": "1", **avx2}, alone=True)
     under_qemu = (*PARALLEL, "--aarch64", "-m", "not cuda", *cross_tests)
     yield Item("aarch64", under_qemu, minutes=120.0, needs=("aarch64-linux-gnu-g++", "qemu-aarch64"), alone=True)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from emulator.builds import changed_core, emulated_core, run_python, run_sanitized
+from emulator.builds import CSRC, changed_core, emulated_core, run_python, run_sanitized
 from support.messages import about
 from torch import Tensor
 
@@ -57,7 +57,10 @@ def test_any_order_of_threads_gives_the_same_bits(order: str, natural: dict[str,
     assert different(results, natural) == []
 
 
-@pytest.mark.parametrize("order", ["natural", "7"])
+TWO_ORDERS = pytest.mark.parametrize("order", ["natural", pytest.param("7", marks=pytest.mark.nightly)])
+
+
+@TWO_ORDERS
 def test_no_memory_error_and_no_undefined_operation(order: str, natural: dict[str, Tensor], tmp_path: Path) -> None:
     done, results = run(emulated_core("sanitized"), tmp_path, order, sanitized=True)
     assert done.returncode == 0, done.stderr
@@ -65,7 +68,7 @@ def test_no_memory_error_and_no_undefined_operation(order: str, natural: dict[st
         torch.testing.assert_close(results[name], value, rtol=1e-3, atol=1e-4, msg=about(name))
 
 
-@pytest.mark.parametrize("order", ["natural", "7"])
+@TWO_ORDERS
 def test_no_race(order: str, tmp_path: Path) -> None:
     done, _ = run(emulated_core("races"), tmp_path, order)
     assert done.returncode == 0, done.stderr
@@ -103,7 +106,17 @@ FAULTS = {
 }  # fmt: skip
 
 
+# Found within seconds; the others take the rest of the program, or a long build.
+QUICK = [name for name in FAULTS if name.startswith(("sort by a block", "sort: keys", "forward: ids"))]
+
+
 @pytest.mark.parametrize("fault", FAULTS)
+def test_fault_can_be_planted(fault: str) -> None:
+    name, good, _, _ = FAULTS[fault]
+    assert (CSRC / "cuda" / name).read_text().count(good) == 1
+
+
+@pytest.mark.parametrize("fault", [pytest.param(f, marks=() if f in QUICK else pytest.mark.nightly) for f in FAULTS])
 def test_planted_fault_is_found(fault: str, tmp_path: Path) -> None:
     name, good, bad, variant = FAULTS[fault]
     library = changed_core(tmp_path, [(name, good, bad)], variant)

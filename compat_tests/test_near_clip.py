@@ -514,19 +514,24 @@ def test_a_cut_point_does_not_depend_on_how_far_out_its_end_is() -> None:
             assert_close(alpha(z, dtype).double(), limit, rtol=0, atol=max(20 * abs(z), 1e-5))
 
 
+@DEVICES
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("projection", PROJECTIONS)
 @pytest.mark.parametrize("twice", range(3))
-def test_a_cut_face_of_no_area_is_nowhere_in_the_reference(twice: int, projection: str) -> None:
+def test_a_cut_face_of_no_area_is_nowhere(twice: int, projection: str, dtype: torch.dtype, device: str) -> None:
     """Two corners in one place, wherever that is: rounding of the cut points does not make an area of it."""
     generator = torch.Generator().manual_seed(twice)
-    faces = 3 * torch.rand((60, 3, 3), generator=generator, dtype=torch.float64) - 1.5
+    faces = 3 * torch.rand((600, 3, 3), generator=generator, dtype=torch.float64) - 1.5
     faces[::2, :, 1] = faces[::2, :1, 1]  # horizontal
     faces[:, twice - 1] = faces[:, twice - 2]
-    side = torch.tensor([-1.0, -1.0, 1.0]).roll(twice + 1) * torch.tensor([1.0, 1.0, -1.0]).repeat(20)[:, None]
+    side = torch.tensor([-1.0, -1.0, 1.0]).roll(twice + 1) * torch.tensor([1.0, 1.0, -1.0]).repeat(200)[:, None]
     faces[..., 2] = PLANE + side * 10 ** (-8 * faces[..., 2].abs())
-    assert (nearer_corners(faces) % 3 > 0).all()
+    faces = faces.to(dtype)
+    cut = faces[nearer_corners(faces) % 3 > 0]  # in float32 some depths round to that of the plane
+    assert len(cut) > 300
     settings = RenderSettings(**{**BASE, "projection": projection, "reach": None, "perspective_correct": False})
-    assert not reference_render(faces, SIZE, settings=settings).alpha.any()
+    assert not render(cut[None].to(device), SIZE, settings=settings, outputs=("alpha",)).alpha.any()
+    assert not reference_render(cut[:60].double(), SIZE, settings=settings).alpha.any()
 
 
 @DEVICES

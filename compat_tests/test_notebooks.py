@@ -25,6 +25,8 @@ from build_tools.notebooks import (
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+# Fits that take long, of functions that other tests run too: `make nightly` runs these.
+LONG = ("05_shape_from_silhouettes", "06_camera_pose", "08_face")
 NEEDS_KAOLIN = "needs-kaolin"  # a tag of cells that show something else where there is no Kaolin
 
 
@@ -147,7 +149,10 @@ def why_not(path):
 
 
 @pytest.mark.slow
-@each_notebook
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.stem, marks=pytest.mark.nightly if path.stem in LONG else ()) for path in PATHS],
+)
 def test_notebook_runs(path, tmp_path):
     if reason := why_not(path):
         required = "GENDR_REQUIRE_JAX" if "jax" in path.stem else "GENDR_REQUIRE_PYTORCH3D"

@@ -229,7 +229,10 @@ def test_repeat_goes_on_with_the_other_side() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "padding"), [("maps", "repeat"), ("maps", "zeros"), ("corners", "border")])
+@pytest.mark.parametrize(
+    ("kind", "padding"),
+    [("maps", "repeat"), pytest.param("maps", "zeros", marks=pytest.mark.large), ("corners", "border")],
+)
 def test_gradcheck(kind: str, padding: str) -> None:
     inputs = Inputs(kind, n_faces=(3, 2), channels=2)
     names = list(inputs.leaves)

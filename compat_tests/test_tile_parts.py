@@ -78,7 +78,7 @@ def test_parts_add_up_to_the_whole(
         assert any(not torch.equal(split[name], expected) for name, expected in whole.items()), "nothing was split"
 
 
-@pytest.mark.parametrize("order", ["reverse", "7"])
+@pytest.mark.parametrize("order", [pytest.param("reverse", marks=pytest.mark.nightly), "7"])
 def test_any_order_of_threads_gives_the_same_bits(
     order: str, in_many_parts: Path, render: Callable[..., dict[str, Tensor]]
 ) -> None:

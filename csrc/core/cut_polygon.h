@@ -11,10 +11,15 @@
 //     P = p_b + l (p_a - p_b),   l = s z_a / c,   1 - l = (1 - s) z_b / c
 // which holds up where z_a is close to 0 and p_a huge: their product counts.
 //
-// The cut edge from P to Q, as P and Q may be close together and far from the origin: with the slopes of two edges that
-// meet in corner o (k above, or i), m = dV/dz = p_b + z_a (p_a - p_b) / (z_a - z_b),
-//     Q - P = (c - z_o) / c (m_Q - m_P);    orthographic: (c - z_o) (m_Q - m_P), m = (p_a - p_b) / (z_a - z_b)
-// so that every edge has the right direction, however short it is.
+// The cut edge, as P and Q may be close together and far from the origin: the face's edges from o, the corner that is
+// alone on its side of the plane, to the others, u and v, have slopes m = dV/dz; with d = z - z_o,
+//     from the cut point of o-u to that of o-v    (c - z_o) / c (m_v - m_u),
+//         m_v - m_u = (z_u (p_v - p_u) + z_o (z_u - z_v) / d_v (p_v - p_o)) / d_u
+//     orthographic                                (c - z_o) (m_v - m_u),
+//         m_v - m_u = (p_v - p_u + (z_u - z_v) / d_v (p_v - p_o)) / d_u
+// Only the face's own numbers are subtracted. So every edge has the right direction, however short it is: if u and v
+// are in one place, that of the other two, and the polygon has no area. Of u and v, v is the one with the larger |z|,
+// since the smaller may be close to 0 and p_u huge: then p_u is multiplied by z_u alone.
 //
 // Weights: the corners of the polygon are points of the face, whose weights are e_b, or (1 - s) e_b + s e_a at a cut
 // point, and whose depth d is z_b, or c. In between, perspective_correct means what it does in a triangle: weights
@@ -151,14 +156,15 @@ GENDR_HD void place_edge(const Face<T>& f, const CutPlane<T>& plane, Source from
         cut.ex[j] = l * cut.along_x[j];
         cut.ey[j] = l * cut.along_y[j];
     } else {
-        const T c = plane.depth, z_shared = f.z[from.a == to.a ? from.a : from.b];
-        const T from_r = T(1) / (f.z[from.a] - f.z[from.b]), to_r = T(1) / (f.z[to.a] - f.z[to.b]);
-        const T p = plane.projected ? f.z[from.a] * from_r : from_r, q = plane.projected ? f.z[to.a] * to_r : to_r;
-        const T apart = plane.projected ? T(1) : T(0), scale = plane.projected ? (c - z_shared) / c : c - z_shared;
-        const T mx = apart * (f.x[to.b] - f.x[from.b]) + (q * cut.along_x[next] - p * cut.along_x[j]);
-        const T my = apart * (f.y[to.b] - f.y[from.b]) + (q * cut.along_y[next] - p * cut.along_y[j]);
-        cut.ex[j] = scale * mx;
-        cut.ey[j] = scale * my;
+        const bool joins_a = from.a == to.a;
+        const int o = joins_a ? from.a : from.b, begin = joins_a ? from.b : from.a, end = joins_a ? to.b : to.a;
+        const bool reversed = abs_(f.z[begin]) > abs_(f.z[end]);
+        const int u = reversed ? end : begin, v = reversed ? begin : end;
+        const T c = plane.depth, zo = f.z[o], zu = f.z[u], zv = f.z[v];
+        const T across = plane.projected ? zu : T(1), along = (plane.projected ? zo : T(1)) * (zu - zv) / (zv - zo);
+        const T scale = (reversed ? zo - c : c - zo) / (zu - zo) * (plane.projected ? T(1) / c : T(1));
+        cut.ex[j] = scale * (across * (f.x[v] - f.x[u]) + along * (f.x[v] - f.x[o]));
+        cut.ey[j] = scale * (across * (f.y[v] - f.y[u]) + along * (f.y[v] - f.y[o]));
     }
     const T length2 = cut.ex[j] * cut.ex[j] + cut.ey[j] * cut.ey[j];
     const bool proper = length2 > Limits<T>::tiny;
