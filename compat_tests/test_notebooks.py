@@ -26,7 +26,7 @@ from build_tools.notebooks import (
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 # Fits that take long, of functions that other tests run too: `make nightly` runs these.
-LONG = ("05_shape_from_silhouettes", "06_camera_pose", "08_face")
+LONG = ("05_shape_from_silhouettes", "06_camera_pose", "08_face", "09_jax")
 NEEDS_KAOLIN = "needs-kaolin"  # a tag of cells that show something else where there is no Kaolin
 
 
