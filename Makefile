@@ -152,9 +152,10 @@ lint: $(STAMPS)/lint $(STAMPS)/test
 # The CUDA core is looked at as the emulator compiles it.
 TIDY = $(BIN)/clang-tidy --quiet --warnings-as-errors='*'
 
-tidy: $(STAMPS)/lint
+tidy: $(STAMPS)/lint $(STAMPS)/test
 	$(TIDY) $(filter-out %/kernels.cpp,$(wildcard csrc/cpu/*.cpp)) -- -std=c++17 -pthread
 	$(TIDY) csrc/cpu/kernels.cpp -- -std=c++17 -pthread -DGENDR_ISA=baseline
+	$(TIDY) csrc/jax/handlers.cpp -- -std=c++17 -isystem $$($(BIN)/python -c 'from build_tools import handlers; print(handlers.headers())')
 	$(TIDY) $(wildcard csrc/emu/*.cpp csrc/cuda/*.cu) -- -x c++ -std=c++17 -pthread -DGENDR_EMU -DGENDR_ISA=emu
 
 # The API pages import every door, so PyTorch3D's Python layer has to be there. Built from nothing each time: a warning of

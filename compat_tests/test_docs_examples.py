@@ -25,6 +25,7 @@ MODULES = (*PUBLIC, "gendr_adapters.viewer", "gendr_adapters.jax")
 WITHOUT = {
     "gendr_adapters._native.NativeLibraryError": "an error",
     "gendr_adapters._nothing_drawn.NothingDrawnWarning": "a warning",
+    "gendr_adapters.jax._fragments.Fragments": "holds data; `find_fragments`, which returns it, has one",
     "gendr_adapters.jax._render.Rendered": "holds data; `render`, which returns it, has one",
     "gendr_adapters.cameras._opencv.OpenCVCamera": "holds data; `to_opencv`, which returns it, has one",
     "gendr_adapters.cameras._softras.SoftRasLookAt": "holds data; `to_softras_look_at`, which returns it, has one",

@@ -26,7 +26,7 @@ from build_tools.notebooks import (
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 # Fits that take long, of functions that other tests run too: `make nightly` runs these.
-LONG = ("05_shape_from_silhouettes", "06_camera_pose", "08_face")
+LONG = ("05_shape_from_silhouettes", "06_camera_pose", "08_face", "09_jax")
 NEEDS_KAOLIN = "needs-kaolin"  # a tag of cells that show something else where there is no Kaolin
 
 
@@ -50,7 +50,7 @@ def printed_by(notebook: NotebookNode) -> str:
 
 
 def test_notebooks_exist():
-    assert len(PATHS) == 8
+    assert len(PATHS) == 9
 
 
 @each_notebook
@@ -135,12 +135,16 @@ def test_tidy_outputs_are_without_noise():
 
 
 def why_not(path):
-    """What a notebook needs that is not there: PyTorch3D (its Python layer), for those with it in their names."""
+    """What a notebook needs that is not there: PyTorch3D's Python layer or jax, for those with it in their names."""
     if "pytorch3d" in path.stem:
         try:
             import pytorch3d.renderer  # noqa: F401
         except ImportError as error:
             return f"no PyTorch3D: {error} (compat_tests/pytorch3d/install.py installs its Python layer)"
+    if "jax" in path.stem:
+        lacking = [name for name in ("jax", "optax") if importlib.util.find_spec(name) is None]
+        if lacking:
+            return f"no {' and no '.join(lacking)}"
     return None
 
 
@@ -151,8 +155,9 @@ def why_not(path):
 )
 def test_notebook_runs(path, tmp_path):
     if reason := why_not(path):
-        if os.environ.get("GENDR_REQUIRE_PYTORCH3D") == "1":
-            pytest.fail(f"GENDR_REQUIRE_PYTORCH3D=1, but there is {reason}", pytrace=False)
+        required = "GENDR_REQUIRE_JAX" if "jax" in path.stem else "GENDR_REQUIRE_PYTORCH3D"
+        if os.environ.get(required) == "1":
+            pytest.fail(f"{required}=1, but there is {reason}", pytrace=False)
         pytest.skip(reason)
     of = kinds_of if importlib.util.find_spec("kaolin") else everything_of
     assert of(run(path, tmp_path)) == of(read(path))

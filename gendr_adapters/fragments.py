@@ -12,14 +12,10 @@ from ._inputs import (
     packed_scene,
     refuse_forward_mode,
 )
-from ._native.structs import SETTING_INTS
+from ._listing import listing_settings
 from ._nothing_drawn import warn_if_nothing_drawn
 from ._scales import check_values, scale_tensor
-from .distributions import DISTRIBUTIONS, distribution
 from .settings import RenderSettings
-
-# The number of a distribution whose CDF does not underflow.
-_ENDLESS = list(DISTRIBUTIONS).index("cauchy")
 
 
 class Fragments(NamedTuple):
@@ -106,15 +102,6 @@ def listing_arguments(
     if settings.check_finite:
         check_finite(face_vertices)
         check_values("dist_scale", dist_scale)
-    ints, floats = settings.packed
-    if _by_reach_alone(settings):
-        ints = tuple([_ENDLESS if name == "distribution" else n for name, n in zip(SETTING_INTS, ints, strict=True)])
+    ints, floats = listing_settings(settings)
     scale = None if dist_scale is None else dist_scale.detach()
     return face_vertices, scale, face_offsets, [n_images, height, width], ints, floats
-
-
-def _by_reach_alone(settings: RenderSettings) -> bool:
-    """Is the reach the only limit? Then pairs whose coverage underflows to 0, which the core would drop, are listed,
-    too."""
-    no_reach = settings.reach is None and settings.reach_per_scale is None
-    return settings.min_coverage == 0 and not no_reach and not distribution(settings.distribution).begins

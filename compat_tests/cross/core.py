@@ -41,6 +41,8 @@ class CrossCore:
         result, arguments = structs.FUNCTIONS[name]
         if result is ctypes.c_char_p:
             return lambda number=0: self._text(name, number)
+        if result is ctypes.c_int64 and not arguments:
+            return lambda: self._integer(name)
         if result is ctypes.c_double:
             return lambda *numbers: self._quantile(name, numbers)
         if len(arguments) == 1 and result is not None:
@@ -80,6 +82,12 @@ class CrossCore:
             self._send([_counted(b"text"), _counted(name.encode()), _number(number)])
             (size,) = struct.unpack("<q", self._receive(8))
             return None if size < 0 else self._receive(size)
+
+    def _integer(self, name: str) -> int:
+        """Of this process's last call, whichever thread made it: the server has one thread."""
+        with self._lock:
+            self._send([_counted(b"number"), _counted(name.encode())])
+            return int(struct.unpack("<q", self._receive(8))[0])
 
     def _quantile(self, name: str, numbers: tuple[float, ...]) -> float:
         with self._lock:

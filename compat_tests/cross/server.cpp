@@ -81,6 +81,11 @@ void call_for_text(const std::string& name) {
     if (text) write_out(text, size_t(size));
 }
 
+void call_for_number(const std::string& name) {
+    const int64_t result = function<int64_t (*)()>(name)();
+    write_out(&result, sizeof(result));
+}
+
 void call_quantile(const std::string& name) {
     const int id = int(read_one<int64_t>());
     const double shape = read_one<double>(), shift = read_one<double>(), coverage = read_one<double>();
@@ -103,6 +108,7 @@ int main(int, char** arguments) {
         read_into(&name[0], name.size());
         if (kind == "size" || kind == "status") call_with_struct(name, kind == "size");
         if (kind == "text") call_for_text(name);
+        if (kind == "number") call_for_number(name);
         if (kind == "quantile") call_quantile(name);
         fflush(stdout);
     }

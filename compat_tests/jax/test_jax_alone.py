@@ -62,6 +62,14 @@ assert all((a == b).all() for a, b in zip(jax.jit(inside)(*own, *shared), expect
 
 sharded = jax.device_put(own[0], NamedSharding(mesh, P("devices")))
 assert (jax.jit(jax.grad(total))(sharded, own[1], *shared) == jax.grad(total)(own[0], own[1], *shared)).all()
+
+a_half_each = [x.reshape(2, 2, *x.shape[1:]) for x in arrays]
+got = jax.pmap(jax.grad(total, range(5)))(*a_half_each)
+for i in range(2):
+    alone = jax.grad(total, range(5))(*[x[i] for x in a_half_each])
+    assert all((a[i] == b).all() for a, b in zip(got, alone))
+sums = jax.pmap(lambda *x: jax.lax.psum(total(*x), "devices"), axis_name="devices")(*a_half_each)
+np.testing.assert_allclose(sums, [sum(total(*[x[i] for x in a_half_each]) for i in range(2))] * 2, rtol=1e-5)
 assert sys.modules["torch"] is None
 print("fine")
 """

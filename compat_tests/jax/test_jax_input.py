@@ -114,7 +114,7 @@ def test_errors_at_trace_time() -> None:
 
 
 def test_examples() -> None:
-    for module in ("_render", "_corners"):
+    for module in ("_render", "_corners", "_fragments", "_softraxterizer"):
         outcome = doctest.testmod(importlib.import_module(f"gendr_adapters.jax.{module}"))
         assert outcome.attempted > 0 and outcome.failed == 0
 

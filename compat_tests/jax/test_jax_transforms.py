@@ -126,12 +126,14 @@ def test_scan_anneals_without_compiling_again() -> None:
 
 
 def test_export(way: str) -> None:
+    from jax import export  # jax 0.5 has no jax.export until it is imported, and needs absl-py for it
+
     if way == "python":
         with pytest.raises(NotImplementedError, match="host_callbacks"):
-            jax.export.export(jax.jit(gradients()))(*ARRAYS).serialize()
+            export.export(jax.jit(gradients()))(*ARRAYS).serialize()
         return
     names = [f"gendr_jax_render_{part}" for part in ("forward", "backward")]
-    checks = [jax.export.DisabledSafetyCheck.custom_call(name) for name in names]
-    exported = jax.export.export(jax.jit(gradients()), disabled_checks=checks)(*ARRAYS)
-    again = jax.export.deserialize(exported.serialize())
+    checks = [export.DisabledSafetyCheck.custom_call(name) for name in names]
+    exported = export.export(jax.jit(gradients()), disabled_checks=checks)(*ARRAYS)
+    again = export.deserialize(exported.serialize())
     assert same(again.call(*ARRAYS), gradients()(*map(jnp.asarray, ARRAYS)))

@@ -5,6 +5,7 @@
 // All arrays of a call are arguments, those that are not there with no elements, and so are the results: XLA owns them.
 // Dimensions before those that gendr.h names are of jax.vmap; they are images more. XLA has no 64-bit integers unless
 // its user asks for them, so that integers are int32 here, and copied for the core.
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +32,10 @@ typedef struct gendr_jax_core {
     int (*gather_corners)(const gendr_corners*);
     size_t (*corners_workspace_size)(const gendr_corners*);
     int (*scatter_corners)(const gendr_corners*);
+    size_t (*fragments_workspace_size)(const gendr_fragments*);
+    int (*count_fragments)(const gendr_fragments*);
+    int (*fill_fragments)(const gendr_fragments*);
+    int (*fragments_backward)(const gendr_fragments*);
 } gendr_jax_core;
 }
 
@@ -284,6 +289,138 @@ ffi::Error scatter_corners(ffi::AnyBuffer corners, ffi::AnyBuffer faces, ffi::Re
                       });
 }
 
+size_t real_size(const ffi::AnyBuffer& buffer) {
+    return buffer.element_type() == ffi::DataType::F64 ? sizeof(double) : sizeof(float);
+}
+
+void* element(const ffi::AnyBuffer& buffer, int64_t i) {
+    return static_cast<char*>(buffer.untyped_data()) + i * static_cast<int64_t>(real_size(buffer));
+}
+
+// -1 in elements first to last of real numbers.
+void mark_unused(const ffi::AnyBuffer& buffer, int64_t first, int64_t last) {
+    if (real_size(buffer) == sizeof(double))
+        std::fill(static_cast<double*>(buffer.untyped_data()) + first,
+                  static_cast<double*>(buffer.untyped_data()) + last, -1.0);
+    else
+        std::fill(static_cast<float*>(buffer.untyped_data()) + first, static_cast<float*>(buffer.untyped_data()) + last,
+                  -1.0f);
+}
+
+// The fragments of the first pixels, as many as have all theirs in the room that there is; then -1.
+ffi::Error find_fragments(ffi::AnyBuffer face_vertices, ffi::AnyBuffer features, ffi::AnyBuffer dist_scale,
+                          ffi::AnyBuffer gamma, ffi::AnyBuffer background, ffi::AnyBuffer face_offsets,
+                          ffi::Result<ffi::AnyBuffer> weights, ffi::Result<ffi::AnyBuffer> depth,
+                          ffi::Result<ffi::AnyBuffer> distance2, ffi::Result<ffi::AnyBuffer> offsets,
+                          ffi::Result<ffi::AnyBuffer> pixel, ffi::Result<ffi::AnyBuffer> face,
+                          ffi::Result<ffi::AnyBuffer> missing, int32_t abi, Integers size, Integers ints,
+                          Numbers floats) {
+    Scratch scratch;
+    gendr_fragments call = {};
+    const SceneArguments scene = {face_vertices, features, dist_scale, gamma, background,
+                                  face_offsets,  abi,      size,       ints,  floats};
+    if (auto error = set_scene(call.scene, scene, sizeof call, scratch); error.failure()) return error;
+    const int64_t vmapped = leading(face_vertices, 3), n_faces = dimension(face_vertices, 2);
+    const int64_t n_pixels = dimension(*offsets, 0) - 1, capacity = dimension(*pixel, 0);
+    call.counts = static_cast<int32_t*>(scratch.bytes(sizeof(int32_t) * static_cast<size_t>(vmapped * n_pixels)));
+    int64_t* ends = scratch.integers(static_cast<size_t>(n_pixels) + 1);
+    int64_t* pixels = scratch.integers(static_cast<size_t>(capacity));
+    int64_t* faces = scratch.integers(static_cast<size_t>(capacity));
+    if (auto error = run(call, core.fragments_workspace_size, core.count_fragments, scratch); error.failure())
+        return error;
+    for (int64_t i = 0; i < vmapped; ++i) {
+        int32_t* counts = call.counts + i * n_pixels;
+        int32_t* all_ends = static_cast<int32_t*>(offsets->untyped_data()) + i * (n_pixels + 1);
+        int64_t total = 0, n_listed_pixels = 0;
+        ends[0] = all_ends[0] = 0;
+        for (int64_t k = 0; k < n_pixels; ++k) {
+            total += counts[k];
+            if (total > INT32_MAX) return refused("a scene has more than 2^31 - 1 fragments");
+            all_ends[k + 1] = static_cast<int32_t>(total);
+            ends[k + 1] = total;
+            if (total <= capacity) n_listed_pixels = k + 1;
+        }
+        const int64_t n = ends[n_listed_pixels];
+        static_cast<int32_t*>(missing->untyped_data())[i] = static_cast<int32_t>(total - n);
+        if (n) {
+            gendr_fragments fill = call;
+            fill.n_fragments = n;
+            fill.first_pixel = i * n_pixels;
+            fill.n_pixels = n_listed_pixels;
+            fill.counts = counts;
+            fill.offsets = ends;
+            fill.pixel = pixels;
+            fill.face = faces;
+            fill.weights = element(*weights, 3 * i * capacity);
+            fill.depth = element(*depth, i * capacity);
+            fill.distance2 = element(*distance2, i * capacity);
+            if (auto error = outcome(core.fill_fragments(&fill)); error.failure()) return error;
+        }
+        auto* pixels_out = static_cast<int32_t*>(pixel->untyped_data()) + i * capacity;
+        auto* faces_out = static_cast<int32_t*>(face->untyped_data()) + i * capacity;
+        for (int64_t k = 0; k < capacity; ++k) {
+            pixels_out[k] = k < n ? static_cast<int32_t>(pixels[k] - i * n_pixels) : -1;
+            faces_out[k] = k < n ? static_cast<int32_t>(faces[k] - i * n_faces) : -1;
+        }
+        mark_unused(*weights, 3 * (i * capacity + n), 3 * (i + 1) * capacity);
+        mark_unused(*depth, i * capacity + n, (i + 1) * capacity);
+        mark_unused(*distance2, i * capacity + n, (i + 1) * capacity);
+    }
+    return ffi::Error::Success();
+}
+
+ffi::Error fragments_backward(ffi::AnyBuffer grad_weights, ffi::AnyBuffer grad_depth, ffi::AnyBuffer grad_distance2,
+                              ffi::AnyBuffer face_vertices, ffi::AnyBuffer features, ffi::AnyBuffer dist_scale,
+                              ffi::AnyBuffer gamma, ffi::AnyBuffer background, ffi::AnyBuffer face_offsets,
+                              ffi::AnyBuffer pixel, ffi::AnyBuffer face, ffi::Result<ffi::AnyBuffer> grad_face_vertices,
+                              int32_t abi, Integers size, Integers ints, Numbers floats) {
+    Scratch scratch;
+    gendr_fragments call = {};
+    const SceneArguments scene = {face_vertices, features, dist_scale, gamma, background,
+                                  face_offsets,  abi,      size,       ints,  floats};
+    if (auto error = set_scene(call.scene, scene, sizeof call, scratch); error.failure()) return error;
+    const int64_t vmapped = leading(face_vertices, 3), n_faces = dimension(face_vertices, 2);
+    const int64_t n_pixels = int64_t(size[0]) * size[1] * size[2], capacity = dimension(pixel, 0);
+    // Without the places that are not used.
+    const size_t room = static_cast<size_t>(vmapped * capacity), real = real_size(face_vertices);
+    int64_t* pixels = scratch.integers(room);
+    int64_t* faces = scratch.integers(room);
+    struct Incoming {
+        const ffi::AnyBuffer& from;
+        size_t size;
+        char* to;
+    };
+    Incoming incoming[] = {
+        {grad_weights, 3 * real, nullptr}, {grad_depth, real, nullptr}, {grad_distance2, real, nullptr}};
+    for (Incoming& grad : incoming)
+        if (grad.from.element_count()) grad.to = static_cast<char*>(scratch.bytes(room * grad.size));
+    if (scratch.failed()) return out_of_memory();
+    const auto* given_pixels = static_cast<const int32_t*>(pixel.untyped_data());
+    const auto* given_faces = static_cast<const int32_t*>(face.untyped_data());
+    int64_t n = 0;
+    for (int64_t i = 0; i < vmapped; ++i) {
+        const int64_t first = i * capacity;
+        int64_t k = 0;
+        for (; k < capacity && given_pixels[first + k] >= 0; ++k) {
+            pixels[n + k] = given_pixels[first + k] + i * n_pixels;
+            faces[n + k] = given_faces[first + k] + i * n_faces;
+        }
+        for (const Incoming& grad : incoming)
+            if (grad.to)
+                std::memcpy(grad.to + n * grad.size, static_cast<char*>(grad.from.untyped_data()) + first * grad.size,
+                            k * grad.size);
+        n += k;
+    }
+    call.n_fragments = n;
+    call.pixel = n ? pixels : nullptr;
+    call.face = n ? faces : nullptr;
+    call.grad_weights = n ? incoming[0].to : nullptr;
+    call.grad_depth = n ? incoming[1].to : nullptr;
+    call.grad_distance2 = n ? incoming[2].to : nullptr;
+    call.grad_face_vertices = elements(*grad_face_vertices);
+    return run(call, core.fragments_workspace_size, core.fragments_backward, scratch);
+}
+
 }  // namespace
 
 extern "C" {
@@ -307,6 +444,8 @@ GENDR_API XLA_FFI_Error* gendr_jax_render_forward(XLA_FFI_CallFrame* frame);
 GENDR_API XLA_FFI_Error* gendr_jax_render_backward(XLA_FFI_CallFrame* frame);
 GENDR_API XLA_FFI_Error* gendr_jax_gather_corners(XLA_FFI_CallFrame* frame);
 GENDR_API XLA_FFI_Error* gendr_jax_scatter_corners(XLA_FFI_CallFrame* frame);
+GENDR_API XLA_FFI_Error* gendr_jax_find_fragments(XLA_FFI_CallFrame* frame);
+GENDR_API XLA_FFI_Error* gendr_jax_fragments_backward(XLA_FFI_CallFrame* frame);
 }
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(gendr_jax_render_forward, render_forward,
@@ -370,3 +509,42 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(gendr_jax_scatter_corners, scatter_corners,
                                   .Arg<ffi::AnyBuffer>()  // faces
                                   .Ret<ffi::AnyBuffer>()  // values
                                   .Attr<int32_t>("abi"));
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gendr_jax_find_fragments, find_fragments,
+                              ffi::Ffi::Bind()
+                                  .Arg<ffi::AnyBuffer>()  // face_vertices
+                                  .Arg<ffi::AnyBuffer>()  // features
+                                  .Arg<ffi::AnyBuffer>()  // dist_scale
+                                  .Arg<ffi::AnyBuffer>()  // gamma
+                                  .Arg<ffi::AnyBuffer>()  // background
+                                  .Arg<ffi::AnyBuffer>()  // face_offsets
+                                  .Ret<ffi::AnyBuffer>()  // weights
+                                  .Ret<ffi::AnyBuffer>()  // depth
+                                  .Ret<ffi::AnyBuffer>()  // distance2
+                                  .Ret<ffi::AnyBuffer>()  // offsets
+                                  .Ret<ffi::AnyBuffer>()  // pixel
+                                  .Ret<ffi::AnyBuffer>()  // face
+                                  .Ret<ffi::AnyBuffer>()  // missing
+                                  .Attr<int32_t>("abi")
+                                  .Attr<Integers>("size")
+                                  .Attr<Integers>("ints")
+                                  .Attr<Numbers>("floats"));
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(gendr_jax_fragments_backward, fragments_backward,
+                              ffi::Ffi::Bind()
+                                  .Arg<ffi::AnyBuffer>()  // grad_weights
+                                  .Arg<ffi::AnyBuffer>()  // grad_depth
+                                  .Arg<ffi::AnyBuffer>()  // grad_distance2
+                                  .Arg<ffi::AnyBuffer>()  // face_vertices
+                                  .Arg<ffi::AnyBuffer>()  // features
+                                  .Arg<ffi::AnyBuffer>()  // dist_scale
+                                  .Arg<ffi::AnyBuffer>()  // gamma
+                                  .Arg<ffi::AnyBuffer>()  // background
+                                  .Arg<ffi::AnyBuffer>()  // face_offsets
+                                  .Arg<ffi::AnyBuffer>()  // pixel
+                                  .Arg<ffi::AnyBuffer>()  // face
+                                  .Ret<ffi::AnyBuffer>()  // grad_face_vertices
+                                  .Attr<int32_t>("abi")
+                                  .Attr<Integers>("size")
+                                  .Attr<Integers>("ints")
+                                  .Attr<Numbers>("floats"));

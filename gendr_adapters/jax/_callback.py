@@ -65,6 +65,64 @@ def render_backward(results: Sequence[Any], *arrays: Any, **attributes: Any) -> 
     return outputs
 
 
+def find_fragments(results: Sequence[Any], *arrays: Any, **attributes: Any) -> list[np.ndarray]:
+    """gendr_count_fragments, and gendr_fill_fragments for each scene of jax.vmap: of the first pixels, as many as have
+    all their fragments in the room that there is; then -1."""
+    inputs = [*map(np.asarray, arrays)]
+    vmapped = inputs[0].shape[:-3]
+    outputs = _empty(results, vmapped)
+    # One scene a row.
+    n_scenes = math.prod(vmapped)
+    rows = [x.reshape(n_scenes, *base) for x, (base, _) in zip(outputs, results, strict=True)]
+    weights, depth, distance2, offsets, pixel, face, missing = rows
+    n_pixels, capacity, n_faces = offsets.shape[1] - 1, pixel.shape[1], inputs[0].shape[-3]
+    call = structs.Fragments()
+    _set_scene(call, inputs, **attributes)
+    counts = np.empty((n_scenes, n_pixels), np.int32)
+    call.point(("counts",), [_Array(counts)])
+    _run("gendr_count_fragments", call, "gendr_fragments_workspace_size")
+    for i in range(n_scenes):
+        ends = np.append(0, counts[i].cumsum(dtype=np.int64))
+        if ends[-1] > np.iinfo(np.int32).max:
+            raise ValueError("a scene has more than 2^31 - 1 fragments")
+        n_listed = int(np.searchsorted(ends, capacity, "right")) - 1  # pixels
+        n = int(ends[n_listed])
+        offsets[i], missing[i] = ends, ends[-1] - n
+        numbers = [np.empty(n, np.int64) for _ in range(2)]
+        if n:
+            call.n_fragments, call.first_pixel, call.n_pixels = n, i * n_pixels, n_listed
+            call.point(("counts", "offsets", "pixel", "face"), [*map(_Array, (counts[i], ends, *numbers))])
+            call.point(("weights", "depth", "distance2"), [*map(_Array, (weights[i], depth[i], distance2[i]))])
+            _run("gendr_fill_fragments", call, None)
+        pixel[i, :n], face[i, :n] = numbers[0] - i * n_pixels, numbers[1] - i * n_faces
+        for x in (weights, depth, distance2, pixel, face):
+            x[i, n:] = -1
+    return outputs
+
+
+def fragments_backward(results: Sequence[Any], *arrays: Any, **attributes: Any) -> list[np.ndarray]:
+    """gendr_fragments_backward."""
+    given = [*map(np.asarray, arrays)]
+    incoming, inputs, (pixel, face) = given[:3], given[3:9], given[9:]
+    (out,) = _empty(results, inputs[0].shape[:-3])
+    n_pixels = math.prod(attributes["size"][:3].tolist())
+    call = structs.Fragments()
+    _set_scene(call, inputs, **attributes)
+    # Without the places that are not used.
+    used = pixel.ravel() >= 0
+    scene_of = np.arange(pixel.size) // max(1, pixel.shape[-1])
+    numbers = [
+        (x.ravel().astype(np.int64) + scene_of * step)[used]
+        for x, step in ((pixel, n_pixels), (face, inputs[0].shape[-3]))
+    ]
+    call.n_fragments = len(numbers[0])
+    call.point(("pixel", "face", "grad_face_vertices"), [*map(_Array, (*numbers, out))])
+    grads = [x.reshape(used.size, -1)[used] if x.size else x for x in incoming]
+    call.point(("grad_weights", "grad_depth", "grad_distance2"), [*map(_Array, grads)])
+    _run("gendr_fragments_backward", call, "gendr_fragments_workspace_size")
+    return [out]
+
+
 def gather_corners(results: Sequence[Any], values: Any, faces: Any, abi: int) -> list[np.ndarray]:
     """gendr_gather_corners."""
     return _of_corners("gendr_gather_corners", results, np.asarray(values), np.asarray(faces), 2)

@@ -90,6 +90,27 @@ def backward(
     return _call("render_backward", results, [*grads, *inputs, *saved], call.attributes())
 
 
+def fragments(call: RenderCall, capacity: int, inputs: Sequence[Any]) -> list[Any]:
+    """weights, depth, distance2, offsets, pixel, face and how many are missing; inputs as forward's."""
+    real = inputs[0].dtype
+    results = [
+        ((capacity, 3), real),
+        ((capacity,), real),
+        ((capacity,), real),
+        ((call.n_images * call.height * call.width + 1,), jnp.int32),
+        ((capacity,), jnp.int32),
+        ((capacity,), jnp.int32),
+        ((), jnp.int32),
+    ]
+    return _call("find_fragments", results, inputs, call.attributes())
+
+
+def fragments_backward(call: RenderCall, grads: Sequence[Any], inputs: Sequence[Any], pixel: Any, face: Any) -> Any:
+    """The gradient to face_vertices. grads: to weights, depth and distance2."""
+    results = [(inputs[0].shape, inputs[0].dtype)]
+    return _call("fragments_backward", results, [*grads, *inputs, pixel, face], call.attributes())[0]
+
+
 def gather(values: Any, faces: Any) -> Any:
     """(B, F, 3, C), from values (B, V, C) and faces (F, 3) in int32."""
     shape = (values.shape[0], faces.shape[0], 3, values.shape[2])

@@ -12,7 +12,14 @@ from .._native import structs
 from ._threads import n_threads
 
 PREFIX = "gendr_jax_"
-_NAMES = ("render_forward", "render_backward", "gather_corners", "scatter_corners")
+_NAMES = (
+    "render_forward",
+    "render_backward",
+    "gather_corners",
+    "scatter_corners",
+    "find_fragments",
+    "fragments_backward",
+)
 # gendr_jax_core, in its order.
 _FUNCTIONS = (
     "gendr_last_error",
@@ -23,6 +30,10 @@ _FUNCTIONS = (
     "gendr_gather_corners",
     "gendr_corners_workspace_size",
     "gendr_scatter_corners",
+    "gendr_fragments_workspace_size",
+    "gendr_count_fragments",
+    "gendr_fill_fragments",
+    "gendr_fragments_backward",
 )
 
 
@@ -43,6 +54,7 @@ def missing() -> str | None:
     try:
         library = ctypes.CDLL(str(path))
         version, built_for = library.gendr_jax_abi_version(), library.gendr_jax_xla_version()
+        handlers = {PREFIX + name: jax.ffi.pycapsule(getattr(library, PREFIX + name)) for name in _NAMES}
     except (OSError, AttributeError) as error:
         return f"{path} does not load: {error}"
     if version != structs.ABI_VERSION:
@@ -53,9 +65,8 @@ def missing() -> str | None:
         return f"{path} was built for another jaxlib than the one that is installed"
     addresses = [ctypes.cast(getattr(core, name), ctypes.c_void_p) for name in _FUNCTIONS]
     library.gendr_jax_connect(ctypes.byref(_Core(*addresses)), n_threads())
-    for name in _NAMES:
-        handler = jax.ffi.pycapsule(getattr(library, PREFIX + name))
-        jax.ffi.register_ffi_target(PREFIX + name, handler, platform="cpu")
+    for target, handler in handlers.items():
+        jax.ffi.register_ffi_target(target, handler, platform="cpu")
     return None
 
 
