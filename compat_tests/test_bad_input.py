@@ -9,7 +9,7 @@ import torch
 from support.op_calls import call_op, packed
 from torch import Tensor
 
-from gendr_adapters import RenderSettings, gather_corners, ops, render
+from gendr_adapters import RenderSettings, find_fragments, gather_corners, ops, render
 from gendr_adapters.gendr.functional import render as gendr_render
 from gendr_adapters.softras.functional import soft_rasterize
 
@@ -224,6 +224,13 @@ def test_scales_that_float32_cannot_hold(name: str, value: float) -> None:
     """1e-60 is a fine float, but 0 for float32 faces."""
     with pytest.raises(ValueError, match=name):
         render(FACES, 8, FEATURES, settings=RenderSettings(**{name: value}))
+
+
+def test_fragments_of_meta_tensors_cannot_be_counted() -> None:
+    """render does without values: it knows the shapes of its results."""
+    with pytest.raises(TypeError, match="face_vertices is on the device 'meta'.*number of fragments"):
+        find_fragments(FACES.to("meta"), 8)
+    assert render(FACES.to("meta"), 8, outputs=("alpha",)).alpha.shape == (1, 8, 8)
 
 
 VALUES, TRIANGLES = torch.rand(5, 3), torch.tensor([[0, 1, 2], [2, 3, 4]])

@@ -52,9 +52,21 @@ def _count(*args: Any) -> tuple[Tensor, Tensor]:
     return offsets, workspace
 
 
+def _size_unknown_yet() -> torch.SymInt:
+    """A size that depends on values. FakeTensors, as of torch.compile and export, have it as a symbol."""
+    try:
+        context = torch.library.get_ctx()
+    except RuntimeError as error:  # for tensors of the device 'meta' alone
+        raise TypeError(
+            "face_vertices is on the device 'meta', without values, on which the number of fragments depends; "
+            "allowed are tensors on cpu and cuda, and FakeTensors"
+        ) from error
+    return context.new_dynamic_size()
+
+
 def _count_fake(*args: Any) -> tuple[Tensor, Tensor]:
     face_vertices, _, _, (n_images, height, width), _, _ = args
-    n_bytes = torch.library.get_ctx().new_dynamic_size()
+    n_bytes = _size_unknown_yet()
     return (
         face_vertices.new_empty(n_images * height * width + 1, dtype=torch.int64),
         face_vertices.new_empty(n_bytes, dtype=torch.uint8),
@@ -116,7 +128,7 @@ def _fragments(*args: Any) -> tuple[Tensor, ...]:
 
 def _fragments_fake(*args: Any) -> tuple[Tensor, ...]:
     face_vertices, _, _, (n_images, height, width), _, _ = args
-    n = torch.library.get_ctx().new_dynamic_size()
+    n = _size_unknown_yet()
     *numbers, pixel, face = _empty_list(face_vertices, n)
     return *numbers, face_vertices.new_empty(n_images * height * width + 1, dtype=torch.int64), pixel, face
 
