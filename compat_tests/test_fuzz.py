@@ -134,8 +134,9 @@ def test_an_output_does_not_depend_on_the_others(
     everything = render(faces, size, features, settings=RenderSettings(**s), background=background, outputs=ALL_OUTPUTS)
     alone = render(faces, size, features, settings=RenderSettings(**s), background=background, outputs=(name,))
     a, b = getattr(alone, name), getattr(everything, name)
-    # A silhouette by itself may take a shorter path, which rounds differently.
-    torch.testing.assert_close(a, b, rtol=0, atol=8 * torch.finfo(faces.dtype).eps if name == "alpha" else 0.0)
+    # What is computed for fewer outputs is other code, which a compiler may round differently.
+    slack = 0.0 if name == "face_index" else 8 * torch.finfo(faces.dtype).eps
+    torch.testing.assert_close(a, b, rtol=slack, atol=slack)
 
 
 @pytest.mark.slow
