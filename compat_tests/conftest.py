@@ -12,7 +12,7 @@ import pytest
 from cross import aarch64
 from support import devices
 from support.golden import GoldenCase
-from support.moved_coordinates import MovedCoordinates
+from support.moved_coordinates import moved_coordinates
 
 # Tests hold on machines of any speed.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -59,7 +59,7 @@ def device(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(autouse=True)
 def _moved_coordinates(request: pytest.FixtureRequest) -> Iterator[None]:
-    with MovedCoordinates() if request.config.getoption("--moved") else nullcontext():
+    with moved_coordinates() if request.config.getoption("--moved") else nullcontext():
         yield
 
 

@@ -74,8 +74,8 @@ def items() -> Iterator[Item]:
     clang = next(filter(shutil.which, ("clang++", *(f"clang++-{release}" for release in range(30, 13, -1)))), "clang++")
     yield Item("clang", ("make", "clang", f"CLANG={clang}"), needs=(clang,), alone=True)
     # On this machine's best instruction set with one thread the suite is `make test`.
-    baseline = {"GENDR_ISA": "baseline", "ATEN_CPU_CAPABILITY": "default", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
-    avx2 = {"GENDR_ISA": "avx2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+    baseline = {"GENDR_ISA": "baseline", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2", **torch_on("default")}
+    avx2 = {"GENDR_ISA": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2", **torch_on("avx2")}
     yield Item("suite.baseline", SUITE, {"OMP_NUM_THREADS": "2", **baseline}, alone=True)
     # Tests of exact coordinates are right to fail when these move.
     moved = (*SUITE, "--moved", "-m", "not exact_coordinates")
@@ -84,6 +84,12 @@ def items() -> Iterator[Item]:
     yield Item("suite.avx2_exact", exact, {"OMP_NUM_THREADS": "1", **avx2}, alone=True)
     under_qemu = (*PARALLEL, "--aarch64", "-m", "not cuda", *cross_tests)
     yield Item("aarch64", under_qemu, minutes=120.0, needs=("aarch64-linux-gnu-g++", "qemu-aarch64"), alone=True)
+
+
+def torch_on(instructions: str) -> dict[str, str]:
+    """inductor's cache does not know for which instructions its code is: on others it does not compile, or is wrong."""
+    cache = ROOT / "build" / f"inductor-{instructions}"
+    return {"ATEN_CPU_CAPABILITY": instructions, "TORCHINDUCTOR_CACHE_DIR": str(cache)}
 
 
 def source_state() -> str:

@@ -20,6 +20,7 @@ def small(size: int) -> benchmark.Scene:
     return scene._replace(name="a small sphere", faces=sphere_faces(72)[None], image_size=size)
 
 
+@pytest.mark.exact_coordinates  # --moved moves those of torch alone
 def test_all_ways_give_one_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     take("handlers", monkeypatch)
     results = {way: call() for way, call in benchmark.calls(small(16))}

@@ -55,6 +55,7 @@ def by_jax(corners: Any, settings: RenderSettings, capacity: int, offsets: Any =
     return found, gradient
 
 
+@pytest.mark.exact_coordinates  # --moved moves those of torch alone
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: "-".join(settings))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_same_bits_as_for_torch(settings: dict[str, Any], dtype: Any) -> None:
@@ -73,6 +74,7 @@ def test_same_bits_as_for_torch(settings: dict[str, Any], dtype: Any) -> None:
     assert np.array_equal(gradient, expected_gradient)
 
 
+@pytest.mark.exact_coordinates  # --moved moves those of torch alone
 def test_packed_meshes_and_a_scale_for_each() -> None:
     corners = scene(52, images=3)[0].reshape(-1, 3, 3)
     offsets = np.array([0, 4, 4, 15])

@@ -12,7 +12,8 @@ from gendr_adapters import RenderSettings
 from gendr_adapters.jax import Rendered, gather_corners
 
 __all__ = ["double", "way"]
-pytestmark = pytest.mark.usefixtures("double", "way")
+# --moved moves those of torch alone.
+pytestmark = [pytest.mark.usefixtures("double", "way"), pytest.mark.exact_coordinates]
 
 SETTINGS = [
     {},

@@ -4,13 +4,18 @@ Another processor rounds otherwise, by about as much. So a test that passes here
 rounding of one machine. Tests of points exactly on an edge, say, are right to fail: they are marked exact_coordinates.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from gendr_adapters._native.structs import Call
 
 
+@torch.no_grad()
 def moved(coordinates: Tensor) -> Tensor:
     """A neighbouring float32, above or below as a hash of the number itself says: shared corners stay together."""
     if coordinates.dtype != torch.float32:
@@ -21,13 +26,15 @@ def moved(coordinates: Tensor) -> Tensor:
     return torch.where(coordinates.isfinite() & (coordinates.abs() > 1e-30), neighbours, coordinates)
 
 
-class MovedCoordinates(TorchDispatchMode):
-    """Below autograd, so that the backward op, which is given the saved coordinates, sees the same ones moved."""
+@contextmanager
+def moved_coordinates() -> Iterator[None]:
+    """Where a call gets its pointers: the one way of eager and compiled programs, of every thread. The backward call,
+    which is given the saved coordinates, sees the same ones moved. JAX has another way, so nothing moves there."""
+    point = Call.point
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func.namespace == "gendr_adapters":
-            names = [argument.name for argument in func._schema.arguments]
-            if "face_vertices" in names:
-                at = names.index("face_vertices")
-                args = (*args[:at], moved(args[at]), *args[at + 1 :])
-        return func(*args, **(kwargs or {}))
+    def point_to_moved(call: Call, names: Sequence[str], tensors: Sequence[Any], part: Any = None) -> None:
+        moves = [name == "face_vertices" and isinstance(x, Tensor) for name, x in zip(names, tensors, strict=True)]
+        point(call, names, [moved(x) if does else x for does, x in zip(moves, tensors, strict=True)], part)
+
+    with patch.object(Call, "point", point_to_moved):
+        yield
