@@ -76,7 +76,7 @@ def reference_mask(scene: Scene, covered: Tensor, sigmainv: float, boxlen: float
 
 
 def assert_gradients_close(scene: Scene, expected: tuple[Scene, Tensor], value: Tensor, names: list[str]) -> None:
-    """z moves a corner in space along (x, y, 1) of its image: terms of this size cancel, and leave their rounding."""
+    """z slides the cut along edges of the image: terms as large as these are long cancel, and leave their rounding."""
     exact, wanted = expected
     dtype = scene.z.dtype
     grads = torch.autograd.grad((value * weights_like(value)).sum(), [getattr(scene, n) for n in names])
