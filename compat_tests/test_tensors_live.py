@@ -25,6 +25,7 @@ FIELDS = {
 
 
 @pytest.mark.parametrize("struct", FIELDS)
+@pytest.mark.exact_coordinates  # --moved copies them
 def test_a_call_keeps_tensors_as_long_as_it_lives(struct: type[structs.Call]) -> None:
     call = struct()
     part = getattr(call, "scene", call)
