@@ -133,6 +133,8 @@ class Caller {
         a.n_faces = in_.chance(3) ? int64_t(in_.hostile_integer()) * (in_.chance(64) ? 1 << 20 : 1)
                     : a.n_images > 0 && a.n_images < 100 ? int64_t(per_image) * a.n_images
                                                          : per_image;
+        const bool drawn = a.n_faces > 64 && a.n_faces < Arrays::kMost;
+        if (drawn && double(a.n_faces) * a.height * a.width > kMostPairs) a.n_faces %= 64;
         Sizes n = {};
         n.images = a.n_images;
         n.pixels = n.images * a.height * a.width;
@@ -154,7 +156,10 @@ class Caller {
         return n;
     }
 
-    // Of images that a call may have, few pixels: many are right to take long.
+    // Of pixels and faces, or pixels, faces and lights, that a call may have: more are right to take long.
+    static constexpr double kMostPairs = 1e7;
+
+    // Of images that a call may have, few pixels, for the same reason.
     static void shrink(gendr_scene& a) {
         const double pixels = double(a.n_images) * a.height * a.width;
         const bool sane = a.n_images > 0 && a.height > 0 && a.width > 0 && a.height <= 32768 && a.width <= 32768;
@@ -195,8 +200,7 @@ class Caller {
         if (!in_.chance(64)) return;
         gendr_lighting& l = a.lighting;
         l.n_lights = in_.size(0, 3);
-        // As of pixels: a call with many lights is right to take long.
-        if (l.n_lights > 64 && l.n_lights < Arrays::kMost) l.n_lights %= 64;
+        if (l.n_lights > 4 && l.n_lights < Arrays::kMost && n.pixels * n.faces * l.n_lights > kMostPairs) l.n_lights %= 4;
         l.n_rows = rows(a);
         l.surface = arrays_.reals(a.dtype, n.faces * 18);
         n.lights = double(l.n_rows) * (4.0 + n.channels + l.n_lights * (4.0 + 2.0 * n.channels));
