@@ -200,7 +200,8 @@ class Caller {
         if (!in_.chance(64)) return;
         gendr_lighting& l = a.lighting;
         l.n_lights = in_.size(0, 3);
-        if (l.n_lights > 4 && l.n_lights < Arrays::kMost && n.pixels * n.faces * l.n_lights > kMostPairs) l.n_lights %= 4;
+        const bool lit = l.n_lights > 4 && l.n_lights < Arrays::kMost;
+        if (lit && n.pixels * n.faces * l.n_lights > kMostPairs) l.n_lights %= 4;
         l.n_rows = rows(a);
         l.surface = arrays_.reals(a.dtype, n.faces * 18);
         n.lights = double(l.n_rows) * (4.0 + n.channels + l.n_lights * (4.0 + 2.0 * n.channels));
