@@ -33,8 +33,9 @@ def moved_coordinates() -> Iterator[None]:
     point = Call.point
 
     def point_to_moved(call: Call, names: Sequence[str], tensors: Sequence[Any], part: Any = None) -> None:
-        moves = [name == "face_vertices" and isinstance(x, Tensor) for name, x in zip(names, tensors, strict=True)]
-        point(call, names, [moved(x) if does else x for does, x in zip(moves, tensors, strict=True)], part)
+        pairs = zip(names, tensors, strict=True)
+        tensors = [moved(x) if name == "face_vertices" and isinstance(x, Tensor) else x for name, x in pairs]
+        point(call, names, tensors, part)
 
     with patch.object(Call, "point", point_to_moved):
         yield
